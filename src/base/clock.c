@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/clock.h"
+
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+
+int64_t clock_now_s(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_REALTIME, &t);
+	return t.tv_sec;
+}
+
+uint64_t clock_mono_ms(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+void random_fill(void *at, size_t len)
+{
+	char *p = at;
+
+	while (len) {
+		ssize_t n = getrandom(p, len, 0);
+
+		if (n < 0)
+			abort();
+		p += n;
+		len -= (size_t)n;
+	}
+}
+
+const char *moment_text(int64_t s, char out[MOMENT_TEXT])
+{
+	time_t t = (time_t)s;
+	struct tm tm;
+
+	out[0] = '\0';
+	if (gmtime_r(&t, &tm))
+		(void)strftime(out, MOMENT_TEXT, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	return out;
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/log.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+static const char *const level_names[] = { "error", "warn", "info", "debug" };
+static_assert(COUNT(level_names) == LOG_LEVELS, "a name for each level");
+static const char *const journal_prefixes[] = { "<3>", "<4>", "<6>", "<7>" };
+static_assert(COUNT(journal_prefixes) == LOG_LEVELS, "a prefix for each level");
+
+static enum log_level log_level = LOG_INFO;
+static enum log_format log_format = LOG_TEXT;
+static int log_fd = STDERR_FILENO;
+
+struct line {
+	char at[LOG_LINE_MAX + 1];
+	size_t len;
+};
+
+bool log_start(enum log_level level, enum log_format format, const char *to, struct err *e)
+{
+	int fd = STDERR_FILENO;
+
+	assert(level < LOG_LEVELS && format < LOG_FORMATS);
+	if (to && strcmp(to, "stderr") != 0) {
+		fd = open(to, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+		if (fd < 0)
+			return err_errno(e, ERR_CONFIG, "log file %s cannot be opened", to);
+	}
+	if (log_fd != STDERR_FILENO)
+		(void)close(log_fd);
+	log_fd = fd;
+	log_level = level;
+	log_format = format;
+	return true;
+}
+
+bool log_wants(enum log_level level)
+{
+	return level <= log_level;
+}
+
+static void line_add(struct line *l, const char *text)
+{
+	size_t n = strlen(text);
+
+	if (n > LOG_LINE_MAX - l->len)
+		n = LOG_LINE_MAX - l->len;
+	memcpy(l->at + l->len, text, n);
+	l->len += n;
+}
+
+/* A JSON string: quotes and backslashes escaped, octets that are not ASCII as
+ * they are when they can be UTF-8 text, control octets as '?'. */
+static void line_add_json(struct line *l, const char *text)
+{
+	line_add(l, "\"");
+	for (const char *p = text; *p && l->len < LOG_LINE_MAX - 4; p++) {
+		char c[3] = { '\\', *p, 0 };
+
+		line_add(l, *p == '"' || *p == '\\' ? c : c + 1);
+	}
+	line_add(l, "\"");
+}
+
+static void add_tags_text(struct line *l, const struct tag *tag)
+{
+	if (!tag)
+		return;
+	add_tags_text(l, tag->outer);
+	line_add(l, tag->name);
+	line_add(l, "=");
+	line_add(l, tag->value);
+	line_add(l, " ");
+}
+
+static void add_tags_json(struct line *l, const struct tag *tag)
+{
+	if (!tag)
+		return;
+	add_tags_json(l, tag->outer);
+	line_add_json(l, tag->name);
+	line_add(l, ":");
+	line_add_json(l, tag->value);
+	line_add(l, ",");
+}
+
+static void compose(struct line *l, enum log_level level, const struct tag *tag, const char *message)
+{
+	char time[MOMENT_TEXT];
+
+	switch (log_format) {
+	case LOG_JSON:
+		line_add(l, "{\"time\":\"");
+		line_add(l, moment_text(clock_now_s(), time));
+		line_add(l, "\",\"level\":\"");
+		line_add(l, level_names[level]);
+		line_add(l, "\",");
+		add_tags_json(l, tag);
+		line_add(l, "\"message\":");
+		line_add_json(l, message);
+		line_add(l, "}");
+		return;
+	case LOG_JOURNAL:
+		line_add(l, journal_prefixes[level]);
+		break;
+	case LOG_TEXT:
+	case LOG_FORMATS:
+		line_add(l, level_names[level]);
+		line_add(l, " ");
+		break;
+	}
+	add_tags_text(l, tag);
+	line_add(l, message);
+}
+
+void log_at(enum log_level level, const struct tag *tag, const char *format, ...)
+{
+	char message[LOG_LINE_MAX * 3 / 4];
+	struct line l = { .len = 0 };
+	va_list args;
+
+	if (level > log_level)
+		return;
+	va_start(args, format);
+	(void)vsnprintf(message, sizeof message, format, args);
+	va_end(args);
+	compose(&l, level, tag, message);
+	for (size_t i = 0; i < l.len; i++)
+		if ((unsigned char)l.at[i] < ' ' || l.at[i] == 127)
+			l.at[i] = '?';
+	l.at[l.len++] = '\n';
+	if (write(log_fd, l.at, l.len) < 0)
+		return;		/* a log that cannot be written has nobody to tell */
+}

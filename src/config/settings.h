@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The settings: PRODUCT section 2 as plain structs.
+ *
+ * Everything lives in one arena and is read-only after settings_read.  Texts
+ * are NUL-terminated or NULL when not set; lists are counted arrays; durations are
+ * milliseconds (_ms) or seconds (_s), sizes octets.  Where a key was set is in `where`
+ * (file and line), so that a later error (a file that is not there) can still
+ * name its line.  Secrets are held in `struct secret` only, which nothing
+ * prints: settings are never dumped whole. */
+#pragma once
+
+#include "base/arena.h"
+#include "base/err.h"
+
+enum { SETTINGS_NAME_MAX = 128, SETTINGS_DESCRIPTION_MAX = 2048, SETTINGS_USER_MAX = 320 };
+
+struct where {
+	const char *file;	/* NULL: not from a file (default, command line) */
+	uint32_t line;
+};
+
+struct texts {
+	const char **at;
+	size_t count;
+};
+
+enum secret_kind { SECRET_NONE, SECRET_LITERAL, SECRET_VAULT, SECRET_FILE, SECRET_COMMAND, SECRET_CREDENTIAL, SECRET_ASK };
+
+struct secret {			/* a password, or where to get it */
+	enum secret_kind kind;
+	const char *text;	/* the literal, name, path or command */
+};
+
+enum protocol { PROTOCOL_POP3, PROTOCOL_IMAP };
+enum tls_mode { MODE_IMPLICIT, MODE_EXPLICIT, MODE_NONE };
+enum pull { PULL_ALL, PULL_UNREAD, PULL_FIRST, PULL_FIRST_UNREAD, PULL_LAST, PULL_LAST_UNREAD };
+enum after { AFTER_DELETE, AFTER_KEEP, AFTER_SEEN, AFTER_MOVE };
+enum on_refused { REFUSED_QUARANTINE, REFUSED_KEEP, REFUSED_DELETE, REFUSED_RETURN };
+enum trace { TRACE_OFF, TRACE_PROTOCOL, TRACE_WIRE };
+enum target_type { TARGET_MAILBOX, TARGET_MAILDIR, TARGET_FOLDER, TARGET_SMTP, TARGET_LMTP, TARGET_COMMAND };
+
+struct tls_keys {
+	enum tls_mode mode;
+	bool mode_set;
+	bool required, verify_server, verify_host, legacy;
+	unsigned versions;	/* bits 1 << (enum tls_version of net/tls.h): protocols ∩ min ∩ max */
+	const char *ciphers, *ciphersuites, *certificate, *key, *ca_certificates, *crl, *pin;
+	uint32_t verify_depth;
+};
+
+struct target {
+	const char *name;	/* of its section; of an inline target its canonical text */
+	struct where where;
+	enum target_type type;
+	const char *canonical;	/* "mailbox:anna/INBOX", "maildir:/abs/path": the ledger's word for it */
+	const char *mailbox;	/* TARGET_MAILBOX: ACCOUNT/BOX */
+	const char *path;	/* TARGET_MAILDIR, TARGET_FOLDER: absolute, ~ expanded */
+	/* smtp, lmtp, command, folder details come with their issue */
+};
+
+struct connection {
+	const char *name, *description;
+	struct where where;
+	bool enabled;
+	enum protocol protocol;
+	bool protocol_set;
+	const char *host, *user;
+	uint16_t port;		/* already by protocol and TLS mode when not set */
+	bool port_set;
+	struct secret password;
+	const uint8_t *auth;	/* enum sasl_mech, in order; by auth_count */
+	size_t auth_count;
+	bool auth_auto;
+	bool allow_cleartext;
+	bool detect_capa, detect_auth, detect_greeting;
+	struct tls_keys tls;
+	struct texts mailboxes;
+	enum pull pull;
+	const char *search;
+	uint64_t newer_than_s;	/* 0 = not set */
+	uint64_t max_size;	/* 0 = not set */
+	uint64_t max_messages;	/* 0 = not set */
+	bool use_top;
+	enum after after;
+	const char *move_folder;
+	uint64_t delete_after_s;	/* 0 = not set */
+	enum on_refused on_refused;
+	uint64_t held_max;
+	uint64_t interval_ms;
+	bool idle;
+	uint64_t max_retries, retry_interval_ms, delay_failed_host_ms, delay_failed_account_ms;
+	const char *source_address, *proxy;
+	uint32_t connect_timeout_ms, timeout_ms;
+	enum trace trace;
+	const struct target **deliver;
+	size_t deliver_count;
+};
+
+struct settings {
+	struct arena arena;
+	const char *file;	/* the configuration file; NULL = none */
+	const char *state;
+	const char *store;	/* "lmdb" */
+	uint64_t store_map;
+	const char *main_domain;	/* NULL = none */
+	uint32_t max_per_host, workers;
+	const char *log_level, *log_format, *log_to;
+	struct connection **connections;
+	size_t connection_count;
+	struct target **targets;
+	size_t target_count;
+	char **warnings;	/* "file:line: …": features not built yet, and the like */
+	size_t warning_count;
+};
+
+const struct connection *settings_connection(const struct settings *s, const char *name);

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A client connection: the one place that knows sockets, TLS and deadlines.
+ *
+ * conn_open resolves the name (c-ares, or an address as it is; "localhost" per
+ * RFC 6761), tries its addresses by happy eyeballs (RFC 8305: IPv6 first,
+ * 250 ms apart), handshakes if `tls` is implicit, and calls back:
+ *     opened(user)            ready to talk (TLS, if implicit, is up)
+ *     turn(user, in) → used   bytes came in; returns how many it consumed:
+ *                             all, but for a TLS start (below)
+ *     drained(user)           the out-queue went below CONN_OUT_LOW again
+ *     closed(user, why)       once, the last call: why->kind ERR_NONE when the
+ *                             peer closed in order (TLS close_notify or FIN)
+ * Calls come from the loop only, never from within conn_* functions.  `in`
+ * is lent for the call: an idle connection owns no buffer.
+ *
+ * TLS start (STLS): conn_start_tls from within turn; turn must return how much
+ * it consumed.  Bytes received and not consumed at that moment, or arriving in
+ * clear before our ClientHello's answer, end the connection as ERR_PEER
+ * ("data before TLS"), for all protocols.  When TLS is up: secured(user).
+ *
+ * Deadlines: conn_deadline sets the one running deadline and its name; when it
+ * passes, the connection closes with ERR_NET "no NAME within N s".  Connect and
+ * TLS have theirs from the settings; the user sets greeting, command, data.
+ * Each turn with bytes re-arms it (that is, it is a deadline on silence).
+ *
+ * Out: conn_send copies what the socket does not take at once into a queue of
+ * at most CONN_OUT_MAX octets (false, and closing, above it).
+ * Pause: conn_pause(true) stops reading (back-pressure); bytes already read in
+ * this turn still come.  A paused connection's deadline stands still.
+ * conn_close closes (TLS close_notify when up); closed() follows later with
+ * ERR_NONE.  The conn is freed by the loop after closed().
+ * Errors: ERR_NET (resolve, connect, time-out, reset, cut inside TLS without
+ * close_notify), ERR_TLS, ERR_PEER; texts name host, port and address. */
+#pragma once
+
+#include "base/err.h"
+#include "net/loop.h"
+#include "net/tls.h"
+
+enum { CONN_OUT_MAX = 1 << 20, CONN_OUT_LOW = 64 * 1024, CONN_IN_MAX = 64 * 1024 };
+
+enum conn_tls { CONN_TLS_NONE, CONN_TLS_IMPLICIT };
+
+struct conn_settings {		/* borrowed until opened or closed */
+	const char *host;
+	uint16_t port;
+	enum conn_tls tls;
+	struct tls_client *tls_client;	/* for implicit and for conn_start_tls; may be NULL with none */
+	const char *source_address;	/* NULL = any */
+	uint32_t connect_timeout_ms, timeout_ms;
+};
+
+struct conn;
+
+struct conn_user {
+	void (*opened)(void *user);
+	size_t (*turn)(void *user, struct span in);
+	void (*secured)(void *user);
+	void (*drained)(void *user);
+	void (*closed)(void *user, const struct err *why);
+	void *user;
+};
+
+[[nodiscard]] struct conn *conn_open(struct loop *l, const struct conn_settings *s, const struct conn_user *u, struct err *e);
+[[nodiscard]] bool conn_send(struct conn *c, struct span out);
+size_t conn_unsent(const struct conn *c);
+void conn_start_tls(struct conn *c);
+void conn_deadline(struct conn *c, uint32_t ms, const char *name);	/* 0 = none; `name` must be static */
+void conn_pause(struct conn *c, bool on);
+void conn_close(struct conn *c);
+/* The handshake broke for a technical reason (no TLS spoken, reset, version):
+ * what tls.required = false may forgive; never chain, pin, date, revocation. */
+bool conn_tls_technical(const struct conn *c);
+bool conn_is_tls(const struct conn *c);
+const char *conn_peer(const struct conn *c);	/* "192.0.2.1:995", "" before connect */
+const char *conn_tls_text(const struct conn *c);	/* "TLSv1.3 TLS_AES_256_GCM_SHA384", "" in clear */
+/* Channel bindings for SASL (RFC 9266, RFC 5929) into `out`; 0 when not to be had. */
+size_t conn_tls_exporter(const struct conn *c, char out[32]);
+size_t conn_tls_unique(const struct conn *c, char out[64]);

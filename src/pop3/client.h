@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One POP3 client conversation, as pure computation (RFC 1939, 2449, 2595,
+ * 5034, 6856).
+ *
+ * The session does no I/O, takes no clock, allocates nothing and calls no one
+ * back.  The driver's turn is always the same three steps:
+ *     p3c_feed the bytes that came in; call p3c_next until it says
+ *     P3C_NOTHING; send p3c_out and drop what was sent with p3c_sent.
+ * p3c_next must be drained before the next feed (asserted).  Spans inside an
+ * event borrow the fed bytes or the session and die with the next call.
+ * A peer's error comes as P3C_FAILED, once; then the session only ends: what
+ * it is fed is ignored.
+ *
+ * The course: greeting → CAPA → (STLS: P3C_TLS, the caller starts TLS and calls
+ * p3c_secured; all capabilities are forgotten and asked again) → login →
+ * CAPA again → P3C_READY.  From then on the caller asks, as long as
+ * p3c_can_ask says there is room, in any number and order:
+ *     p3c_stat  → P3C_STAT (or P3C_REFUSED)
+ *     p3c_uidl  → P3C_UID a message…, P3C_LISTED     or P3C_REFUSED
+ *     p3c_list  → P3C_SIZE a message…, P3C_LISTED    or P3C_REFUSED
+ *     p3c_retr, p3c_top → P3C_BEGIN, P3C_BODY pieces…, P3C_END  or P3C_REFUSED
+ *     p3c_dele  → P3C_DELETED                        or P3C_REFUSED
+ *     p3c_quit  → P3C_BYE (with `good` = the server said +OK)
+ * A refused RETR, TOP or DELE is that message's failure, not the session's.
+ * Where the server does not offer PIPELINING after login the session sends one
+ * command at a time and queues the rest itself; p3c_can_ask is then still true
+ * while the queue has room.  Pipelining that proves broken (a reply that
+ * cannot belong to the oldest command) ends the session as ERR_PEER with
+ * p3c_pipelining_broken true: the caller may reconnect with it switched off.
+ *
+ * Login picks, out of login.mechs in order, the first the server offers and
+ * the line's protection allows; P3C_SASL asks the caller to run a SASL step
+ * (its own clock, threads and memory) and to answer by p3c_sasl_answer or
+ * p3c_sasl_cancel.  A refusal that names the credentials ([AUTH], or a plain
+ * -ERR to PASS) is ERR_AUTH; [IN-USE], [LOGIN-DELAY], [SYS/TEMP] are ERR_BUSY.
+ * At most three mechanisms are tried, never a weaker one after the caller
+ * cancelled with a wrong server proof.
+ *
+ * Limits: a reply line P3C_LINE_MAX octets; CAPA lines P3C_CAPA_MAX; listing
+ * lines: more than 16,777,216 fail; unique-ids of any length up to the line,
+ * spaces inside kept (RFC 1939 allows 70 of 0x21..0x7e; real servers do not
+ * care).  A blank id comes as a P3C_UID with an empty text.
+ * Errors: ERR_PEER names the rule that was broken. */
+#pragma once
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "sasl/client.h"
+#include "wire/dot.h"
+#include "wire/line.h"
+
+enum { P3C_LINE_MAX = 4096, P3C_CAPA_MAX = 512, P3C_WINDOW = 1024, P3C_OUT_MAX = 32 * 1024, P3C_LIST_MAX = 16777216 };
+
+enum p3c_capa {		/* bits of p3c_capabilities() */
+	P3C_CAPA_TOP = 1, P3C_CAPA_UIDL = 2, P3C_CAPA_USER = 4, P3C_CAPA_STLS = 8, P3C_CAPA_PIPELINING = 16,
+	P3C_CAPA_RESP_CODES = 32, P3C_CAPA_UTF8 = 64, P3C_CAPA_ANSWERED = 128,	/* the server knows CAPA at all */
+};
+
+struct p3c_login {		/* borrowed until P3C_READY or P3C_FAILED */
+	const char *user;
+	struct span password;	/* for USER/PASS and APOP; SASL steps are the caller's */
+	const enum sasl_mech *mechs;	/* allowed, in the order to try */
+	size_t mech_count;
+	bool detect_capa, detect_auth, detect_greeting;	/* PRODUCT 2.1 `detect` */
+	bool secure;		/* the line is protected from the start (implicit TLS) */
+	bool stls;		/* use STLS before login */
+	bool stls_required;	/* no STLS offered or refused: fail; else go on in clear */
+	bool clear_allowed;	/* clear-text passwords on an unprotected line */
+	bool channel_binding;	/* the caller can bind to TLS (-PLUS) */
+	bool lockstep;		/* never pipeline */
+};
+
+enum p3c_what {
+	P3C_NOTHING, P3C_TLS, P3C_SASL, P3C_READY, P3C_STAT, P3C_UID, P3C_SIZE, P3C_LISTED,
+	P3C_BEGIN, P3C_BODY, P3C_END, P3C_DELETED, P3C_REFUSED, P3C_BYE, P3C_FAILED
+};
+
+enum p3c_verb { P3C_ASK_NONE, P3C_ASK_STAT, P3C_ASK_UIDL, P3C_ASK_LIST, P3C_ASK_RETR, P3C_ASK_TOP, P3C_ASK_DELE, P3C_ASK_QUIT };
+
+struct p3c_event {
+	enum p3c_what what;
+	enum p3c_verb verb;	/* LISTED, REFUSED: of which command */
+	uint32_t number;	/* message number; STAT: count */
+	uint64_t size;		/* SIZE, STAT */
+	struct span text;	/* UID: the id; BODY: octets; REFUSED, BYE: the server's line */
+	enum sasl_mech mech;	/* SASL */
+	bool first;		/* SASL: a new exchange begins with this step (make a new client) */
+	bool last;		/* SASL: the server said +OK; answer with an empty span if it is
+				 * verified, else cancel; `text` is empty */
+	bool good;		/* BYE */
+	enum err_kind kind;	/* REFUSED: ERR_BUSY for [IN-USE]/[SYS/TEMP], else ERR_PEER */
+};
+
+struct p3c;			/* ~22 KiB; see p3c_size */
+
+size_t p3c_size(void);
+void p3c_start(struct p3c *s, const struct p3c_login *login);
+void p3c_end(struct p3c *s);	/* wipes what may be secret */
+
+void p3c_feed(struct p3c *s, struct span in);
+enum p3c_what p3c_next(struct p3c *s, struct p3c_event *ev);
+/* Fed bytes not yet consumed: at P3C_TLS any are an attack (the driver's check). */
+size_t p3c_unread(const struct p3c *s);
+/* The connection was closed by the server: turns into P3C_FAILED or P3C_BYE. */
+void p3c_eof(struct p3c *s);
+struct span p3c_out(const struct p3c *s);
+void p3c_sent(struct p3c *s, size_t n);
+const struct err *p3c_error(const struct p3c *s);	/* after P3C_FAILED */
+
+void p3c_secured(struct p3c *s);
+void p3c_sasl_answer(struct p3c *s, struct span response);
+/* `proof_failed`: the server's signature or channel binding was wrong. */
+void p3c_sasl_cancel(struct p3c *s, bool proof_failed, const struct err *why);
+
+unsigned p3c_capabilities(const struct p3c *s);
+enum sasl_mech p3c_mechanism(const struct p3c *s);	/* that logged in */
+bool p3c_pipelined(const struct p3c *s);
+bool p3c_pipelining_broken(const struct p3c *s);
+bool p3c_tls_refused(const struct p3c *s);	/* failed because STLS was not to be had */
+bool p3c_can_ask(const struct p3c *s);
+size_t p3c_outstanding(const struct p3c *s);	/* asked and not answered, queued ones too */
+
+void p3c_stat(struct p3c *s);
+void p3c_uidl(struct p3c *s);
+void p3c_list(struct p3c *s);
+void p3c_retr(struct p3c *s, uint32_t number);
+void p3c_top(struct p3c *s, uint32_t number, uint32_t lines);
+void p3c_dele(struct p3c *s, uint32_t number);
+void p3c_quit(struct p3c *s);

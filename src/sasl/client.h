@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * SASL, the client's side (RFC 4422), over GNU SASL.
+ *
+ *     c = sasl_client_new(mech, &credentials, &e);
+ *     repeat: sasl_client_step(c, challenge, &response, &e)
+ *     at the server's success: sasl_client_verified(c), else the server did not
+ *     prove that it knows the password (SCRAM, RFC 5802 section 5): fail.
+ *     sasl_client_free(&c);
+ * Challenges and responses are raw octets; base64 is the protocol's.  A
+ * mechanism that speaks first is stepped with an empty challenge before the
+ * first one arrives (sasl_mech_first).
+ * sasl_client_step may take seconds for mechanisms that sasl_mech_slow names:
+ * never on a loop thread.  A server's iteration count above SASL_ITERATIONS_MAX
+ * is refused before the library sees it.  One client is used by one thread at
+ * a time.  Credentials are copied and wiped at free.
+ * Errors: ERR_AUTH (the server's proof is wrong; never try a weaker mechanism
+ * after it), ERR_PEER (a challenge that is none), ERR_LOCAL. */
+#pragma once
+
+#include "base/buf.h"
+#include "base/err.h"
+
+enum { SASL_ITERATIONS_MAX = 600000, SASL_RESPONSE_MAX = 64 * 1024 };
+
+/* Strongest first: the order of auth = auto (PRODUCT 2.1). */
+enum sasl_mech {
+	SASL_EXTERNAL, SASL_SCRAM_SHA_256_PLUS, SASL_SCRAM_SHA_256, SASL_SCRAM_SHA_1_PLUS, SASL_SCRAM_SHA_1,
+	SASL_OAUTHBEARER, SASL_XOAUTH2, SASL_GSSAPI, SASL_DIGEST_MD5, SASL_CRAM_MD5, SASL_NTLM,
+	SASL_APOP, SASL_PLAIN, SASL_LOGIN, SASL_USER,	/* APOP and USER are POP3's own, not SASL */
+	SASL_MECHS
+};
+
+struct sasl_credentials {
+	const char *user;
+	struct span password;
+	const char *service;		/* "pop" or "imap" */
+	const char *host;
+	struct span tls_exporter;	/* RFC 9266 channel binding, empty without TLS 1.3 */
+	struct span tls_unique;		/* RFC 5929, empty with TLS 1.3 */
+};
+
+struct sasl_client;
+
+/* "SCRAM-SHA-256" and so on, as in CAPA; APOP and USER give "APOP", "USER". */
+const char *sasl_mech_name(enum sasl_mech mech);
+/* As in PRODUCT's `auth` key, any case: "scram-sha-256", "user". */
+bool sasl_mech_parse(struct span name, enum sasl_mech *mech);
+bool sasl_mech_built(enum sasl_mech mech);	/* this build can do it */
+bool sasl_mech_clear(enum sasl_mech mech);	/* shows the password to whoever reads the line */
+bool sasl_mech_first(enum sasl_mech mech);	/* the client speaks first (initial response) */
+bool sasl_mech_slow(enum sasl_mech mech);	/* step must not run on a loop thread */
+bool sasl_mech_plus(enum sasl_mech mech);	/* needs channel binding */
+
+[[nodiscard]] struct sasl_client *sasl_client_new(enum sasl_mech mech, const struct sasl_credentials *with, struct err *e);
+[[nodiscard]] bool sasl_client_step(struct sasl_client *c, struct span challenge, struct buf *response, struct err *e);
+bool sasl_client_verified(const struct sasl_client *c);
+void sasl_client_free(struct sasl_client **c);

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The ledger: what one connection ever saw, and how far each message came
+ * (PRODUCT 2.3).
+ *
+ * An entry's key is BLAKE2b-256: over (host, user, mailbox, UIDVALIDITY, UID),
+ * or for POP3 over (base, k) where base is BLAKE2b-256 over (host, user, UIDL)
+ * and k numbers equal ids within one listing.  Each field goes in with its
+ * length, so that no two different tuples read alike.
+ * Puts are asynchronous and grouped: one batch under way a ledger; the answer
+ * comes from store_next with the ticket (ticket 0: no answer wanted).  Reads
+ * (ledger_get, ledger_next) see what is durable and, on top of it, puts under way.
+ * Durable states: placing, accepted, held, quarantined, disposing, gone, skipped.
+ * Sight is recorded per listing (ledger_listed), not per message. */
+#pragma once
+
+#include "store/store.h"
+
+enum { LEDGER_UID_MAX = 128, LEDGER_PLACE_MAX = 160, LEDGER_ERROR_MAX = 256, LEDGER_TARGETS_MAX = 8 };
+
+enum ledger_state {
+	LEDGER_PENDING,		/* some target has it or is about to; see targets */
+	LEDGER_ACCEPTED, LEDGER_HELD, LEDGER_QUARANTINED, LEDGER_DISPOSING, LEDGER_GONE,
+	LEDGER_SKIPPED,		/* present at baseline, never fetched */
+	LEDGER_STATES
+};
+
+enum ledger_target_state { LEDGER_TARGET_NONE, LEDGER_TARGET_PLACING, LEDGER_TARGET_ACCEPTED };
+
+struct ledger_target {
+	uint64_t target;	/* ledger_target_tag() of the target's canonical text */
+	enum ledger_target_state state;
+	char place[LEDGER_PLACE_MAX];	/* placing: the file name */
+};
+
+struct ledger_entry {
+	uint8_t id[32];
+	enum ledger_state state;
+	int64_t first_seen, changed;
+	int64_t accepted;	/* when every target had it; 0 = not yet */
+	uint64_t size;
+	bool has_digest;
+	uint8_t digest[32];	/* SHA-256 of the delivered octets */
+	uint32_t attempts;
+	char uid[LEDGER_UID_MAX + 1];	/* UIDL or "uidvalidity/uid", cut, control octets as '?': for people */
+	char error[LEDGER_ERROR_MAX];	/* the last one, "" = none */
+	uint32_t target_count;	/* only while PENDING */
+	struct ledger_target targets[LEDGER_TARGETS_MAX];
+};
+
+struct ledger;
+
+const char *ledger_state_name(enum ledger_state state);
+void ledger_pop3_base(struct span host, struct span user, struct span uidl, uint8_t base[32]);
+void ledger_pop3_id(const uint8_t base[32], uint32_t k, uint8_t id[32]);
+uint64_t ledger_target_tag(const char *target);
+
+/* Shared, lives until store_close; made with its first put. */
+[[nodiscard]] bool ledger_open(struct store *s, const char *connection, struct ledger **l, struct err *e);
+const uint8_t *ledger_tag(const struct ledger *l);	/* 8 octets, for mailbox_source.connection */
+/* Walks the names of connections that have a ledger; start with name[0] = 0. */
+bool ledger_each(struct store *s, char name[129]);
+
+bool ledger_get(struct ledger *l, const uint8_t id[32], struct ledger_entry *out);
+/* The entry with the smallest id greater than `after` (NULL: the first). */
+bool ledger_next(struct ledger *l, const uint8_t *after, struct ledger_entry *out);
+void ledger_put(struct ledger *l, const struct ledger_entry *entry, uint64_t ticket);
+void ledger_remove(struct ledger *l, const uint8_t id[32]);
+/* Batches wait for more while one is under way; this hands over what waits. */
+void ledger_flush(struct ledger *l);
+/* A complete listing was seen at `when`; ledger_listed_at reads it back (0 = never). */
+void ledger_listed(struct ledger *l, int64_t when);
+int64_t ledger_listed_at(struct ledger *l);
+[[nodiscard]] bool ledger_forget(struct ledger *l, struct err *e);	/* rescan: all entries; blocks */
+uint64_t ledger_count(struct ledger *l);

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Maildirs: delivery in two steps, and reading for import.
+ *
+ *     maildir_open        makes the path with tmp, new, cur (0700) when missing
+ *     maildir_write       the message into tmp/NAME, fsync
+ *     … the caller commits `placing NAME` to its ledger …
+ *     maildir_sync_tmp before that commit, once a group: the name in tmp is durable too
+ *     maildir_place       rename tmp/NAME → new/NAME; no file in tmp: it was
+ *                         placed before, whatever a reader did since: good
+ *     maildir_sync        fsync of new/ (and tmp/), once a group
+ *     … the caller commits `accepted` …
+ * After a crash: maildir_place again for each `placing`; for an intent older
+ * than 24 h maildir_has looks in new/ and cur/ (by the name up to ':').
+ * Lines end with LF in the files (as every Maildir reader expects), CRLF on the
+ * way in and out; S= and W= are kept in the name.
+ * NAME: SECONDS.MmicrosPpidQn_TAG.host,S=n,W=n, TAG = 16 hex digits of the
+ * connection, so that maildir_sweep can remove what a crash left in tmp
+ * without a `placing` (only names with that tag; the connection is locked).
+ * All block (jobs); different threads may work in one Maildir at once.
+ * Errors: ERR_LOCAL with path and errno. */
+#pragma once
+
+#include "store/spool.h"
+
+enum { MAILDIR_NAME_MAX = 160 };
+
+struct maildir;
+
+[[nodiscard]] bool maildir_open(const char *path, struct maildir **m, struct err *e);
+void maildir_close(struct maildir **m);
+[[nodiscard]] bool maildir_write(struct maildir *m, const struct spool *message, const uint8_t tag[8], char name[MAILDIR_NAME_MAX], struct err *e);
+[[nodiscard]] bool maildir_sync_tmp(struct maildir *m, struct err *e);
+[[nodiscard]] bool maildir_place(struct maildir *m, const char *name, struct err *e);
+[[nodiscard]] bool maildir_sync(struct maildir *m, struct err *e);
+bool maildir_has(struct maildir *m, const char *name);
+/* Removes tmp files of `tag` for which keep(user, name) is false. */
+void maildir_sweep(struct maildir *m, const uint8_t tag[8], bool (*keep)(void *user, const char *name), void *user);
