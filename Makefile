@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+# Two commands: `make demo` and `make test`.  Meson does the building; see HACKING.md.
+.POSIX:
+BUILD = build
+ARGS =
+SECONDS = 60
+
+.PHONY: all demo test deps deps-test build install bench fuzz clean
+all: build
+
+demo: build
+	@test/demo $(ARGS)
+
+test: deps-test
+	@tools/test $(ARGS)
+
+deps:
+	@tools/deps build
+
+deps-test:
+	@tools/deps test
+
+build: deps
+	@test -f $(BUILD)/build.ninja || out=$$(meson setup $(BUILD) -Dtests=disabled) || { echo "$$out"; exit 1; }
+	@ninja --quiet -C $(BUILD)
+
+install: build
+	@meson install --quiet --no-rebuild -C $(BUILD)
+
+bench: build deps-test
+	@test/bench/run $(ARGS)
+
+fuzz: deps-test
+	@tools/test --fuzz $(SECONDS) $(ARGS)
+
+clean:
+	rm -rf $(BUILD) $(BUILD)-*
