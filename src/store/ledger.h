@@ -11,7 +11,8 @@
  * comes from store_next with the ticket (ticket 0: no answer wanted).  Reads
  * (ledger_get, ledger_next) see what is durable and, on top of it, puts under way.
  * Durable states: placing, accepted, held, quarantined, disposing, gone, skipped.
- * Sight is recorded per listing (ledger_listed), not per message. */
+ * Sight is recorded per listing (ledger_note), not per message.
+ * `after` of ledger_next may point into *out. */
 #pragma once
 
 #include "store/store.h"
@@ -68,8 +69,14 @@ void ledger_put(struct ledger *l, const struct ledger_entry *entry, uint64_t tic
 void ledger_remove(struct ledger *l, const uint8_t id[32]);
 /* Batches wait for more while one is under way; this hands over what waits. */
 void ledger_flush(struct ledger *l);
-/* A complete listing was seen at `when`; ledger_listed_at reads it back (0 = never). */
-void ledger_listed(struct ledger *l, int64_t when);
-int64_t ledger_listed_at(struct ledger *l);
+/* What is true of the connection as a whole: moments in seconds since 1970, 0 = never. */
+enum ledger_note {
+	LEDGER_NOTE_LISTED,	/* the last complete listing */
+	LEDGER_NOTE_DISPOSED,	/* the server confirmed what was `disposing` up to then */
+	LEDGER_NOTE_COMPARING,	/* ids changed wholesale; messages are compared until all were */
+	LEDGER_NOTES
+};
+void ledger_note(struct ledger *l, enum ledger_note note, int64_t when);	/* asynchronous, as a put */
+int64_t ledger_noted(struct ledger *l, enum ledger_note note);
 [[nodiscard]] bool ledger_forget(struct ledger *l, struct err *e);	/* rescan: all entries; blocks */
 uint64_t ledger_count(struct ledger *l);

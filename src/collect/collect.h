@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Collecting: visits to many connections at once, on one loop (PRODUCT 2.3).
+ *
+ *     collector_new(&with, &c, &e)
+ *     collector_add(c, connection, what) for each; loop_run(loop)
+ *     collector_free(&c)
+ * Visits start as soon as the loop runs, at most `max_per_host` at once to one
+ * host; the others wait their turn.  `ended` is called once for each visit,
+ * on the loop's thread, and collector_left then says how many are still to
+ * come; nothing of a collector keeps the loop alive after the last.
+ *
+ * What a visit does: take the connection's lock, get the password, bring the
+ * ledger up to date after a crash (marks, placings), connect, log in, list,
+ * select, fetch in a window, deliver to each target in turn, record, dispose,
+ * leave.  A message is disposed of only after every target has it durably and
+ * the ledger says so durably.  collector_stop asks every visit to end soon:
+ * what is complete is still delivered, nothing more is fetched or deleted.
+ *
+ * Ownership: everything in `with` is borrowed and outlives the collector.
+ * Errors of one connection are in its result and touch no other. */
+#pragma once
+
+#include "base/err.h"
+#include "config/settings.h"
+#include "net/loop.h"
+#include "net/tls.h"
+#include "store/store.h"
+
+struct collector;
+
+enum visit_what {
+	VISIT_COLLECT,
+	VISIT_BASELINE,		/* list, and record everything new as skipped */
+};
+
+struct visit_result {
+	uint64_t collected;	/* accepted by every target in this visit */
+	uint64_t skipped;	/* passed over by the selection, or recorded by baseline */
+	uint64_t held;		/* deferred by a target and held */
+	uint64_t failed;	/* refused by the server, or not accepted by a target */
+	uint64_t octets;	/* of what was collected */
+	uint64_t ms;
+	struct err why;		/* kind ERR_NONE: the visit itself came to its end */
+};
+
+struct collect_progress {	/* over all visits */
+	uint64_t planned, collected;		/* messages */
+	uint64_t planned_octets, octets;	/* planned_octets 0 = not known */
+	uint32_t visits, ended;
+};
+
+struct collector_with {
+	struct loop *loop;
+	struct store *store;
+	struct tls_contexts *contexts;
+	uint32_t max_per_host;
+	void (*ended)(void *user, const struct connection *connection, const struct visit_result *result);
+	void *user;
+};
+
+[[nodiscard]] bool collector_new(const struct collector_with *with, struct collector **c, struct err *e);
+void collector_add(struct collector *c, const struct connection *connection, enum visit_what what);
+void collector_stop(struct collector *c);
+size_t collector_left(const struct collector *c);
+void collector_progress(const struct collector *c, struct collect_progress *p);
+void collector_free(struct collector **c);
