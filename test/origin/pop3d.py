@@ -128,7 +128,7 @@ class Session:
     def __init__(self, origin, sock):
         self.origin, self.sock = origin, sock
         self.inbuf, self.out = b"", []
-        self.user, self.messages, self.deleted = None, None, []
+        self.user, self.messages, self.deleted = None, None, set()
         self.tls = origin.tls == "implicit"
 
     def run(self):
@@ -272,7 +272,7 @@ class Session:
         self.say("+OK")
 
     def do_rset(self, _):
-        self.deleted = []
+        self.deleted = set()
         self.say("+OK")
 
     def do_list(self, arg):
@@ -308,7 +308,7 @@ class Session:
     def do_dele(self, arg):
         m = self.find(arg)
         if m:
-            self.deleted.append(m)
+            self.deleted.add(m)
             self.say("+OK")
 
     def do_quit(self, _):
