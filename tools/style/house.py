@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the tree as a whole must keep: a test beside each file, no dead files, documents that tell the truth."""
+import posixpath
+import re
+from typing import Iterator
+
+from style.source import Finding, Tree
+
+# src files without an x_test.c beside them, each with the reason.  src/main/ is tested end to end (test/e2e).
+EXEMPT: dict[str, str] = {
+}
+HERE = 'tools/style/house.py'
+FILES_ROW = re.compile(r'^\| `([^`]+)` \| (.*?) \|$', re.M)
+FILES_WORDS = 14
+NAMED_TEST = re.compile(r'`((?:src|test|tools)/[\w./-]+): ([^`]+)`')
+LINK = re.compile(r'\]\((?!https?:|mailto:|#)([^)#\s]+)')
+
+
+def missing_tests(tree: Tree) -> Iterator[Finding]:
+    for source in tree.c('src/'):
+        path = source.path
+        if source.is_header or source.is_test or source.room == 'main':
+            continue
+        tested = tree.get(path[:-2] + '_test.c') is not None
+        if not tested and path not in EXEMPT:
+            yield Finding(path, 1, f'no {source.name[:-2]}_test.c beside it')
+    if tree.get(HERE):      # the table speaks of this tree, not of a test's
+        for path, reason in EXEMPT.items():
+            if not tree.get(path) or tree.get(path[:-2] + '_test.c'):
+                yield Finding(HERE, 1, f'EXEMPT names {path} ({reason}), which is gone or has its test')
+
+
+def dead_files(tree: Tree) -> Iterator[Finding]:
+    """A .c that no meson.build names; a header that nobody but its own .c and test includes."""
+    users: dict[str, set[str]] = {}
+    for source in tree.c():
+        for _, _, name in source.includes:
+            users.setdefault(posixpath.basename(name), set()).add(source.path)
+    for source in tree.c():
+        if source.is_header:
+            stem = source.path[:-2]
+            if not users.get(source.name, set()) - {stem + '.c', stem + '_test.c'}:
+                yield Finding(source.path, 1, 'dead: nobody else includes this header')
+        elif not named_by_meson(tree, source.path):
+            yield Finding(source.path, 1, 'dead: no meson.build names this file')
+
+
+def named_by_meson(tree: Tree, path: str) -> bool:
+    """'x.c', or for a test also its stem (as in a `foreach`), in the meson.build of its folder or of one above."""
+    folder, base = posixpath.split(path)
+    while True:
+        build = tree.get(posixpath.join(folder, 'meson.build'))
+        if build:
+            inside = path[len(folder):].lstrip('/')
+            names = {inside, base}
+            if base.endswith('_test.c'):
+                names.add(base[:-len('_test.c')])
+            elif path.startswith('test/'):
+                names.add(base[:-len('.c')])
+            if any(f"'{n}'" in build.text for n in names):
+                return True
+        if not folder:
+            return False
+        folder = posixpath.dirname(folder)
+
+
+def concepts(tree: Tree) -> dict[str, str]:
+    """What the FILES table lists → one file of it.  x.h, x.c and x_test.c are one concept: `src/room/x`."""
+    listed: dict[str, str] = {}
+    for path, source in tree.files.items():
+        if not path.startswith(('src/', 'test/', 'tools/')) or source.name in ('meson.build', '__init__.py'):
+            continue
+        key = re.sub(r'(_test)?\.[ch]$', '', path) if path.startswith('src/') else path
+        listed.setdefault(key, path)
+    return listed
+
+
+def files_table(tree: Tree) -> Iterator[Finding]:
+    page = tree.get('ARCHITECTURE.md')
+    if not page:
+        yield Finding('ARCHITECTURE.md', 1, 'missing')
+        return
+    rows = {m[1]: m for m in FILES_ROW.finditer(page.text)}
+    listed = concepts(tree)
+    for key, path in listed.items():
+        if key not in rows:
+            yield Finding(path, 1, f'no row `{key}` in the FILES table of ARCHITECTURE.md')
+    for key, m in rows.items():
+        line = page.line(m.start())
+        if key not in listed:
+            yield Finding(page.path, line, f'the FILES table lists {key}, which is not there')
+        elif not 1 <= len(m[2].split()) <= FILES_WORDS:
+            yield Finding(page.path, line, f'{key}: say it in ten words')
+
+
+def files_rows(tree: Tree) -> Iterator[str]:
+    """The FILES table as it ought to be: rows there keep their words, new ones begin with the file's own."""
+    page = tree.get('ARCHITECTURE.md')
+    said = dict(FILES_ROW.findall(page.text)) if page else {}
+    for key, path in sorted(concepts(tree).items()):
+        source = tree.get(key + '.h') or tree.files[path]
+        yield f'| `{key}` | {said.get(key) or first_sentence(source.text)} |'
+
+
+def first_sentence(text: str) -> str:
+    text = re.sub(r'#!.*|.*SPDX-License-Identifier.*', '', text)
+    words = re.sub(r'^[\s/*#"]+|\n[ *#]*', ' ', text).strip()
+    return ' '.join(re.split(r'[.;]\s', words)[0].rstrip('.').split()[:FILES_WORDS])
+
+
+def named_tests(tree: Tree) -> Iterator[Finding]:
+    """`src/pop3/client_test.c: a blank id` in a document: that file has that text."""
+    for page in tree.files.values():
+        if not page.path.endswith('.md'):
+            continue
+        for m in NAMED_TEST.finditer(page.text):
+            source = tree.get(m[1])
+            if not source or m[2] not in source.text:
+                yield Finding(page.path, page.line(m.start()), f'names a test that is not there: {m[1]}: {m[2]}')
+
+
+def links(tree: Tree) -> Iterator[Finding]:
+    for page in tree.files.values():
+        if not page.path.endswith('.md'):
+            continue
+        for m in LINK.finditer(page.text):
+            path = posixpath.normpath(posixpath.join(posixpath.dirname(page.path), m[1]))
+            there = path in tree.files or path in tree.data or any(p.startswith(path + '/') for p in tree.files)
+            if not there:
+                yield Finding(page.path, page.line(m.start()), f'links to {m[1]}, which is not there')
+
+
+RULES = (missing_tests, dead_files, files_table, named_tests, links)
