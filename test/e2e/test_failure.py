@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What fails must say so: promptly, clearly, with the right exit code, and without a secret."""
+import os
+import re
+import socket
+import time
+
+import pytest
+
+import certs
+import corpus
+from pop3d import Maildrop, Pop3d, Script, parse_script
+
+
+def collect(p, want_code=1, limit=30):
+    started = time.monotonic()
+    done = p("collect", "box", limit=limit)
+    assert done.code == want_code, done
+    assert len(done.err.strip()) < 4000, "an error is a line, not a page"
+    return done, time.monotonic() - started
+
+
+def test_wrong_password(p, authority, dovecot):
+    dovecot.empty("emil")
+    dovecot.fill("emil", corpus.small(2))
+    p.secrets.add("falsch-9Xk")
+    p.connection("box", user="emil", password="falsch-9Xk", port=dovecot.pop3s, tls__ca_certificates=authority.ca)
+    done, _ = collect(p)
+    assert re.search("password|credential|refused|login", done.text, re.I), done
+    assert len(dovecot.left("emil")) == 2 and p.in_maildir() == []
+
+
+def test_a_ca_that_did_not_sign(p, dovecot, home):
+    other = certs.Authority(os.path.join(home, "other"), "Somebody else")
+    p.connection("box", port=dovecot.pop3s, tls__ca_certificates=other.ca)
+    done, _ = collect(p)
+    assert re.search("certificate|issuer|CA", done.text), done
+
+
+def test_the_system_store_does_not_know_our_ca(p, dovecot):
+    p.connection("box", port=dovecot.pop3s)
+    done, _ = collect(p)
+    assert re.search("certificate|issuer|CA", done.text), done
+
+
+@pytest.mark.parametrize("mode", ["implicit", "stls"])
+@pytest.mark.parametrize("verify, code", [(True, 1), (False, 0)])
+def test_a_certificate_for_another_name(p, authority, mode, verify, code):
+    cert, key = authority.sign("other", ["DNS:pop.example.org"])
+    with Pop3d(Maildrop(corpus.small(2)), tls=mode, cert=cert, key=key) as origin:
+        p.connection("box", host="localhost", port=origin.port, tls__mode="explicit" if mode == "stls" else mode,
+                     tls__ca_certificates=authority.ca, tls__verify_host=verify)
+        done, _ = collect(p, code)
+        assert bool(origin.verbs("PASS") or origin.verbs("AUTH")) is not verify
+    if verify:
+        assert "localhost" in done.text and re.search("name", done.text), done
+
+
+def test_no_verification_when_told_so(p, dovecot):
+    dovecot.empty("emil")
+    dovecot.fill("emil", corpus.small(2))
+    p.connection("box", user="emil", port=dovecot.pop3s, tls__verify_server=False, tls__verify_host=False)
+    collect(p, 0)
+    assert len(p.in_maildir()) == 2
+
+
+def test_closed_port(p):
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        port = s.getsockname()[1]
+    p.connection("box", port=port)
+    done, took = collect(p)
+    assert str(port) in done.text and "127.0.0.1" in done.text and took < 10, done
+
+
+def test_no_such_host(p):
+    p.connection("box", host="no-such-host.invalid", port=995)
+    done, _ = collect(p)
+    assert "no-such-host.invalid" in done.text
+
+
+@pytest.mark.parametrize("mode", ["none", "implicit", "explicit"])
+def test_silent_server(p, mode):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        p.connection("box", port=silent.getsockname()[1], tls__mode=mode, allow_cleartext=True,
+                     connect_timeout="2s", timeout="2s")
+        done, took = collect(p)
+    assert 1 < took < 15, f"{took} s: {done}"
+    assert re.search(r"within|time", done.text), done
+
+
+def test_stls_stripped(p, authority):
+    """A man in the middle takes STLS out of CAPA: no password may go over the line."""
+    script = Script(parse_script(["> CAPA", "< +OK", "< USER", "< UIDL", "< ."]))
+    with Pop3d(Maildrop(corpus.small(2)), script=script) as origin:
+        p.connection("box", port=origin.port, tls__mode="explicit", tls__ca_certificates=authority.ca, allow_cleartext=True)
+        done, _ = collect(p)
+        assert not [s for s in origin.said if s.split()[0].upper() in ("USER", "PASS", "AUTH", "APOP")]
+    assert re.search("STLS|TLS", done.text), done
+
+
+def test_stls_not_required_goes_on_in_clear_only_when_allowed(p):
+    drop = Maildrop(corpus.small(2))
+    with Pop3d(drop) as origin:
+        p.connection("box", port=origin.port, tls__mode="explicit", tls__required=False, allow_cleartext=False)
+        collect(p)
+        assert not origin.verbs("PASS")
+        p.connection("box", port=origin.port, tls__mode="explicit", tls__required=False, allow_cleartext=True)
+        collect(p, 0)
+    assert len(p.in_maildir()) == 2
+
+
+def test_no_clear_password_without_leave(p):
+    with Pop3d(Maildrop(corpus.small(2))) as origin:
+        p.connection("box", port=origin.port, tls__mode="none")
+        done, _ = collect(p)
+        assert not [s for s in origin.said if s.split()[0].upper() in ("PASS", "AUTH")]
+    assert "allow_cleartext" in done.text, done
+
+
+def test_not_tls_at_all(p):
+    """Implicit TLS to a clear port: a technical failure with a hint, at once."""
+    with Pop3d(Maildrop(corpus.small(1))) as origin:
+        p.connection("box", port=origin.port, tls__mode="implicit")
+        done, took = collect(p)
+    assert "TLS" in done.text and took < 15, done
+
+
+def test_data_sent_along_with_the_stls_answer(p, authority):
+    """Plain text injected before the handshake ends the visit."""
+    cert, key = authority.sign("injected")
+    script = Script(parse_script(["> STLS", "<< +OK begin TLS\\r\\n+OK injected\\r\\n", "! secure"]))
+    with Pop3d(Maildrop(corpus.small(1)), tls="stls", cert=cert, key=key, script=script) as origin:
+        p.connection("box", port=origin.port, tls__mode="explicit", tls__ca_certificates=authority.ca)
+        done, _ = collect(p)
+        assert not origin.verbs("PASS") and not origin.verbs("AUTH")
+    assert re.search("before TLS|TLS", done.text), done
+
+
+def test_capabilities_before_tls_are_forgotten(p, authority):
+    """Only the CAPA inside TLS counts: before it, the man in the middle offers no PIPELINING and a bad mechanism."""
+    cert, key = authority.sign("forgotten")
+    script = Script(parse_script(["> CAPA", "< +OK", "< STLS", "< SASL CRAM-MD5", "< .", "> CAPA", "! faithful"]))
+    with Pop3d(Maildrop(corpus.small(2)), tls="stls", cert=cert, key=key, script=script) as origin:
+        p.connection("box", port=origin.port, tls__mode="explicit", tls__ca_certificates=authority.ca)
+        collect(p, 0)
+        assert len(origin.verbs("CAPA")) >= 2 and not origin.verbs("AUTH")
+
+
+def test_client_does_not_downgrade_after_a_broken_handshake(p, authority):
+    script = Script(parse_script(["> STLS", "< +OK begin TLS", "< this is not TLS", "! close"]))
+    with Pop3d(Maildrop(corpus.small(1)), tls="stls", cert=authority.ca, key=authority.key, script=script) as origin:
+        p.connection("box", port=origin.port, tls__mode="explicit", tls__ca_certificates=authority.ca, allow_cleartext=True)
+        collect(p)
+        assert not origin.verbs("PASS")
+
+
+@pytest.mark.parametrize("trace", ["off", "protocol", "wire"])
+@pytest.mark.parametrize("auth", ["user", "plain", "login", "cram-md5", "scram-sha-256"])
+def test_no_secret_at_any_loudness(p, authority, dovecot, trace, auth):
+    """Postrider() itself greps every output for the secret's shapes; here all sources speak."""
+    dovecot.empty("emil")
+    dovecot.fill("emil", corpus.small(2))
+    p.connection("box", user="emil", auth=[auth], port=dovecot.pop3s, tls__ca_certificates=authority.ca, trace=trace)
+    done = p.good("collect", "box", "-v", "-v")
+    p.good("check", "-v", "-v")
+    p.good("history", "box", "-v", "-v")
+    for top, _, names in os.walk(p.state):
+        for name in names:
+            with open(os.path.join(top, name), "rb") as f:
+                assert dovecot.password.encode() not in f.read(), name
+    assert done.err.strip() or trace == "off"
+
+
+def test_the_secret_is_not_in_the_process_list(p):
+    with Pop3d(Maildrop(corpus.small(20)), pace=0.05) as origin:
+        p.clear("box", origin)
+        first = p.start("collect", "box")
+        while not origin.verbs("RETR"):
+            time.sleep(0.01)
+        for name in ("cmdline", "environ"):
+            with open(f"/proc/{first.pid}/{name}", "rb") as f:
+                assert b"geheim" not in f.read()
+        assert p.finish(first).code == 0
+
+
+def test_sigterm_in_the_middle_loses_nothing(p):
+    drop = Maildrop(corpus.small(30))
+    want = sorted(drop.octets())
+    with Pop3d(drop, pace=0.05) as origin:
+        p.clear("box", origin)
+        first = p.start("collect", "box")
+        while len(origin.verbs("RETR")) < 5:
+            time.sleep(0.01)
+        first.terminate()
+        try:
+            first.communicate(timeout=20)
+        except Exception:
+            first.kill()
+            raise
+        origin.pace = 0
+        p.good("collect", "box")
+    assert sorted(corpus.normal(m) for m in p.in_maildir()) == want and drop.octets() == []
+
+
+@pytest.mark.parametrize("args", [
+    ["no-such-command"], ["collect", "no-such-connection"], ["collect", "--no-such-option"], ["history", "nobody"],
+    ["collect", "pop3s://anna@localhost"], ["collect", "ftp://anna@localhost", "--to", "maildir:x"],
+    ["mailbox"], ["account", "add"], ["collect", "pop3s://anna@localhost", "--to", "nonsense:x"],
+])
+def test_bad_usage_is_exit_2(p, args):
+    p.connection("box", port=995)
+    done = p(*args)
+    assert done.code == 2 and done.err.strip(), done
+
+
+def test_an_unreadable_configuration_is_exit_2(p):
+    os.unlink(p.config)
+    done = p("collect", "box")
+    assert done.code == 2 and p.config in done.err, done
+
+
+def test_a_literal_password_that_others_can_read_is_refused(p):
+    p.connection("box", port=995)
+    os.chmod(p.config, 0o644)
+    done = p("collect", "box")
+    assert done.code == 2 and re.search("mode|read", done.err), done
