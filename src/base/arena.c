@@ -12,18 +12,24 @@ struct arena_block {
 	_Alignas(ALIGN) char at[];
 };
 
+_Noreturn static void no_memory(void)
+{
+	(void)fputs("postrider: out of memory\n", stderr);
+	abort();
+}
+
 static struct arena_block *block_for(struct arena *a, size_t size)
 {
 	struct arena_block *b = a->blocks;
 
 	if (b && b->size - b->used >= size)
 		return b;
-	b = calloc(1, sizeof *b + (size > BLOCK_SIZE ? size : BLOCK_SIZE));
-	if (!b) {
-		(void)fputs("postrider: out of memory\n", stderr);
-		abort();
-	}
-	b->size = size > BLOCK_SIZE ? size : BLOCK_SIZE;
+	if (size < BLOCK_SIZE)
+		size = BLOCK_SIZE;
+	b = calloc(1, sizeof *b + size);
+	if (!b)
+		no_memory();
+	b->size = size;
 	b->next = a->blocks;
 	a->blocks = b;
 	return b;
@@ -32,9 +38,13 @@ static struct arena_block *block_for(struct arena *a, size_t size)
 void *arena_take(struct arena *a, size_t size)
 {
 	size_t need = (size + ALIGN - 1) / ALIGN * ALIGN;
-	struct arena_block *b = block_for(a, need);
-	void *at = b->at + b->used;
+	struct arena_block *b;
+	void *at;
 
+	if (size > PTRDIFF_MAX - BLOCK_SIZE)
+		no_memory();
+	b = block_for(a, need);
+	at = b->at + b->used;
 	b->used += need;
 	return at;
 }

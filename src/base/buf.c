@@ -22,7 +22,7 @@ void buf_end(struct buf *b)
 {
 	if (!b->lent)
 		free(b->at);
-	*b = (struct buf){ .max = b->max };
+	*b = (struct buf){ .max = b->lent ? 0 : b->max, .lent = b->lent };
 }
 
 void buf_wipe(struct buf *b)
@@ -37,9 +37,9 @@ static bool grow(struct buf *b, size_t need)
 	size_t cap = b->cap ? b->cap : FIRST_CAP;
 	char *at;
 
-	while (cap < need)
+	while (cap < need && cap <= b->max / 2)
 		cap *= 2;
-	if (cap > b->max)
+	if (cap < need || cap > b->max)
 		cap = b->max;
 	at = realloc(b->at, cap);
 	if (!at)
@@ -54,7 +54,7 @@ char *buf_room(struct buf *b, size_t n)
 	assert(b->len <= b->cap && b->cap <= b->max);
 	if (n > b->max - b->len)
 		return NULL;
-	if (b->len + n > b->cap && (b->lent || !grow(b, b->len + n)))
+	if ((!b->at || b->len + n > b->cap) && (b->lent || !b->max || !grow(b, b->len + n)))
 		return NULL;
 	return b->at + b->len;
 }
@@ -87,14 +87,14 @@ bool buf_printf(struct buf *b, const char *format, ...)
 	va_start(args, format);
 	n = vsnprintf(NULL, 0, format, args);
 	va_end(args);
-	if (n < 0)
-		return false;
+	assert(n >= 0);
 	room = buf_room(b, (size_t)n + 1);
 	if (!room)
 		return false;
 	va_start(args, format);
 	n = vsnprintf(room, (size_t)n + 1, format, args);
 	va_end(args);
+	assert(n >= 0);
 	b->len += (size_t)n;
 	return true;
 }

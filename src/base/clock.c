@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/clock.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -28,8 +31,12 @@ void random_fill(void *at, size_t len)
 	while (len) {
 		ssize_t n = getrandom(p, len, 0);
 
-		if (n < 0)
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			(void)fputs("postrider: no randomness from the kernel\n", stderr);
 			abort();
+		}
 		p += n;
 		len -= (size_t)n;
 	}
@@ -40,8 +47,8 @@ const char *moment_text(int64_t s, char out[MOMENT_TEXT])
 	time_t t = (time_t)s;
 	struct tm tm;
 
-	out[0] = '\0';
-	if (gmtime_r(&t, &tm))
-		(void)strftime(out, MOMENT_TEXT, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	if (!gmtime_r(&t, &tm) || tm.tm_year < 1000 - 1900 || tm.tm_year > 9999 - 1900)
+		return strcpy(out, "?");
+	(void)strftime(out, MOMENT_TEXT, "%Y-%m-%dT%H:%M:%SZ", &tm);
 	return out;
 }

@@ -14,5 +14,5 @@ enum { MOMENT_TEXT = 21 };
 int64_t clock_now_s(void);		/* wall clock, seconds since 1970 UTC */
 uint64_t clock_mono_ms(void);		/* monotonic, for durations */
 void random_fill(void *at, size_t len);	/* from the kernel; ends the program if there is none */
-/* RFC 3339 in UTC: 2026-11-21T04:05:06Z */
+/* RFC 3339 in UTC: 2026-11-21T04:05:06Z; "?" outside of the years 1000 to 9999. */
 const char *moment_text(int64_t s, char out[MOMENT_TEXT]);

@@ -6,6 +6,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/text.h"
+
 enum { PEER_WORDS_MAX = 200 };
 
 static const char *const kind_names[] = {
@@ -31,6 +33,15 @@ static void add(struct err *e, const char *more)
 	e->text[used + n] = '\0';
 }
 
+/* By way of a text of its own, for an argument may be the err's old text. */
+__attribute__((format(printf, 2, 0))) static void print(struct err *e, const char *format, va_list args)
+{
+	char text[sizeof e->text];
+
+	(void)vsnprintf(text, sizeof text, format, args);
+	memcpy(e->text, text, strlen(text) + 1);
+}
+
 bool err_set(struct err *e, enum err_kind kind, const char *format, ...)
 {
 	va_list args;
@@ -38,7 +49,7 @@ bool err_set(struct err *e, enum err_kind kind, const char *format, ...)
 	assert(kind != ERR_NONE);
 	e->kind = kind;
 	va_start(args, format);
-	(void)vsnprintf(e->text, sizeof e->text, format, args);
+	print(e, format, args);
 	va_end(args);
 	return false;
 }
@@ -48,10 +59,10 @@ bool err_in(struct err *e, const char *format, ...)
 	char inner[sizeof e->text];
 	va_list args;
 
-	assert(e->kind != ERR_NONE);
-	memcpy(inner, e->text, sizeof inner);
+	assert(e->kind != ERR_NONE);	/* nothing was set: there is no error to place */
+	memcpy(inner, e->text, strlen(e->text) + 1);
 	va_start(args, format);
-	(void)vsnprintf(e->text, sizeof e->text, format, args);
+	print(e, format, args);
 	va_end(args);
 	add(e, ": ");
 	add(e, inner);
@@ -65,12 +76,10 @@ bool err_peer(struct err *e, struct span words)
 
 	while (words.len && (words.at[words.len - 1] == '\r' || words.at[words.len - 1] == '\n'))
 		words.len--;
-	for (; n < words.len && n < PEER_WORDS_MAX; n++) {
-		unsigned char c = (unsigned char)words.at[n];
-
-		clean[n] = c < ' ' || c == 127 ? '?' : words.at[n];
-	}
+	for (; n < words.len && n < PEER_WORDS_MAX; n++)
+		clean[n] = words.at[n] == '"' ? '\'' : words.at[n];
 	clean[n] = '\0';
+	text_clean(clean, n);
 	add(e, ": server said \"");
 	add(e, clean);
 	add(e, "\"");
@@ -82,9 +91,10 @@ bool err_errno(struct err *e, enum err_kind kind, const char *format, ...)
 	int cause = errno;
 	va_list args;
 
+	assert(kind != ERR_NONE);
 	e->kind = kind;
 	va_start(args, format);
-	(void)vsnprintf(e->text, sizeof e->text, format, args);
+	print(e, format, args);
 	va_end(args);
 	add(e, ": ");
 	add(e, strerror(cause));

@@ -6,8 +6,9 @@
  * false the err is filled, on true it is untouched.  The kind decides policy
  * (try again, give up, disable); the text is for people and reads from the
  * outside in: err_in puts the place in front.  A peer's words are added with
- * err_peer, which keeps them apart from ours and takes control octets out, so
- * that they can neither forge a log line nor pass for our own text.
+ * err_peer, which keeps them apart from ours and takes quotes, control octets
+ * and what is not UTF-8 out, so that they can neither forge a log line nor
+ * pass for our own text.
  * Nothing is allocated, so "out of memory" can be reported.  Text that does
  * not fit is cut at the end. */
 #pragma once

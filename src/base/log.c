@@ -2,13 +2,14 @@
 #include "base/log.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 
 static const char *const level_names[] = { "error", "warn", "info", "debug" };
 static_assert(COUNT(level_names) == LOG_LEVELS, "a name for each level");
@@ -19,8 +20,10 @@ static enum log_level log_level = LOG_INFO;
 static enum log_format log_format = LOG_TEXT;
 static int log_fd = STDERR_FILENO;
 
+enum { LOG_TAGS_MAX = LOG_LINE_MAX / 2 };
+
 struct line {
-	char at[LOG_LINE_MAX + 1];
+	char at[LOG_LINE_MAX + 1];	/* the last octet is the line end's */
 	size_t len;
 };
 
@@ -57,12 +60,11 @@ static void line_add(struct line *l, const char *text)
 	l->len += n;
 }
 
-/* A JSON string: quotes and backslashes escaped, octets that are not ASCII as
- * they are when they can be UTF-8 text, control octets as '?'. */
-static void line_add_json(struct line *l, const char *text)
+/* A quoted string, closed whatever happens, that ends at `limit` at the latest. */
+static void line_add_quoted(struct line *l, const char *text, size_t limit)
 {
 	line_add(l, "\"");
-	for (const char *p = text; *p && l->len < LOG_LINE_MAX - 4; p++) {
+	for (const char *p = text; *p && l->len + 3 <= limit; p++) {
 		char c[3] = { '\\', *p, 0 };
 
 		line_add(l, *p == '"' || *p == '\\' ? c : c + 1);
@@ -70,26 +72,33 @@ static void line_add_json(struct line *l, const char *text)
 	line_add(l, "\"");
 }
 
-static void add_tags_text(struct line *l, const struct tag *tag)
+/* As much of a tag as there is room for: its name whole, or nothing. */
+static void add_tag(struct line *l, const struct tag *tag)
 {
-	if (!tag)
+	bool json = log_format == LOG_JSON;
+	size_t room = LOG_TAGS_MAX - l->len;
+	const char *value = tag->value ? tag->value : "";
+
+	if (l->len > LOG_TAGS_MAX || strlen(tag->name) + 8 > room)
 		return;
-	add_tags_text(l, tag->outer);
+	if (json)
+		line_add(l, "\"");
 	line_add(l, tag->name);
-	line_add(l, "=");
-	line_add(l, tag->value);
-	line_add(l, " ");
+	line_add(l, json ? "\":" : "=");
+	room = LOG_TAGS_MAX - l->len;
+	if (json || !value[0] || strpbrk(value, " =\"\\") || strlen(value) >= room)
+		line_add_quoted(l, value, LOG_TAGS_MAX - 1);
+	else
+		line_add(l, value);
+	line_add(l, json ? "," : " ");
 }
 
-static void add_tags_json(struct line *l, const struct tag *tag)
+static void add_tags(struct line *l, const struct tag *tag)
 {
 	if (!tag)
 		return;
-	add_tags_json(l, tag->outer);
-	line_add_json(l, tag->name);
-	line_add(l, ":");
-	line_add_json(l, tag->value);
-	line_add(l, ",");
+	add_tags(l, tag->outer);
+	add_tag(l, tag);
 }
 
 static void compose(struct line *l, enum log_level level, const struct tag *tag, const char *message)
@@ -103,9 +112,9 @@ static void compose(struct line *l, enum log_level level, const struct tag *tag,
 		line_add(l, "\",\"level\":\"");
 		line_add(l, level_names[level]);
 		line_add(l, "\",");
-		add_tags_json(l, tag);
+		add_tags(l, tag);
 		line_add(l, "\"message\":");
-		line_add_json(l, message);
+		line_add_quoted(l, message, LOG_LINE_MAX - 1);
 		line_add(l, "}");
 		return;
 	case LOG_JOURNAL:
@@ -117,26 +126,26 @@ static void compose(struct line *l, enum log_level level, const struct tag *tag,
 		line_add(l, " ");
 		break;
 	}
-	add_tags_text(l, tag);
+	add_tags(l, tag);
 	line_add(l, message);
 }
 
 void log_at(enum log_level level, const struct tag *tag, const char *format, ...)
 {
-	char message[LOG_LINE_MAX * 3 / 4];
+	char message[LOG_LINE_MAX + 1];
 	struct line l = { .len = 0 };
+	int before = errno;
 	va_list args;
 
-	if (level > log_level)
+	if (!log_wants(level))
 		return;
 	va_start(args, format);
 	(void)vsnprintf(message, sizeof message, format, args);
 	va_end(args);
 	compose(&l, level, tag, message);
-	for (size_t i = 0; i < l.len; i++)
-		if ((unsigned char)l.at[i] < ' ' || l.at[i] == 127)
-			l.at[i] = '?';
+	text_clean(l.at, l.len);
 	l.at[l.len++] = '\n';
-	if (write(log_fd, l.at, l.len) < 0)
-		return;		/* a log that cannot be written has nobody to tell */
+	while (write(log_fd, l.at, l.len) < 0 && errno == EINTR)
+		;	/* any other failure has nobody to be told */
+	errno = before;
 }

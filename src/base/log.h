@@ -8,10 +8,13 @@
  * gives, as text on standard error,
  *     info account=anna conn=17 message stored number=3 bytes=10432
  * or one JSON object a line {"time","level",tags…,"message"}, or journald's
- * prefixes (<6>…).  Control octets in the whole line become '?', so that a
- * peer's text cannot forge a line; a line is cut at LOG_LINE_MAX octets.
+ * prefixes (<6>…).  A tag's value that could be taken for more than one word is
+ * quoted.  Control octets in the whole line, and what is not UTF-8, become '?'
+ * (base/text.h), so that a peer's text cannot forge a line.  A line is cut at
+ * LOG_LINE_MAX octets, the tags at half of that, a JSON object inside its
+ * message, so that it stays one.
  * log_start may be called again; it is for the main thread before others run.
- * Writing is one write(2) a line and safe from every thread.
+ * Writing is one write(2) a line, safe from every thread, and leaves errno.
  * No secret is ever passed to the log: callers' duty, tested by grep. */
 #pragma once
 

@@ -30,7 +30,9 @@ static inline struct span span_of(const char *text)
 /* The bytes from `n` on; all of it consumed gives an empty span. */
 static inline struct span span_from(struct span s, size_t n)
 {
-	return n < s.len ? (struct span){ s.at + n, s.len - n } : (struct span){ s.at + s.len, 0 };
+	if (n > s.len)
+		n = s.len;
+	return n ? (struct span){ s.at + n, s.len - n } : s;	/* no arithmetic on an empty span's NULL */
 }
 
 bool span_equal(struct span a, struct span b);

@@ -2,9 +2,10 @@
  *
  * Dot-stuffing and the final dot, both ways (RFC 1939 section 3, RFC 5321 4.5.2).
  *
- * Incoming: dot_next takes from *in and hands out the body in pieces that
- * borrow *in, stuffed dots left out, until DOT_END; bytes after the final dot
- * stay in *in.  Only CRLF ends a line: a lone CR or LF is body, "\n.\n" ends
+ * Incoming: dot_next takes from *in and hands out the body in pieces, never
+ * empty, that borrow *in or constant memory, stuffed dots left out, until
+ * DOT_END; bytes after the final dot stay in *in, and the object is ready for
+ * the next body.  Only CRLF ends a line: a lone CR or LF is body, "\n.\n" ends
  * nothing, and a dot after a lone LF is not unstuffed (the smuggling shape).
  * The CRLF in front of the final dot belongs to the body; an empty body is
  * the final dot alone.
@@ -12,9 +13,12 @@
  *     DOT_MORE: *in is empty, feed more; DOT_END: the body is complete.
  * A CR that may begin the end is held back as state, never as memory.
  *
- * Outgoing: dot_out_next yields *out pieces that borrow either *in or constant
- * memory; dot_out_end yields the final piece (".\r\n", with CRLF before it
- * when the body did not end with one).  No limits, no errors, no memory. */
+ * Outgoing: dot_out_next yields pieces that borrow *in (a dot to be stuffed
+ * ends one piece and begins the next), until *in is used up; dot_out_end yields
+ * the final piece (".\r\n", with CRLF before it when the body did not end with
+ * one), and the object is ready for the next body.
+ *     while (dot_out_next(&d, &in, &piece)) send(piece);
+ * No limits, no errors, no memory. */
 #pragma once
 
 #include "base/span.h"

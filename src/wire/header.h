@@ -3,12 +3,15 @@
  * A scan over a message's header (RFC 5322 section 2.2), for the few fields
  * Postrider looks at; no MIME.
  *
- * header_next walks fields in order: name without colon, value unfolded by
- * nobody (it borrows the message and keeps its line breaks); the header ends
- * at an empty line or at the first line that is no field and no fold.  A first
- * line beginning "From " (mbox) is passed over.  Line ends may be CRLF or LF.
- * header_value copies a value into `out` with folds turned into one space and
- * control octets into '?', cut at out's limit: safe to show and to log. */
+ * header_next walks fields in order: name without colon, value without space
+ * at its ends but unfolded by nobody (it borrows the message and keeps its line
+ * breaks); the header ends at an empty line or at the first line that is no
+ * field and no fold.  *message is then what follows: the body.  A line that
+ * begins "From " and is no field (mbox) is passed over.  Line ends may be CRLF
+ * or LF, and the last line may have none.
+ * header_value copies a value into `out` (size at least 1) with folds turned
+ * into one space and control octets into '?' (see base/text.h), cut at out's
+ * limit and NUL-terminated: safe to show and to log. */
 #pragma once
 
 #include "base/buf.h"

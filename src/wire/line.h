@@ -5,14 +5,16 @@
  * A line ends with CRLF; a lone LF ends it too (many servers' replies), a lone
  * CR is a byte of it.  NULs are bytes.  The span handed out is without its
  * line end; it borrows *in when the whole line was in there, else the lent
- * memory, and dies with the next call.  A line longer than the lent memory is
- * LINE_LONG, once, after which the lines object must not be used. */
+ * memory, and dies with the next call.  LINE_MORE: *in is empty, feed more.
+ * A line longer than the lent memory is LINE_LONG, however it was split; the
+ * lines object must not be used after it. */
 #pragma once
 
 #include "base/buf.h"
 
 struct lines {
 	struct buf held;	/* the beginning of a line not yet ended */
+	bool cr;		/* after it came a CR that may begin the line end */
 	bool given;		/* `held` was handed out and is to be emptied */
 };
 
