@@ -14,8 +14,12 @@
  * never on a loop thread.  A server's iteration count above SASL_ITERATIONS_MAX
  * is refused before the library sees it.  One client is used by one thread at
  * a time.  Credentials are copied and wiped at free.
- * Errors: ERR_AUTH (the server's proof is wrong; never try a weaker mechanism
- * after it), ERR_PEER (a challenge that is none), ERR_LOCAL. */
+ * SCRAM without -PLUS says "n", no channel binding: for the "y" of RFC 5802
+ * section 6 GNU SASL 2.2.0 fails (it validates the binding's name even then).
+ * Errors: ERR_AUTH (the server's proof is wrong, or it refused inside the
+ * exchange; never try a weaker mechanism after it), ERR_PEER (a challenge that
+ * is none, too many iterations), ERR_CONFIG (credentials that this mechanism
+ * cannot carry: a NUL, or what SASLprep forbids), ERR_LOCAL. */
 #pragma once
 
 #include "base/buf.h"

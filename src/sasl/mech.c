@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sasl/client.h"
+
+#include <assert.h>
+
+/* What is to be known of each mechanism; a new one is a new row. */
+static const struct mech {
+	const char *name;
+	bool built, clear, first, slow, plus;
+} mechs[] = {
+	[SASL_EXTERNAL] =           { "EXTERNAL",           .built = true, .first = true },
+	[SASL_SCRAM_SHA_256_PLUS] = { "SCRAM-SHA-256-PLUS", .built = true, .first = true, .slow = true, .plus = true },
+	[SASL_SCRAM_SHA_256] =      { "SCRAM-SHA-256",      .built = true, .first = true, .slow = true },
+	[SASL_SCRAM_SHA_1_PLUS] =   { "SCRAM-SHA-1-PLUS",   .built = true, .first = true, .slow = true, .plus = true },
+	[SASL_SCRAM_SHA_1] =        { "SCRAM-SHA-1",        .built = true, .first = true, .slow = true },
+	[SASL_OAUTHBEARER] =        { "OAUTHBEARER",        .clear = true, .first = true },
+	[SASL_XOAUTH2] =            { "XOAUTH2",            .clear = true, .first = true },
+	[SASL_GSSAPI] =             { "GSSAPI",             .first = true, .slow = true },
+	[SASL_DIGEST_MD5] =         { "DIGEST-MD5",         .built = false },
+	[SASL_CRAM_MD5] =           { "CRAM-MD5",           .built = true },
+	[SASL_NTLM] =               { "NTLM",               .first = true },
+	[SASL_APOP] =               { "APOP",               .built = true },
+	[SASL_PLAIN] =              { "PLAIN",              .built = true, .clear = true, .first = true },
+	[SASL_LOGIN] =              { "LOGIN",              .built = true, .clear = true },
+	[SASL_USER] =               { "USER",               .built = true, .clear = true },
+};
+static_assert(COUNT(mechs) == SASL_MECHS, "a row for each mechanism");
+
+static const struct mech *row(enum sasl_mech mech)
+{
+	assert(mech < SASL_MECHS);
+	return &mechs[mech];
+}
+
+const char *sasl_mech_name(enum sasl_mech mech)
+{
+	return row(mech)->name;
+}
+
+bool sasl_mech_parse(struct span name, enum sasl_mech *mech)
+{
+	for (enum sasl_mech m = 0; m < SASL_MECHS; m++) {
+		if (!span_equal_nocase(name, span_of(mechs[m].name)))
+			continue;
+		*mech = m;
+		return true;
+	}
+	return false;
+}
+
+bool sasl_mech_built(enum sasl_mech mech)
+{
+	return row(mech)->built;
+}
+
+bool sasl_mech_clear(enum sasl_mech mech)
+{
+	return row(mech)->clear;
+}
+
+bool sasl_mech_first(enum sasl_mech mech)
+{
+	return row(mech)->first;
+}
+
+bool sasl_mech_slow(enum sasl_mech mech)
+{
+	return row(mech)->slow;
+}
+
+bool sasl_mech_plus(enum sasl_mech mech)
+{
+	return row(mech)->plus;
+}

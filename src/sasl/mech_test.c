@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "sasl/client.h"
+
+/* Letters: b built, c clear, f first, s slow, p plus. */
+static const struct row {
+	const char *name;
+	enum sasl_mech mech;
+	const char *traits;
+} rows[] = {
+	{ "EXTERNAL",           SASL_EXTERNAL,           "bf" },
+	{ "scram-sha-256-plus", SASL_SCRAM_SHA_256_PLUS, "bfsp" },
+	{ "scram-sha-256",      SASL_SCRAM_SHA_256,      "bfs" },
+	{ "SCRAM-SHA-1-PLUS",   SASL_SCRAM_SHA_1_PLUS,   "bfsp" },
+	{ "Scram-Sha-1",        SASL_SCRAM_SHA_1,        "bfs" },
+	{ "oauthbearer",        SASL_OAUTHBEARER,        "cf" },
+	{ "xoauth2",            SASL_XOAUTH2,            "cf" },
+	{ "gssapi",             SASL_GSSAPI,             "fs" },
+	{ "digest-md5",         SASL_DIGEST_MD5,         "" },
+	{ "cram-md5",           SASL_CRAM_MD5,           "b" },
+	{ "ntlm",               SASL_NTLM,               "f" },
+	{ "apop",               SASL_APOP,               "b" },
+	{ "plain",              SASL_PLAIN,              "bcf" },
+	{ "login",              SASL_LOGIN,              "bc" },
+	{ "user",               SASL_USER,               "bc" },
+};
+
+static void names_and_traits(void **state)
+{
+	(void)state;
+	for (const struct row *r = rows; r < rows + COUNT(rows); r++) {
+		enum sasl_mech m = SASL_MECHS;
+		char traits[8] = "";
+
+		assert_true(sasl_mech_parse(span_of(r->name), &m));
+		assert_int_equal(m, r->mech);
+		assert_true(span_equal_nocase(span_of(sasl_mech_name(m)), span_of(r->name)));
+		strcat(traits, sasl_mech_built(m) ? "b" : "");
+		strcat(traits, sasl_mech_clear(m) ? "c" : "");
+		strcat(traits, sasl_mech_first(m) ? "f" : "");
+		strcat(traits, sasl_mech_slow(m) ? "s" : "");
+		strcat(traits, sasl_mech_plus(m) ? "p" : "");
+		assert_string_equal(traits, r->traits);
+	}
+}
+
+static void what_is_no_mechanism(void **state)
+{
+	static const char *const names[] = { "", "SCRAM", "SCRAM-SHA-256-PLU", "SCRAM-SHA-256-PLUSS", " PLAIN", "PLAIN\t" };
+	enum sasl_mech m = SASL_NTLM;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(names); i++)
+		assert_false(sasl_mech_parse(span_of(names[i]), &m));
+	assert_false(sasl_mech_parse((struct span){ "PLAIN\0", 6 }, &m));
+	assert_int_equal(m, SASL_NTLM);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_and_traits),
+		cmocka_unit_test(what_is_no_mechanism),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
