@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "collect/collect.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "collect/visit.h"
+
+enum { VISITS_MAX = 1 << 20, SLOT_BITS = 24, KIND_BITS = 8, ALIVE_MS = 1000 };
+
+struct collector {
+	struct collector_with with;
+	struct wake *wake;
+	struct timer *alive;	/* answers of the store do not hold the loop: this does */
+	struct collect_progress over;	/* of visits that ended */
+	struct visit **visits;
+	size_t count, cap, left;
+	struct visit *dirty;
+};
+
+struct loop *collector_loop(struct collector *c)
+{
+	return c->with.loop;
+}
+
+struct store *collector_store(struct collector *c)
+{
+	return c->with.store;
+}
+
+struct tls_contexts *collector_contexts(struct collector *c)
+{
+	return c->with.contexts;
+}
+
+void collector_dirty(struct collector *c, struct visit *v)
+{
+	if (v->dirty)
+		return;
+	v->dirty = true;
+	v->next_dirty = c->dirty;
+	c->dirty = v;
+	wake_send(c->wake);
+}
+
+static bool same_host(const struct visit *a, const struct visit *b)
+{
+	return a->with->host && b->with->host && strcasecmp(a->with->host, b->with->host) == 0;
+}
+
+static bool host_has_room(const struct collector *c, const struct visit *wanting)
+{
+	size_t busy = 0;
+
+	for (size_t n = 0; n < c->count; n++) {
+		const struct visit *v = c->visits[n];
+
+		busy += v && v->phase != VISIT_WAITING && v->phase != VISIT_ENDED && same_host(v, wanting);
+	}
+	return !c->with.max_per_host || busy < c->with.max_per_host;
+}
+
+static void start_waiting(struct collector *c)
+{
+	for (size_t n = 0; n < c->count; n++) {
+		struct visit *v = c->visits[n];
+
+		if (v && v->phase == VISIT_WAITING && host_has_room(c, v))
+			visit_start(v);
+	}
+}
+
+static void add_progress(const struct visit *v, struct collect_progress *p)
+{
+	if (v->phase < VISIT_FETCHING)
+		return;
+	p->planned += v->plan_count;
+	p->planned_octets += v->planned_octets;
+	p->collected += v->result.collected;
+	p->octets += v->result.octets;
+}
+
+static void end_visit(struct collector *c, struct visit *v)
+{
+	add_progress(v, &c->over);
+	c->with.ended(c->with.user, v->with, &v->result);
+	c->visits[v->index] = NULL;
+	visit_free(&v);
+	assert(c->left);
+	if (--c->left)
+		start_waiting(c);
+	else
+		timer_stop(c->alive);
+}
+
+void collector_ended(struct collector *c, struct visit *v)
+{
+	v->phase = VISIT_ENDED;
+	collector_dirty(c, v);
+}
+
+/* Answers of the store, then every visit that something happened to. */
+static void on_wake(void *user)
+{
+	struct collector *c = user;
+	struct store_done d;
+
+	while (store_next(c->with.store, &d)) {
+		struct visit *v = c->visits[d.ticket >> (SLOT_BITS + KIND_BITS)];
+
+		visit_answer(v, (uint32_t)(d.ticket >> KIND_BITS) & ((1u << SLOT_BITS) - 1),
+			(enum ticket_kind)(d.ticket & 0xff), d.good ? NULL : &d.why);
+		collector_dirty(c, v);
+	}
+	while (c->dirty) {
+		struct visit *v = c->dirty;
+
+		c->dirty = v->next_dirty;
+		v->dirty = false;
+		if (v->phase == VISIT_ENDED)
+			end_visit(c, v);
+		else
+			visit_move(v);
+	}
+}
+
+static void on_alive(void *user)
+{
+	(void)user;
+}
+
+static void on_store(void *user)
+{
+	struct collector *c = user;
+
+	wake_send(c->wake);
+}
+
+uint64_t visit_ticket(struct visit *v, uint32_t slot, enum ticket_kind kind)
+{
+	assert(slot < 1u << SLOT_BITS);
+	v->waiting++;
+	return (uint64_t)v->index << (SLOT_BITS + KIND_BITS) | (uint64_t)slot << KIND_BITS | (uint64_t)kind;
+}
+
+bool collector_new(const struct collector_with *with, struct collector **out, struct err *e)
+{
+	struct collector *c = calloc(1, sizeof *c);
+
+	if (!c)
+		return err_set(e, ERR_LOCAL, "out of memory");
+	c->with = *with;
+	c->wake = wake_new(with->loop, on_wake, c, e);
+	c->alive = timer_new(with->loop, on_alive, c);
+	if (!c->wake || !c->alive) {
+		wake_free(&c->wake);
+		timer_free(&c->alive);
+		free(c);
+		return err_set(e, ERR_LOCAL, "out of memory");
+	}
+	store_on_wake(with->store, on_store, c);
+	*out = c;
+	return true;
+}
+
+void collector_add(struct collector *c, const struct connection *connection, enum visit_what what)
+{
+	struct visit *v;
+
+	if (c->count == c->cap) {
+		c->cap = c->cap ? c->cap * 2 : 16;
+		c->visits = reallocarray(c->visits, c->cap, sizeof *c->visits);
+	}
+	assert(c->visits && c->count < VISITS_MAX);
+	v = visit_new(c, (uint32_t)c->count, connection, what);
+	assert(v);
+	c->visits[c->count++] = v;
+	if (!c->left++)
+		timer_set(c->alive, ALIVE_MS, ALIVE_MS);
+	if (host_has_room(c, v))
+		visit_start(v);
+}
+
+void collector_stop(struct collector *c)
+{
+	for (size_t n = 0; n < c->count; n++)
+		if (c->visits[n])
+			visit_stop(c->visits[n]);
+}
+
+size_t collector_left(const struct collector *c)
+{
+	return c->left;
+}
+
+void collector_progress(const struct collector *c, struct collect_progress *p)
+{
+	*p = c->over;
+	p->visits = (uint32_t)c->count;
+	p->ended = (uint32_t)(c->count - c->left);
+	for (size_t n = 0; n < c->count; n++)
+		if (c->visits[n])
+			add_progress(c->visits[n], p);
+}
+
+void collector_free(struct collector **out)
+{
+	struct collector *c = *out;
+
+	if (!c)
+		return;
+	assert(!c->left);
+	store_on_wake(c->with.store, NULL, NULL);
+	wake_free(&c->wake);
+	timer_free(&c->alive);
+	free(c->visits);
+	free(c);
+	*out = NULL;
+}

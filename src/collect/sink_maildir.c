@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Delivery into a Maildir, in two steps (PRODUCT 2.2): tmp and fsync; `placing
+ * NAME` in the ledger; rename and fsync of the directory; then accepted.
+ * Writing is spread over the job pool, because concurrent fsyncs share the
+ * file system's journal commits; renames go one group at a time. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "collect/visit.h"
+#include "net/jobs.h"
+
+enum { WRITE_BATCH = 32, INTENT_OLD_S = 24 * 3600 };
+
+struct maildir_sink {
+	struct maildir *dir;
+	uint8_t tag[8];
+	struct queue to_write, to_place;
+	unsigned writers;
+	bool placing;
+};
+
+struct batch_job {
+	struct sink *sink;
+	struct queue messages, done;
+	struct message *failed;
+	struct err e;
+	bool synced;
+};
+
+static void start_writers(struct sink *k);
+static void start_placing(struct sink *k);
+
+static bool sink_open(struct sink *k, struct err *e)
+{
+	k->maildir = calloc(1, sizeof *k->maildir);
+	if (!k->maildir)
+		return err_set(e, ERR_LOCAL, "out of memory");
+	memcpy(k->maildir->tag, ledger_tag(k->visit->ledger), sizeof k->maildir->tag);
+	if (maildir_open(k->target->path, &k->maildir->dir, e))
+		return true;
+	free(k->maildir);
+	k->maildir = NULL;
+	return false;
+}
+
+static void close_sink(struct sink *k)
+{
+	assert(!k->maildir->writers && !k->maildir->placing);
+	maildir_close(&k->maildir->dir);
+	free(k->maildir);
+	k->maildir = NULL;
+}
+
+/* A job that cannot start, for want of memory, is done here and now: slow, not lost. */
+static void run_job(struct sink *k, struct batch_job *job, void (*work)(void *), void (*done)(void *))
+{
+	struct err e;
+
+	k->visit->waiting++;
+	if (job_start(collector_loop(k->visit->collector), work, done, job, &e))
+		return;
+	work(job);
+	done(job);
+}
+
+static void write_work(void *user)
+{
+	struct batch_job *j = user;
+	struct maildir_sink *s = j->sink->maildir;
+	struct message *m;
+
+	while (!j->failed && (m = queue_take(&j->messages))) {
+		if (maildir_write(s->dir, m->spool, s->tag, m->place, &j->e)) {
+			queue_add(&j->done, m);
+		} else {
+			m->place[0] = '\0';
+			j->failed = m;
+		}
+	}
+	j->synced = true;
+	if (j->done.count) {
+		struct err e;
+
+		j->synced = maildir_sync_tmp(s->dir, &e);
+		if (!j->synced)
+			j->e = e;
+	}
+}
+
+static void write_done(void *user)
+{
+	struct batch_job *j = user;
+	struct sink *k = j->sink;
+	struct visit *v = k->visit;
+	struct ledger_entry entry;
+	struct message *m;
+
+	v->waiting--;
+	k->maildir->writers--;
+	while ((m = queue_take(&j->done))) {
+		if (!j->synced) {
+			m->place[0] = '\0';
+			message_failed(v, m, &j->e);
+			continue;
+		}
+		message_entry(v, m, LEDGER_PENDING, &entry);
+		ledger_put(v->ledger, &entry, visit_ticket(v, m->slot, TICKET_PLACING));
+	}
+	if (j->failed)
+		message_failed(v, j->failed, &j->e);
+	while ((m = queue_take(&j->messages)))
+		queue_add(&k->maildir->to_write, m);
+	ledger_flush(v->ledger);
+	free(j);
+	start_writers(k);
+	collector_dirty(v->collector, v);
+}
+
+static struct batch_job *job_new(struct sink *k)
+{
+	struct batch_job *j = calloc(1, sizeof *j);
+
+	if (j)
+		j->sink = k;
+	return j;
+}
+
+static void start_writers(struct sink *k)
+{
+	struct maildir_sink *s = k->maildir;
+
+	while (s->to_write.count && s->writers < JOBS_THREADS) {
+		size_t share = s->to_write.count / (JOBS_THREADS - s->writers) + 1;
+		struct batch_job *j = job_new(k);
+
+		if (!j)
+			return;		/* the next message, or the next job's end, tries again */
+		while (j->messages.count < share && j->messages.count < WRITE_BATCH && s->to_write.count)
+			queue_add(&j->messages, queue_take(&s->to_write));
+		s->writers++;
+		run_job(k, j, write_work, write_done);
+	}
+}
+
+static void place_work(void *user)
+{
+	struct batch_job *j = user;
+	struct maildir_sink *s = j->sink->maildir;
+	struct message *m;
+
+	while (!j->failed && (m = queue_take(&j->messages))) {
+		if (maildir_place(s->dir, m->place, &j->e))
+			queue_add(&j->done, m);
+		else
+			j->failed = m;
+	}
+	j->synced = !j->done.count || maildir_sync(s->dir, &j->e);
+}
+
+/* Where a placing fails, `placing` stays in the ledger: the next visit decides. */
+static void place_done(void *user)
+{
+	struct batch_job *j = user;
+	struct sink *k = j->sink;
+	struct visit *v = k->visit;
+	struct message *m;
+
+	v->waiting--;
+	k->maildir->placing = false;
+	while ((m = queue_take(&j->done))) {
+		if (j->synced)
+			message_accepted(v, m);
+		else
+			message_failed(v, m, &j->e);
+	}
+	if (j->failed)
+		message_failed(v, j->failed, &j->e);
+	while ((m = queue_take(&j->messages)))
+		queue_add(&k->maildir->to_place, m);
+	ledger_flush(v->ledger);
+	free(j);
+	start_placing(k);
+	collector_dirty(v->collector, v);
+}
+
+static void start_placing(struct sink *k)
+{
+	struct maildir_sink *s = k->maildir;
+	struct batch_job *j;
+
+	if (s->placing || !s->to_place.count)
+		return;
+	j = job_new(k);
+	if (!j)
+		return;
+	j->messages = s->to_place;
+	s->to_place = (struct queue){ 0 };
+	s->placing = true;
+	run_job(k, j, place_work, place_done);
+}
+
+static void deliver(struct sink *k, struct message *m)
+{
+	queue_add(&k->maildir->to_write, m);
+	start_writers(k);
+}
+
+static void answered(struct sink *k, struct message *m, enum ticket_kind kind)
+{
+	if (kind != TICKET_PLACING)
+		return;
+	queue_add(&k->maildir->to_place, m);
+	start_placing(k);
+}
+
+static void settled(struct sink *k, struct message *m)
+{
+	(void)k;
+	(void)m;
+}
+
+/* Intents that a crash left behind. */
+struct intent {
+	uint8_t id[32];
+	char place[MAILDIR_NAME_MAX];
+	bool old, there;
+};
+
+struct recovery {
+	struct sink *sink;
+	struct intent *intents;
+	size_t count;
+	bool good;
+	struct err e;
+};
+
+static bool collect_intents(struct sink *k, struct recovery *r, struct err *e)
+{
+	struct ledger_entry entry;
+	size_t cap = 0;
+
+	for (const uint8_t *after = NULL; ledger_next(k->visit->ledger, after, &entry); after = entry.id) {
+		for (size_t t = 0; entry.state == LEDGER_PENDING && t < entry.target_count; t++) {
+			const struct ledger_target *target = &entry.targets[t];
+
+			if (target->target != k->tag || target->state != LEDGER_TARGET_PLACING)
+				continue;
+			if (r->count == cap) {
+				struct intent *more = reallocarray(r->intents, cap = cap ? cap * 2 : 64, sizeof *more);
+
+				if (!more)
+					return err_set(e, ERR_LOCAL, "out of memory");
+				r->intents = more;
+			}
+			r->intents[r->count] = (struct intent){ .old = clock_now_s() - entry.changed > INTENT_OLD_S };
+			memcpy(r->intents[r->count].id, entry.id, sizeof entry.id);
+			memcpy(r->intents[r->count++].place, target->place, sizeof target->place);
+		}
+	}
+	return true;
+}
+
+static bool never(void *user, const char *name)
+{
+	(void)user;
+	(void)name;
+	return false;
+}
+
+/* In tmp: rename it.  Not there: it was delivered, whatever a reader did since,
+ * unless the intent is so old that nobody can know; then it must be found. */
+static void recover_work(void *user)
+{
+	struct recovery *r = user;
+	struct maildir *dir = r->sink->maildir->dir;
+
+	r->good = true;
+	for (size_t n = 0; r->good && n < r->count; n++) {
+		struct intent *i = &r->intents[n];
+
+		r->good = maildir_place(dir, i->place, &r->e);
+		i->there = !i->old || maildir_has(dir, i->place);
+	}
+	r->good = r->good && (!r->count || maildir_sync(dir, &r->e));
+	if (r->good)
+		maildir_sweep(dir, r->sink->maildir->tag, never, NULL);
+}
+
+static void recover_done(void *user)
+{
+	struct recovery *r = user;
+	struct visit *v = r->sink->visit;
+	struct ledger_entry entry;
+
+	v->waiting--;
+	if (!r->good)
+		visit_fail(v, &r->e);
+	for (size_t n = 0; r->good && n < r->count; n++) {
+		if (!ledger_get(v->ledger, r->intents[n].id, &entry) || entry.state != LEDGER_PENDING)
+			continue;
+		if (r->intents[n].there)
+			delivery_recovered(v, &entry, r->sink);
+	}
+	ledger_flush(v->ledger);
+	free(r->intents);
+	free(r);
+	collector_dirty(v->collector, v);
+}
+
+static bool recover(struct sink *k, struct err *e)
+{
+	struct recovery *r = calloc(1, sizeof *r);
+
+	if (!r)
+		return err_set(e, ERR_LOCAL, "out of memory");
+	r->sink = k;
+	if (!collect_intents(k, r, e) || !job_start(collector_loop(k->visit->collector), recover_work, recover_done, r, e)) {
+		free(r->intents);
+		free(r);
+		return false;
+	}
+	k->visit->waiting++;
+	return true;
+}
+
+const struct sink_ops sink_maildir = {
+	.open = sink_open, .recover = recover, .deliver = deliver,
+	.answered = answered, .settled = settled, .close = close_sink,
+};

@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Between the connection and the POP3 session: bytes in, events handled, and
+ * after every turn what to ask next. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "collect/sasl_run.h"
+#include "collect/visit.h"
+
+/* ---- what to ask next */
+
+static bool window_open(const struct visit *v)
+{
+	size_t asked = v->plan_asked - v->plan_answered;
+
+	return p3c_can_ask(v->pop) && asked < WINDOW_MESSAGES && v->asked_octets < WINDOW_OCTETS && !delivery_full(v);
+}
+
+static void ask_messages(struct visit *v)
+{
+	bool judging = v->phase == VISIT_JUDGING;
+
+	if (judging && v->limit && v->plan_kept >= v->limit)
+		return;
+	while (v->plan_asked < v->plan_count && window_open(v)) {
+		const struct item *i = &v->listing.items[v->plan[v->plan_asked++]];
+
+		if (judging) {
+			p3c_top(v->pop, i->number, 0);
+			continue;
+		}
+		v->asked_octets += i->size;
+		if (v->with->use_top)
+			p3c_top(v->pop, i->number, TOP_ALL_LINES);
+		else
+			p3c_retr(v->pop, i->number);
+	}
+}
+
+/* Known messages that an earlier visit delivered and that are to go now. */
+static void ask_disposals(struct visit *v)
+{
+	struct ledger_entry entry;
+
+	while (v->found.dispose && v->dispose_at < v->listing.count && p3c_can_ask(v->pop)) {
+		const struct item *i = &v->listing.items[v->dispose_at++];
+
+		if (!(i->flags & ITEM_DISPOSE) || !ledger_get(v->ledger, i->id, &entry))
+			continue;
+		if (entry.state != LEDGER_DISPOSING) {
+			entry.state = LEDGER_DISPOSING;
+			entry.changed = clock_now_s();
+			ledger_put(v->ledger, &entry, 0);
+		}
+		p3c_dele(v->pop, i->number);
+	}
+	while (v->delete_asked < v->delete_count && p3c_can_ask(v->pop))
+		p3c_dele(v->pop, v->deletes[v->delete_asked++]);
+}
+
+static bool disposed(const struct visit *v)
+{
+	return (!v->found.dispose || v->dispose_at == v->listing.count) && v->delete_asked == v->delete_count;
+}
+
+static void begin_fetching(struct visit *v)
+{
+	v->phase = VISIT_FETCHING;
+	v->plan_asked = v->plan_answered = 0;
+	v->asked_octets = 0;
+}
+
+static void judging_over(struct visit *v)
+{
+	v->plan_count = v->limit && v->plan_kept > v->limit ? v->limit : v->plan_kept;
+	v->planned_octets = 0;
+	for (size_t n = 0; n < v->plan_count; n++)
+		v->planned_octets += v->listing.items[v->plan[n]].size;
+	begin_fetching(v);
+}
+
+static void leave(struct visit *v)
+{
+	bool compared = v->listing.count && !v->uncompared && (v->found.comparing || v->found.unidentified);
+
+	if (compared && v->what == VISIT_COLLECT) {
+		identity_close(&v->identity, v->ledger, clock_now_s());
+		ledger_note(v->ledger, LEDGER_NOTE_COMPARING, 0);
+	}
+	v->phase = VISIT_LEAVING;
+	p3c_quit(v->pop);
+}
+
+static void ask(struct visit *v)
+{
+	if (v->phase == VISIT_JUDGING && v->plan_answered == v->plan_asked &&
+	    (v->plan_asked == v->plan_count || (v->limit && v->plan_kept >= v->limit)))
+		judging_over(v);
+	if (v->phase == VISIT_JUDGING || v->phase == VISIT_FETCHING)
+		ask_messages(v);
+	if (v->phase == VISIT_FETCHING) {
+		ask_disposals(v);
+		if (v->plan_answered == v->plan_count && !v->current && !v->under_way && disposed(v) &&
+		    !p3c_outstanding(v->pop))
+			leave(v);
+	}
+}
+
+/* ---- turns */
+
+static const char *waited_for(const struct visit *v)
+{
+	if (v->phase != VISIT_CONNECTING)
+		return v->current ? "data" : "answer";
+	return v->greeted ? "answer" : "greeting";
+}
+
+void talk_move(struct visit *v)
+{
+	struct span out;
+
+	if (!v->conn || !v->pop)
+		return;
+	if (!v->why.kind)
+		ask(v);
+	out = p3c_out(v->pop);
+	if (out.len && !conn_send(v->conn, out))
+		return;
+	p3c_sent(v->pop, out.len);
+	conn_pause(v->conn, delivery_full(v));
+	if (v->phase == VISIT_CONNECTING || p3c_outstanding(v->pop))
+		conn_deadline(v->conn, v->sasl_busy ? 0 : v->with->timeout_ms, waited_for(v));
+	else
+		conn_deadline(v->conn, 0, NULL);	/* it is us who keep the server waiting */
+	ledger_flush(v->ledger);
+}
+
+static void on_ready(struct visit *v)
+{
+	struct err e;
+
+	if (v->with->use_top && !(p3c_capabilities(v->pop) & P3C_CAPA_TOP)) {
+		(void)err_set(&e, ERR_CONFIG, "use_top is set, but the server has no TOP; remove use_top");
+		visit_fail(v, &e);
+		return;
+	}
+	log_debug(&v->tag, "logged in mechanism=%s tls=\"%s\" pipelining=%s", sasl_mech_name(p3c_mechanism(v->pop)),
+		conn_tls_text(v->conn), p3c_pipelined(v->pop) ? "yes" : "no");
+	v->phase = VISIT_LISTING;
+	p3c_stat(v->pop);
+	p3c_uidl(v->pop);
+}
+
+static bool add_item(struct visit *v, uint32_t number, struct span uid, struct err *e)
+{
+	uint8_t base[32];
+
+	ledger_pop3_base(span_of(v->with->host), span_of(v->with->user), uid, base);
+	return listing_add(&v->listing, number, base, uid, uid.len > 0, e);
+}
+
+/* A server without UIDL: whatever is there is told apart by its content. */
+static bool without_ids(struct visit *v, struct err *e)
+{
+	if (v->with->after != AFTER_DELETE || v->what == VISIT_BASELINE)
+		return err_set(e, ERR_CONFIG, "the server has no UIDL, so mail that stays there cannot be told from new mail; "
+			"only after = delete works with it");
+	for (uint64_t n = 1; n <= v->stat_count && n <= P3C_LIST_MAX; n++)
+		if (!add_item(v, (uint32_t)n, (struct span){ 0 }, e))
+			return false;
+	return true;
+}
+
+static void on_sizes(struct visit *v)
+{
+	v->planned_octets = 0;
+	for (size_t n = 0; n < v->plan_count; n++)
+		v->planned_octets += v->listing.items[v->plan[n]].size;
+	v->sizes_known = true;
+}
+
+static bool plan(struct visit *v, struct err *e)
+{
+	if (v->what == VISIT_BASELINE) {
+		selection_baseline(v);
+		v->phase = VISIT_FETCHING;
+		return true;
+	}
+	if (!selection_plan(v, e))
+		return false;
+	v->phase = selection_judges(v) ? VISIT_JUDGING : VISIT_FETCHING;
+	if (v->with->newer_than_s && v->phase == VISIT_FETCHING)
+		v->limit = 0;	/* without TOP, age shows only after the fetch */
+	return true;
+}
+
+/* All ids are in: join them with the ledger, and ask for sizes only when there
+ * is something to fetch.  Sizes come in front of the first message, so waiting
+ * for them is needed only where they decide. */
+static void end_listing(struct visit *v)
+{
+	struct listing_rules rules = {
+		.dispose = v->with->after == AFTER_DELETE && v->what == VISIT_COLLECT,
+		.delete_after_s = v->what == VISIT_COLLECT ? v->with->delete_after_s : 0,
+		.now = clock_now_s(),
+	};
+	uint8_t empty[32];
+	struct err e;
+	bool good;
+
+	ledger_pop3_base(span_of(v->with->host), span_of(v->with->user), (struct span){ 0 }, empty);
+	good = v->no_ids ? without_ids(v, &e) : listing_gaps(&v->listing, v->stat_count, LISTING_GAPS_MAX, empty, &e);
+	good = good && listing_join(&v->listing, v->ledger, &rules, &v->identity, &v->found, &e);
+	v->listed = true;
+	v->uncompared = v->found.unidentified;
+	if (good && v->what == VISIT_COLLECT && v->found.fresh) {
+		v->sizes_asked = true;
+		p3c_list(v->pop);
+		if (v->with->max_size)
+			return;		/* P3C_LISTED of LIST goes on */
+	}
+	if (!good || !plan(v, &e))
+		visit_fail(v, &e);
+}
+
+static void on_listed(struct visit *v, const struct p3c_event *ev)
+{
+	bool refused = ev->what == P3C_REFUSED;
+	struct err e;
+
+	switch (ev->verb) {
+	case P3C_ASK_UIDL:
+		if (refused && ev->kind == ERR_BUSY) {
+			(void)err_set(&e, ERR_BUSY, "UIDL was refused for now");
+			(void)err_peer(&e, ev->text);
+			visit_fail(v, &e);
+			return;
+		}
+		v->no_ids = refused;
+		end_listing(v);
+		return;
+	case P3C_ASK_LIST:
+		if (v->phase == VISIT_LISTING && !plan(v, &e))
+			visit_fail(v, &e);
+		on_sizes(v);
+		return;
+	case P3C_ASK_STAT:	/* refused: UIDL alone counts */
+	case P3C_ASK_DELE:	/* refused: still listed next time, and asked again */
+	case P3C_ASK_NONE:
+	case P3C_ASK_RETR:
+	case P3C_ASK_TOP:
+	case P3C_ASK_QUIT:
+		return;
+	}
+}
+
+static const struct item *answered_item(struct visit *v)
+{
+	assert(v->plan_answered < v->plan_asked);
+	return &v->listing.items[v->plan[v->plan_answered]];
+}
+
+static void on_refused(struct visit *v, const struct p3c_event *ev)
+{
+	const struct item *i;
+
+	if (ev->verb != P3C_ASK_RETR && ev->verb != P3C_ASK_TOP) {
+		on_listed(v, ev);
+		return;
+	}
+	i = answered_item(v);
+	if (v->phase == VISIT_JUDGING) {	/* no header to be had: let the fetch decide */
+		v->plan[v->plan_kept++] = v->plan[v->plan_answered++];
+		return;
+	}
+	v->plan_answered++;
+	v->asked_octets -= i->size < v->asked_octets ? i->size : v->asked_octets;
+	message_refused(v, i, ev->text);
+}
+
+static void on_begin(struct visit *v)
+{
+	struct err e;
+
+	v->head.len = 0;
+	if (v->phase == VISIT_FETCHING && !message_begin(v, answered_item(v), &e))
+		visit_fail(v, &e);
+}
+
+static void on_body(struct visit *v, struct span octets)
+{
+	struct err e;
+
+	if (v->with->newer_than_s) {
+		size_t room = HEAD_MAX - v->head.len;
+
+		(void)!buf_add(&v->head, (struct span){ octets.at, octets.len < room ? octets.len : room });
+	}
+	if (v->current && !v->why.kind && !message_octets(v, octets, &e))
+		visit_fail(v, &e);
+}
+
+static void on_end(struct visit *v)
+{
+	const struct item *i = answered_item(v);
+
+	if (v->phase == VISIT_JUDGING) {
+		if (selection_old(v))
+			selection_skip(v, i);
+		else
+			v->plan[v->plan_kept++] = v->plan[v->plan_answered];
+		v->plan_answered++;
+		return;
+	}
+	v->plan_answered++;
+	v->asked_octets -= i->size < v->asked_octets ? i->size : v->asked_octets;
+	if (!v->current || v->why.kind)
+		return;
+	if (v->with->newer_than_s && selection_old(v)) {
+		message_drop(v, v->current);
+		selection_skip(v, i);
+		return;
+	}
+	message_complete(v);
+}
+
+static void on_event(struct visit *v, const struct p3c_event *ev)
+{
+	struct err e;
+
+	switch (ev->what) {
+	case P3C_SASL:
+		sasl_run_step(v, ev);
+		return;
+	case P3C_READY:
+		on_ready(v);
+		return;
+	case P3C_STAT:
+		v->stat_count = ev->number;
+		return;
+	case P3C_UID:
+		if (!add_item(v, ev->number, ev->text, &e))
+			visit_fail(v, &e);
+		return;
+	case P3C_SIZE:
+		if (v->listed)
+			listing_size(&v->listing, ev->number, ev->size);
+		return;
+	case P3C_LISTED:
+		on_listed(v, ev);
+		return;
+	case P3C_BEGIN:
+		on_begin(v);
+		return;
+	case P3C_BODY:
+		on_body(v, ev->text);
+		return;
+	case P3C_END:
+		on_end(v);
+		return;
+	case P3C_REFUSED:
+		on_refused(v, ev);
+		return;
+	case P3C_BYE:
+		if (ev->good)
+			ledger_note(v->ledger, LEDGER_NOTE_DISPOSED, clock_now_s());
+		conn_close(v->conn);
+		return;
+	case P3C_FAILED:
+		visit_fail(v, p3c_error(v->pop));
+		return;
+	case P3C_TLS:		/* the turn's */
+	case P3C_DELETED:
+	case P3C_NOTHING:
+		return;
+	}
+}
+
+/* ---- the connection's calls */
+
+static size_t on_turn(void *user, struct span in)
+{
+	struct visit *v = user;
+	struct p3c_event ev;
+	size_t unread = 0;
+
+	v->greeted = true;
+	p3c_feed(v->pop, in);
+	while (p3c_next(v->pop, &ev) != P3C_NOTHING) {
+		if (ev.what == P3C_TLS) {
+			unread = p3c_unread(v->pop);
+			conn_start_tls(v->conn);
+			return in.len - unread;
+		}
+		on_event(v, &ev);
+	}
+	talk_move(v);
+	return in.len;
+}
+
+static void on_opened(void *user)
+{
+	struct visit *v = user;
+	char binding[64];
+
+	v->login.channel_binding = conn_tls_exporter(v->conn, binding) || conn_tls_unique(v->conn, binding);
+	p3c_start(v->pop, &v->login);
+	talk_move(v);
+}
+
+static void on_secured(void *user)
+{
+	struct visit *v = user;
+	char binding[64];
+
+	v->login.channel_binding = conn_tls_exporter(v->conn, binding) || conn_tls_unique(v->conn, binding);
+	p3c_secured(v->pop);
+	talk_move(v);
+}
+
+static void on_drained(void *user)
+{
+	collector_dirty(((struct visit *)user)->collector, user);
+}
+
+static void on_closed(void *user, const struct err *why)
+{
+	struct visit *v = user;
+	struct p3c_event ev;
+
+	v->tls_technical = conn_tls_technical(v->conn);
+	if (!v->why.kind && why->kind)
+		v->why = *why;
+	if (!v->why.kind && v->phase != VISIT_LEAVING) {
+		p3c_eof(v->pop);
+		while (p3c_next(v->pop, &ev) != P3C_NOTHING)
+			if (ev.what == P3C_FAILED)
+				v->why = *p3c_error(v->pop);
+		if (!v->why.kind)
+			(void)err_set(&v->why, ERR_NET, "the server closed the connection");
+	}
+	if (v->why.kind)
+		(void)err_in(&v->why, "%s port %u", v->with->host, v->conn_settings.port);
+	v->conn = NULL;
+	v->phase = VISIT_CLOSED;
+	if (v->current)
+		message_drop(v, v->current);	/* a cut download is never delivered */
+	sasl_run_end(v);
+	collector_dirty(v->collector, v);
+}
+
+static bool settle_connection(struct visit *v, struct err *e)
+{
+	const struct connection *with = v->with;
+	bool tls = with->tls.mode != MODE_NONE && !v->in_clear;
+	struct tls_settings s = {
+		.legacy = with->tls.legacy, .versions = with->tls.versions, .ciphers = with->tls.ciphers,
+		.ciphersuites = with->tls.ciphersuites, .certificate = with->tls.certificate, .key = with->tls.key,
+		.ca_certificates = with->tls.ca_certificates, .crl = with->tls.crl,
+		.verify_server = with->tls.verify_server, .verify_host = with->tls.verify_host && with->tls.required,
+		.verify_depth = with->tls.verify_depth, .pin = with->tls.pin,
+	};
+
+	v->conn_settings = (struct conn_settings){
+		.host = with->host, .port = with->port, .source_address = with->source_address,
+		.tls = tls && with->tls.mode == MODE_IMPLICIT ? CONN_TLS_IMPLICIT : CONN_TLS_NONE,
+		.connect_timeout_ms = with->connect_timeout_ms, .timeout_ms = with->timeout_ms,
+	};
+	if (v->in_clear && with->tls.mode == MODE_IMPLICIT && !with->port_set)
+		v->conn_settings.port = 110;
+	if (!tls)
+		return true;
+	v->conn_settings.tls_client = tls_client_get(collector_contexts(v->collector), &s, e);
+	return v->conn_settings.tls_client;
+}
+
+static void settle_login(struct visit *v)
+{
+	const struct connection *with = v->with;
+
+	for (size_t n = 0; n < with->auth_count; n++)
+		v->mechs[n] = (enum sasl_mech)with->auth[n];
+	v->login = (struct p3c_login){
+		.user = with->user, .password = buf_span(&v->password), .mechs = v->mechs, .mech_count = with->auth_count,
+		.detect_capa = with->detect_capa, .detect_auth = with->detect_auth, .detect_greeting = with->detect_greeting,
+		.secure = v->conn_settings.tls == CONN_TLS_IMPLICIT,
+		.stls = with->tls.mode == MODE_EXPLICIT && !v->in_clear, .stls_required = with->tls.required,
+		.clear_allowed = with->allow_cleartext, .lockstep = v->lockstep,
+	};
+}
+
+void talk_connect(struct visit *v)
+{
+	const struct conn_user user = {
+		.opened = on_opened, .turn = on_turn, .secured = on_secured, .drained = on_drained, .closed = on_closed, .user = v,
+	};
+	struct err e;
+
+	v->phase = VISIT_CONNECTING;
+	v->greeted = v->tls_technical = false;
+	v->pop = calloc(1, p3c_size());
+	if (!v->pop) {
+		(void)err_set(&e, ERR_LOCAL, "out of memory");
+		visit_fail(v, &e);
+		return;
+	}
+	if (settle_connection(v, &e)) {
+		settle_login(v);
+		v->conn = conn_open(collector_loop(v->collector), &v->conn_settings, &user, &e);
+	}
+	if (!v->conn)
+		visit_fail(v, &e);
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "collect/visit.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+enum { PASSWORD_MAX = 4096, BUSY_TRIES_MAX = 10 };
+
+struct visit *visit_new(struct collector *c, uint32_t index, const struct connection *with, enum visit_what what)
+{
+	struct visit *v = calloc(1, sizeof *v);
+
+	if (!v)
+		return NULL;
+	v->collector = c;
+	v->index = index;
+	v->with = with;
+	v->what = what;
+	v->tag = (struct tag){ NULL, "connection", with->name };
+	buf_start(&v->password, PASSWORD_MAX);
+	buf_start(&v->head, HEAD_MAX);
+	listing_start(&v->listing);
+	identity_start(&v->identity);
+	return v;
+}
+
+void visit_free(struct visit **out)
+{
+	struct visit *v = *out;
+
+	assert(!v->waiting && !v->conn && !v->under_way);
+	visit_reset_attempt(v);
+	delivery_close(v);
+	store_lock_drop(&v->lock);
+	timer_free(&v->retry);
+	buf_wipe(&v->password);
+	buf_end(&v->head);
+	free(v);
+	*out = NULL;
+}
+
+/* Forgets what one connection to the server showed; what is durable stays. */
+void visit_reset_attempt(struct visit *v)
+{
+	assert(!v->conn && !v->under_way);
+	if (v->pop)
+		p3c_end(v->pop);
+	free(v->pop);
+	free(v->plan);
+	free(v->deletes);
+	v->pop = NULL;
+	v->plan = NULL;
+	v->deletes = NULL;
+	listing_end(&v->listing);
+	identity_end(&v->identity);
+	v->found = (struct listing_found){ 0 };
+	v->uidl_asked = v->listed = v->sizes_asked = v->sizes_known = v->no_ids = false;
+	v->plan_count = v->plan_asked = v->plan_answered = v->plan_kept = v->limit = 0;
+	v->delete_count = v->delete_cap = v->delete_asked = v->dispose_at = v->uncompared = 0;
+	v->asked_octets = v->planned_octets = v->stat_count = 0;
+	v->why = (struct err){ 0 };
+}
+
+static void end(struct visit *v)
+{
+	v->result.ms = loop_now_ms(collector_loop(v->collector)) - v->started_ms;
+	v->result.why = v->why;
+	if (v->why.kind)
+		log_error(&v->tag, "%s", v->why.text);
+	store_lock_drop(&v->lock);
+	collector_ended(v->collector, v);
+}
+
+static void connect_again(void *user)
+{
+	struct visit *v = user;
+
+	if (v->stopping) {
+		end(v);
+		return;
+	}
+	visit_reset_attempt(v);
+	talk_connect(v);
+}
+
+/* The implicit port speaks no TLS: the clear one may do (tls.required = false). */
+static bool may_fall_back(const struct visit *v)
+{
+	return !v->with->tls.required && !v->in_clear && v->with->tls.mode != MODE_NONE && v->tls_technical;
+}
+
+static bool worth_another_try(struct visit *v)
+{
+	uint64_t most = v->with->max_retries;
+
+	if (v->stopping || !most || !v->with->retry_interval_ms)
+		return false;
+	switch (v->why.kind) {
+	case ERR_BUSY:		/* not counted, but not for ever */
+		return v->busy_tries++ < BUSY_TRIES_MAX;
+	case ERR_NET:
+	case ERR_PEER:
+		return v->tries++ < most;
+	case ERR_NONE:
+	case ERR_TLS:
+	case ERR_AUTH:
+	case ERR_LOCAL:
+	case ERR_CONFIG:
+	case ERR_KINDS:
+		break;
+	}
+	return false;
+}
+
+/* The connection is gone and nothing is under way any more. */
+static void attempt_over(struct visit *v)
+{
+	if (v->why.kind && !v->lockstep && v->pop && p3c_pipelining_broken(v->pop)) {
+		log_warn(&v->tag, "pipelining is broken at this server, going on without: %s", v->why.text);
+		v->lockstep = true;
+	} else if (v->why.kind && may_fall_back(v)) {
+		log_warn(&v->tag, "no TLS, going on in clear as tls.required = false allows: %s", v->why.text);
+		v->in_clear = true;
+	} else if (v->why.kind && worth_another_try(v)) {
+		log_warn(&v->tag, "trying again in %llu s: %s",
+			(unsigned long long)(v->with->retry_interval_ms / 1000), v->why.text);
+		v->phase = VISIT_CONNECTING;
+		timer_set(v->retry, v->with->retry_interval_ms, 0);
+		return;
+	} else {
+		end(v);
+		return;
+	}
+	v->phase = VISIT_CONNECTING;
+	connect_again(v);
+}
+
+void visit_fail(struct visit *v, const struct err *why)
+{
+	assert(why->kind != ERR_NONE);
+	if (!v->why.kind)
+		v->why = *why;
+	if (v->conn)
+		conn_close(v->conn);
+	else
+		v->phase = VISIT_CLOSED;
+	collector_dirty(v->collector, v);
+}
+
+void visit_stop(struct visit *v)
+{
+	struct err why;
+
+	if (v->stopping || v->phase >= VISIT_LEAVING)
+		return;
+	v->stopping = true;
+	(void)err_set(&why, ERR_LOCAL, "stopped before the visit was complete; the next one goes on from here");
+	timer_stop(v->retry);
+	visit_fail(v, &why);
+}
+
+void visit_move(struct visit *v)
+{
+	switch (v->phase) {
+	case VISIT_PREPARING:
+		if (!v->waiting && v->password_known)
+			talk_connect(v);
+		break;
+	case VISIT_CONNECTING:
+	case VISIT_LISTING:
+	case VISIT_JUDGING:
+	case VISIT_FETCHING:
+	case VISIT_LEAVING:
+		talk_move(v);
+		break;
+	case VISIT_CLOSED:
+		if (!v->waiting && !v->under_way)
+			attempt_over(v);
+		break;
+	case VISIT_WAITING:
+	case VISIT_ENDED:
+		break;
+	}
+}
+
+void visit_password_known(struct visit *v, const struct err *why)
+{
+	v->password_known = true;
+	if (why)
+		visit_fail(v, why);
+	else
+		collector_dirty(v->collector, v);
+}
+
+static bool can_be_visited(const struct visit *v, struct err *e)
+{
+	const struct connection *with = v->with;
+
+	if (with->protocol != PROTOCOL_POP3)
+		return err_set(e, ERR_CONFIG, "protocol imap is not built yet; only pop3 can be collected from");
+	if (!with->host || !with->user)
+		return err_set(e, ERR_CONFIG, "no %s is set", with->host ? "user" : "host");
+	if (v->what == VISIT_COLLECT && !with->deliver_count)
+		return err_set(e, ERR_CONFIG, "nowhere to deliver to: set `deliver` to the name of a target");
+	return true;
+}
+
+static bool prepare(struct visit *v, struct err *e)
+{
+	struct store *store = collector_store(v->collector);
+
+	v->retry = timer_new(collector_loop(v->collector), connect_again, v);
+	if (!v->retry)
+		return err_set(e, ERR_LOCAL, "out of memory");
+	if (!can_be_visited(v, e))
+		return false;
+	if (!store_lock_take(store, v->with->name, &v->lock, e))
+		return false;
+	if (!ledger_open(store, v->with->name, &v->ledger, e))
+		return false;
+	return v->what == VISIT_BASELINE || delivery_open(v, e);
+}
+
+void visit_start(struct visit *v)
+{
+	struct err e;
+
+	v->phase = VISIT_PREPARING;
+	v->started_ms = loop_now_ms(collector_loop(v->collector));
+	if (!prepare(v, &e)) {
+		visit_fail(v, &e);
+		return;
+	}
+	password_get(v);
+	collector_dirty(v->collector, v);
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One visit, inside the room: what its files share.  Not for other rooms.
+ *
+ *   visit.c         from lock to result: prepare, connect, retry, end
+ *   talk_pop3.c     between connection and POP3 session; what to ask next
+ *   selection.c     which messages, in what order
+ *   delivery.c      a message's way through the sinks into the ledger
+ *   sink_*.c        one kind of target each
+ *
+ * Everything runs on the loop's thread.  A visit ends when its connection is
+ * gone and nothing of it is under way (`waiting` counts answers and jobs), so
+ * that no answer can find it gone.  Answers come by ticket: visit, message
+ * slot and kind, never a pointer. */
+#pragma once
+
+#include "base/log.h"
+#include "collect/collect.h"
+#include "collect/listing.h"
+#include "net/conn.h"
+#include "pop3/client.h"
+#include "store/ledger.h"
+#include "store/mailbox.h"
+#include "store/maildir.h"
+#include "store/spool.h"
+
+enum {
+	WINDOW_MESSAGES = 1000,		/* asked and not answered */
+	WINDOW_OCTETS = 4 << 20,	/* the same, by the sizes the server told */
+	UNDER_WAY_MESSAGES = 1024,	/* complete and not yet durable */
+	UNDER_WAY_OCTETS = 4 << 20,
+	HEAD_MAX = 64 * 1024,		/* of a message, looked at for its date */
+	TOP_ALL_LINES = 99999999,
+};
+
+enum visit_phase {
+	VISIT_WAITING,		/* for its turn at the host */
+	VISIT_PREPARING,	/* password, recovery */
+	VISIT_CONNECTING,	/* up to logged in */
+	VISIT_LISTING,
+	VISIT_JUDGING,		/* headers first, for newer_than */
+	VISIT_FETCHING,
+	VISIT_LEAVING,		/* QUIT was sent */
+	VISIT_CLOSED,		/* no connection; answers may still come */
+	VISIT_ENDED,
+};
+
+enum ticket_kind { TICKET_APPENDED = 1, TICKET_PLACING, TICKET_FINAL, TICKET_RECOVERED };
+
+struct visit;
+struct sink;
+
+struct message {		/* being received, or complete and on its way */
+	struct message *next;
+	uint32_t slot, number;
+	uint8_t id[32], digest[32];
+	uint64_t size;
+	int64_t first_seen;
+	uint32_t attempts;
+	uint32_t accepted;	/* bit n: sink n has it durably */
+	uint8_t turn;		/* the sink that is at it */
+	bool has_id, unidentified;
+	uint8_t uid_len;
+	char uid[ITEM_UID_MAX];
+	char place[MAILDIR_NAME_MAX];
+	struct spool *spool;
+	struct incoming *incoming[LEDGER_TARGETS_MAX];
+};
+
+struct queue {			/* of messages, first in first out */
+	struct message *first, *last;
+	size_t count;
+};
+
+struct sink_ops {
+	bool (*open)(struct sink *k, struct err *e);
+	/* Brings the ledger up to date after a crash; what it waits for counts in v->waiting. */
+	bool (*recover)(struct sink *k, struct err *e);
+	bool (*begin)(struct sink *k, struct message *m, struct err *e);
+	/* The message is complete and it is this sink's turn; ends in
+	 * message_accepted or message_failed, never before it returns. */
+	void (*deliver)(struct sink *k, struct message *m);
+	/* A ticket of this sink came back good; TICKET_RECOVERED goes to all, without a message. */
+	void (*answered)(struct sink *k, struct message *m, enum ticket_kind kind);
+	void (*settled)(struct sink *k, struct message *m);	/* the ledger has it for good */
+	void (*close)(struct sink *k);
+	bool streams;		/* takes octets as they come, needs no spool */
+};
+
+struct sink {
+	const struct sink_ops *ops;
+	struct visit *visit;
+	const struct target *target;
+	uint64_t tag;
+	uint8_t index;
+	struct mailbox *box;		/* sink_mailbox */
+	struct maildir_sink *maildir;	/* sink_maildir */
+};
+
+struct visit {
+	struct collector *collector;
+	struct visit *next_dirty;
+	uint32_t index;
+	bool dirty;
+	const struct connection *with;
+	struct tag tag;
+	enum visit_what what;
+	enum visit_phase phase;
+	bool stopping;
+	uint64_t started_ms;
+	struct visit_result result;
+
+	struct store_lock *lock;
+	struct ledger *ledger;
+	struct buf password;
+	bool password_known;
+	struct sink sinks[LEDGER_TARGETS_MAX];
+	uint8_t sink_count;
+	size_t waiting;			/* answers and jobs to come */
+
+	/* one attempt: connection and session */
+	struct timer *retry;
+	uint32_t tries, busy_tries;
+	bool lockstep, in_clear;	/* fallbacks in force */
+	bool tls_technical;	/* no TLS to be had, but nothing proved wrong */
+	struct err why;			/* of this attempt; kind ERR_NONE = fine so far */
+	struct conn *conn;
+	struct conn_settings conn_settings;
+	struct p3c *pop;
+	struct p3c_login login;
+	enum sasl_mech mechs[SASL_MECHS];
+	struct sasl_run *sasl;
+	bool sasl_busy, greeted;
+
+	/* what it sees and does */
+	uint64_t stat_count;
+	struct listing listing;
+	struct listing_found found;
+	struct identity identity;
+	bool uidl_asked, listed, sizes_asked, sizes_known, no_ids;
+	uint32_t *plan;			/* items to fetch, in order */
+	size_t plan_count, plan_asked, plan_answered, plan_kept;
+	size_t limit;			/* at most so many; 0 = no limit */
+	uint64_t asked_octets, planned_octets;
+	size_t dispose_at;		/* next known item to look at for DELE */
+	uint32_t *deletes;		/* numbers to delete, of messages delivered now */
+	size_t delete_count, delete_cap, delete_asked;
+	struct message *current;
+	struct buf head;
+	struct message **slots;		/* by slot; free ones NULL */
+	size_t slot_count;
+	struct queue spare;
+	size_t under_way;
+	uint64_t under_way_octets;
+	size_t uncompared;		/* unidentified items not yet settled */
+};
+
+/* visit.c */
+[[nodiscard]] struct visit *visit_new(struct collector *c, uint32_t index, const struct connection *with, enum visit_what what);
+void visit_free(struct visit **v);
+void visit_start(struct visit *v);
+void visit_fail(struct visit *v, const struct err *why);	/* this attempt: closes the connection */
+void visit_stop(struct visit *v);
+void visit_move(struct visit *v);	/* something changed: go on as far as possible */
+void visit_reset_attempt(struct visit *v);
+
+/* talk_pop3.c */
+void talk_connect(struct visit *v);
+void talk_move(struct visit *v);
+
+/* password.c: the answer is visit_password_known */
+void password_get(struct visit *v);
+void visit_password_known(struct visit *v, const struct err *why);
+
+/* selection.c */
+[[nodiscard]] bool selection_plan(struct visit *v, struct err *e);
+bool selection_judges(const struct visit *v);	/* by header, before fetching */
+bool selection_old(const struct visit *v);	/* by v->head: older than newer_than */
+void selection_skip(struct visit *v, const struct item *item);
+void selection_baseline(struct visit *v);
+
+/* delivery.c */
+[[nodiscard]] bool delivery_open(struct visit *v, struct err *e);
+void delivery_close(struct visit *v);
+[[nodiscard]] bool message_begin(struct visit *v, const struct item *item, struct err *e);
+[[nodiscard]] bool message_octets(struct visit *v, struct span octets, struct err *e);
+void message_complete(struct visit *v);
+void message_drop(struct visit *v, struct message *m);	/* as if it never came */
+void message_accepted(struct visit *v, struct message *m);	/* by the sink whose turn it is */
+void message_failed(struct visit *v, struct message *m, const struct err *why);
+void message_refused(struct visit *v, const struct item *item, struct span words);
+void message_entry(const struct visit *v, const struct message *m, enum ledger_state state, struct ledger_entry *entry);
+bool delivery_full(const struct visit *v);
+void visit_answer(struct visit *v, uint32_t slot, enum ticket_kind kind, const struct err *why);
+uint64_t visit_ticket(struct visit *v, uint32_t slot, enum ticket_kind kind);	/* counts it in v->waiting */
+enum ledger_state visit_final_state(const struct visit *v);
+/* After a crash: sink `k` has this message; into the ledger (TICKET_RECOVERED). */
+void delivery_recovered(struct visit *v, struct ledger_entry *entry, const struct sink *k);
+
+void queue_add(struct queue *q, struct message *m);
+struct message *queue_take(struct queue *q);
+
+/* collector.c */
+struct loop *collector_loop(struct collector *c);
+struct store *collector_store(struct collector *c);
+struct tls_contexts *collector_contexts(struct collector *c);
+void collector_dirty(struct collector *c, struct visit *v);	/* visit_move soon */
+void collector_ended(struct collector *c, struct visit *v);
+
+extern const struct sink_ops sink_mailbox, sink_maildir;
