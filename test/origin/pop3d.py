@@ -83,6 +83,7 @@ def parse_script(lines):
     ! faithful      what a right server would say    ! close     close the connection
     ! hang          say nothing any more             ! wait S    pause
     ! secure        start TLS here                   ! forget    ignore what the client sent on already
+    ! deleted       remove what is marked, as QUIT does
     """
     rules = []
     for line in lines:
@@ -212,6 +213,8 @@ class Session:
             self.flush()
             self.origin.ended.wait()
             raise Gone
+        elif verb == "deleted":
+            self.origin.drop.remove(self.deleted)
         elif verb == "close":
             self.flush()
             raise Gone
