@@ -39,8 +39,7 @@ def dovecot(authority):
     """One Dovecot for all tests; each test fills its own users."""
     if not dovecot_room.available():
         pytest.skip("no dovecot on this machine")
-    users = ["anna", "bert", "cara", "dora", "emil", "fred", "gina", "hans"]
-    with dovecot_room.Dovecot(authority, users) as d:
+    with dovecot_room.Dovecot(authority) as d:
         yield d
 
 

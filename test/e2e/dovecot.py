@@ -4,9 +4,11 @@
     with Dovecot(authority) as d:
         d.fill("anna", messages)      a Maildir of these octets, each as one file in new/
         d.pop3, d.pop3s               ports (STLS offered on the first)
+        d.password                    every user's; any name is a user
 
 As root it runs as `nobody`: Dovecot serves no mail as root.
 """
+import grp
 import os
 import pwd
 import shutil
@@ -30,15 +32,15 @@ first_valid_uid = 1
 ssl = yes
 ssl_cert = <{cert}
 ssl_key = <{key}
-disable_plaintext_auth = {tls_only}
+disable_plaintext_auth = yes
 auth_mechanisms = plain login cram-md5 scram-sha-1 scram-sha-256
 auth_failure_delay = 0
 mail_location = maildir:{home}/mail/%u
 mail_max_userip_connections = 0
 mail_fsync = never
 passdb {{
-  driver = passwd-file
-  args = scheme=PLAIN {home}/passwd
+  driver = static
+  args = password={password}
 }}
 userdb {{
   driver = static
@@ -78,21 +80,17 @@ def free_ports(count):
 
 
 class Dovecot:
-    def __init__(self, authority, users=("anna",), password=PASSWORD, names=("DNS:localhost", "IP:127.0.0.1")):
+    def __init__(self, authority, password=PASSWORD, names=("DNS:localhost", "IP:127.0.0.1")):
         self.home = tempfile.mkdtemp(prefix="pr-dovecot-")
         os.chmod(self.home, 0o755)
         who = pwd.getpwnam("nobody") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
         self.uid, self.gid, self.user = who.pw_uid, who.pw_gid, who.pw_name
-        self.group = __import__("grp").getgrgid(self.gid).gr_name
-        self.password, self.process, self.filled = password, None, 0
+        self.group = grp.getgrgid(self.gid).gr_name
+        self.password, self.process, self.filled, self.users = password, None, 0, 0
         cert, key = authority.sign("dovecot", names)
         self.cert, self.key = (shutil.copy(p, self.home) for p in (cert, key))
         for name in ("run", "state", "mail"):
             os.mkdir(self.path(name))
-        with open(self.path("passwd"), "w", encoding="utf-8") as f:
-            f.writelines(f"{u}:{password}::::::\n" for u in users)
-        for user in users:
-            self.fill(user, [])
         self.give(self.home)
 
     def path(self, *parts):
@@ -116,9 +114,12 @@ class Dovecot:
                 f.write(octets)
         self.give(box)
 
-    def empty(self, user):
-        shutil.rmtree(self.path("mail", user))
-        self.fill(user, [])
+    def fresh(self, messages=()):
+        """A user nobody had before, with these messages → the name."""
+        self.users += 1
+        user = f"user{self.users}"
+        self.fill(user, messages)
+        return user
 
     def left(self, user):
         """What lies in the Maildir now, as a list of octets."""
@@ -134,7 +135,7 @@ class Dovecot:
         for _ in range(5):      # a port may be taken between choosing and listening
             self.pop3, self.pop3s = free_ports(2)
             conf = CONFIG.format(home=self.home, user=self.user, group=self.group, uid=self.uid, gid=self.gid,
-                                 cert=self.cert, key=self.key, pop3=self.pop3, pop3s=self.pop3s, tls_only="yes")
+                                 cert=self.cert, key=self.key, pop3=self.pop3, pop3s=self.pop3s, password=self.password)
             with open(self.path("dovecot.conf"), "w", encoding="ascii") as f:
                 f.write(conf)
             os.chmod(self.path("dovecot.conf"), 0o644)

@@ -26,8 +26,7 @@ def mail():
 @pytest.fixture(scope="module")
 def full(dovecot, mail):
     """Dovecot with the whole corpus in anna's maildrop, which nobody deletes from."""
-    dovecot.empty("anna")
-    dovecot.fill("anna", mail)
+    user = dovecot.fresh(mail)
     return dovecot
 
 
@@ -89,67 +88,61 @@ def test_every_octet_arrives_and_nothing_comes_twice(p, full, authority, mail, m
 def test_each_odd_message_alone(p, authority, dovecot, kind):
     """One message a maildrop: what follows a message must not be what saves it."""
     p.account()
-    dovecot.empty("bert")
     for number, (name, octets) in enumerate({**corpus.odd(), **corpus.rough()}.items()):
         box, path = f"anna/box{number}", f"{p.maildir}{number}"
-        dovecot.empty("bert")
-        dovecot.fill("bert", [octets])
-        p.connection("box", user="bert", **tls(dovecot, authority), after="delete",
+        user = dovecot.fresh([octets])
+        p.connection("box", user=user, **tls(dovecot, authority), after="delete",
                      deliver=["mailbox:" + box if kind == "mailbox" else "maildir:" + path])
         p.good("collect", "box")
         arrived = p.in_mailbox(box) if kind == "mailbox" else p.in_maildir(path)
         assert [corpus.normal(m) for m in arrived] == [corpus.normal(octets)], name
-        assert dovecot.left("bert") == [], name
+        assert dovecot.left(user) == [], name
 
 
 @pytest.mark.parametrize("after, left", [("delete", 0), ("keep", 300), (None, 0)])
 def test_what_another_client_sees_afterwards(p, authority, dovecot, after, left):
-    dovecot.empty("bert")
     mail = corpus.small(300)
-    dovecot.fill("bert", mail)
-    p.connection("box", user="bert", **tls(dovecot, authority), after=after)
+    user = dovecot.fresh(mail)
+    p.connection("box", user=user, **tls(dovecot, authority), after=after)
     p.good("collect", "box")
     assert digests(p.in_maildir()) == digests(mail)
-    assert another_client(dovecot, authority, "bert") == left
+    assert another_client(dovecot, authority, user) == left
 
 
 def test_two_targets_must_both_have_it(p, authority, dovecot):
     p.account()
-    dovecot.empty("bert")
     mail = corpus.messages(60)
-    dovecot.fill("bert", mail)
-    p.connection("box", user="bert", **tls(dovecot, authority), after="delete",
+    user = dovecot.fresh(mail)
+    p.connection("box", user=user, **tls(dovecot, authority), after="delete",
                  deliver=["mailbox:anna/INBOX", "maildir:" + p.maildir])
     p.good("collect", "box")
     assert digests(p.in_maildir()) == digests(p.in_mailbox()) == digests(mail)
-    assert dovecot.left("bert") == []
+    assert dovecot.left(user) == []
 
 
 def test_a_target_that_cannot_take_it_keeps_it_on_the_server(p, authority, dovecot):
     p.account()
-    dovecot.empty("bert")
-    dovecot.fill("bert", corpus.small(5))
+    user = dovecot.fresh(corpus.small(5))
     blocked = os.path.join(p.home, "file")
     with open(blocked, "w", encoding="ascii") as f:
         f.write("not a directory")
-    p.connection("box", user="bert", **tls(dovecot, authority), after="delete",
+    p.connection("box", user=user, **tls(dovecot, authority), after="delete",
                  deliver=["mailbox:anna/INBOX", f"maildir:{blocked}/Maildir"])
     done = p("collect", "box")
     assert done.code in (1, 2) and blocked in done.text, done
-    assert len(dovecot.left("bert")) == 5
-    p.connection("box", user="bert", **tls(dovecot, authority), after="delete",
+    assert len(dovecot.left(user)) == 5
+    p.connection("box", user=user, **tls(dovecot, authority), after="delete",
                  deliver=["mailbox:anna/INBOX", "maildir:" + p.maildir])
     p.good("collect", "box")
     assert len(p.in_maildir()) == len(p.in_mailbox()) == 5
-    assert dovecot.left("bert") == []
+    assert dovecot.left(user) == []
 
 
 @pytest.mark.parametrize("scheme", ["pop3s", "pop3"])
 def test_by_url_without_any_configuration(home, authority, dovecot, scheme):
     """As an ordinary user: the state then lies in the home directory."""
-    dovecot.empty("cara")
     mail = corpus.small(50)
-    dovecot.fill("cara", mail)
+    user = dovecot.fresh(mail)
     secret = os.path.join(home, "password")
     with open(secret, "w", encoding="ascii") as f:
         f.write(dovecot.password + "\n")
@@ -157,7 +150,7 @@ def test_by_url_without_any_configuration(home, authority, dovecot, scheme):
         os.chown(path, dovecot.uid, dovecot.gid)
     drop = {} if os.getuid() else {"user": dovecot.uid, "group": dovecot.gid, "extra_groups": []}
     port = dovecot.pop3s if scheme == "pop3s" else dovecot.pop3
-    argv = [PROGRAM, "collect", f"{scheme}://cara@localhost:{port}", "--to", f"maildir:{home}/In",
+    argv = [PROGRAM, "collect", f"{scheme}://{user}@localhost:{port}", "--to", f"maildir:{home}/In",
             "--password-file", secret, "--tls.ca_certificates", authority.ca]
     if scheme == "pop3":
         argv += ["--tls.mode", "explicit"]
@@ -171,15 +164,14 @@ def test_by_url_without_any_configuration(home, authority, dovecot, scheme):
             with open(f"{home}/In/new/{name}", "rb") as f:
                 arrived.append(f.read())
         assert digests(arrived) == digests(mail)
-        assert another_client(dovecot, authority, "cara") == left
+        assert another_client(dovecot, authority, user) == left
     assert os.path.isdir(os.path.join(home, ".local/state/postrider"))
 
 
 def test_by_url_from_a_password_command(p, authority, dovecot):
-    dovecot.empty("cara")
-    dovecot.fill("cara", corpus.small(3))
+    user = dovecot.fresh(corpus.small(3))
     p.account()
-    done = p.good("collect", f"pop3s://cara@localhost:{dovecot.pop3s}", "--to", "mailbox:anna/INBOX",
+    done = p.good("collect", f"pop3s://{user}@localhost:{dovecot.pop3s}", "--to", "mailbox:anna/INBOX",
                   "--password-command", f"printf %s {dovecot.password}", "--tls.ca_certificates", authority.ca)
     assert "3 collected" in done.text
     assert len(p.in_mailbox()) == 3
@@ -187,47 +179,42 @@ def test_by_url_from_a_password_command(p, authority, dovecot):
 
 @pytest.mark.parametrize("source", ["literal", "file", "command"])
 def test_password_sources(p, authority, dovecot, source):
-    dovecot.empty("cara")
-    dovecot.fill("cara", corpus.small(2))
+    user = dovecot.fresh(corpus.small(2))
     path = os.path.join(p.home, "secret")
     with open(path, "w", encoding="ascii") as f:
         f.write(dovecot.password + "\n")
     os.chmod(path, 0o600)
     text = {"literal": dovecot.password, "file": "file:" + path, "command": "command:cat " + path}[source]
-    p.connection("box", user="cara", password=text, **tls(dovecot, authority))
+    p.connection("box", user=user, password=text, **tls(dovecot, authority))
     p.good("collect", "box")
     assert len(p.in_maildir()) == 2
 
 
 @pytest.mark.parametrize("auth", ["plain", "login", "user", "cram-md5", "scram-sha-1", "scram-sha-256"])
 def test_login_mechanisms(p, authority, dovecot, auth):
-    dovecot.empty("cara")
-    dovecot.fill("cara", corpus.small(2))
-    p.connection("box", user="cara", auth=[auth], **tls(dovecot, authority))
+    user = dovecot.fresh(corpus.small(2))
+    p.connection("box", user=user, auth=[auth], **tls(dovecot, authority))
     p.good("collect", "box")
     assert len(p.in_maildir()) == 2
 
 
 def test_all_enabled_connections_in_one_run(p, authority, dovecot):
-    users = ["cara", "dora", "emil"]
     p.account()
-    for number, user in enumerate(users, 1):
-        dovecot.empty(user)
-        dovecot.fill(user, corpus.small(number, seed=number))
+    users = [dovecot.fresh(corpus.small(number, seed=number)) for number in (1, 2, 3)]
+    for user in users:
         p.connection(user, user=user, **tls(dovecot, authority), deliver=[f"mailbox:anna/{user}"])
     p.connection("off", enabled=False, port=1)
     done = p.good("collect")
-    assert {n: c["collected"] for n, c in done.summary().items()} == {"cara": 1, "dora": 2, "emil": 3}
+    assert {n: c["collected"] for n, c in done.summary().items()} == dict(zip(users, (1, 2, 3)))
     for number, user in enumerate(users, 1):
         assert len(p.in_mailbox(f"anna/{user}")) == number
 
 
 def test_one_bad_connection_does_not_hold_up_the_others(p, authority, dovecot):
-    dovecot.empty("cara")
-    dovecot.fill("cara", corpus.small(4))
+    user = dovecot.fresh(corpus.small(4))
     with socket.create_server(("127.0.0.1", 0)) as silent:
         p.connection("silent", port=silent.getsockname()[1], tls__mode="none", allow_cleartext=True, timeout="2s")
-        p.connection("good", user="cara", **tls(dovecot, authority))
+        p.connection("good", user=user, **tls(dovecot, authority))
         done = p("collect", limit=30)
     assert done.code == 1 and done.summary()["good"]["collected"] == 4, done
 
@@ -264,20 +251,18 @@ def test_one_that_stands_still_keeps_its_lock(p):
 
 
 def test_new_mail_between_visits(p, authority, dovecot):
-    dovecot.empty("dora")
-    mail = corpus.small(30)
-    p.connection("box", user="dora", **tls(dovecot, authority), after="keep")
+    mail, user = corpus.small(30), dovecot.fresh()
+    p.connection("box", user=user, **tls(dovecot, authority), after="keep")
     for start in (0, 10, 20):
-        dovecot.fill("dora", mail[start:start + 10])
+        dovecot.fill(user, mail[start:start + 10])
         assert p.good("collect", "box").summary()["box"]["collected"] == 10
     assert digests(p.in_maildir()) == digests(mail)
 
 
 def test_the_target_folder_is_made_and_private(p, authority, dovecot):
-    dovecot.empty("dora")
-    dovecot.fill("dora", corpus.small(1))
+    user = dovecot.fresh(corpus.small(1))
     p.maildir = os.path.join(p.home, "deep", "er", "Maildir")
-    p.connection("box", user="dora", **tls(dovecot, authority), deliver=["maildir:" + p.maildir])
+    p.connection("box", user=user, **tls(dovecot, authority), deliver=["maildir:" + p.maildir])
     p.good("collect", "box")
     assert len(os.listdir(p.maildir + "/new")) == 1 and os.listdir(p.maildir + "/tmp") == []
     assert os.stat(p.maildir).st_mode & 0o077 == 0

@@ -21,13 +21,12 @@ def collect(p, want_code=1, limit=30):
 
 
 def test_wrong_password(p, authority, dovecot):
-    dovecot.empty("emil")
-    dovecot.fill("emil", corpus.small(2))
+    user = dovecot.fresh(corpus.small(2))
     p.secrets.add("falsch-9Xk")
-    p.connection("box", user="emil", password="falsch-9Xk", port=dovecot.pop3s, tls__ca_certificates=authority.ca)
+    p.connection("box", user=user, password="falsch-9Xk", port=dovecot.pop3s, tls__ca_certificates=authority.ca)
     done, _ = collect(p)
     assert re.search("password|credential|refused|login", done.text, re.I), done
-    assert len(dovecot.left("emil")) == 2 and p.in_maildir() == []
+    assert len(dovecot.left(user)) == 2 and p.in_maildir() == []
 
 
 def test_a_ca_that_did_not_sign(p, dovecot, home):
@@ -57,9 +56,8 @@ def test_a_certificate_for_another_name(p, authority, mode, verify, code):
 
 
 def test_no_verification_when_told_so(p, dovecot):
-    dovecot.empty("emil")
-    dovecot.fill("emil", corpus.small(2))
-    p.connection("box", user="emil", port=dovecot.pop3s, tls__verify_server=False, tls__verify_host=False)
+    user = dovecot.fresh(corpus.small(2))
+    p.connection("box", user=user, port=dovecot.pop3s, tls__verify_server=False, tls__verify_host=False)
     collect(p, 0)
     assert len(p.in_maildir()) == 2
 
@@ -158,9 +156,8 @@ def test_client_does_not_downgrade_after_a_broken_handshake(p, authority):
 @pytest.mark.parametrize("auth", ["user", "plain", "login", "cram-md5", "scram-sha-256"])
 def test_no_secret_at_any_loudness(p, authority, dovecot, trace, auth):
     """Postrider() itself greps every output for the secret's shapes; here all sources speak."""
-    dovecot.empty("emil")
-    dovecot.fill("emil", corpus.small(2))
-    p.connection("box", user="emil", auth=[auth], port=dovecot.pop3s, tls__ca_certificates=authority.ca, trace=trace)
+    user = dovecot.fresh(corpus.small(2))
+    p.connection("box", user=user, auth=[auth], port=dovecot.pop3s, tls__ca_certificates=authority.ca, trace=trace)
     done = p.good("collect", "box", "-v", "-v")
     p.good("check", "-v", "-v")
     p.good("history", "box", "-v", "-v")
