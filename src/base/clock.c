@@ -48,7 +48,7 @@ const char *moment_text(int64_t s, char out[MOMENT_TEXT])
 	struct tm tm;
 
 	if (!gmtime_r(&t, &tm) || tm.tm_year < 1000 - 1900 || tm.tm_year > 9999 - 1900)
-		return strcpy(out, "?");
+		return memcpy(out, "?", 2);
 	(void)strftime(out, MOMENT_TEXT, "%Y-%m-%dT%H:%M:%SZ", &tm);
 	return out;
 }
