@@ -156,7 +156,8 @@ ROWS = [
     ('a file that the table lacks', {'ARCHITECTURE.md': PAGE.replace('| `src/wire/line` | lines out of a byte stream |\n', '')}, ['src/wire/line.c:1: no row `src/wire/line`']),
     ('a row without its file', {'ARCHITECTURE.md': PAGE.replace('| `tools/check', '| `tools/gone` | was here |\n| `tools/check')}, ['ARCHITECTURE.md:7: the FILES table lists tools/gone']),
     ('a row of many words', {'ARCHITECTURE.md': PAGE.replace('says yes', 'yes ' * 20 + 'yes')}, ['ARCHITECTURE.md:7: tools/check: say it in ten words']),
-    ('a named test that is not there', {'VIOLATIONS.md': '`src/wire/line_test.c: an id of 71 octets`\n'}, ['VIOLATIONS.md:1: names a test that is not there']),
+    ('a named test that is not there', {'VIOLATIONS.md': '`src/wire/line_test.c: an id of 71 octets`\n'}, ['VIOLATIONS.md:1: names what is not there: src/wire/line_test.c: an id']),
+    ('a named file that is not there', {'VIOLATIONS.md': '`test/transcripts/gone.txt`\n'}, ['VIOLATIONS.md:1: names what is not there: test/transcripts/gone.txt']),
     ('a link to nowhere', {'VIOLATIONS.md': '[x](docs/gone.md)\n'}, ['VIOLATIONS.md:1: links to docs/gone.md']),
 ]
 
@@ -183,9 +184,13 @@ def test_rule(tmp_path, changes, want):
     assert len(said) == len(want) and all(any(s.startswith(w) for s in said) for w in want), done.stdout
 
 
-def test_files_prints_the_table_completed(tmp_path):
+def test_files_completes_the_table(tmp_path):
     tidy(tmp_path, room('net', ''))
     (tmp_path / 'ARCHITECTURE.md').write_text(PAGE)
     done = subprocess.run([sys.executable, TIDY, '--files', tmp_path], capture_output=True, text=True)
-    assert done.stdout.splitlines() == ['| `src/main/main` | the one main |', '| `src/net/x` | Lines out of a stream |',
-                                        '| `src/wire/line` | lines out of a byte stream |', '| `tools/check` | says yes |']
+    assert (done.stdout, done.stderr, done.returncode) == ('', '', 0)
+    said = (tmp_path / 'ARCHITECTURE.md').read_text()
+    rows = [line for line in said.splitlines() if line.startswith('| `')]
+    assert rows == ['| `src/main/main` | the one main |', '| `src/net/x` | Lines out of a stream |',
+                    '| `src/wire/line` | lines out of a byte stream |', '| `tools/check` | says yes |']
+    assert said.endswith(PAGE[PAGE.index('\nA [link]'):])

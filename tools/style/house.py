@@ -10,9 +10,9 @@ from style.source import Finding, Tree
 EXEMPT: dict[str, str] = {
 }
 HERE = 'tools/style/house.py'
-FILES_ROW = re.compile(r'^\| `([^`]+)` \| (.*?) \|$', re.M)
+FILES_ROW = re.compile(r'^\| `((?:src|test|tools)/[^`]+)` \| (.*?) \|$', re.M)
 FILES_WORDS = 14
-NAMED_TEST = re.compile(r'`((?:src|test|tools)/[\w./-]+): ([^`]+)`')
+NAMED_FILE = re.compile(r'`((?:src|test|tools|docs)/[a-z0-9_./-]+)(?:: ([^`]+))?`')
 LINK = re.compile(r'\]\((?!https?:|mailto:|#)([^)#\s]+)')
 
 
@@ -93,30 +93,35 @@ def files_table(tree: Tree) -> Iterator[Finding]:
             yield Finding(page.path, line, f'{key}: say it in ten words')
 
 
-def files_rows(tree: Tree) -> Iterator[str]:
-    """The FILES table as it ought to be: rows there keep their words, new ones begin with the file's own."""
-    page = tree.get('ARCHITECTURE.md')
-    said = dict(FILES_ROW.findall(page.text)) if page else {}
+def complete_files_table(tree: Tree) -> str:
+    """ARCHITECTURE.md with its table as it ought to be: rows there keep their words, new ones begin with the file's own."""
+    page = tree.files['ARCHITECTURE.md'].text
+    said = dict(FILES_ROW.findall(page))
+    rows = ''
     for key, path in sorted(concepts(tree).items()):
         source = tree.get(key + '.h') or tree.files[path]
-        yield f'| `{key}` | {said.get(key) or first_sentence(source.text)} |'
+        rows += f'| `{key}` | {said.get(key) or first_sentence(source.text)} |\n'
+    return re.sub(r'(?<=^\| file \| what \|\n\|---\|---\|\n)(\|.*\n)*', lambda m: rows, page, flags=re.M)
 
 
 def first_sentence(text: str) -> str:
-    text = re.sub(r'#!.*|.*SPDX-License-Identifier.*', '', text)
-    words = re.sub(r'^[\s/*#"]+|\n[ *#]*', ' ', text).strip()
-    return ' '.join(re.split(r'[.;]\s', words)[0].rstrip('.').split()[:FILES_WORDS])
+    """What a file says of itself before its first line of program; nothing when it is silent."""
+    text = re.sub(r'#!.*|SPDX-License-Identifier: \S+', '', text)
+    m = re.match(r'(?:\s|/\*|\*/|[*#]\s|[*#]$)*"""(.*?)"""', text, re.S | re.M) or re.match(r'((?:\s*(?:/\*.*?\*/|#(?!include|pragma).*))*)', text, re.S)
+    words = re.sub(r'[\s/*#"]*\n[\s/*#]*|^[\s/*#]+|[\s/*]+$', ' ', m[1]).strip()
+    return ' '.join(re.split(r'[.;](?:\s|$)', words)[0].split()[:FILES_WORDS])
 
 
-def named_tests(tree: Tree) -> Iterator[Finding]:
-    """`src/pop3/client_test.c: a blank id` in a document: that file has that text."""
+def named_files(tree: Tree) -> Iterator[Finding]:
+    """A document's `src/pop3/client_test.c` is there, and `src/pop3/client_test.c: a blank id` has that text in it."""
     for page in tree.files.values():
         if not page.path.endswith('.md'):
             continue
-        for m in NAMED_TEST.finditer(page.text):
+        rows = {m.start(1) for m in FILES_ROW.finditer(page.text)}      # files_table's
+        for m in NAMED_FILE.finditer(page.text):
             source = tree.get(m[1])
-            if not source or m[2] not in source.text:
-                yield Finding(page.path, page.line(m.start()), f'names a test that is not there: {m[1]}: {m[2]}')
+            if m.start(1) not in rows and (not tree.has(m[1]) or m[2] and not (source and m[2] in source.text)):
+                yield Finding(page.path, page.line(m.start()), f'names what is not there: {m[1]}' + (f': {m[2]}' if m[2] else ''))
 
 
 def links(tree: Tree) -> Iterator[Finding]:
@@ -125,9 +130,8 @@ def links(tree: Tree) -> Iterator[Finding]:
             continue
         for m in LINK.finditer(page.text):
             path = posixpath.normpath(posixpath.join(posixpath.dirname(page.path), m[1]))
-            there = path in tree.files or path in tree.data or any(p.startswith(path + '/') for p in tree.files)
-            if not there:
+            if not tree.has(path):
                 yield Finding(page.path, page.line(m.start()), f'links to {m[1]}, which is not there')
 
 
-RULES = (missing_tests, dead_files, files_table, named_tests, links)
+RULES = (missing_tests, dead_files, files_table, named_files, links)

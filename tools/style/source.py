@@ -148,18 +148,19 @@ class Tree:
     def __init__(self, root: str):
         self.root = root
         self.files: dict[str, Source] = {}
-        self.data: set[str] = set()     # there, but not text of ours: mail, corpora, keys
         for folder, folders, names in os.walk(root):
             folders[:] = sorted(d for d in folders if not SKIPPED_DIRS.match(d))
             for name in sorted(names):
                 path = os.path.relpath(os.path.join(folder, name), root)
                 if is_ours(os.path.join(root, path), name):
                     self.files[path] = Source(root, path)
-                else:
-                    self.data.add(path)
 
     def get(self, path: str) -> Source | None:
         return self.files.get(path)
+
+    def has(self, path: str) -> bool:
+        """A file or a folder, ours or data."""
+        return path in self.files or os.path.exists(os.path.join(self.root, path))
 
     def c(self, under: str = '') -> Iterator[Source]:
         return (s for p, s in self.files.items() if s.is_c and p.startswith(under))
