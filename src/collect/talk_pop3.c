@@ -7,106 +7,8 @@
 
 #include "base/clock.h"
 #include "collect/sasl_run.h"
+#include "collect/trace.h"
 #include "collect/visit.h"
-
-/* ---- what to ask next */
-
-static bool window_open(const struct visit *v)
-{
-	size_t asked = v->plan_asked - v->plan_answered;
-
-	return p3c_can_ask(v->pop) && asked < WINDOW_MESSAGES && v->asked_octets < WINDOW_OCTETS && !delivery_full(v);
-}
-
-static void ask_messages(struct visit *v)
-{
-	bool judging = v->phase == VISIT_JUDGING;
-
-	if (judging && v->limit && v->plan_kept >= v->limit)
-		return;
-	while (v->plan_asked < v->plan_count && window_open(v)) {
-		const struct item *i = &v->listing.items[v->plan[v->plan_asked++]];
-
-		if (judging) {
-			p3c_top(v->pop, i->number, 0);
-			continue;
-		}
-		v->asked_octets += i->size;
-		if (v->with->use_top)
-			p3c_top(v->pop, i->number, TOP_ALL_LINES);
-		else
-			p3c_retr(v->pop, i->number);
-	}
-}
-
-/* Known messages that an earlier visit delivered and that are to go now. */
-static void ask_disposals(struct visit *v)
-{
-	struct ledger_entry entry;
-
-	while (v->found.dispose && v->dispose_at < v->listing.count && p3c_can_ask(v->pop)) {
-		const struct item *i = &v->listing.items[v->dispose_at++];
-
-		if (!(i->flags & ITEM_DISPOSE) || !ledger_get(v->ledger, i->id, &entry))
-			continue;
-		if (entry.state != LEDGER_DISPOSING) {
-			entry.state = LEDGER_DISPOSING;
-			entry.changed = clock_now_s();
-			ledger_put(v->ledger, &entry, 0);
-		}
-		p3c_dele(v->pop, i->number);
-	}
-	while (v->delete_asked < v->delete_count && p3c_can_ask(v->pop))
-		p3c_dele(v->pop, v->deletes[v->delete_asked++]);
-}
-
-static bool disposed(const struct visit *v)
-{
-	return (!v->found.dispose || v->dispose_at == v->listing.count) && v->delete_asked == v->delete_count;
-}
-
-static void begin_fetching(struct visit *v)
-{
-	v->phase = VISIT_FETCHING;
-	v->plan_asked = v->plan_answered = 0;
-	v->asked_octets = 0;
-}
-
-static void judging_over(struct visit *v)
-{
-	v->plan_count = v->limit && v->plan_kept > v->limit ? v->limit : v->plan_kept;
-	v->planned_octets = 0;
-	for (size_t n = 0; n < v->plan_count; n++)
-		v->planned_octets += v->listing.items[v->plan[n]].size;
-	begin_fetching(v);
-}
-
-static void leave(struct visit *v)
-{
-	bool compared = v->listing.count && !v->uncompared && (v->found.comparing || v->found.unidentified);
-
-	if (compared && v->what == VISIT_COLLECT) {
-		identity_close(&v->identity, v->ledger, clock_now_s());
-		ledger_note(v->ledger, LEDGER_NOTE_COMPARING, 0);
-	}
-	v->phase = VISIT_LEAVING;
-	p3c_quit(v->pop);
-}
-
-static void ask(struct visit *v)
-{
-	if (v->phase == VISIT_JUDGING && v->plan_answered == v->plan_asked &&
-	    (v->plan_asked == v->plan_count || (v->limit && v->plan_kept >= v->limit)))
-		judging_over(v);
-	if (v->phase == VISIT_JUDGING || v->phase == VISIT_FETCHING)
-		ask_messages(v);
-	if (v->phase == VISIT_FETCHING) {
-		ask_disposals(v);
-		if (v->plan_answered == v->plan_count && !v->current && !v->under_way && disposed(v) &&
-		    !p3c_outstanding(v->pop))
-			leave(v);
-	}
-}
 
 /* ---- turns */
 
@@ -121,11 +23,11 @@ void talk_move(struct visit *v)
 {
 	struct span out;
 
-	if (!v->conn || !v->pop)
+	if (!v->conn || !v->pop || v->closing)
 		return;
-	if (!v->why.kind)
-		ask(v);
+	ask_pop3(v);
 	out = p3c_out(v->pop);
+	trace_out(v, out);
 	if (out.len && !conn_send(v->conn, out))
 		return;
 	p3c_sent(v->pop, out.len);
@@ -191,8 +93,8 @@ static bool plan(struct visit *v, struct err *e)
 	if (!selection_plan(v, e))
 		return false;
 	v->phase = selection_judges(v) ? VISIT_JUDGING : VISIT_FETCHING;
-	if (v->with->newer_than_s && v->phase == VISIT_FETCHING)
-		v->limit = 0;	/* without TOP, age shows only after the fetch */
+	if (v->phase == VISIT_FETCHING && v->limit && v->plan_count > v->limit)
+		v->plan_count = v->limit;	/* without TOP, age shows only after the fetch */
 	return true;
 }
 
@@ -326,6 +228,30 @@ static void on_end(struct visit *v)
 	message_complete(v);
 }
 
+/* `+OK` means that what was marked is gone; without it the messages stay
+ * `disposing` and the next listing decides. */
+static void on_bye(struct visit *v, const struct p3c_event *ev)
+{
+	v->bye = ev->good;
+	if (ev->good)
+		ledger_note(v->ledger, LEDGER_NOTE_DISPOSED, clock_now_s());
+	else
+		log_warn(&v->tag, "QUIT was refused");
+	visit_close(v);
+}
+
+/* The connection ended after QUIT was sent, and nobody said +OK. */
+static void no_bye(struct visit *v)
+{
+	if (v->bye || v->why.kind)
+		return;
+	if (v->delete_asked || v->found.dispose)
+		(void)err_set(&v->why, ERR_PEER, "QUIT was not answered with +OK; deleted messages may still be there, "
+			"the next visit looks");
+	else
+		log_warn(&v->tag, "QUIT was not answered");
+}
+
 static void on_event(struct visit *v, const struct p3c_event *ev)
 {
 	struct err e;
@@ -364,9 +290,7 @@ static void on_event(struct visit *v, const struct p3c_event *ev)
 		on_refused(v, ev);
 		return;
 	case P3C_BYE:
-		if (ev->good)
-			ledger_note(v->ledger, LEDGER_NOTE_DISPOSED, clock_now_s());
-		conn_close(v->conn);
+		on_bye(v, ev);
 		return;
 	case P3C_FAILED:
 		visit_fail(v, p3c_error(v->pop));
@@ -387,8 +311,10 @@ static size_t on_turn(void *user, struct span in)
 	size_t unread = 0;
 
 	v->greeted = true;
+	trace_in(v, in);
 	p3c_feed(v->pop, in);
 	while (p3c_next(v->pop, &ev) != P3C_NOTHING) {
+		trace_event(v, &ev);
 		if (ev.what == P3C_TLS) {
 			unread = p3c_unread(v->pop);
 			conn_start_tls(v->conn);
@@ -433,7 +359,9 @@ static void on_closed(void *user, const struct err *why)
 	v->tls_technical = conn_tls_technical(v->conn);
 	if (!v->why.kind && why->kind)
 		v->why = *why;
-	if (!v->why.kind && v->phase != VISIT_LEAVING) {
+	if (v->phase == VISIT_LEAVING) {
+		no_bye(v);
+	} else if (!v->why.kind) {
 		p3c_eof(v->pop);
 		while (p3c_next(v->pop, &ev) != P3C_NOTHING)
 			if (ev.what == P3C_FAILED)
@@ -499,7 +427,7 @@ void talk_connect(struct visit *v)
 	struct err e;
 
 	v->phase = VISIT_CONNECTING;
-	v->greeted = v->tls_technical = false;
+	v->greeted = v->tls_technical = v->closing = v->bye = false;
 	v->pop = calloc(1, p3c_size());
 	if (!v->pop) {
 		(void)err_set(&e, ERR_LOCAL, "out of memory");

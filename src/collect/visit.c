@@ -96,7 +96,7 @@ static bool worth_another_try(struct visit *v)
 {
 	uint64_t most = v->with->max_retries;
 
-	if (v->stopping || !most || !v->with->retry_interval_ms)
+	if (v->stopping || !v->prepared || !most || !v->with->retry_interval_ms)
 		return false;
 	switch (v->why.kind) {
 	case ERR_BUSY:		/* not counted, but not for ever */
@@ -138,15 +138,21 @@ static void attempt_over(struct visit *v)
 	connect_again(v);
 }
 
+void visit_close(struct visit *v)
+{
+	v->closing = true;
+	conn_close(v->conn);
+}
+
 void visit_fail(struct visit *v, const struct err *why)
 {
 	assert(why->kind != ERR_NONE);
 	if (!v->why.kind)
 		v->why = *why;
-	if (v->conn)
-		conn_close(v->conn);
-	else
+	if (!v->conn)
 		v->phase = VISIT_CLOSED;
+	else if (!v->closing)
+		visit_close(v);
 	collector_dirty(v->collector, v);
 }
 
@@ -158,7 +164,8 @@ void visit_stop(struct visit *v)
 		return;
 	v->stopping = true;
 	(void)err_set(&why, ERR_LOCAL, "stopped before the visit was complete; the next one goes on from here");
-	timer_stop(v->retry);
+	if (v->retry)
+		timer_stop(v->retry);
 	visit_fail(v, &why);
 }
 
@@ -166,8 +173,10 @@ void visit_move(struct visit *v)
 {
 	switch (v->phase) {
 	case VISIT_PREPARING:
-		if (!v->waiting && v->password_known)
-			talk_connect(v);
+		if (v->waiting || !v->password_known)
+			break;
+		v->prepared = true;
+		talk_connect(v);
 		break;
 	case VISIT_CONNECTING:
 	case VISIT_LISTING:

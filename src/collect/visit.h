@@ -3,7 +3,9 @@
  * One visit, inside the room: what its files share.  Not for other rooms.
  *
  *   visit.c         from lock to result: prepare, connect, retry, end
- *   talk_pop3.c     between connection and POP3 session; what to ask next
+ *   talk_pop3.c     between connection and POP3 session
+ *   ask_pop3.c      what to ask the server next
+ *   sasl_run.c      steps of a SASL exchange, slow ones in jobs
  *   selection.c     which messages, in what order
  *   delivery.c      a message's way through the sinks into the ledger
  *   sink_*.c        one kind of target each
@@ -130,7 +132,8 @@ struct visit {
 	struct p3c_login login;
 	enum sasl_mech mechs[SASL_MECHS];
 	struct sasl_run *sasl;
-	bool sasl_busy, greeted;
+	bool sasl_busy, greeted, closing, bye;
+	bool prepared;		/* lock, targets and password are there */
 
 	/* what it sees and does */
 	uint64_t stat_count;
@@ -160,9 +163,13 @@ struct visit {
 void visit_free(struct visit **v);
 void visit_start(struct visit *v);
 void visit_fail(struct visit *v, const struct err *why);	/* this attempt: closes the connection */
+void visit_close(struct visit *v);	/* the connection, in order */
 void visit_stop(struct visit *v);
 void visit_move(struct visit *v);	/* something changed: go on as far as possible */
 void visit_reset_attempt(struct visit *v);
+
+/* ask_pop3.c */
+void ask_pop3(struct visit *v);
 
 /* talk_pop3.c */
 void talk_connect(struct visit *v);

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a visit asks its server next, after every turn: headers, messages,
+ * deletions, QUIT; as much at once as the window and what is under way allow. */
+#include "base/clock.h"
+#include "collect/visit.h"
+
+static bool window_open(const struct visit *v)
+{
+	size_t asked = v->plan_asked - v->plan_answered;
+
+	return p3c_can_ask(v->pop) && asked < WINDOW_MESSAGES && v->asked_octets < WINDOW_OCTETS && !delivery_full(v);
+}
+
+static void ask_messages(struct visit *v)
+{
+	bool judging = v->phase == VISIT_JUDGING;
+
+	if (judging && v->limit && v->plan_kept >= v->limit)
+		return;
+	while (v->plan_asked < v->plan_count && window_open(v)) {
+		const struct item *i = &v->listing.items[v->plan[v->plan_asked++]];
+
+		if (judging) {
+			p3c_top(v->pop, i->number, 0);
+			continue;
+		}
+		v->asked_octets += i->size;
+		if (v->with->use_top)
+			p3c_top(v->pop, i->number, TOP_ALL_LINES);
+		else
+			p3c_retr(v->pop, i->number);
+	}
+}
+
+/* Known messages that an earlier visit delivered and that are to go now. */
+static void ask_disposals(struct visit *v)
+{
+	struct ledger_entry entry;
+
+	while (v->found.dispose && v->dispose_at < v->listing.count && p3c_can_ask(v->pop)) {
+		const struct item *i = &v->listing.items[v->dispose_at++];
+
+		if (!(i->flags & ITEM_DISPOSE) || !ledger_get(v->ledger, i->id, &entry))
+			continue;
+		if (entry.state != LEDGER_DISPOSING) {
+			entry.state = LEDGER_DISPOSING;
+			entry.changed = clock_now_s();
+			ledger_put(v->ledger, &entry, 0);
+		}
+		p3c_dele(v->pop, i->number);
+	}
+	while (v->delete_asked < v->delete_count && p3c_can_ask(v->pop))
+		p3c_dele(v->pop, v->deletes[v->delete_asked++]);
+}
+
+static bool disposed(const struct visit *v)
+{
+	return (!v->found.dispose || v->dispose_at == v->listing.count) && v->delete_asked == v->delete_count;
+}
+
+static void begin_fetching(struct visit *v)
+{
+	v->phase = VISIT_FETCHING;
+	v->plan_asked = v->plan_answered = 0;
+	v->asked_octets = 0;
+}
+
+static void judging_over(struct visit *v)
+{
+	v->plan_count = v->limit && v->plan_kept > v->limit ? v->limit : v->plan_kept;
+	v->planned_octets = 0;
+	for (size_t n = 0; n < v->plan_count; n++)
+		v->planned_octets += v->listing.items[v->plan[n]].size;
+	begin_fetching(v);
+}
+
+static void leave(struct visit *v)
+{
+	bool compared = v->listing.count && !v->uncompared && (v->found.comparing || v->found.unidentified);
+
+	if (compared && v->what == VISIT_COLLECT) {
+		identity_close(&v->identity, v->ledger, clock_now_s());
+		ledger_note(v->ledger, LEDGER_NOTE_COMPARING, 0);
+	}
+	v->phase = VISIT_LEAVING;
+	p3c_quit(v->pop);
+}
+
+void ask_pop3(struct visit *v)
+{
+	if (v->why.kind || v->phase == VISIT_CONNECTING || v->phase == VISIT_LEAVING)
+		return;
+	if (v->phase == VISIT_JUDGING && v->plan_answered == v->plan_asked &&
+	    (v->plan_asked == v->plan_count || (v->limit && v->plan_kept >= v->limit)))
+		judging_over(v);
+	if (v->phase == VISIT_JUDGING || v->phase == VISIT_FETCHING)
+		ask_messages(v);
+	if (v->phase == VISIT_FETCHING) {
+		ask_disposals(v);
+		if (v->plan_answered == v->plan_count && !v->current && !v->under_way && disposed(v) &&
+		    !p3c_outstanding(v->pop))
+			leave(v);
+	}
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The identity rules (PRODUCT 2.3) as a story of listings: each step is what
+ * the server shows, and what is to be known, new, unidentified or gone. */
+#include "collect/listing.h"
+
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static struct store *store;
+static char directory[] = "/tmp/listing_test.XXXXXX";
+
+static int open_store(void **state)
+{
+	struct err e;
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	assert_true(store_open(directory, 1u << 30, "test", &store, &e));
+	return 0;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st;
+	(void)type;
+	(void)at;
+	return remove(path);
+}
+
+static int close_store(void **state)
+{
+	(void)state;
+	store_close(&store);
+	return nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static void base_of(const char *uid, uint8_t base[32])
+{
+	ledger_pop3_base(SPAN("host"), SPAN("anna"), span_of(uid), base);
+}
+
+static void id_of(const char *uid, uint32_t k, uint8_t id[32])
+{
+	uint8_t base[32];
+
+	base_of(uid, base);
+	ledger_pop3_id(base, k, id);
+}
+
+static void record(struct ledger *l, const char *uid, enum ledger_state state, uint8_t digest)
+{
+	struct ledger_entry entry = { .state = state, .first_seen = 1, .changed = 1, .accepted = 1, .has_digest = true };
+
+	id_of(uid, 0, entry.id);
+	memset(entry.digest, digest, sizeof entry.digest);
+	ledger_put(l, &entry, 0);
+}
+
+static enum ledger_state state_of(struct ledger *l, const char *uid)
+{
+	struct ledger_entry entry;
+	uint8_t id[32];
+
+	id_of(uid, 0, id);
+	return ledger_get(l, id, &entry) ? entry.state : LEDGER_STATES;
+}
+
+/* Lists `uids` (separated by blanks; "-" = no id), joins, and tells what was found. */
+static struct listing_found join(struct ledger *l, const char *uids, struct listing *listing, struct identity *identity, int64_t now)
+{
+	struct listing_rules rules = { .dispose = true, .now = now };
+	struct span rest = span_of(uids), uid;
+	struct listing_found found;
+	uint32_t number = 1;
+	struct err e;
+
+	listing_start(listing);
+	identity_start(identity);
+	for (; span_word(&rest, &uid); number++) {
+		bool has = !span_equal(uid, SPAN("-"));
+		uint8_t base[32];
+		struct span text = has ? uid : (struct span){ 0 };
+
+		ledger_pop3_base(SPAN("host"), SPAN("anna"), text, base);
+		assert_true(listing_add(listing, number, base, text, has, &e));
+	}
+	assert_true(listing_join(listing, l, &rules, identity, &found, &e));
+	for (uint32_t n = 0; n < listing->count; n++)
+		assert_int_equal(listing->items[n].number, n + 1);
+	return found;
+}
+
+static struct ledger *ledger(const char *name)
+{
+	struct ledger *l;
+	struct err e;
+
+	assert_true(ledger_open(store, name, &l, &e));
+	return l;
+}
+
+static void known_new_and_gone(void **state)
+{
+	struct ledger *l = ledger("plain");
+	struct identity identity;
+	struct listing listing;
+	struct listing_found f;
+
+	(void)state;
+	record(l, "a", LEDGER_ACCEPTED, 1);
+	record(l, "b", LEDGER_ACCEPTED, 2);
+	record(l, "c", LEDGER_SKIPPED, 3);
+	f = join(l, "a c d", &listing, &identity, 100);
+	assert_int_equal(f.known, 2);
+	assert_int_equal(f.fresh, 1);
+	assert_int_equal(f.dispose, 1);		/* never what was skipped */
+	assert_int_equal(f.unidentified, 0);
+	assert_int_equal(state_of(l, "b"), LEDGER_GONE);
+	assert_int_equal(identity.count, 0);
+	listing_end(&listing);
+
+	f = join(l, "b", &listing, &identity, 101);	/* it comes back after gone: new */
+	assert_int_equal(f.known, 0);
+	assert_int_equal(f.fresh, 1);
+	listing_end(&listing);
+}
+
+static void gone_is_pruned_after_thirty_days(void **state)
+{
+	struct ledger *l = ledger("prune");
+	struct identity identity;
+	struct listing listing;
+
+	(void)state;
+	record(l, "a", LEDGER_GONE, 1);
+	(void)join(l, "x", &listing, &identity, 30 * 86400);
+	listing_end(&listing);
+	assert_int_equal(state_of(l, "a"), LEDGER_GONE);
+	(void)join(l, "x", &listing, &identity, 31 * 86400);
+	listing_end(&listing);
+	assert_int_equal(state_of(l, "a"), LEDGER_STATES);
+}
+
+static void shared_ids_are_compared(void **state)
+{
+	struct ledger *l = ledger("shared");
+	struct identity identity;
+	struct listing listing;
+	struct listing_found f;
+	uint8_t digest[32], id[32], want[32];
+
+	(void)state;
+	record(l, "a", LEDGER_ACCEPTED, 1);
+	record(l, "b", LEDGER_ACCEPTED, 2);
+	f = join(l, "a a b", &listing, &identity, 100);
+	assert_int_equal(f.known, 1);
+	assert_int_equal(f.unidentified, 2);
+	assert_int_equal(identity.count, 1);	/* the entry of `a` waits to be found by content */
+	assert_int_equal(state_of(l, "a"), LEDGER_ACCEPTED);
+	memset(digest, 1, sizeof digest);
+	assert_true(identity_find(&identity, digest, id));
+	id_of("a", 0, want);
+	assert_memory_equal(id, want, sizeof id);
+	assert_false(identity_find(&identity, digest, id));	/* once */
+	identity_key(&identity, listing.items[1].id, l, id);
+	id_of("a", 1, want);
+	assert_memory_equal(id, want, sizeof id);		/* k = 0 is taken */
+	identity_close(&identity, l, 100);
+	assert_int_equal(state_of(l, "a"), LEDGER_ACCEPTED);
+	listing_end(&listing);
+}
+
+static void a_wholesale_change_is_compared_until_done(void **state)
+{
+	static const char *const uids[] = { "a", "b", "c", "d", "e", "f", "g", "h", "i", "j" };
+	struct ledger *l = ledger("wholesale");
+	struct identity identity;
+	struct listing listing;
+	struct listing_found f;
+
+	(void)state;
+	for (uint8_t n = 0; n < COUNT(uids); n++)
+		record(l, uids[n], LEDGER_ACCEPTED, n);
+	f = join(l, "A B C", &listing, &identity, 100);
+	assert_true(f.comparing);
+	assert_int_equal(f.unidentified, 3);
+	assert_int_equal(identity.count, 10);
+	assert_int_equal(state_of(l, "a"), LEDGER_ACCEPTED);
+	listing_end(&listing);
+	identity_end(&identity);
+
+	record(l, "A", LEDGER_ACCEPTED, 0);	/* re-keyed; then the visit was cut off */
+	f = join(l, "A B C", &listing, &identity, 101);
+	assert_true(f.comparing);
+	assert_int_equal(f.known, 1);
+	assert_int_equal(f.unidentified, 2);
+	listing_end(&listing);
+	identity_close(&identity, l, 101);
+	ledger_note(l, LEDGER_NOTE_COMPARING, 0);
+	assert_int_equal(state_of(l, "b"), LEDGER_GONE);
+	f = join(l, "A B C", &listing, &identity, 102);
+	assert_false(f.comparing);
+	listing_end(&listing);
+}
+
+static void what_was_deleted_may_vanish(void **state)
+{
+	char uid[3] = "aa";
+	struct ledger *l = ledger("deleted");
+	struct identity identity;
+	struct listing listing;
+	struct listing_found f;
+
+	(void)state;
+	for (uint8_t n = 0; n < 20; n++, uid[1]++)
+		record(l, uid, LEDGER_DISPOSING, n);
+	ledger_note(l, LEDGER_NOTE_DISPOSED, 1);
+	f = join(l, "new", &listing, &identity, 100);
+	assert_false(f.comparing);
+	assert_int_equal(identity.count, 0);
+	assert_int_equal(state_of(l, "aa"), LEDGER_GONE);
+	listing_end(&listing);
+}
+
+static void gaps_are_messages_without_an_id(void **state)
+{
+	struct listing listing;
+	uint8_t base[32];
+	struct err e;
+
+	(void)state;
+	listing_start(&listing);
+	base_of("a", base);
+	assert_true(listing_add(&listing, 2, base, SPAN("a"), true, &e));
+	base_of("", base);
+	assert_true(listing_gaps(&listing, 3, LISTING_GAPS_MAX, base, &e));
+	assert_int_equal(listing.count, 3);
+	assert_true(listing_gaps(&listing, 100000, LISTING_GAPS_MAX, base, &e));	/* a lie: nothing is made up */
+	assert_int_equal(listing.count, 3);
+	listing_end(&listing);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(known_new_and_gone),
+		cmocka_unit_test(gone_is_pruned_after_thirty_days),
+		cmocka_unit_test(shared_ids_are_compared),
+		cmocka_unit_test(a_wholesale_change_is_compared_until_done),
+		cmocka_unit_test(what_was_deleted_may_vanish),
+		cmocka_unit_test(gaps_are_messages_without_an_id),
+	};
+
+	return cmocka_run_group_tests(tests, open_store, close_store);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The command line: what every subcommand is given (PRODUCT section 1).
+ *
+ * main.c finds the command in its table, cli_parse sorts the words into
+ * options and arguments, then the command runs and returns its exit status:
+ * EXIT_GOOD, EXIT_FAILED (the job), EXIT_USAGE (words or configuration).
+ * Options common to all may stand before or after the command; `--option=value`
+ * and `--option value` are the same; after "--" everything is an argument.
+ * Errors go to standard error as "postrider COMMAND: what; what to do". */
+#pragma once
+
+#include "config/read.h"
+#include "store/store.h"
+
+enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+struct cli;
+
+struct cli_option {
+	const char *name;	/* without dashes */
+	bool takes_value;
+};
+
+struct command {
+	const char *name;
+	const char *usage;	/* after "postrider NAME" */
+	const char *does;	/* one line */
+	const char *help;	/* more, or NULL */
+	int (*run)(struct cli *cli);	/* NULL: not built yet */
+	struct cli_option options[8];	/* its own, ended by a NULL name */
+	bool keys;		/* takes the keys of a connection as options */
+};
+
+struct cli {
+	const struct command *command;
+	const char *config;	/* -c; NULL = the default path */
+	const char *state;	/* --state */
+	unsigned verbose;
+	bool quiet, json, no_color, help;
+	struct key_value *given;	/* the command's options, in order */
+	size_t given_count;
+	const char **args;
+	size_t arg_count;
+	struct settings settings;
+	bool settings_there;
+	struct store *store;
+};
+
+extern const struct command *const commands[];
+
+[[nodiscard]] bool cli_parse(struct cli *cli, int argc, char **argv);
+void cli_end(struct cli *cli);
+/* The last value of an option of the command's own; NULL when not given. */
+const char *cli_option(const struct cli *cli, const char *name);
+/* Says "postrider COMMAND: …" and returns EXIT_USAGE or EXIT_FAILED. */
+int cli_usage(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int cli_failed(const struct cli *cli, const struct err *why);
+/* Reads the configuration (with `must`, its absence is an error), starts the log.  EXIT_GOOD or what to return. */
+[[nodiscard]] int cli_settings(struct cli *cli, bool must);
+/* Opens the store of the settings. */
+[[nodiscard]] int cli_store(struct cli *cli);
+
+/* ask.c: a password from --password-file, --password-command or the terminal,
+ * in that order; `twice` asks the terminal to repeat it.  *given is false when
+ * there is neither option nor terminal.  `out` is wiped by the caller. */
+[[nodiscard]] bool ask_password(struct cli *cli, const char *prompt, bool twice, struct buf *out, bool *given, struct err *e);

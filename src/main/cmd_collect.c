@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
+#include <stdio.h>
+
+#include <jansson.h>
+
+#include "collect/collect.h"
+#include "main/commands.h"
+#include "main/json.h"
+#include "main/progress.h"
+
+enum { DRAW_MS = 200, PASSWORD_MAX = 4096 };
+
+struct collecting {
+	struct cli *cli;
+	struct loop *loop;
+	struct tls_contexts *contexts;
+	struct collector *collector;
+	struct timer *draw;
+	struct progress progress;
+	bool failed;
+};
+
+static void draw(void *user)
+{
+	struct collecting *c = user;
+	struct collect_progress now;
+
+	collector_progress(c->collector, &now);
+	progress_draw(&c->progress, &now);
+}
+
+static void say_json(const struct connection *with, const struct visit_result *r)
+{
+	json_print(json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:o}", "connection", with->name,
+		"collected", (json_int_t)r->collected, "skipped", (json_int_t)r->skipped, "held", (json_int_t)r->held,
+		"failed", (json_int_t)r->failed, "octets", (json_int_t)r->octets, "ms", (json_int_t)r->ms,
+		"error_kind", err_kind_name(r->why.kind), "error", json_text(r->why.kind ? r->why.text : "")));
+}
+
+static void ended(void *user, const struct connection *with, const struct visit_result *r)
+{
+	struct collecting *c = user;
+	double seconds = r->ms ? (double)r->ms / 1000 : 0.001;
+
+	c->failed = c->failed || r->why.kind || r->failed;
+	progress_clear(&c->progress);
+	if (c->cli->json)
+		say_json(with, r);
+	else if (!c->cli->quiet)
+		(void)printf("%s: %llu collected, %llu skipped, %llu held, %llu failed in %.2f s (%.0f msg/s, %.1f MB/s)\n",
+			with->name, (unsigned long long)r->collected, (unsigned long long)r->skipped,
+			(unsigned long long)r->held, (unsigned long long)r->failed, (double)r->ms / 1000,
+			(double)r->collected / seconds, (double)r->octets / 1e6 / seconds);
+	(void)fflush(stdout);
+	if (collector_left(c->collector) == 1)	/* this was the last: nothing is to be drawn any more */
+		timer_free(&c->draw);
+}
+
+static void on_signal(void *user, int number)
+{
+	struct collecting *c = user;
+
+	(void)number;
+	collector_stop(c->collector);
+}
+
+static bool prepare(struct collecting *c, struct err *e)
+{
+	struct collector_with with = { .max_per_host = c->cli->settings.max_per_host, .ended = ended, .user = c };
+
+	c->loop = loop_new(e);
+	if (!c->loop)
+		return false;
+	c->contexts = tls_contexts_new(e);
+	if (!c->contexts)
+		return false;
+	with.loop = c->loop;
+	with.store = c->cli->store;
+	with.contexts = c->contexts;
+	if (!collector_new(&with, &c->collector, e))
+		return false;
+	progress_start(&c->progress, !c->cli->quiet && !c->cli->json, !c->cli->no_color);
+	return loop_on_signal(c->loop, SIGINT, on_signal, c, e) && loop_on_signal(c->loop, SIGTERM, on_signal, c, e);
+}
+
+static void finish(struct collecting *c)
+{
+	progress_clear(&c->progress);
+	timer_free(&c->draw);
+	collector_free(&c->collector);
+	tls_contexts_free(&c->contexts);
+	loop_free(&c->loop);
+}
+
+/* Visits `count` connections at once and waits for all of them. */
+static int visit_all(struct cli *cli, const struct connection **which, size_t count, enum visit_what what)
+{
+	struct collecting c = { .cli = cli };
+	struct err e;
+	int status = cli_store(cli);
+
+	if (status != EXIT_GOOD)
+		return status;
+	if (!prepare(&c, &e)) {
+		finish(&c);
+		return cli_failed(cli, &e);
+	}
+	for (size_t n = 0; n < count; n++)
+		collector_add(c.collector, which[n], what);
+	if (c.progress.on) {
+		c.draw = timer_new(c.loop, draw, &c);
+		if (c.draw)
+			timer_set(c.draw, DRAW_MS, DRAW_MS);
+	}
+	loop_run(c.loop);
+	finish(&c);
+	return c.failed ? EXIT_FAILED : EXIT_GOOD;
+}
+
+static bool is_url(const char *word)
+{
+	return strstr(word, "://");
+}
+
+/* The password of the command line or the terminal takes the place of what the settings say. */
+static int give_password(struct cli *cli, struct connection *with)
+{
+	char prompt[512];
+	struct buf password;
+	struct err e;
+	bool given;
+
+	if (with->password.kind != SECRET_NONE && with->password.kind != SECRET_ASK)
+		return EXIT_GOOD;
+	buf_start(&password, PASSWORD_MAX);
+	(void)snprintf(prompt, sizeof prompt, "Password of %s at %s: ", with->user, with->host);
+	if (!ask_password(cli, prompt, false, &password, &given, &e)) {
+		buf_wipe(&password);
+		return cli_failed(cli, &e);
+	}
+	if (!given) {
+		buf_wipe(&password);
+		return cli_usage(cli, "no password for %s: use --password-file FILE or --password-command CMD", with->name);
+	}
+	with->password = (struct secret){ SECRET_LITERAL, arena_text(&cli->settings.arena, buf_span(&password)) };
+	buf_wipe(&password);
+	return EXIT_GOOD;
+}
+
+static int collect_url(struct cli *cli, const char *url, const char *to)
+{
+	struct key_value keys[128];
+	size_t count = 0;
+	struct buf report;
+	struct connection *with;
+	int status;
+	bool good;
+
+	status = cli_settings(cli, false);
+	if (status != EXIT_GOOD)
+		return status;
+	for (size_t n = 0; n < cli->given_count && count < COUNT(keys); n++)
+		if (settings_is_key(cli->given[n].key))
+			keys[count++] = cli->given[n];
+	buf_start(&report, 1 << 16);
+	good = settings_url(&cli->settings, url, to, keys, count, &report);
+	(void)fwrite(report.at, 1, report.len, stderr);
+	buf_end(&report);
+	if (!good)
+		return EXIT_USAGE;
+	with = cli->settings.connections[cli->settings.connection_count - 1];
+	status = give_password(cli, with);
+	return status == EXIT_GOOD ? visit_all(cli, (const struct connection *[]){ with }, 1, VISIT_COLLECT) : status;
+}
+
+static int collect_named(struct cli *cli, enum visit_what what)
+{
+	const struct connection **which;
+	size_t count = 0;
+	int status = cli_settings(cli, true);
+
+	if (status != EXIT_GOOD)
+		return status;
+	which = arena_take(&cli->settings.arena, (cli->settings.connection_count + cli->arg_count + 1) * sizeof *which);
+	for (size_t n = 0; n < cli->arg_count; n++) {
+		const struct connection *with = settings_connection(&cli->settings, cli->args[n]);
+
+		if (!with)
+			return cli_usage(cli, "there is no connection %s in %s", cli->args[n], cli->settings.file);
+		if (!with->enabled)
+			return cli_usage(cli, "connection %s is disabled; set enabled = true to visit it", cli->args[n]);
+		which[count++] = with;
+	}
+	for (size_t n = 0; !cli->arg_count && n < cli->settings.connection_count; n++)
+		if (cli->settings.connections[n]->enabled)
+			which[count++] = cli->settings.connections[n];
+	if (!count)
+		return cli_usage(cli, "%s has no enabled connection", cli->settings.file);
+	return visit_all(cli, which, count, what);
+}
+
+static int run_collect(struct cli *cli)
+{
+	const char *to = cli_option(cli, "to");
+
+	if (cli->arg_count && is_url(cli->args[0])) {
+		if (cli->arg_count != 1)
+			return cli_usage(cli, "takes one URL");
+		if (!to)
+			return cli_usage(cli, "a URL needs --to TARGET, for example --to maildir:~/Mail");
+		return collect_url(cli, cli->args[0], to);
+	}
+	for (size_t n = 0; n < cli->given_count; n++)
+		return cli_usage(cli, "--%s goes with a URL; named connections have it in the configuration", cli->given[n].key);
+	return collect_named(cli, VISIT_COLLECT);
+}
+
+static int run_baseline(struct cli *cli)
+{
+	if (!cli->arg_count)
+		return cli_usage(cli, "name the connections whose present mail is to be passed over");
+	return collect_named(cli, VISIT_BASELINE);
+}
+
+const struct command cmd_collect = {
+	.name = "collect", .usage = "[NAME…] | URL --to TARGET [--KEY VALUE…]", .run = run_collect,
+	.does = "visit connections once, now, and exit",
+	.options = { { "to", true }, { "password-file", true }, { "password-command", true }, { NULL, false } },
+	.keys = true,
+	.help = "Without NAME all enabled connections of the configuration are visited.\n"
+		"A URL needs no configuration: pop3s://anna@pop.example.org --to maildir:~/Mail\n"
+		"(pop3, pop3s, imap, imaps; STLS by --tls.mode explicit); mail stays on the server unless --after delete.\n"
+		"TARGET: the name of a target section, mailbox:ACCOUNT/BOX, or maildir:PATH.\n"
+		"Every key of a connection section is --KEY VALUE: --max_size 25MB --tls.ca_certificates ca.pem\n"
+		"  --password-file FILE    the password is in FILE (- = standard input)\n"
+		"  --password-command CMD  the password is what CMD prints\n"
+		"Exit status 1 when any connection or message failed.\n",
+};
+
+const struct command cmd_baseline = {
+	.name = "baseline", .usage = "NAME…", .run = run_baseline,
+	.does = "mark all present mail as skipped without fetching it",
+};

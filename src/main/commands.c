@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The table of commands, in the order of PRODUCT section 1.  A new command is
+ * a new file and a new row. */
+#include "main/cli.h"
+#include "main/commands.h"
+
+#define NOT_BUILT(id, word, what) static const struct command id = { .name = word, .usage = "", .does = what }
+
+NOT_BUILT(cmd_run, "run", "the service: collectors, POP3 listeners, console");
+NOT_BUILT(cmd_test, "test", "connect, log in, open the mailbox, and say what is wrong");
+NOT_BUILT(cmd_trust, "trust", "untrusted certificates and the trust store");
+NOT_BUILT(cmd_status, "status", "services, connections, sessions");
+NOT_BUILT(cmd_retry, "retry", "try held messages again");
+NOT_BUILT(cmd_service, "service", "switch a service of a running instance");
+NOT_BUILT(cmd_domain, "domain", "domains of the POP3 side");
+NOT_BUILT(cmd_acl, "acl", "rights to other users' mailboxes");
+NOT_BUILT(cmd_route, "route", "addresses that lead to an account");
+NOT_BUILT(cmd_alert, "alert", "messages shown at login");
+NOT_BUILT(cmd_block, "block", "addresses denied, and why");
+NOT_BUILT(cmd_secret, "secret", "the vault for passwords");
+NOT_BUILT(cmd_oauth, "oauth", "log in by OAuth");
+NOT_BUILT(cmd_import, "import", "configurations of fetchmail, getmail, mpop, mbsync, BS2000");
+NOT_BUILT(cmd_backup, "backup", "hot copy of the store");
+NOT_BUILT(cmd_restore, "restore", "the store from a copy");
+
+const struct command *const commands[] = {
+	&cmd_run, &cmd_collect, &cmd_check, &cmd_test, &cmd_trust, &cmd_status, &cmd_history, &cmd_retry, &cmd_rescan,
+	&cmd_baseline, &cmd_service, &cmd_domain, &cmd_account, &cmd_mailbox, &cmd_acl, &cmd_route, &cmd_alert,
+	&cmd_block, &cmd_secret, &cmd_oauth, &cmd_import, &cmd_backup, &cmd_restore, NULL,
+};

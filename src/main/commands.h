@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The commands that are built, one file each; commands.c is their table. */
+#pragma once
+
+#include "main/cli.h"
+
+extern const struct command cmd_collect, cmd_baseline, cmd_check, cmd_history, cmd_rescan, cmd_account, cmd_mailbox;
