@@ -26,7 +26,7 @@ def mail():
 @pytest.fixture(scope="module")
 def full(dovecot, mail):
     """Dovecot with the whole corpus in anna's maildrop, which nobody deletes from."""
-    user = dovecot.fresh(mail)
+    dovecot.fill("anna", mail)
     return dovecot
 
 

@@ -1,0 +1,26 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# collect_speed.sh [speed] [poll] [memory] -- how fast Postrider collects, beside its peers, in one run.
+#
+# speed   4 KiB messages from Dovecot over TLS at 0 and 50 ms: messages/s and CPU for each, against the null collector
+#         (popload: one pipelined connection that throws all away), mpop and fetchmail
+# poll    nothing new among 10,000 kept messages: time over what the null collector needs for the listing, in RTTs
+# memory  by how much one message of 100 MB raises RssAnon
+#
+# Needs root and the harness ($BENCH, by default ../shared/bench beside this tree) after its setup.sh.
+# BENCH_RUNS (3), BENCH_COUNT messages (4000), BENCH_RTTS ("0 50"), BENCH_TOOLS (popload always among them), POSTRIDER.
+here=$(cd "$(dirname "$0")" && pwd)
+BENCH=${BENCH:-$here/../../../shared/bench}
+[ -f "$BENCH/lib.sh" ] || { echo "no harness at $BENCH; set BENCH" >&2; exit 2; }
+export BENCH_MORE=$here
+export POSTRIDER=${POSTRIDER:-$(readlink -f "$here/../../build/postrider")}
+. "$BENCH/lib.sh"
+[ -x "$BIN/popload" ] || die "run $BENCH/setup.sh first"
+[ -x "$POSTRIDER" ] || die "$POSTRIDER is not built"
+export S=$BENCH_WORK/speed HOST=10.99.0.1 POOL USERS MAIL PORT_POP PORT_POPS PORT_IMAP PORT_IMAPS BENCH_PASS TLS_CERT
+mkdir -p "$S"; chmod 755 "$S"
+tear_down() { "$BENCH/link.sh" down; "$BENCH/servers/dovecot.sh" stop; }
+trap tear_down EXIT
+"$BENCH/servers/dovecot.sh" start max > /dev/null || die "no server"
+"$BENCH/link.sh" up 50
+python3 "$here/speed.py" "$@"
