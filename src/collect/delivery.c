@@ -356,7 +356,7 @@ void message_failed(struct visit *v, struct message *m, const struct err *why)
 	log_error(&v->tag, "message %u (%.*s): target %s: %s", m->number, (int)m->uid_len, m->uid,
 		v->sinks[m->turn].target->name, why->text);
 	message_entry(v, m, LEDGER_PENDING, &entry);
-	(void)strncat(entry.error, why->text, sizeof entry.error - 1);
+	header_value(span_of(why->text), entry.error, sizeof entry.error);
 	ledger_put(v->ledger, &entry, 0);
 	leave(v, m);
 	if (why->kind == ERR_LOCAL)	/* a full disk does not take the next one either */
@@ -365,25 +365,23 @@ void message_failed(struct visit *v, struct message *m, const struct err *why)
 
 void message_refused(struct visit *v, const struct item *item, struct span words)
 {
-	struct ledger_entry entry = { .state = LEDGER_PENDING, .first_seen = clock_now_s() };
+	struct ledger_entry entry;
 	struct err why;
 
-	(void)err_set(&why, ERR_PEER, "RETR was refused");
+	(void)err_set(&why, ERR_PEER, "the server refused to hand it over");
 	(void)err_peer(&why, words);
 	v->result.failed++;
 	log_error(&v->tag, "message %u (%.*s): %s", item->number, (int)item->uid_len, item->uid, why.text);
 	if (!(item->flags & ITEM_OWN_ID))
 		return;
-	memcpy(entry.id, item->id, sizeof entry.id);
-	if (ledger_get(v->ledger, item->id, &entry) && entry.state == LEDGER_GONE)
+	if (!ledger_get(v->ledger, item->id, &entry) || entry.state != LEDGER_PENDING)
 		entry = (struct ledger_entry){ .state = LEDGER_PENDING, .first_seen = clock_now_s() };
 	memcpy(entry.id, item->id, sizeof entry.id);
 	entry.size = item->size;
 	entry.changed = clock_now_s();
 	entry.attempts++;
 	header_value((struct span){ item->uid, item->uid_len }, entry.uid, sizeof entry.uid);
-	entry.error[0] = '\0';
-	(void)strncat(entry.error, why.text, sizeof entry.error - 1);
+	header_value(span_of(why.text), entry.error, sizeof entry.error);
 	ledger_put(v->ledger, &entry, 0);
 }
 

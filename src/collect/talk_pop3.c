@@ -19,26 +19,6 @@ static const char *waited_for(const struct visit *v)
 	return v->greeted ? "answer" : "greeting";
 }
 
-void talk_move(struct visit *v)
-{
-	struct span out;
-
-	if (!v->conn || !v->pop || v->closing)
-		return;
-	ask_pop3(v);
-	out = p3c_out(v->pop);
-	trace_out(v, out);
-	if (out.len && !conn_send(v->conn, out))
-		return;
-	p3c_sent(v->pop, out.len);
-	conn_pause(v->conn, delivery_full(v));
-	if (v->phase == VISIT_CONNECTING || p3c_outstanding(v->pop))
-		conn_deadline(v->conn, v->sasl_busy ? 0 : v->with->timeout_ms, waited_for(v));
-	else
-		conn_deadline(v->conn, 0, NULL);	/* it is us who keep the server waiting */
-	ledger_flush(v->ledger);
-}
-
 static void on_ready(struct visit *v)
 {
 	struct err e;
@@ -295,11 +275,50 @@ static void on_event(struct visit *v, const struct p3c_event *ev)
 	case P3C_FAILED:
 		visit_fail(v, p3c_error(v->pop));
 		return;
-	case P3C_TLS:		/* the turn's */
+	case P3C_TLS:
+		v->securing = true;
+		conn_start_tls(v->conn);
+		return;
 	case P3C_DELETED:
 	case P3C_NOTHING:
 		return;
 	}
+}
+
+/* What the session has to say: after input, and after each answer of ours. */
+static void take_events(struct visit *v)
+{
+	struct p3c_event ev;
+
+	while (p3c_next(v->pop, &ev) != P3C_NOTHING) {
+		trace_event(v, &ev);
+		on_event(v, &ev);
+		if (ev.what == P3C_TLS)
+			return;
+	}
+}
+
+void talk_move(struct visit *v)
+{
+	struct span out;
+
+	if (!v->conn || !v->pop || v->closing)
+		return;
+	take_events(v);
+	if (v->closing)
+		return;
+	ask_pop3(v);
+	out = p3c_out(v->pop);
+	trace_out(v, out);
+	if (out.len && !conn_send(v->conn, out))
+		return;
+	p3c_sent(v->pop, out.len);
+	conn_pause(v->conn, delivery_full(v));
+	if (v->phase == VISIT_CONNECTING || p3c_outstanding(v->pop))
+		conn_deadline(v->conn, v->sasl_busy ? 0 : v->with->timeout_ms, waited_for(v));
+	else
+		conn_deadline(v->conn, 0, NULL);	/* it is us who keep the server waiting */
+	ledger_flush(v->ledger);
 }
 
 /* ---- the connection's calls */
@@ -307,21 +326,13 @@ static void on_event(struct visit *v, const struct p3c_event *ev)
 static size_t on_turn(void *user, struct span in)
 {
 	struct visit *v = user;
-	struct p3c_event ev;
-	size_t unread = 0;
 
 	v->greeted = true;
 	trace_in(v, in);
 	p3c_feed(v->pop, in);
-	while (p3c_next(v->pop, &ev) != P3C_NOTHING) {
-		trace_event(v, &ev);
-		if (ev.what == P3C_TLS) {
-			unread = p3c_unread(v->pop);
-			conn_start_tls(v->conn);
-			return in.len - unread;
-		}
-		on_event(v, &ev);
-	}
+	take_events(v);
+	if (v->securing)	/* octets behind the answer to STLS are the driver's to refuse */
+		return in.len - p3c_unread(v->pop);
 	talk_move(v);
 	return in.len;
 }
@@ -341,6 +352,7 @@ static void on_secured(void *user)
 	struct visit *v = user;
 	char binding[64];
 
+	v->securing = false;
 	v->login.channel_binding = conn_tls_exporter(v->conn, binding) || conn_tls_unique(v->conn, binding);
 	p3c_secured(v->pop);
 	talk_move(v);
@@ -369,6 +381,8 @@ static void on_closed(void *user, const struct err *why)
 		if (!v->why.kind)
 			(void)err_set(&v->why, ERR_NET, "the server closed the connection");
 	}
+	v->mechs_new = p3c_mechs_refused(v->pop) & ~v->mechs_out;
+	v->mechs_out |= v->mechs_new;
 	if (v->why.kind)
 		(void)err_in(&v->why, "%s port %u", v->with->host, v->conn_settings.port);
 	v->conn = NULL;
@@ -408,14 +422,17 @@ static void settle_login(struct visit *v)
 {
 	const struct connection *with = v->with;
 
+	size_t count = 0;
+
 	for (size_t n = 0; n < with->auth_count; n++)
-		v->mechs[n] = (enum sasl_mech)with->auth[n];
+		if (!(v->mechs_out & 1u << with->auth[n]))
+			v->mechs[count++] = (enum sasl_mech)with->auth[n];
 	v->login = (struct p3c_login){
-		.user = with->user, .password = buf_span(&v->password), .mechs = v->mechs, .mech_count = with->auth_count,
+		.user = with->user, .password = buf_span(&v->password), .mechs = v->mechs, .mech_count = count,
 		.detect_capa = with->detect_capa, .detect_auth = with->detect_auth, .detect_greeting = with->detect_greeting,
 		.secure = v->conn_settings.tls == CONN_TLS_IMPLICIT,
 		.stls = with->tls.mode == MODE_EXPLICIT && !v->in_clear, .stls_required = with->tls.required,
-		.clear_allowed = with->allow_cleartext, .lockstep = v->lockstep,
+		.clear_allowed = with->allow_cleartext, .lockstep = v->lockstep, .listed = !with->auth_auto,
 	};
 }
 
@@ -427,7 +444,7 @@ void talk_connect(struct visit *v)
 	struct err e;
 
 	v->phase = VISIT_CONNECTING;
-	v->greeted = v->tls_technical = v->closing = v->bye = false;
+	v->greeted = v->tls_technical = v->securing = v->closing = v->bye = false;
 	v->pop = calloc(1, p3c_size());
 	if (!v->pop) {
 		(void)err_set(&e, ERR_LOCAL, "out of memory");

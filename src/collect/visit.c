@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { PASSWORD_MAX = 4096, BUSY_TRIES_MAX = 10 };
+enum { PASSWORD_MAX = 4096, BUSY_TRIES_MAX = 10, MECH_TRIES_MAX = 2 };
 
 struct visit *visit_new(struct collector *c, uint32_t index, const struct connection *with, enum visit_what what)
 {
@@ -121,6 +121,8 @@ static void attempt_over(struct visit *v)
 	if (v->why.kind && !v->lockstep && v->pop && p3c_pipelining_broken(v->pop)) {
 		log_warn(&v->tag, "pipelining is broken at this server, going on without: %s", v->why.text);
 		v->lockstep = true;
+	} else if (v->why.kind == ERR_NET && v->mechs_new && v->mech_tries++ < MECH_TRIES_MAX) {
+		log_warn(&v->tag, "the server closed after it refused a mechanism, going on without that: %s", v->why.text);
 	} else if (v->why.kind && may_fall_back(v)) {
 		log_warn(&v->tag, "no TLS, going on in clear as tls.required = false allows: %s", v->why.text);
 		v->in_clear = true;

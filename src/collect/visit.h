@@ -131,8 +131,9 @@ struct visit {
 	struct p3c *pop;
 	struct p3c_login login;
 	enum sasl_mech mechs[SASL_MECHS];
+	unsigned mechs_out, mechs_new, mech_tries;	/* refused by the server: in all, in this attempt */
 	struct sasl_run *sasl;
-	bool sasl_busy, greeted, closing, bye;
+	bool sasl_busy, greeted, securing, closing, bye;
 	bool prepared;		/* lock, targets and password are there */
 
 	/* what it sees and does */
