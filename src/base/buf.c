@@ -22,7 +22,7 @@ void buf_end(struct buf *b)
 {
 	if (!b->lent)
 		free(b->at);
-	*b = (struct buf){ .max = b->lent ? 0 : b->max, .lent = b->lent };
+	*b = (struct buf){ .max = b->max, .lent = b->lent };
 }
 
 void buf_wipe(struct buf *b)

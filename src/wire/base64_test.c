@@ -27,7 +27,7 @@ static const struct row {
 
 static const struct span wrong[] = {
 	SPAN("Z"), SPAN("Zg"), SPAN("Zg="), SPAN("Zm8"), SPAN("Zm9vY"),	/* padding missing */
-	SPAN("="), SPAN("=="), SPAN("==="), SPAN("===="), SPAN("Z==="), SPAN("Zm9v===="), SPAN("Zg==="),	/* too much */
+	SPAN("="), SPAN("=="), SPAN("==="), SPAN("===="), SPAN("Z==="), SPAN("A==="), SPAN("Zm9vA==="), SPAN("Zm9v===="), SPAN("Zg==="),	/* too much */
 	SPAN("Zg==Zg=="), SPAN("Zm=v"), SPAN("=m9v"), SPAN("Z=9v"), SPAN("Zm8=Zm9v"),	/* in the middle */
 	SPAN("Zh=="), SPAN("Zk=="), SPAN("Zm9="), SPAN("////x==="), SPAN("/x=="),	/* stray bits */
 	SPAN("Zm9v\r\n"), SPAN("Zm9v\n"), SPAN("\nZm9"), SPAN("Zm 9"), SPAN(" Zm9v"), SPAN("Zm9v "), SPAN("Zm9v    "),
