@@ -18,7 +18,8 @@
  * all waiting batches into one transaction and one fsync, in the order they
  * came, then answers them all.  A batch whose precondition fails changes nothing and
  * does not disturb the others.  An EIO from the disk ends the process: what is
- * durable is then unknown to this process, and only a restart tells.
+ * durable is then unknown to this process, and only a restart tells.  So does
+ * a damage met while reading: "not there" would be a lie that delivers twice.
  *
  * Errors: ERR_LOCAL (disk full, map full, damaged), ERR_BUSY (precondition
  * failed: somebody else changed it), ERR_CONFIG (state not usable: network
@@ -57,13 +58,15 @@ bool view_next(struct view *v, engine_part part, struct span prefix, struct span
 [[nodiscard]] struct batch *batch_new(engine_part part);	/* NULL: out of memory */
 void batch_free(struct batch **b);	/* one that was not committed */
 /* Adding copies key and value into the batch.  False: it would pass a limit
- * (commit this one, start another) or memory is out; the batch is as before. */
+ * (commit this one, start another) or memory is out; the batch is as before.
+ * A key has 1 to ENGINE_KEY_MAX octets. */
 [[nodiscard]] bool batch_put(struct batch *b, struct span key, struct span value);
 [[nodiscard]] bool batch_remove(struct batch *b, struct span key);
 [[nodiscard]] bool batch_blob(struct batch *b, uint64_t blob, uint32_t piece, struct span octets);
 /* As batch_blob, taking over `octets` (from malloc, freed with the batch) without copying. */
 [[nodiscard]] bool batch_blob_owned(struct batch *b, uint64_t blob, uint32_t piece, char *octets, size_t len);
-[[nodiscard]] bool batch_blob_remove(struct batch *b, uint64_t blob, uint32_t pieces);
+/* Pieces first … first + pieces - 1, each counted as a key. */
+[[nodiscard]] bool batch_blob_remove(struct batch *b, uint64_t blob, uint32_t first, uint32_t pieces);
 [[nodiscard]] bool batch_absent(struct batch *b, struct span key);
 [[nodiscard]] bool batch_present(struct batch *b, struct span key);
 [[nodiscard]] bool batch_equals(struct batch *b, struct span key, struct span value);

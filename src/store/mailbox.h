@@ -13,6 +13,7 @@
  * 64 KiB rides inside the batch that makes the message exist; more is staged
  * in pieces while it comes.  While incoming_full, the caller stops adding
  * (stops reading its socket) until incoming_full is false again: check after each store_next.
+ * It is full with four pieces under way, or with 4 MiB finished and waiting for their batch.
  * incoming_finish takes over and frees the incoming; the answer comes from
  * store_next with the ticket.  Appends to one box are grouped: one batch under way a box, what
  * finishes meanwhile goes with the next.
@@ -36,7 +37,7 @@ struct mailbox;		/* opened boxes are shared and live until store_close */
 
 struct mailbox_entry {
 	uint64_t uid;
-	uint64_t size;		/* octets as POP3 counts them */
+	uint64_t size;		/* octets as POP3 counts them: with the CRLF that the end lacks */
 	int64_t arrived;	/* seconds since 1970 UTC */
 	uint32_t flags;
 	uint32_t dots;		/* lines that begin with a dot */
@@ -49,7 +50,8 @@ struct mailbox_source {
 };
 
 /* `name` is ACCOUNT/BOX ("support/INBOX", "anna@client1.com/lists/info"; INBOX in any case).
- * The account must exist; with `make` the box is made durable with its first message. */
+ * The account must exist; with `make` the box is made durable with its first message:
+ * the first incoming_new of such a box blocks for one commit. */
 [[nodiscard]] bool mailbox_open(struct store *s, const char *name, bool make, struct mailbox **box, struct err *e);
 [[nodiscard]] bool mailbox_add(struct store *s, const char *name, struct err *e);	/* make it empty; blocks */
 /* Walks the names of all boxes in order; start with name[0] = 0. */
@@ -68,6 +70,8 @@ struct incoming;
 [[nodiscard]] struct incoming *incoming_new(struct mailbox *box, struct err *e);
 [[nodiscard]] bool incoming_add(struct incoming *in, struct span octets, struct err *e);
 bool incoming_full(const struct incoming *in);
+/* SHA-256 of everything added; once, after the last add and before incoming_finish. */
+void incoming_digest(struct incoming *in, uint8_t digest[32]);
 uint64_t incoming_size(const struct incoming *in);
 void incoming_digest(struct incoming *in, uint8_t digest[32]);	/* SHA-256 of the octets, after the last add */
 void incoming_finish(struct incoming **in, const struct mailbox_source *source, int64_t arrived, uint32_t flags, uint64_t ticket);

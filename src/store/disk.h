@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Directories and descriptors: what several files of this room need of the
+ * file system.  Errors: ERR_LOCAL with path and errno; ERR_CONFIG for a place
+ * that cannot hold a store. */
+#pragma once
+
+#include "base/err.h"
+
+/* Makes the directory and missing parents (0700), durably; one that is there is good. */
+[[nodiscard]] bool disk_directory(const char *path, struct err *e);
+/* Writes all of it. */
+[[nodiscard]] bool disk_write(int fd, struct span octets);
+/* Makes the names in a directory durable. */
+[[nodiscard]] bool disk_sync_directory(const char *path, struct err *e);
+/* By the type that statfs(2) tells: file systems that other machines write to,
+ * where neither a lock nor a shared mapping can be trusted. */
+bool disk_is_network(uint64_t type);
+[[nodiscard]] bool disk_refuse_network(const char *path, struct err *e);

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A group of finished messages becomes one batch: bodies, marks, index entries
+ * and the head change together or not at all. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "store/incoming.h"
+#include "store/pack.h"
+
+enum {
+	MESSAGE_KEYS = 4,		/* body, mark, the stage's count; one to spare */
+	PAGE_OCTETS = BOX_PAGE * BOX_ENTRY,
+	/* What a message may add to the batch besides its body, and the end of the group. */
+	MESSAGE_OCTETS = 256,
+	END_OCTETS = 2 * (PAGE_OCTETS + 64),
+	END_KEYS = 4,
+};
+
+struct box_group {
+	struct deed deed;
+	struct mailbox *box;
+	struct box_head head;		/* when it is durable */
+	struct answers *answers;
+};
+
+struct builder {
+	struct mailbox *box;
+	struct box_group *group;
+	struct batch *batch;
+	struct view *view;
+	struct {
+		uint64_t number;
+		size_t len;
+		char at[PAGE_OCTETS];
+	} page;				/* the last one */
+	size_t mark_count;
+	struct box_mark marks[ENGINE_BATCH_KEYS / 2];	/* of this group */
+};
+
+static void begin_page(struct builder *b)
+{
+	char key[9];
+	struct span old;
+
+	b->page.number = b->group->head.next_uid / BOX_PAGE;
+	b->page.len = 0;
+	if (!view_get(b->view, b->box->part, box_page_key(key, b->page.number), &old))
+		return;
+	if (old.len > sizeof b->page.at || old.len % BOX_ENTRY)
+		store_damaged(b->box->name, "a page of its index");
+	memcpy(b->page.at, old.at, old.len);
+	b->page.len = old.len;
+}
+
+static void put_page(struct builder *b)
+{
+	char key[9];
+
+	if (b->page.len)
+		store_must(batch_put(b->batch, box_page_key(key, b->page.number), (struct span){ b->page.at, b->page.len }));
+}
+
+static void add_entry(struct builder *b, const struct incoming *in)
+{
+	struct box_head *h = &b->group->head;
+	struct box_entry entry = { .uid = h->next_uid, .blob = in->blob, .stored = in->size,
+		.arrived = in->arrived, .dots = in->dots, .flags = in->flags };
+
+	if (h->next_uid / BOX_PAGE != b->page.number) {
+		put_page(b);
+		begin_page(b);
+	}
+	assert(b->page.len + BOX_ENTRY <= sizeof b->page.at);
+	box_entry_pack(b->page.at + b->page.len, &entry);
+	b->page.len += BOX_ENTRY;
+	h->next_uid++;
+	h->count++;
+	h->bytes += in->size + (in->flags & BOX_NO_END ? 2 : 0);
+}
+
+static bool in_group(const struct builder *b, const struct box_mark *mark)
+{
+	for (size_t n = 0; n < b->mark_count; n++)
+		if (memcmp(b->marks[n].key, mark->key, BOX_MARK) == 0)
+			return true;
+	return false;
+}
+
+/* Adds the mark.  False: it was there, the message is a second copy. */
+static bool add_mark(struct builder *b, const struct incoming *in)
+{
+	struct box_mark mark = box_mark(&in->source);
+
+	if (in_group(b, &mark) || box_marked(b->box, b->view, &mark))
+		return false;
+	b->marks[b->mark_count++] = mark;
+	store_must(batch_put(b->batch, (struct span){ mark.key, BOX_MARK },
+		(struct span){ (const char *)in->source.digest, sizeof in->source.digest }));
+	return true;
+}
+
+static void add_message(struct builder *b, struct incoming *in)
+{
+	char key[9];
+
+	answers_add(b->group->answers, in->ticket);
+	if (in->has_source && !add_mark(b, in)) {
+		incoming_discard(&in);
+		return;
+	}
+	if (in->len) {
+		store_must(batch_blob_owned(b->batch, in->blob, in->pieces, in->piece, in->len));
+		in->piece = NULL;
+	}
+	if (in->pieces)
+		store_must(batch_remove(b->batch, incoming_stage_key(in, key)));
+	add_entry(b, in);
+	incoming_free(&in);
+}
+
+static bool fits(const struct builder *b, const struct incoming *in)
+{
+	return batch_keys(b->batch) + MESSAGE_KEYS + END_KEYS <= ENGINE_BATCH_KEYS &&
+	       batch_bytes(b->batch) + in->len + MESSAGE_OCTETS + END_OCTETS <= ENGINE_BATCH_BYTES &&
+	       b->mark_count < COUNT(b->marks);
+}
+
+static void add_waiting(struct builder *b)
+{
+	struct mailbox *box = b->box;
+
+	while (box->first && fits(b, box->first)) {
+		struct incoming *in = box->first;
+
+		box->first = in->next;
+		if (!box->first)
+			box->last = &box->first;
+		box->waiting--;
+		box->waiting_octets -= in->len;
+		add_message(b, in);
+	}
+}
+
+static void on_group(void *user, const struct err *why)
+{
+	struct box_group *group = user;
+	struct mailbox *box = group->box;
+
+	assert(box->group == group);
+	box->group = NULL;
+	if (!why) {
+		box->head = group->head;
+		box->head_there = true;
+	}
+	store_answer(box->store, &group->answers, why);
+	free(group);
+	box_send(box);
+}
+
+/* The head is what orders groups: it must be as we last saw it. */
+static void add_head(struct builder *b)
+{
+	char was[33], is[33];
+	struct mailbox *box = b->box;
+	struct span old = box_head_value(was, &box->head);
+
+	b->group->head.next_blob = box->next_blob;
+	store_must(box->head_there ? batch_equals(b->batch, SPAN("h"), old) : batch_absent(b->batch, SPAN("h")));
+	store_must(batch_put(b->batch, SPAN("h"), box_head_value(is, &b->group->head)));
+}
+
+void box_send(struct mailbox *box)
+{
+	struct builder *b;
+	struct box_group *group;
+	size_t most = box->waiting < ENGINE_BATCH_KEYS ? box->waiting : ENGINE_BATCH_KEYS;
+
+	if (box->group || (!box->first && box->unmark_count < BOX_UNMARKS && !(box->store->closing && box->unmark_count)))
+		return;
+	group = store_memory(sizeof *group);
+	*group = (struct box_group){ .box = box, .head = box->head, .answers = answers_new(most) };
+	b = store_memory(sizeof *b);
+	b->box = box;
+	b->group = group;
+	b->batch = store_batch(box->part);
+	b->view = store_view(box->store);
+	begin_page(b);
+	add_waiting(b);
+	put_page(b);
+	add_head(b);
+	view_end(&b->view);
+	box_add_unmarks(box, b->batch);
+	group->deed = (struct deed){ .then = on_group, .user = group };
+	box->group = group;
+	store_do(box->store, &b->batch, &group->deed);
+	free(b);
+}
+
+void mailbox_flush_all(struct store *s)
+{
+	for (size_t n = 0; n < STORE_BUCKETS; n++)
+		for (struct mailbox *box = s->boxes[n]; box; box = box->next)
+			box_send(box);
+}

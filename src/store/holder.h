@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A lock file that says who holds it.
+ *
+ * The lock is flock(2)'s: it goes with the process, however that ends, and a
+ * file left behind locks nothing.  The file's one line, "PID SINCE WHAT", is
+ * for the message that whoever comes second gets:
+ * "SUBJECT is in use by process 123 (postrider collect), since 2026-…" (ERR_BUSY). */
+#pragma once
+
+#include "base/err.h"
+
+[[nodiscard]] bool holder_take(const char *path, const char *subject, const char *what, int *fd, struct err *e);
+void holder_drop(int *fd);

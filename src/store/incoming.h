@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Inside: a message on its way into a mailbox.
+ *
+ * Its life: pieces are added; full ones are staged (`under_way`); it is ended,
+ * by finish or abort; and when no piece is under way it settles: into the
+ * mailbox's next group, or it is refused, or discarded. */
+#pragma once
+
+#include "store/box.h"
+#include "store/digest.h"
+
+struct incoming {
+	struct incoming *next;		/* of those that wait for a group */
+	struct mailbox *box;
+	char *piece;
+	size_t len, cap;
+	uint64_t blob, size;
+	uint32_t pieces, under_way;	/* staged in all; of them not yet durable */
+	uint32_t dots, flags;
+	char last[2];			/* the last two octets added */
+	struct digest *digest;		/* of the staged pieces; NULL: none is staged */
+	bool ended, aborted, has_source;
+	struct err *why;		/* a piece failed */
+	struct mailbox_source source;
+	int64_t arrived;
+	uint64_t ticket;
+};
+
+void incoming_settle(struct incoming **in);
+void incoming_free(struct incoming **in);
+void incoming_discard(struct incoming **in);	/* and what it staged */
+struct span incoming_stage_key(const struct incoming *in, char key[9]);

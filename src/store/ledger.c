@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A ledger's partition: "e" ID → entry, "n" NOTE → moment; the directory of
+ * ledgers ("ledgers" partition) has "c" CONNECTION. */
+#include "store/ledger.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "store/entry.h"
+#include "store/overlay.h"
+#include "store/pack.h"
+#include "store/room.h"
+
+enum {
+	NAME_MAX_OCTETS = 128,
+	GROUP_MAX = 1024,	/* ids are random: each put changes a page of its own */
+};
+
+struct ledger {
+	struct ledger *next;
+	struct store *store;
+	engine_part part;
+	uint8_t tag[8];
+	char name[NAME_MAX_OCTETS + 1];
+	bool listed;		/* the directory has it, or is about to */
+	int64_t notes[LEDGER_NOTES];
+	struct overlay overlay;
+	struct put *first, **last;	/* waiting */
+	size_t waiting, under_way;	/* puts; groups */
+};
+
+struct ledger_group {
+	struct deed deed;
+	struct ledger *ledger;
+	struct put *puts;
+	struct answers *answers;
+};
+
+static engine_part directory(void)
+{
+	return engine_part_of("ledgers", SPAN(""));
+}
+
+static struct span directory_key(char key[1 + NAME_MAX_OCTETS], const char *name)
+{
+	size_t len = strlen(name);
+
+	key[0] = 'c';
+	memcpy(key + 1, name, len);
+	return (struct span){ key, 1 + len };
+}
+
+static struct span entry_key(char key[1 + OVERLAY_ID], const uint8_t id[OVERLAY_ID])
+{
+	key[0] = 'e';
+	memcpy(key + 1, id, OVERLAY_ID);
+	return (struct span){ key, 1 + OVERLAY_ID };
+}
+
+static void read_notes(struct ledger *l)
+{
+	struct view *v = store_view(l->store);
+	char at[1 + NAME_MAX_OCTETS];
+	struct span value;
+
+	l->listed = view_get(v, directory(), directory_key(at, l->name), &value);
+	for (int n = 0; n < LEDGER_NOTES; n++) {
+		char key[2] = { 'n', (char)n };
+
+		if (view_get(v, l->part, (struct span){ key, sizeof key }, &value))
+			l->notes[n] = (int64_t)take_u64(&value);
+	}
+	view_end(&v);
+}
+
+bool ledger_open(struct store *s, const char *connection, struct ledger **ledger, struct err *e)
+{
+	struct span name = span_of(connection);
+	engine_part part = engine_part_of("ledger", name);
+	struct ledger *l = s->ledgers;
+
+	if (!name.len || name.len > NAME_MAX_OCTETS)
+		return err_set(e, ERR_CONFIG, "a connection's name has 1 to %d octets, not %zu", NAME_MAX_OCTETS, name.len);
+	while (l && l->part != part)
+		l = l->next;
+	if (!l) {
+		l = store_memory(sizeof *l);
+		*l = (struct ledger){ .store = s, .part = part, .last = &l->first };
+		memcpy(l->name, connection, name.len + 1);
+		pack_u64((char *)l->tag, part);
+		read_notes(l);
+		l->next = s->ledgers;
+		s->ledgers = l;
+	}
+	*ledger = l;
+	return true;
+}
+
+const uint8_t *ledger_tag(const struct ledger *l)
+{
+	return l->tag;
+}
+
+bool ledger_each(struct store *s, char name[NAME_MAX_OCTETS + 1])
+{
+	char at[1 + NAME_MAX_OCTETS];
+	struct span key = directory_key(at, name), value;
+	struct view *v = store_view(s);
+	bool there = view_next(v, directory(), SPAN("c"), &key, &value) && key.len - 1 <= NAME_MAX_OCTETS;
+
+	if (there) {
+		memcpy(name, key.at + 1, key.len - 1);
+		name[key.len - 1] = '\0';
+	}
+	view_end(&v);
+	return there;
+}
+
+static void unpack(const struct ledger *l, const uint8_t id[OVERLAY_ID], struct span value, struct ledger_entry *out)
+{
+	uint8_t copy[OVERLAY_ID];	/* id may be a part of *out */
+
+	memcpy(copy, id, sizeof copy);
+	if (!entry_unpack(value, out))
+		store_damaged(l->name, "an entry of its ledger");
+	memcpy(out->id, copy, sizeof copy);
+}
+
+bool ledger_get(struct ledger *l, const uint8_t id[OVERLAY_ID], struct ledger_entry *out)
+{
+	const struct put *p = overlay_find(&l->overlay, id);
+	char key[1 + OVERLAY_ID];
+	struct span value;
+	struct view *v;
+	bool there;
+
+	if (p) {
+		if (p->len)
+			unpack(l, id, (struct span){ p->value, p->len }, out);
+		return p->len;
+	}
+	v = store_view(l->store);
+	there = view_get(v, l->part, entry_key(key, id), &value);
+	if (there)
+		unpack(l, id, value, out);
+	view_end(&v);
+	return there;
+}
+
+/* The next entry, durable or not yet: its id goes to `at`; the value borrows
+ * the view or the overlay.  False: there is none. */
+static bool next(struct ledger *l, struct view *v, bool first, uint8_t at[OVERLAY_ID], struct span *value)
+{
+	char from[1 + OVERLAY_ID];
+	struct span key = first ? (struct span){ 0 } : entry_key(from, at);
+	bool durable = view_next(v, l->part, SPAN("e"), &key, value);
+	const struct put *p = overlay_next(&l->overlay, first ? NULL : at);
+
+	if (durable && key.len != sizeof from)
+		store_damaged(l->name, "a key of its ledger");
+	if (!durable && !p)
+		return false;
+	if (p && (!durable || memcmp(put_id(p), key.at + 1, OVERLAY_ID) <= 0)) {
+		memcpy(at, put_id(p), OVERLAY_ID);
+		*value = (struct span){ p->value, p->len };
+	} else {
+		memcpy(at, key.at + 1, OVERLAY_ID);
+	}
+	return true;
+}
+
+/* As next, passing over what is about to be removed. */
+static bool next_there(struct ledger *l, struct view *v, bool first, uint8_t at[OVERLAY_ID], struct span *value)
+{
+	while (next(l, v, first, at, value)) {
+		if (value->len)
+			return true;
+		first = false;
+	}
+	return false;
+}
+
+bool ledger_next(struct ledger *l, const uint8_t *after, struct ledger_entry *out)
+{
+	uint8_t at[OVERLAY_ID] = { 0 };
+	struct view *v = store_view(l->store);
+	struct span value;
+	bool there;
+
+	if (after)
+		memcpy(at, after, sizeof at);
+	there = next_there(l, v, !after, at, &value);
+	if (there)
+		unpack(l, at, value, out);
+	view_end(&v);
+	return there;
+}
+
+uint64_t ledger_count(struct ledger *l)
+{
+	uint8_t at[OVERLAY_ID] = { 0 };
+	struct view *v = store_view(l->store);
+	struct span value;
+	uint64_t n = 0;
+
+	while (next_there(l, v, n == 0, at, &value))
+		n++;
+	view_end(&v);
+	return n;
+}
+
+static void send_waiting(struct ledger *l);
+
+static void on_group(void *user, const struct err *why)
+{
+	struct ledger_group *group = user;
+	struct ledger *l = group->ledger;
+
+	while (group->puts) {
+		struct put *p = group->puts;
+
+		group->puts = p->next;
+		overlay_remove(&l->overlay, p);
+		free(p);
+	}
+	if (why)
+		log_warn(NULL, "ledger of %s: %s", l->name, why->text);
+	store_answer(l->store, &group->answers, why);
+	free(group);
+	l->under_way--;
+	if (!l->under_way)
+		send_waiting(l);
+}
+
+static void on_listed(void *user, const struct err *why)
+{
+	struct ledger_group *group = user;
+
+	if (why)
+		group->ledger->listed = false;	/* again with the next group */
+	free(group);
+}
+
+static void list_name(struct ledger *l)
+{
+	char at[1 + NAME_MAX_OCTETS];
+	struct batch *b;
+	struct ledger_group *group;
+
+	if (l->listed)
+		return;
+	l->listed = true;
+	b = store_batch(directory());
+	store_must(batch_put(b, directory_key(at, l->name), SPAN("1")));
+	group = store_memory(sizeof *group);
+	*group = (struct ledger_group){ .ledger = l, .deed = { .then = on_listed, .user = group } };
+	store_do(l->store, &b, &group->deed);
+}
+
+static bool add_put(struct batch *b, const struct put *p)
+{
+	struct span key = { p->key, p->key_len };
+
+	return p->len ? batch_put(b, key, (struct span){ p->value, p->len }) : batch_remove(b, key);
+}
+
+static void send_group(struct ledger *l)
+{
+	struct batch *b = store_batch(l->part);
+	struct ledger_group *group = store_memory(sizeof *group);
+	struct put **last = &group->puts;
+
+	group->ledger = l;
+	group->answers = answers_new(l->waiting < GROUP_MAX ? l->waiting : GROUP_MAX);
+	for (size_t n = 0; n < GROUP_MAX && l->first && add_put(b, l->first); n++) {
+		struct put *p = l->first;
+
+		l->first = p->next;
+		l->waiting--;
+		answers_add(group->answers, p->ticket);
+		*last = p;
+		last = &p->next;
+		*last = NULL;
+	}
+	store_must(group->puts);
+	if (!l->first)
+		l->last = &l->first;
+	group->deed = (struct deed){ .then = on_group, .user = group };
+	l->under_way++;
+	store_do(l->store, &b, &group->deed);
+}
+
+static void send_waiting(struct ledger *l)
+{
+	if (!l->first)
+		return;
+	list_name(l);
+	send_group(l);
+}
+
+void ledger_flush(struct ledger *l)
+{
+	while (l->first)
+		send_waiting(l);
+}
+
+static void put(struct ledger *l, struct span key, struct span value, uint64_t ticket)
+{
+	struct put *p = store_memory(sizeof *p + value.len);
+
+	assert(key.len <= sizeof p->key && value.len <= UINT16_MAX);
+	memcpy(p->key, key.at, key.len);
+	p->key_len = (uint8_t)key.len;
+	if (value.len)
+		memcpy(p->value, value.at, value.len);
+	p->len = (uint16_t)value.len;
+	p->ticket = ticket;
+	store_owe(l->store, ticket);
+	if (key.at[0] == 'e')
+		overlay_add(&l->overlay, p);
+	*l->last = p;
+	l->last = &p->next;
+	l->waiting++;
+	if (!l->under_way)
+		send_waiting(l);
+}
+
+void ledger_put(struct ledger *l, const struct ledger_entry *entry, uint64_t ticket)
+{
+	char key[1 + OVERLAY_ID], value[ENTRY_MAX];
+
+	put(l, entry_key(key, entry->id), entry_pack(value, entry), ticket);
+}
+
+void ledger_remove(struct ledger *l, const uint8_t id[OVERLAY_ID])
+{
+	char key[1 + OVERLAY_ID];
+
+	put(l, entry_key(key, id), (struct span){ 0 }, 0);
+}
+
+void ledger_note(struct ledger *l, enum ledger_note note, int64_t when)
+{
+	char key[2] = { 'n', (char)note }, value[8];
+
+	assert(note < LEDGER_NOTES);
+	pack_u64(value, (uint64_t)when);
+	l->notes[note] = when;
+	put(l, (struct span){ key, sizeof key }, (struct span){ value, sizeof value }, 0);
+}
+
+int64_t ledger_noted(struct ledger *l, enum ledger_note note)
+{
+	assert(note < LEDGER_NOTES);
+	return l->notes[note];
+}
+
+/* Up to a batch of the keys that are durable now. */
+static bool forget_some(struct ledger *l, bool *more, struct err *e)
+{
+	struct view *v = store_view(l->store);
+	struct batch *b = store_batch(l->part);
+	struct span key = { 0 }, value;
+	size_t n = 0;
+
+	while (n < ENGINE_BATCH_KEYS / 2 && view_next(v, l->part, SPAN(""), &key, &value)) {
+		store_must(batch_remove(b, key));
+		n++;
+	}
+	view_end(&v);
+	*more = n > 0;
+	if (*more)
+		return engine_commit_wait(l->store->engine, &b, e);
+	batch_free(&b);
+	return true;
+}
+
+bool ledger_forget(struct ledger *l, struct err *e)
+{
+	struct put *p;
+	bool more = true;
+	struct batch *barrier = store_batch(l->part);
+
+	/* The committer keeps the order: behind an empty batch all is durable. */
+	ledger_flush(l);
+	if (!engine_commit_wait(l->store->engine, &barrier, e))
+		return err_in(e, "ledger of %s", l->name);
+	while ((p = overlay_next(&l->overlay, NULL)))
+		overlay_remove(&l->overlay, p);
+	memset(l->notes, 0, sizeof l->notes);
+	while (more)
+		if (!forget_some(l, &more, e))
+			return err_in(e, "ledger of %s", l->name);
+	return true;
+}
+
+void ledger_flush_all(struct store *s)
+{
+	for (struct ledger *l = s->ledgers; l; l = l->next)
+		ledger_flush(l);
+}
+
+void ledger_free_all(struct store *s)
+{
+	while (s->ledgers) {
+		struct ledger *l = s->ledgers;
+
+		s->ledgers = l->next;
+		assert(!l->first && !l->under_way);
+		free(l);
+	}
+}

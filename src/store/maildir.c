@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/maildir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sodium.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "store/disk.h"
+
+enum { HOST_MAX = 48, TAG_TEXT = 17, WRITE_PIECE = 16 * 1024 };
+
+struct maildir {
+	char *path;
+	int tmp, new, cur;
+	char host[HOST_MAX + 1];
+};
+
+static _Atomic uint32_t names_made;	/* by this process: Q of a name */
+
+/* Without what a name gives a meaning to: as octal, as qmail and Dovecot do. */
+static void host_name(char out[HOST_MAX + 1])
+{
+	char given[256] = "localhost";
+	size_t n = 0;
+
+	(void)gethostname(given, sizeof given - 1);
+	for (const char *p = given; *p && n + 4 <= HOST_MAX; p++) {
+		unsigned char c = (unsigned char)*p;
+
+		if (c <= ' ' || c >= 127 || strchr("/:,\\_", c))
+			n += (size_t)snprintf(out + n, 5, "\\%03o", c);
+		else
+			out[n++] = *p;
+	}
+	out[n] = '\0';
+}
+
+static int open_part(const char *path, const char *part, struct err *e)
+{
+	char *whole = NULL;
+	int fd = -1;
+
+	if (asprintf(&whole, "%s/%s", path, part) < 0)
+		return (void)err_set(e, ERR_LOCAL, "out of memory for a Maildir"), -1;
+	if (disk_directory(whole, e)) {
+		fd = open(whole, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0)
+			(void)err_errno(e, ERR_LOCAL, "Maildir %s cannot be opened", whole);
+	}
+	free(whole);
+	return fd;
+}
+
+bool maildir_open(const char *path, struct maildir **maildir, struct err *e)
+{
+	struct maildir *m = calloc(1, sizeof *m);
+
+	if (!m)
+		return err_set(e, ERR_LOCAL, "out of memory for a Maildir");
+	m->path = strdup(path);
+	m->tmp = m->path ? open_part(path, "tmp", e) : -1;
+	m->new = m->tmp >= 0 ? open_part(path, "new", e) : -1;
+	m->cur = m->new >= 0 ? open_part(path, "cur", e) : -1;
+	host_name(m->host);
+	if (!m->path)
+		(void)err_set(e, ERR_LOCAL, "out of memory for a Maildir");
+	if (m->cur < 0) {
+		maildir_close(&m);
+		return false;
+	}
+	*maildir = m;
+	return true;
+}
+
+void maildir_close(struct maildir **m)
+{
+	if (!*m)
+		return;
+	for (const int *fd = (const int[]){ (*m)->tmp, (*m)->new, (*m)->cur, -1 }; *fd >= 0; fd++)
+		(void)close(*fd);
+	free((*m)->path);
+	free(*m);
+	*m = NULL;
+}
+
+/* CRLF becomes LF on the way to the file.  Run twice: once to count, since the
+ * sizes stand in the name, once to write. */
+struct writer {
+	int fd;			/* -1: counting */
+	uint64_t size, lf, crlf;
+	bool cr;		/* a CR that may be half of a CRLF is held back */
+	bool failed;
+	size_t len;
+	char piece[WRITE_PIECE];
+};
+
+static void flush(struct writer *w)
+{
+	if (w->fd >= 0 && w->len && !disk_write(w->fd, (struct span){ w->piece, w->len }))
+		w->failed = true;
+	w->len = 0;
+}
+
+static void emit(struct writer *w, struct span s)
+{
+	w->size += s.len;
+	while (w->fd >= 0 && s.len) {
+		size_t n = sizeof w->piece - w->len < s.len ? sizeof w->piece - w->len : s.len;
+
+		memcpy(w->piece + w->len, s.at, n);
+		w->len += n;
+		s = span_from(s, n);
+		if (w->len == sizeof w->piece)
+			flush(w);
+	}
+}
+
+static bool write_octets(void *user, struct span s)
+{
+	struct writer *w = user;
+
+	while (s.len && !w->failed) {
+		size_t cr = span_find(s, '\r');
+
+		if (w->cr && s.at[0] != '\n')
+			emit(w, SPAN("\r"));
+		w->crlf += w->cr && s.at[0] == '\n';
+		w->cr = cr < s.len;
+		for (struct span line = { s.at, cr }; line.len;) {
+			size_t n = span_find(line, '\n');
+
+			w->lf += n < line.len;
+			line = span_from(line, n + 1);
+		}
+		emit(w, (struct span){ s.at, cr });
+		s = span_from(s, cr + 1);
+	}
+	return !w->failed;
+}
+
+static bool convert(struct writer *w, const struct spool *message, struct err *e)
+{
+	if (!spool_read(message, write_octets, w, e))
+		return false;
+	if (w->cr)
+		emit(w, SPAN("\r"));
+	flush(w);
+	return !w->failed;
+}
+
+static void tag_text(const uint8_t tag[8], char out[TAG_TEXT])
+{
+	(void)sodium_bin2hex(out, TAG_TEXT, tag, 8);
+}
+
+static void make_name(const struct maildir *m, const uint8_t tag[8], const struct writer *counted, char name[MAILDIR_NAME_MAX])
+{
+	char hex[TAG_TEXT];
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	tag_text(tag, hex);
+	/* Every line end counts two octets in W. */
+	(void)snprintf(name, MAILDIR_NAME_MAX, "%lld.M%ldP%ldQ%u_%s.%s,S=%llu,W=%llu", (long long)now.tv_sec, now.tv_nsec / 1000,
+		(long)getpid(), (unsigned)atomic_fetch_add(&names_made, 1), hex, m->host,
+		(unsigned long long)counted->size, (unsigned long long)(counted->size + counted->lf));
+}
+
+bool maildir_write(struct maildir *m, const struct spool *message, const uint8_t tag[8], char name[MAILDIR_NAME_MAX], struct err *e)
+{
+	struct writer w;
+	bool good;
+
+	w.fd = -1;
+	memset(&w, 0, offsetof(struct writer, piece));
+	w.fd = -1;
+	if (!convert(&w, message, e))
+		return false;
+	make_name(m, tag, &w, name);
+	memset(&w, 0, offsetof(struct writer, piece));
+	w.fd = openat(m->tmp, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (w.fd < 0)
+		return err_errno(e, ERR_LOCAL, "%s/tmp/%s cannot be made", m->path, name);
+	good = convert(&w, message, e);
+	if (!good && w.failed)
+		(void)err_errno(e, ERR_LOCAL, "%s/tmp/%s cannot be written", m->path, name);
+	if (good && fsync(w.fd) != 0)
+		good = err_errno(e, ERR_LOCAL, "%s/tmp/%s cannot be synced", m->path, name);
+	if (close(w.fd) != 0 && good)
+		good = err_errno(e, ERR_LOCAL, "%s/tmp/%s cannot be closed", m->path, name);
+	if (!good)
+		(void)unlinkat(m->tmp, name, 0);
+	return good;
+}
+
+bool maildir_sync_tmp(struct maildir *m, struct err *e)
+{
+	return fsync(m->tmp) == 0 || err_errno(e, ERR_LOCAL, "%s/tmp cannot be synced", m->path);
+}
+
+/* Names come back out of a ledger: a name is a name, never a path. */
+static bool check_name(const char *name, struct err *e)
+{
+	if (*name && *name != '.' && !strchr(name, '/') && strlen(name) < MAILDIR_NAME_MAX)
+		return true;
+	return err_set(e, ERR_LOCAL, "a Maildir's file cannot have such a name");
+}
+
+/* "Not in tmp" means "placed before" only while tmp itself is where it was. */
+static bool is_there(int directory)
+{
+	struct stat st;
+
+	return fstat(directory, &st) == 0 && st.st_nlink > 0;
+}
+
+bool maildir_place(struct maildir *m, const char *name, struct err *e)
+{
+	if (!check_name(name, e))
+		return false;
+	if (renameat(m->tmp, name, m->new, name) == 0)
+		return true;
+	if (errno == ENOENT && is_there(m->tmp) && is_there(m->new))
+		return true;
+	return err_errno(e, ERR_LOCAL, "%s: %s cannot go from tmp to new", m->path, name);
+}
+
+bool maildir_sync(struct maildir *m, struct err *e)
+{
+	if (fsync(m->new) != 0)
+		return err_errno(e, ERR_LOCAL, "%s/new cannot be synced", m->path);
+	return maildir_sync_tmp(m, e);
+}
+
+/* Walks the names in a directory; `use` returns false to end. */
+static void each_name(int directory, bool (*use)(void *user, const char *name), void *user)
+{
+	int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+
+	if (!d) {
+		if (fd >= 0)
+			(void)close(fd);
+		return;
+	}
+	for (struct dirent *entry; (entry = readdir(d));)
+		if (entry->d_name[0] != '.' && !use(user, entry->d_name))
+			break;
+	(void)closedir(d);
+}
+
+struct search {
+	struct span name;
+	bool found;
+};
+
+static bool look(void *user, const char *name)
+{
+	struct search *s = user;
+	struct span other = span_of(name);
+
+	other.len = span_find(other, ':');
+	s->found = span_equal(other, s->name);
+	return !s->found;
+}
+
+bool maildir_has(struct maildir *m, const char *name)
+{
+	struct search s = { span_of(name), false };
+
+	s.name.len = span_find(s.name, ':');
+	each_name(m->new, look, &s);
+	if (!s.found)
+		each_name(m->cur, look, &s);
+	return s.found;
+}
+
+struct sweep {
+	struct maildir *m;
+	char mark[TAG_TEXT + 2];	/* _TAG. */
+	bool (*keep)(void *user, const char *name);
+	void *user;
+};
+
+static bool sweep_one(void *user, const char *name)
+{
+	struct sweep *s = user;
+
+	if (strstr(name, s->mark) && !s->keep(s->user, name))
+		(void)unlinkat(s->m->tmp, name, 0);
+	return true;
+}
+
+void maildir_sweep(struct maildir *m, const uint8_t tag[8], bool (*keep)(void *user, const char *name), void *user)
+{
+	struct sweep s = { .m = m, .keep = keep, .user = user };
+	char hex[TAG_TEXT];
+
+	tag_text(tag, hex);
+	(void)snprintf(s.mark, sizeof s.mark, "_%s.", hex);
+	each_name(m->tmp, sweep_one, &s);
+}

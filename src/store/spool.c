@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/spool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/digest.h"
+#include "store/disk.h"
+
+enum { FIRST_CAP = 4096, READ_PIECE = 32 * 1024 };
+
+struct spool {
+	char *memory;		/* the message's beginning, */
+	size_t len, cap;
+	int fd;			/* and the rest; -1: none */
+	uint64_t size;
+	bool digested;
+	struct digest *digest;
+	uint8_t result[32];
+	char state[];
+};
+
+static _Atomic size_t in_memory;	/* of all spools */
+
+struct spool *spool_new(const char *state, struct err *e)
+{
+	size_t len = strlen(state);
+	struct spool *s = calloc(1, sizeof *s + len + 1);
+
+	if (!s) {
+		(void)err_set(e, ERR_LOCAL, "out of memory for a spool");
+		return NULL;
+	}
+	memcpy(s->state, state, len);
+	s->fd = -1;
+	s->digest = digest_new(e);
+	if (!s->digest)
+		spool_free(&s);
+	return s;
+}
+
+/* Takes `n` more octets of the common allowance. */
+static bool allowed(size_t n)
+{
+	if (atomic_fetch_add(&in_memory, n) + n <= SPOOL_ALL)
+		return true;
+	(void)atomic_fetch_sub(&in_memory, n);
+	return false;
+}
+
+static bool room(struct spool *s, size_t n)
+{
+	size_t need = s->len + n, cap = s->cap * 2 > need ? s->cap * 2 : need;
+	char *more;
+
+	if (need > SPOOL_MEMORY)
+		return false;
+	if (need <= s->cap)
+		return true;
+	if (cap < FIRST_CAP)
+		cap = FIRST_CAP;
+	if (cap > SPOOL_MEMORY)
+		cap = SPOOL_MEMORY;
+	if (!allowed(cap - s->cap))
+		return false;
+	more = realloc(s->memory, cap);
+	if (!more) {
+		(void)atomic_fetch_sub(&in_memory, cap - s->cap);
+		return false;
+	}
+	s->memory = more;
+	s->cap = cap;
+	return true;
+}
+
+/* A file without a name: what a crash leaves behind is nothing. */
+static int nameless(const char *state)
+{
+	char path[4096];
+	int fd = open(state, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR))
+		return fd;
+	if (snprintf(path, sizeof path, "%s/spool.XXXXXX", state) >= (int)sizeof path) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	fd = mkostemp(path, O_CLOEXEC);
+	if (fd >= 0)
+		(void)unlink(path);
+	return fd;
+}
+
+bool spool_add(struct spool *s, struct span octets, struct err *e)
+{
+	if (!octets.len)
+		return true;
+	if (s->fd < 0 && room(s, octets.len)) {
+		memcpy(s->memory + s->len, octets.at, octets.len);
+		s->len += octets.len;
+	} else {
+		if (s->fd < 0)
+			s->fd = nameless(s->state);
+		if (s->fd < 0 || !disk_write(s->fd, octets))
+			return err_errno(e, ERR_LOCAL, "spool file in %s", s->state);
+	}
+	s->size += octets.len;
+	digest_add(s->digest, octets);
+	return true;
+}
+
+uint64_t spool_size(const struct spool *s)
+{
+	return s->size;
+}
+
+void spool_digest(struct spool *s, uint8_t digest[32])
+{
+	if (!s->digested)
+		digest_end(s->digest, s->result);
+	s->digested = true;
+	memcpy(digest, s->result, sizeof s->result);
+}
+
+size_t spool_in_memory(const struct spool *s)
+{
+	return s->len;
+}
+
+static bool read_file(const struct spool *s, bool (*use)(void *user, struct span octets), void *user, struct err *e)
+{
+	char piece[READ_PIECE];
+	uint64_t left = s->size - s->len;
+
+	for (off_t at = 0; left;) {
+		ssize_t n = pread(s->fd, piece, left < sizeof piece ? (size_t)left : sizeof piece, at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return err_errno(e, ERR_LOCAL, "spool file in %s cannot be read", s->state);
+		if (!use(user, (struct span){ piece, (size_t)n }))
+			return err_set(e, ERR_LOCAL, "reading the spool was ended");
+		at += n;
+		left -= (uint64_t)n;
+	}
+	return true;
+}
+
+bool spool_read(const struct spool *s, bool (*use)(void *user, struct span octets), void *user, struct err *e)
+{
+	if (s->len && !use(user, (struct span){ s->memory, s->len }))
+		return err_set(e, ERR_LOCAL, "reading the spool was ended");
+	return s->fd < 0 || read_file(s, use, user, e);
+}
+
+void spool_free(struct spool **s)
+{
+	if (!*s)
+		return;
+	(void)atomic_fetch_sub(&in_memory, (*s)->cap);
+	if ((*s)->fd >= 0)
+		(void)close((*s)->fd);
+	digest_free(&(*s)->digest);
+	free((*s)->memory);
+	free(*s);
+	*s = NULL;
+}
