@@ -16,7 +16,7 @@ CONTRACT = '''/* SPDX-License-Identifier: Apache-2.0
  * A line longer than that memory is refused, once, and then it is over. */
 #pragma once
 '''
-MESON = "# SPDX-License-Identifier: Apache-2.0\nfiles('line.c')\nbase_tests = ['line']\n"
+MESON = "# SPDX-License-Identifier: Apache-2.0\nfiles('line.c')\nforeach name : ['line']\n  test(name + '_test.c')\nendforeach\n"
 
 CLEAN = {
     'meson.build': '# SPDX-License-Identifier: Apache-2.0\n',
@@ -65,7 +65,7 @@ def room(name: str, body: str, includes: str = '', file: str = 'x', **more: str)
     """A whole room src/NAME with one file x.c that main uses, listed everywhere it must be: clean but for `body`."""
     rows = CLEAN['ARCHITECTURE.md'].replace('| `tools', f'| `src/{name}/{file}` | a file |\n| `tools')
     return {
-        f'src/{name}/meson.build': f"# SPDX-License-Identifier: Apache-2.0\nfiles('{file}.c')\ntests = ['{file}']\n",
+        f'src/{name}/meson.build': f"# SPDX-License-Identifier: Apache-2.0\nfiles('{file}.c', '{file}_test.c')\n",
         f'src/{name}/{file}.h': CONTRACT,
         f'src/{name}/{file}.c': SPDX + f'#include "{name}/{file}.h"\n' + includes + body,
         f'src/{name}/{file}_test.c': SPDX + f'#include "{name}/{file}.h"\n',
@@ -131,6 +131,9 @@ ROWS = [
     ('no #pragma once', {'src/wire/line.h': LINE_H.replace('#pragma once\n', '')}, ['src/wire/line.h:1: no "#pragma once"']),
     ('a header without a contract', {'src/wire/line.h': SPDX + '#pragma once\n\nenum got { GOT_NONE, GOT_LINE };\n'},
      ['src/wire/line.h:1: its contract has 0 words']),
+    ('a short contract before a screen', {'src/wire/line.h': SPDX + '/* ' + 'word ' * 12 + '*/\n' + LINE_H.split('*/\n', 1)[1]}, []),
+    ('a short contract before many screens', {'src/wire/line.h': SPDX + '/* ' + 'word ' * 12 + '*/\n' + LINE_H.split('*/\n', 1)[1] + 'int a;\n' * 40},
+     ['src/wire/line.h:1: its contract has 12 words']),
     ('a contract that stands too late', {'src/wire/line.h': SPDX + '#pragma once\nint early;\n' + CONTRACT.split('\n', 1)[1].replace(' *', '/*', 1)},
      ['src/wire/line.h:1: its contract has 0 words']),
     # Switches, gotos, shapes.
@@ -152,6 +155,8 @@ ROWS = [
     ('main needs no test beside it', {}, []),
     ('a dead .c', {'src/wire/meson.build': MESON.replace("'line.c'", '')}, ['src/wire/line.c:1: dead']),
     ('a dead test', {'src/wire/meson.build': MESON.replace("['line']", '[]')}, ['src/wire/line_test.c:1: dead']),
+    ('a harness by its made name', {'test/fuzz/fuzz_line.c': SPDX, 'ARCHITECTURE.md': PAGE.replace('| `tools', '| `test/fuzz/fuzz_line.c` | a harness |\n| `tools'),
+                                    'test/fuzz/meson.build': "# SPDX-License-Identifier: Apache-2.0\nnames = ['line']\nfiles('fuzz_' + name + '.c')\n"}, []),
     ('a dead header', {'src/main/main.c': SPDX}, ['src/wire/line.h:1: dead: nobody else']),
     ('a file that the table lacks', {'ARCHITECTURE.md': PAGE.replace('| `src/wire/line` | lines out of a byte stream |\n', '')}, ['src/wire/line.c:1: no row `src/wire/line`']),
     ('a row without its file', {'ARCHITECTURE.md': PAGE.replace('| `tools/check', '| `tools/gone` | was here |\n| `tools/check')}, ['ARCHITECTURE.md:7: the FILES table lists tools/gone']),

@@ -13,6 +13,7 @@ HERE = 'tools/style/house.py'
 FILES_ROW = re.compile(r'^\| `((?:src|test|tools)/[^`]+)` \| (.*?) \|$', re.M)
 FILES_WORDS = 14
 NAMED_FILE = re.compile(r'`((?:src|test|tools|docs)/[a-z0-9_./-]+)(?:: ([^`]+))?`')
+MADE_NAME = re.compile(r"(?:'(\w*)' \+ )?\bname \+ '([\w.]*\.c)'")
 LINK = re.compile(r'\]\((?!https?:|mailto:|#)([^)#\s]+)')
 
 
@@ -46,17 +47,15 @@ def dead_files(tree: Tree) -> Iterator[Finding]:
 
 
 def named_by_meson(tree: Tree, path: str) -> bool:
-    """'x.c', or for a test also its stem (as in a `foreach`), in the meson.build of its folder or of one above."""
+    """'x.c' in the meson.build of its folder or of one above; or 'x', where files are called name + '_test.c' or so."""
     folder, base = posixpath.split(path)
     while True:
         build = tree.get(posixpath.join(folder, 'meson.build'))
         if build:
-            inside = path[len(folder):].lstrip('/')
-            names = {inside, base}
-            if base.endswith('_test.c'):
-                names.add(base[:-len('_test.c')])
-            elif path.startswith('test/'):
-                names.add(base[:-len('.c')])
+            names = {path[len(folder):].lstrip('/'), base}
+            for prefix, suffix in MADE_NAME.findall(build.text):
+                if base.startswith(prefix) and base.endswith(suffix):
+                    names.add(base[len(prefix):len(base) - len(suffix)])
             if any(f"'{n}'" in build.text for n in names):
                 return True
         if not folder:
