@@ -9,6 +9,8 @@
  *     P3C_NOTHING; send p3c_out and drop what was sent with p3c_sent.
  * p3c_next must be drained before the next feed (asserted).  Spans inside an
  * event borrow the fed bytes or the session and die with the next call.
+ * p3c_secured, p3c_sasl_answer, p3c_sasl_cancel and p3c_eof may bring events
+ * and output too: after them, call p3c_next until P3C_NOTHING and send p3c_out.
  * A peer's error comes as P3C_FAILED, once; then the session only ends: what
  * it is fed is ignored.
  *
@@ -23,25 +25,38 @@
  *     p3c_dele  → P3C_DELETED                        or P3C_REFUSED
  *     p3c_quit  → P3C_BYE (with `good` = the server said +OK)
  * A refused RETR, TOP or DELE is that message's failure, not the session's.
+ * Bytes of a message come as P3C_BODY even if it is cut later: it is whole at
+ * P3C_END only.  Octets behind the final dot that cannot be the next reply
+ * bring P3C_FAILED instead of P3C_END: a server that does not stuff dots.
  * Where the server does not offer PIPELINING after login the session sends one
  * command at a time and queues the rest itself; p3c_can_ask is then still true
  * while the queue has room.  Pipelining that proves broken (a reply that
  * cannot belong to the oldest command) ends the session as ERR_PEER with
  * p3c_pipelining_broken true: the caller may reconnect with it switched off.
+ * It is true as well while a command that was sent behind another waits and
+ * none such was ever answered: at a time-out that is the likely reason.
  *
  * Login picks, out of login.mechs in order, the first the server offers and
  * the line's protection allows; P3C_SASL asks the caller to run a SASL step
  * (its own clock, threads and memory) and to answer by p3c_sasl_answer or
  * p3c_sasl_cancel.  A refusal that names the credentials ([AUTH], or a plain
  * -ERR to PASS) is ERR_AUTH; [IN-USE], [LOGIN-DELAY], [SYS/TEMP] are ERR_BUSY.
- * At most three mechanisms are tried, never a weaker one after the caller
- * cancelled with a wrong server proof.
+ * A plain -ERR to AUTH before any challenge, to APOP or to USER says nothing of
+ * the password, so the next mechanism is tried: at most three, never one of
+ * clear text on an unprotected line after a stronger one, and never any after
+ * the caller cancelled with a wrong server proof.  Where the server offers
+ * UTF8 (RFC 6856) the session switches it on before the login.
+ * While the session waits for its caller (P3C_TLS, P3C_SASL) the server has
+ * nothing to say: octets then are a failure.
  *
  * Limits: a reply line P3C_LINE_MAX octets; CAPA lines P3C_CAPA_MAX; listing
  * lines: more than 16,777,216 fail; unique-ids of any length up to the line,
  * spaces inside kept (RFC 1939 allows 70 of 0x21..0x7e; real servers do not
- * care).  A blank id comes as a P3C_UID with an empty text.
- * Errors: ERR_PEER names the rule that was broken. */
+ * care).  A blank id comes as a P3C_UID with an empty text.  A size that is no
+ * number comes as 0: sizes are hints, ids and numbers are not.
+ * Errors: ERR_PEER names the rule that was broken; ERR_NET the connection ended;
+ * ERR_CONFIG no allowed mechanism is on offer, or user or password cannot be
+ * sent (CR, LF, NUL); ERR_TLS STLS was required and not to be had. */
 #pragma once
 
 #include "base/buf.h"
@@ -50,7 +65,7 @@
 #include "wire/dot.h"
 #include "wire/line.h"
 
-enum { P3C_LINE_MAX = 4096, P3C_CAPA_MAX = 512, P3C_WINDOW = 1024, P3C_OUT_MAX = 32 * 1024, P3C_LIST_MAX = 16777216 };
+enum { P3C_LINE_MAX = 4096, P3C_CAPA_MAX = 512, P3C_WINDOW = 1024, P3C_OUT_MAX = 16 * 1024, P3C_LIST_MAX = 16777216 };
 
 enum p3c_capa {		/* bits of p3c_capabilities() */
 	P3C_CAPA_TOP = 1, P3C_CAPA_UIDL = 2, P3C_CAPA_USER = 4, P3C_CAPA_STLS = 8, P3C_CAPA_PIPELINING = 16,
@@ -69,6 +84,8 @@ struct p3c_login {		/* borrowed until P3C_READY or P3C_FAILED */
 	bool clear_allowed;	/* clear-text passwords on an unprotected line */
 	bool channel_binding;	/* the caller can bind to TLS (-PLUS) */
 	bool lockstep;		/* never pipeline */
+	bool listed;		/* the user named the mechanisms (auth is not auto): APOP then also by a
+				 * timestamp that came in clear, which a man in the middle may choose */
 };
 
 enum p3c_what {
@@ -81,18 +98,19 @@ enum p3c_verb { P3C_ASK_NONE, P3C_ASK_STAT, P3C_ASK_UIDL, P3C_ASK_LIST, P3C_ASK_
 struct p3c_event {
 	enum p3c_what what;
 	enum p3c_verb verb;	/* LISTED, REFUSED: of which command */
-	uint32_t number;	/* message number; STAT: count */
+	uint32_t number;	/* message number (UID … DELETED, REFUSED); STAT: count */
 	uint64_t size;		/* SIZE, STAT */
 	struct span text;	/* UID: the id; BODY: octets; REFUSED, BYE: the server's line */
 	enum sasl_mech mech;	/* SASL */
-	bool first;		/* SASL: a new exchange begins with this step (make a new client) */
+	bool first;		/* SASL: a new exchange begins with this step (make a new client); it may
+				 * come twice, when the first response could not go with AUTH */
 	bool last;		/* SASL: the server said +OK; answer with an empty span if it is
 				 * verified, else cancel; `text` is empty */
 	bool good;		/* BYE */
 	enum err_kind kind;	/* REFUSED: ERR_BUSY for [IN-USE]/[SYS/TEMP], else ERR_PEER */
 };
 
-struct p3c;			/* ~22 KiB; see p3c_size */
+struct p3c;			/* ~36 KiB; see p3c_size */
 
 size_t p3c_size(void);
 void p3c_start(struct p3c *s, const struct p3c_login *login);
@@ -114,7 +132,10 @@ void p3c_sasl_answer(struct p3c *s, struct span response);
 void p3c_sasl_cancel(struct p3c *s, bool proof_failed, const struct err *why);
 
 unsigned p3c_capabilities(const struct p3c *s);
-enum sasl_mech p3c_mechanism(const struct p3c *s);	/* that logged in */
+enum sasl_mech p3c_mechanism(const struct p3c *s);	/* that logged in, or is being tried */
+/* Bits 1 << enum sasl_mech: refused, and not for the credentials.  If the
+ * server closed after that, reconnect without them. */
+unsigned p3c_mechs_refused(const struct p3c *s);
 bool p3c_pipelined(const struct p3c *s);
 bool p3c_pipelining_broken(const struct p3c *s);
 bool p3c_tls_refused(const struct p3c *s);	/* failed because STLS was not to be had */

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The ladder: which mechanism is tried next, what a refusal means for it, and
+ * the two logins that are POP3's own. */
+#include <assert.h>
+
+#include "pop3/client_internal.h"
+#include "sasl/apop.h"
+
+enum { TRIES_MAX = 3 };
+
+static unsigned bit(enum sasl_mech mech)
+{
+	return 1u << mech;
+}
+
+static bool offered(const struct p3c *s, enum sasl_mech mech)
+{
+	bool known = s->capabilities & P3C_CAPA_ANSWERED;
+
+	if (mech == SASL_APOP)
+		return s->stamp_len && (s->stamp_secure || s->login->listed);
+	if (mech == SASL_USER)	/* a server that says nothing about logins at all has this one */
+		return !known || (s->capabilities & P3C_CAPA_USER) || !s->offered;
+	return s->offered & bit(mech);
+}
+
+static bool usable(struct p3c *s, enum sasl_mech mech)
+{
+	if (!sasl_mech_built(mech) || (s->refused & bit(mech)) || !offered(s, mech))
+		return false;
+	if (sasl_mech_plus(mech) && !s->login->channel_binding)
+		return false;
+	if (!sasl_mech_clear(mech) || s->secure)
+		return true;
+	s->clear_skipped |= !s->login->clear_allowed;
+	return s->login->clear_allowed && !s->strong_refused;
+}
+
+/* Refused once, here: CR and LF would be commands of somebody else's, and no
+ * server reads on behind a NUL. */
+static bool sendable(struct span text)
+{
+	return span_find(text, '\r') == text.len && span_find(text, '\n') == text.len && span_find(text, '\0') == text.len;
+}
+
+static void say_pass(struct p3c *s)
+{
+	client_command(s, VERB_PASS, s->login->password, NOTHING);
+}
+
+/* USER and PASS go together where CAPA promised before the login that they may. */
+static void begin_user(struct p3c *s)
+{
+	client_command(s, VERB_USER, span_of(s->login->user), NOTHING);
+	if (p3c_pipelined(s))
+		say_pass(s);
+}
+
+static void begin_apop(struct p3c *s)
+{
+	char digest[APOP_DIGEST];
+
+	if (!apop_digest((struct span){ s->stamp, s->stamp_len }, s->login->password, digest)) {
+		auth_pass_over(s);
+		(void)err_set(&s->error, ERR_LOCAL, "APOP needs MD5, which this system's OpenSSL refuses");
+		return;
+	}
+	client_command(s, VERB_APOP, span_of(s->login->user), span_of(digest));
+	wipe(digest, sizeof digest);
+}
+
+static void begin(struct p3c *s, enum sasl_mech mech, struct p3c_event *ev)
+{
+	s->mech = mech;
+	s->tries++;
+	if (mech != SASL_USER && mech != SASL_APOP)
+		sasl_begin(s, ev);
+	else if (!sendable(span_of(s->login->user)))
+		client_fail(s, ERR_CONFIG, "the user name contains CR or LF, which POP3 cannot carry", NOTHING);
+	else if (mech == SASL_APOP)
+		begin_apop(s);
+	else if (!sendable(s->login->password))
+		client_fail(s, ERR_CONFIG, "the password contains CR, LF or NUL, which PASS cannot carry", NOTHING);
+	else
+		begin_user(s);
+}
+
+static void nothing_left(struct p3c *s)
+{
+	if (s->error.kind)	/* the last refusal says it best */
+		s->failed = true;
+	else if (s->clear_skipped)
+		client_fail(s, ERR_CONFIG, "the server takes only clear-text passwords and the line is not protected; "
+			"use TLS, or set allow_cleartext = true", NOTHING);
+	else
+		client_fail(s, ERR_CONFIG, "the server offers none of the mechanisms allowed by auth", NOTHING);
+}
+
+void auth_next(struct p3c *s, struct p3c_event *ev)
+{
+	s->try_next = false;
+	while (s->tries < TRIES_MAX && s->mech_at < s->login->mech_count) {
+		enum sasl_mech mech = s->login->mechs[s->mech_at++];
+
+		if (!usable(s, mech))
+			continue;
+		begin(s, mech, ev);
+		return;
+	}
+	nothing_left(s);
+}
+
+void auth_pass_over(struct p3c *s)
+{
+	s->refused |= bit(s->mech);
+	s->strong_refused |= !sasl_mech_clear(s->mech);
+	s->try_next = true;
+}
+
+/* The server's words, unless it repeats the password in them. */
+static void add_words(struct p3c *s, struct span line)
+{
+	struct span secret = s->login->password;
+
+	if (!secret.len || !memmem(line.at, line.len, secret.at, secret.len))
+		(void)err_peer(&s->error, line);
+}
+
+void auth_refused(struct p3c *s, struct span line, bool ends)
+{
+	enum reply_code code = reply_code(line);
+	enum err_kind kind = ERR_AUTH;
+
+	if (code == REPLY_CODE_BUSY)
+		kind = ERR_BUSY;
+	else if (code == REPLY_CODE_OTHER)
+		kind = ERR_PEER;
+	(void)err_set(&s->error, kind, "login by %s was refused", sasl_mech_name(s->mech));
+	add_words(s, line);
+	if (ends || code != REPLY_CODE_NONE)
+		s->failed = true;
+	else
+		auth_pass_over(s);
+}
+
+/* Where PASS went out with USER, its answer comes before anything else is said,
+ * but what was said of USER counts. */
+static void on_user(struct p3c *s, enum reply kind, struct span line, bool pass_out)
+{
+	if (kind == REPLY_OK) {
+		if (!pass_out)
+			say_pass(s);
+		return;
+	}
+	auth_refused(s, line, false);
+	s->pass_void = pass_out;
+	s->try_next &= !pass_out;
+}
+
+static void on_void_pass(struct p3c *s, enum reply kind, struct span line)
+{
+	s->pass_void = false;
+	if (kind == REPLY_OK)
+		client_fail(s, ERR_PEER, "PASS is accepted though USER was refused (RFC 1939 section 7)", line);
+	else
+		s->try_next = true;
+}
+
+void auth_reply(struct p3c *s, enum reply kind, struct span line)
+{
+	enum verb verb = client_oldest(s)->verb;
+	bool pass_out = s->sent > 1;
+
+	client_pop(s);
+	if (verb == VERB_USER)
+		on_user(s, kind, line, pass_out);
+	else if (verb == VERB_PASS && s->pass_void)
+		on_void_pass(s, kind, line);
+	else if (kind == REPLY_OK)
+		login_done(s);
+	else
+		auth_refused(s, line, verb == VERB_PASS);
+}
