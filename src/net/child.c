@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+
+enum { TICK_MS = 5, COMPLAINT_MAX = 200 };
+
+struct child {
+	pid_t pid;		/* also its process group */
+	int out, err;		/* our ends; -1 once at their end */
+	int status;
+	bool reaped;
+	char complaint[COMPLAINT_MAX + 1];	/* the beginning of its standard error */
+	size_t complaint_len;
+};
+
+/* Not for blocking on: reads what is there.  1 = octets, 0 = none now, -1 = the end. */
+static int read_some(int *fd, char *at, size_t room, size_t *n)
+{
+	ssize_t got;
+
+	if (*fd < 0)
+		return -1;
+	do
+		got = read(*fd, at, room);
+	while (got < 0 && errno == EINTR);
+	if (got > 0) {
+		*n = (size_t)got;
+		return 1;
+	}
+	if (got < 0 && errno == EAGAIN)
+		return 0;
+	(void)close(*fd);
+	*fd = -1;
+	return -1;
+}
+
+/* False: there is more than the limit. */
+static bool read_output(struct child *c, struct buf *out)
+{
+	char more;
+	size_t n;
+
+	for (;;) {
+		size_t left = out->max - out->len;
+		int got = read_some(&c->out, left ? out->at + out->len : &more, left ? left : 1, &n);
+
+		if (got <= 0)
+			return true;
+		if (!left)
+			return false;
+		out->len += n;
+	}
+}
+
+static void read_complaint(struct child *c)
+{
+	char rest[512];
+	size_t n;
+
+	for (;;) {
+		size_t left = COMPLAINT_MAX - c->complaint_len;
+
+		if (read_some(&c->err, left ? c->complaint + c->complaint_len : rest, left ? left : sizeof rest, &n) <= 0)
+			return;
+		if (left)
+			c->complaint_len += n;
+	}
+}
+
+static void end_group(struct child *c)
+{
+	(void)kill(-c->pid, SIGKILL);
+	while (!c->reaped)
+		c->reaped = waitpid(c->pid, &c->status, 0) == c->pid || errno != EINTR;
+}
+
+/* Until the command itself ends: what it left running in the background may
+ * keep the pipes open for ever. */
+static bool follow(struct child *c, uint64_t until, uint32_t timeout_ms, struct buf *out, struct err *e)
+{
+	for (;;) {
+		struct pollfd fds[] = { { c->out, POLLIN, 0 }, { c->err, POLLIN, 0 } };
+
+		c->reaped = waitpid(c->pid, &c->status, WNOHANG) == c->pid;
+		read_complaint(c);
+		if (!read_output(c, out)) {
+			end_group(c);
+			return err_set(e, ERR_CONFIG, "printed more than %zu octets", out->max);
+		}
+		if (c->reaped)
+			return true;
+		if (clock_mono_ms() >= until) {
+			end_group(c);
+			return err_set(e, ERR_CONFIG, "did not end within %g s", timeout_ms / 1000.0);
+		}
+		(void)poll(fds, 2, TICK_MS);	/* negative descriptors are passed over */
+	}
+}
+
+static bool judge(struct child *c, struct err *e)
+{
+	if (WIFEXITED(c->status) && WEXITSTATUS(c->status) == 0)
+		return true;
+	if (WIFSIGNALED(c->status))
+		(void)err_set(e, ERR_CONFIG, "killed by signal %d", WTERMSIG(c->status));
+	else
+		(void)err_set(e, ERR_CONFIG, "exit status %d", WEXITSTATUS(c->status));
+	c->complaint_len = span_find((struct span){ c->complaint, c->complaint_len }, '\n');
+	c->complaint[c->complaint_len] = '\0';
+	if (c->complaint_len) {
+		char said[sizeof e->text];
+
+		text_clean(c->complaint, c->complaint_len);
+		memcpy(said, e->text, sizeof said);
+		(void)err_set(e, ERR_CONFIG, "%s: it said \"%s\"", said, c->complaint);
+	}
+	return false;
+}
+
+/* Its own group, no signal of ours ignored or blocked, nothing of ours open. */
+static int spawn(struct child *c, const char *command, int out, int err)
+{
+	char *argv[] = { (char[]){ "sh" }, (char[]){ "-c" }, (char *)(uintptr_t)command, NULL };
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t how;
+	sigset_t none, all;
+	int failed;
+
+	(void)sigemptyset(&none);
+	(void)sigfillset(&all);
+	if (posix_spawn_file_actions_init(&files))
+		return ENOMEM;
+	if (posix_spawnattr_init(&how)) {
+		(void)posix_spawn_file_actions_destroy(&files);
+		return ENOMEM;
+	}
+	(void)posix_spawnattr_setflags(&how, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	(void)posix_spawnattr_setpgroup(&how, 0);
+	(void)posix_spawnattr_setsigmask(&how, &none);
+	(void)posix_spawnattr_setsigdefault(&how, &all);
+	failed = posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+	failed = failed ? failed : posix_spawn_file_actions_adddup2(&files, out, 1);
+	failed = failed ? failed : posix_spawn_file_actions_adddup2(&files, err, 2);
+	failed = failed ? failed : posix_spawn(&c->pid, "/bin/sh", &files, &how, argv, environ);
+	(void)posix_spawnattr_destroy(&how);
+	(void)posix_spawn_file_actions_destroy(&files);
+	return failed;
+}
+
+static bool start(struct child *c, const char *command, struct err *e)
+{
+	int out[2], err[2], failed;
+
+	if (pipe2(out, O_CLOEXEC) < 0)
+		return err_errno(e, ERR_LOCAL, "no pipe to a command");
+	if (pipe2(err, O_CLOEXEC) < 0) {
+		(void)err_errno(e, ERR_LOCAL, "no pipe to a command");
+		(void)close(out[0]);
+		(void)close(out[1]);
+		return false;
+	}
+	failed = spawn(c, command, out[1], err[1]);
+	(void)close(out[1]);
+	(void)close(err[1]);
+	c->out = out[0];
+	c->err = err[0];
+	(void)fcntl(c->out, F_SETFL, O_NONBLOCK);
+	(void)fcntl(c->err, F_SETFL, O_NONBLOCK);
+	if (!failed)
+		return true;
+	(void)close(c->out);
+	(void)close(c->err);
+	errno = failed;
+	return err_errno(e, ERR_LOCAL, "/bin/sh cannot be started");
+}
+
+bool child_output(const char *command, uint32_t timeout_ms, struct buf *out, struct err *e)
+{
+	uint64_t until = clock_mono_ms() + timeout_ms;
+	struct child c = { 0 };
+	bool good;
+
+	/* All the room at once: what is read may be a secret, and growing leaves copies behind. */
+	if (out->len < out->max && !buf_room(out, out->max - out->len))
+		return err_set(e, ERR_LOCAL, "out of memory");
+	if (!start(&c, command, e))
+		return false;
+	good = follow(&c, until, timeout_ms, out, e) && judge(&c, e);
+	if (c.out >= 0)
+		(void)close(c.out);
+	if (c.err >= 0)
+		(void)close(c.err);
+	return good;
+}

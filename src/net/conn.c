@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/conn.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/conn_inside.h"
+
+enum {
+	READS_A_TURN = 4,		/* then it is another connection's turn */
+	LEAVING_MS = 5000,		/* for the last octets to go out */
+	KEEP_IDLE_S = 120, KEEP_EVERY_S = 30, KEEP_PROBES = 4,
+};
+
+static void on_event(uv_poll_t *uv, int status, int events);
+static void on_timer(uv_timer_t *uv);
+
+/* The end */
+
+static void forget(struct conn *c)
+{
+	if (c->prev)
+		c->prev->next = c->next;
+	else
+		c->loop->conns = c->next;
+	if (c->next)
+		c->next->prev = c->prev;
+}
+
+static void on_closed(uv_handle_t *h)
+{
+	struct conn *c = h->data;
+
+	if (--c->handles)
+		return;
+	SSL_free(c->ssl);
+	if (c->user.closed) {
+		forget(c);
+		c->user.closed(c->user.user, &c->why);
+	}
+	free(c);
+}
+
+void conn_end(struct conn *c, const struct err *why)
+{
+	if (c->state == CONN_ENDED)
+		return;
+	c->state = CONN_ENDED;
+	c->why = why ? *why : (struct err){ 0 };
+	dial_drop(&c->dial);
+	if (c->fd >= 0) {
+		conn_flush(c);	/* an alert or a close_notify, if there is room for it */
+		uv_close((uv_handle_t *)&c->poll, on_closed);
+		(void)close(c->fd);
+		c->fd = -1;
+	}
+	buf_end(&c->out);
+	uv_close((uv_handle_t *)&c->timer, on_closed);
+}
+
+void conn_abandon(struct conn *c)
+{
+	forget(c);
+	c->user.closed = NULL;
+	conn_end(c, NULL);
+}
+
+/* "pop.example.org:995 (192.0.2.1): " in front. */
+void conn_fail_as(struct conn *c, const struct err *why)
+{
+	bool six = strchr(c->host, ':') && c->host[0] != '[';
+	char bare[ADDRESS_TEXT] = "";
+	struct err e = *why;
+
+	if (c->address[0] && !address_literal(c->host))
+		(void)snprintf(bare, sizeof bare, " (%.*s)", (int)(strrchr(c->address, ':') - c->address), c->address);
+	(void)err_in(&e, six ? "[%s]:%u%s" : "%s:%u%s", c->host, c->port, bare);
+	if (c->state == CONN_LEAVING)	/* the user has had enough already */
+		conn_end(c, NULL);
+	else
+		conn_end(c, &e);
+}
+
+bool conn_fail(struct conn *c, enum err_kind kind, const char *format, ...)
+{
+	char text[sizeof c->why.text];
+	struct err e;
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	(void)err_set(&e, kind, "%s", text);
+	conn_fail_as(c, &e);
+	return false;
+}
+
+void conn_close(struct conn *c)
+{
+	if (c->state >= CONN_LEAVING)
+		return;
+	if (c->state != CONN_OPEN) {
+		conn_end(c, NULL);
+		return;
+	}
+	conn_tls_bye(c);
+	c->state = CONN_LEAVING;
+	conn_set_deadline(c, LEAVING_MS, "end", true);
+	conn_flush(c);
+	if (!c->out.len)
+		conn_end(c, NULL);
+	else if (!c->calls)
+		conn_watch(c);
+}
+
+/* Deadlines: the timer is left running when a deadline moves away, and looks at
+ * the time when it fires; a turn costs no more than a comparison. */
+
+static void on_timer(uv_timer_t *uv);
+
+static void expire(struct conn *c)
+{
+	char tried[300] = "";
+	double s = c->deadline_ms / 1000.0;
+
+	switch (c->state) {
+	case CONN_DIALLING:
+		if (c->dial)
+			dial_tried(c->dial, tried, sizeof tried);
+		if (tried[0])
+			(void)conn_fail(c, ERR_NET, "no connection within %g s (%s)", s, tried);
+		else
+			(void)conn_fail(c, ERR_NET, "no answer about the name from DNS within %g s", s);
+		break;
+	case CONN_HANDSHAKING:
+		c->technical = true;
+		(void)conn_fail(c, ERR_NET, "no %s within %g s%s", c->deadline_name, s,
+			c->heard ? "" : ": the server did not answer our first message; does this port speak TLS? (else tls.mode = explicit)");
+		break;
+	case CONN_OPEN:
+		(void)conn_fail(c, ERR_NET, "no %s within %g s%s", c->deadline_name, s,
+			c->heard || c->ssl ? "" : "; the server said nothing at all: if this port begins with TLS, set tls.mode = implicit");
+		break;
+	case CONN_LEAVING:
+		conn_end(c, NULL);
+		break;
+	case CONN_ENDED:
+		break;
+	}
+}
+
+static void on_timer(uv_timer_t *uv)
+{
+	struct conn *c = uv->data;
+	uint64_t now = uv_now(uv->loop);
+
+	if (!c->deadline_name || c->state == CONN_ENDED)
+		return;
+	if (c->paused && c->state == CONN_OPEN)
+		return;			/* conn_pause starts it again */
+	if (now < c->deadline_at)
+		loop_timer(c->loop, &c->timer, on_timer, c->deadline_at - now);
+	else
+		expire(c);
+}
+
+void conn_set_deadline(struct conn *c, uint32_t ms, const char *name, bool fixed)
+{
+	assert(!ms || name);
+	if (c->state == CONN_ENDED)
+		return;
+	c->deadline_name = ms ? name : NULL;
+	c->deadline_ms = ms;
+	c->deadline_fixed = fixed;
+	if (!ms)
+		return;
+	c->deadline_at = uv_now(&c->loop->uv) + ms;
+	if (!uv_is_active((uv_handle_t *)&c->timer) || uv_timer_get_due_in(&c->timer) > ms)
+		loop_timer(c->loop, &c->timer, on_timer, ms);
+}
+
+void conn_deadline(struct conn *c, uint32_t ms, const char *name)
+{
+	if (c->state == CONN_OPEN)
+		conn_set_deadline(c, ms, name, false);
+}
+
+/* Reading */
+
+void conn_opened(struct conn *c)
+{
+	void (*call)(void *user) = c->opened ? c->user.secured : c->user.opened;
+
+	c->opened = true;
+	call(c->user.user);
+}
+
+void conn_turn(struct conn *c, struct span in)
+{
+	size_t used;
+
+	assert(c->state == CONN_OPEN && in.len && in.len <= CONN_IN_MAX);
+	used = c->user.turn(c->user.user, in);
+	if (c->state != CONN_OPEN)
+		return;
+	assert(used <= in.len);
+	if (!c->tls_wanted) {
+		assert(used == in.len);
+		return;
+	}
+	c->tls_wanted = false;
+	if (used == in.len)
+		conn_tls_begin(c);
+	else
+		(void)conn_fail(c, ERR_PEER, "data before TLS: %zu octets in clear came behind the answer to the TLS start; "
+			"the server is broken, or somebody is interfering", in.len - used);
+}
+
+static void take(struct conn *c, struct span in)
+{
+	if (c->state == CONN_LEAVING)
+		return;			/* nobody wants it any more */
+	if (!c->deadline_fixed)
+		c->deadline_at = uv_now(&c->loop->uv) + c->deadline_ms;
+	if (c->ssl) {
+		conn_tls_input(c, in);
+	} else {
+		c->heard = true;
+		conn_turn(c, in);
+	}
+}
+
+static void broken(struct conn *c, int error)
+{
+	c->technical = c->state == CONN_HANDSHAKING;
+	errno = error;
+	if (error == ECONNRESET)
+		(void)conn_fail(c, ERR_NET, "the server reset the connection%s",
+			c->state == CONN_HANDSHAKING ? " during the TLS handshake" : "");
+	else
+		(void)conn_fail(c, ERR_NET, "the connection broke: %s", strerror(error));
+}
+
+static void eof(struct conn *c)
+{
+	if (c->deaf == ECONNRESET)	/* sending found it first */
+		broken(c, ECONNRESET);
+	else if (c->ssl && c->state != CONN_LEAVING)
+		conn_tls_eof(c);
+	else
+		conn_end(c, NULL);
+}
+
+/* At most `times`; a read that does not fill the buffer was the last. */
+static void read_some(struct conn *c, unsigned times)
+{
+	while (times-- && c->state < CONN_ENDED && !(c->paused && c->state == CONN_OPEN)) {
+		ssize_t n = recv(c->fd, c->loop->in, CONN_IN_MAX, 0);
+
+		if (n > 0)
+			take(c, (struct span){ c->loop->in, (size_t)n });
+		else if (n == 0)
+			eof(c);
+		else if (errno != EINTR && errno != EAGAIN)
+			broken(c, errno);
+		if (n < CONN_IN_MAX)
+			return;
+	}
+}
+
+/* Waits for what is wanted now.  A paused connection goes on waiting until
+ * something comes in: most pauses are over before. */
+void conn_watch(struct conn *c)
+{
+	bool paused = c->paused && c->state == CONN_OPEN;
+	int wanted = c->out.len && !c->deaf ? UV_WRITABLE : 0;
+
+	if (c->fd < 0)
+		return;
+	if (!paused || !c->ready)
+		wanted |= UV_READABLE;
+	if (wanted == c->events)
+		return;
+	c->events = wanted;
+	if (wanted)
+		(void)uv_poll_start(&c->poll, wanted, on_event);
+	else
+		(void)uv_poll_stop(&c->poll);
+}
+
+/* The end of an event: what was gathered goes out. */
+static void settle(struct conn *c)
+{
+	if (c->state == CONN_ENDED)
+		return;
+	conn_flush(c);
+	if (c->high && c->state == CONN_OPEN && c->out.len < CONN_OUT_LOW) {
+		c->high = false;
+		c->user.drained(c->user.user);
+		if (c->state == CONN_ENDED)
+			return;
+		conn_flush(c);
+	}
+	if (c->state == CONN_LEAVING && (!c->out.len || c->deaf))
+		conn_end(c, NULL);
+	else
+		conn_watch(c);
+}
+
+static void on_event(uv_poll_t *uv, int status, int events)
+{
+	struct conn *c = uv->data;
+
+	if (status < 0) {		/* an error waits behind what is still to be read; libuv stopped watching */
+		c->events = 0;
+		events = UV_READABLE | UV_WRITABLE;
+	}
+	c->calls++;
+	if (events & UV_WRITABLE)
+		c->full = false;
+	if (events & UV_READABLE) {
+		c->ready = true;
+		read_some(c, READS_A_TURN);
+	}
+	settle(c);
+	c->calls--;
+}
+
+void conn_pause(struct conn *c, bool on)
+{
+	if (c->paused == on || c->state >= CONN_LEAVING)
+		return;
+	c->paused = on;
+	c->ready = false;
+	if (on)
+		return;
+	if (c->deadline_name && !c->deadline_fixed)
+		conn_set_deadline(c, c->deadline_ms, c->deadline_name, false);
+	if (!c->calls)
+		conn_watch(c);
+}
+
+void conn_start_tls(struct conn *c)
+{
+	assert(c->state == CONN_OPEN && !c->ssl && c->tls_client);
+	c->upgraded = true;
+	if (c->calls)
+		c->tls_wanted = true;
+	else
+		conn_tls_begin(c);
+}
+
+/* Opening */
+
+/* Options that cannot be set do no harm. */
+static void set_options(int fd)
+{
+	static const struct { int level, name, value; } options[] = {
+		{ IPPROTO_TCP, TCP_NODELAY, 1 },
+		{ SOL_SOCKET, SO_KEEPALIVE, 1 },
+		{ IPPROTO_TCP, TCP_KEEPIDLE, KEEP_IDLE_S },
+		{ IPPROTO_TCP, TCP_KEEPINTVL, KEEP_EVERY_S },
+		{ IPPROTO_TCP, TCP_KEEPCNT, KEEP_PROBES },
+	};
+
+	for (size_t i = 0; i < COUNT(options); i++)
+		(void)setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof options[i].value);
+}
+
+static void dialled(void *user, int fd, const union address *at, const struct err *why)
+{
+	struct conn *c = user;
+
+	if (why) {
+		conn_fail_as(c, why);
+		return;
+	}
+	(void)address_text(at, true, c->address);
+	set_options(fd);
+	if (uv_poll_init(&c->loop->uv, &c->poll, fd)) {
+		(void)close(fd);
+		(void)conn_fail(c, ERR_LOCAL, "the socket cannot be watched");
+		return;
+	}
+	c->fd = fd;
+	c->poll.data = c;
+	c->handles++;
+	c->state = CONN_OPEN;
+	c->calls++;
+	if (c->tls == CONN_TLS_IMPLICIT) {
+		conn_tls_begin(c);
+	} else {
+		conn_set_deadline(c, 0, NULL, false);
+		conn_opened(c);
+	}
+	settle(c);
+	c->calls--;
+}
+
+struct conn *conn_open(struct loop *l, const struct conn_settings *s, const struct conn_user *u, struct err *e)
+{
+	size_t len = strlen(s->host);
+	struct conn *c;
+
+	assert(u->opened && u->turn && u->drained && u->closed && (s->tls == CONN_TLS_NONE || s->tls_client));
+	c = calloc(1, sizeof *c + 2 * (len + 1));
+	if (!c) {
+		(void)err_set(e, ERR_LOCAL, "out of memory");
+		return NULL;
+	}
+	c->loop = l;
+	c->user = *u;
+	c->port = s->port;
+	c->tls = s->tls;
+	c->tls_client = s->tls_client;
+	c->timeout_ms = s->timeout_ms;
+	c->fd = -1;
+	buf_start(&c->out, CONN_OUT_MAX + CONN_TLS_SLACK);
+	memcpy(c->host, s->host, len);
+	c->name = c->host + len + 1;
+	memcpy(c->host + len + 1, s->host, len && s->host[len - 1] == '.' ? len - 1 : len);
+	if (!dial_start(l, c->host, c->port, s->source_address, &(struct dial_user){ dialled, c }, &c->dial, e)) {
+		free(c);
+		return NULL;
+	}
+	(void)uv_timer_init(&l->uv, &c->timer);
+	c->timer.data = c;
+	c->handles = 1;
+	c->next = l->conns;
+	if (c->next)
+		c->next->prev = c;
+	l->conns = c;
+	uv_update_time(&l->uv);		/* the loop may not have run for long */
+	conn_set_deadline(c, s->connect_timeout_ms, "connection", true);
+	return c;
+}
+
+const char *conn_peer(const struct conn *c)
+{
+	return c->address;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What TLS is made of in this room: contexts (tls.c), their files
+ * (tls_files.c), what we demand of a certificate (tls_verify.c), sessions kept
+ * for resumption (tls_session.c) and what a broken handshake means to a
+ * person (tls_explain.c).  conn_tls.c is the user of all of it.
+ *
+ * A tls_peer is one connection's side: tls_peer_start makes its SSL, which
+ * points back to the peer, so that is kept where it is until SSL_free.  The
+ * verdict on the server's certificate is left in peer->verdict (kind ERR_NONE:
+ * nothing wrong, or not judged yet). */
+#pragma once
+
+#include <openssl/ssl.h>
+#include <pthread.h>
+
+#include "base/err.h"
+#include "net/tls.h"
+
+enum { TLS_PIN = 32, TLS_HOSTS = 64, TLS_HOSTS_EACH = 16 };
+
+struct tls_saved;
+
+struct tls_sessions {		/* by host and port; thread-safe */
+	pthread_mutex_t lock;
+	struct tls_saved *saved[TLS_HOSTS];
+};
+
+struct tls_client {
+	struct tls_client *next;
+	struct tls_settings settings;	/* its texts are ours */
+	SSL_CTX *ctx;
+	bool pinned;
+	uint8_t pin[TLS_PIN];
+	STACK_OF(X509_CRL) *crls;	/* NULL = revocation is not looked at */
+	struct tls_sessions sessions;
+};
+
+struct tls_peer {
+	struct tls_client *client;
+	const char *host;		/* in ASCII; borrowed */
+	uint16_t port;
+	struct err *verdict;		/* borrowed */
+};
+
+/* tls.c */
+[[nodiscard]] SSL *tls_peer_start(struct tls_peer *p, struct err *e);
+
+/* tls_files.c: errors are ERR_CONFIG and name key and file */
+[[nodiscard]] bool tls_load_authorities(SSL_CTX *ctx, const char *file, struct err *e);
+[[nodiscard]] bool tls_load_crls(SSL_CTX *ctx, const char *file, STACK_OF(X509_CRL) **crls, struct err *e);
+[[nodiscard]] bool tls_load_certificate(SSL_CTX *ctx, const char *file, const char *key, struct err *e);
+
+/* tls_verify.c: OpenSSL's cert_verify_callback; 1 = we accept the certificate */
+int tls_verify(X509_STORE_CTX *with, void *unused);
+[[nodiscard]] bool tls_pin_parse(const char *text, uint8_t pin[TLS_PIN]);
+
+/* tls_session.c */
+void tls_sessions_start(struct tls_sessions *s);
+void tls_sessions_end(struct tls_sessions *s);
+void tls_sessions_put(struct tls_sessions *s, const char *host, uint16_t port, SSL_SESSION *session);	/* takes it */
+SSL_SESSION *tls_sessions_get(struct tls_sessions *s, const char *host, uint16_t port);	/* the caller's; NULL = none */
+void tls_sessions_drop(struct tls_sessions *s, const char *host, uint16_t port);
+
+/* tls_explain.c: why SSL_do_handshake or SSL_read failed, out of OpenSSL's error
+ * queue.  *technical: of the kind that tls.required = false forgives. */
+void tls_explain(const struct tls_peer *p, const SSL *ssl, bool *technical, struct err *e);
