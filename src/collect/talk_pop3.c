@@ -273,7 +273,9 @@ static void on_event(struct visit *v, const struct p3c_event *ev)
 		on_bye(v, ev);
 		return;
 	case P3C_FAILED:
-		visit_fail(v, p3c_error(v->pop));
+		e = *p3c_error(v->pop);
+		(void)err_in(&e, "%s:%u", v->with->host, v->conn_settings.port);
+		visit_fail(v, &e);
 		return;
 	case P3C_TLS:
 		v->securing = true;
@@ -366,8 +368,8 @@ static void on_drained(void *user)
 static void on_closed(void *user, const struct err *why)
 {
 	struct visit *v = user;
-	struct p3c_event ev;
 
+	v->closing = true;
 	v->tls_technical = conn_tls_technical(v->conn);
 	if (!v->why.kind && why->kind)
 		v->why = *why;
@@ -375,16 +377,13 @@ static void on_closed(void *user, const struct err *why)
 		no_bye(v);
 	} else if (!v->why.kind) {
 		p3c_eof(v->pop);
-		while (p3c_next(v->pop, &ev) != P3C_NOTHING)
-			if (ev.what == P3C_FAILED)
-				v->why = *p3c_error(v->pop);
+		take_events(v);
 		if (!v->why.kind)
-			(void)err_set(&v->why, ERR_NET, "the server closed the connection");
+			(void)err_set(&v->why, ERR_NET, "%s:%u: the server closed the connection", v->with->host,
+				v->conn_settings.port);
 	}
 	v->mechs_new = p3c_mechs_refused(v->pop) & ~v->mechs_out;
 	v->mechs_out |= v->mechs_new;
-	if (v->why.kind)
-		(void)err_in(&v->why, "%s port %u", v->with->host, v->conn_settings.port);
 	v->conn = NULL;
 	v->phase = VISIT_CLOSED;
 	if (v->current)

@@ -225,7 +225,8 @@ int cli_settings(struct cli *cli, bool must)
 
 	buf_start(&report, REPORT_MAX);
 	good = read_settings(cli, must, &report);
-	(void)fwrite(report.at, 1, report.len, stderr);
+	if (report.len)
+		(void)fwrite(report.at, 1, report.len, stderr);
 	buf_end(&report);
 	if (!good)
 		return EXIT_USAGE;

@@ -165,7 +165,8 @@ static int collect_url(struct cli *cli, const char *url, const char *to)
 			keys[count++] = cli->given[n];
 	buf_start(&report, 1 << 16);
 	good = settings_url(&cli->settings, url, to, keys, count, &report);
-	(void)fwrite(report.at, 1, report.len, stderr);
+	if (report.len)
+		(void)fwrite(report.at, 1, report.len, stderr);
 	buf_end(&report);
 	if (!good)
 		return EXIT_USAGE;
