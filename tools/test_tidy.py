@@ -112,6 +112,9 @@ ROWS = [
     ('free in a pure room', room('wire', 'void f(void *p)\n{\n\tfree(p);\n}\n', **{'src/wire/meson.build': MESON.replace("'line.c'", "'line.c', 'x.c'").replace("['line']", "['line', 'x']")}),
      ['src/wire/x.c:5: the pure room wire calls free']),
     ('a member called free is no call of free', room('pop3', 'void f(struct p *p)\n{\n\tp->free(p);\n}\n'), []),
+    ('a test and its header may allocate', room('pop3', '', **{
+        'src/pop3/x_test.c': SPDX + '#include "pop3/story.h"\n', 'src/pop3/story.h': CONTRACT + 'static void f(void *p)\n{\n\tfree(p);\n}\n'}),
+     ['src/pop3/story.h:1: no row']),
     ('sasl may allocate', room('sasl', 'void *f(void)\n{\n\treturn malloc(1);\n}\n'), []),
     # Calls.
     ('strcpy', room('net', 'void f(void)\n{\n\tstrcpy(a, b);\n}\n'), ['src/net/x.c:5: calls strcpy']),

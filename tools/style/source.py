@@ -154,6 +154,18 @@ class Tree:
                 path = os.path.relpath(os.path.join(folder, name), root)
                 if is_ours(os.path.join(root, path), name):
                     self.files[path] = Source(root, path)
+        self.find_test_headers()
+
+    def find_test_headers(self) -> None:
+        """A header that only tests include is a test's."""
+        users: dict[str, list[Source]] = {}
+        for source in self.c():
+            for _, ours, name in source.includes:
+                if ours:
+                    users.setdefault('src/' + name, []).append(source)
+        for path, sources in users.items():
+            if path in self.files and all(s.is_test for s in sources):
+                self.files[path].is_test = True
 
     def get(self, path: str) -> Source | None:
         return self.files.get(path)
