@@ -6,14 +6,17 @@
  * are NUL-terminated or NULL when not set; lists are counted arrays; durations are
  * milliseconds (_ms) or seconds (_s), sizes octets.  Where a key was set is in `where`
  * (file and line), so that a later error (a file that is not there) can still
- * name its line.  Secrets are held in `struct secret` only, which nothing
+ * name its line.  Relative paths in a file are meant from that file's folder, on
+ * the command line from the current one; here they are absolute.  Secrets are held in `struct secret` only, which nothing
  * prints: settings are never dumped whole. */
 #pragma once
 
 #include "base/arena.h"
 #include "base/err.h"
 
-enum { SETTINGS_NAME_MAX = 128, SETTINGS_DESCRIPTION_MAX = 2048, SETTINGS_USER_MAX = 320 };
+enum {				/* characters; but SETTINGS_DELIVER_MAX: targets of one connection */
+	SETTINGS_NAME_MAX = 128, SETTINGS_DESCRIPTION_MAX = 2048, SETTINGS_USER_MAX = 320, SETTINGS_DELIVER_MAX = 8
+};
 
 struct where {
 	const char *file;	/* NULL: not from a file (default, command line) */
@@ -32,6 +35,16 @@ struct secret {			/* a password, or where to get it */
 	const char *text;	/* the literal, name, path or command */
 };
 
+/* Login mechanisms, strongest first; the order is that of enum sasl_mech, TLS
+ * versions have the values of enum tls_version: rooms that this one may not know. */
+enum mechanism {
+	MECHANISM_EXTERNAL, MECHANISM_SCRAM_SHA_256_PLUS, MECHANISM_SCRAM_SHA_256, MECHANISM_SCRAM_SHA_1_PLUS,
+	MECHANISM_SCRAM_SHA_1, MECHANISM_OAUTHBEARER, MECHANISM_XOAUTH2, MECHANISM_GSSAPI, MECHANISM_DIGEST_MD5,
+	MECHANISM_CRAM_MD5, MECHANISM_NTLM, MECHANISM_APOP, MECHANISM_PLAIN, MECHANISM_LOGIN, MECHANISM_USER,
+	MECHANISMS
+};
+enum version { VERSION_NOT_SET, VERSION_TLS_1_0, VERSION_TLS_1_1, VERSION_TLS_1_2, VERSION_TLS_1_3 };
+
 enum protocol { PROTOCOL_POP3, PROTOCOL_IMAP };
 enum tls_mode { MODE_IMPLICIT, MODE_EXPLICIT, MODE_NONE };
 enum pull { PULL_ALL, PULL_UNREAD, PULL_FIRST, PULL_FIRST_UNREAD, PULL_LAST, PULL_LAST_UNREAD };
@@ -44,7 +57,9 @@ struct tls_keys {
 	enum tls_mode mode;
 	bool mode_set;
 	bool required, verify_server, verify_host, legacy;
-	unsigned versions;	/* bits 1 << (enum tls_version of net/tls.h): protocols ∩ min ∩ max */
+	struct texts protocols;	/* as written; */
+	uint32_t min, max;	/* enum version, as written; */
+	unsigned versions;	/* and what comes of them: bits 1 << enum version, protocols ∩ min ∩ max */
 	const char *ciphers, *ciphersuites, *certificate, *key, *ca_certificates, *crl, *pin;
 	uint32_t verify_depth;
 };
@@ -56,6 +71,7 @@ struct target {
 	const char *canonical;	/* "mailbox:anna/INBOX", "maildir:/abs/path": the ledger's word for it */
 	const char *mailbox;	/* TARGET_MAILBOX: ACCOUNT/BOX */
 	const char *path;	/* TARGET_MAILDIR, TARGET_FOLDER: absolute, ~ expanded */
+	const char *unbuilt;	/* what of it is not built yet ("type smtp"); NULL = it can be used */
 	/* smtp, lmtp, command, folder details come with their issue */
 };
 
@@ -69,7 +85,7 @@ struct connection {
 	uint16_t port;		/* already by protocol and TLS mode when not set */
 	bool port_set;
 	struct secret password;
-	const uint8_t *auth;	/* enum sasl_mech, in order; by auth_count */
+	const uint8_t *auth;	/* enum mechanism, in order; for auto those that are built and could work */
 	size_t auth_count;
 	bool auth_auto;
 	bool allow_cleartext;
@@ -93,8 +109,10 @@ struct connection {
 	const char *source_address, *proxy;
 	uint32_t connect_timeout_ms, timeout_ms;
 	enum trace trace;
-	const struct target **deliver;
+	struct texts deliver_to;	/* as written; */
+	const struct target **deliver;	/* and the targets that are meant */
 	size_t deliver_count;
+	const char *unbuilt;	/* "protocol imap" when that is not built yet; NULL = it can be visited */
 };
 
 struct settings {
@@ -105,13 +123,19 @@ struct settings {
 	uint64_t store_map;
 	const char *main_domain;	/* NULL = none */
 	uint32_t max_per_host, workers;
-	const char *log_level, *log_format, *log_to;
+	const char *log_level, *log_format, *log_to;	/* NULL = not set */
+	const char *connections_dir;	/* NULL = not set */
 	struct connection **connections;
 	size_t connection_count;
 	struct target **targets;
 	size_t target_count;
-	char **warnings;	/* "file:line: …": features not built yet, and the like */
+	const char **warnings;	/* "file:line: …": features not built yet, and the like */
 	size_t warning_count;
 };
 
+/* NULL when there is none of that name. */
 const struct connection *settings_connection(const struct settings *s, const char *name);
+const struct target *settings_target(const struct settings *s, const char *name);
+/* False when this connection, or a target of it, needs what is not built yet;
+ * the error names the place. */
+[[nodiscard]] bool settings_usable(const struct connection *c, struct err *e);

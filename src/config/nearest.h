@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The word that was probably meant.
+ *
+ * Distance: letters put in, left out or exchanged, and neighbours swapped
+ * (Damerau, restricted); capitals do not count.  Words above NEAREST_MAX
+ * octets are near nothing. */
+#pragma once
+
+#include "base/span.h"
+
+enum { NEAREST_MAX = 64 };
+
+unsigned nearest_distance(struct span a, struct span b);
+/* Is `candidate` near enough to be asked for, and nearer than *best?  Then *best becomes its distance. */
+bool nearest_better(struct span word, struct span candidate, unsigned *best);

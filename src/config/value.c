@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/value.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <strings.h>
+
+#include "config/settings.h"
+
+struct unit {
+	const char *name;
+	uint64_t factor;
+};
+
+static const struct unit durations[] = {
+	{ "s", 1000 }, { "min", 60000 }, { "h", 3600000 }, { "d", 86400000 },
+};
+static const struct unit sizes[] = {
+	{ "", 1 }, { "B", 1 }, { "KB", 1ull << 10 }, { "MB", 1ull << 20 }, { "GB", 1ull << 30 }, { "TB", 1ull << 40 },
+};
+
+static const struct {
+	const char *name;
+	bool built;
+} mechanisms[] = {
+	[MECHANISM_EXTERNAL] =           { "external", true },
+	[MECHANISM_SCRAM_SHA_256_PLUS] = { "scram-sha-256-plus", true },
+	[MECHANISM_SCRAM_SHA_256] =      { "scram-sha-256", true },
+	[MECHANISM_SCRAM_SHA_1_PLUS] =   { "scram-sha-1-plus", true },
+	[MECHANISM_SCRAM_SHA_1] =        { "scram-sha-1", true },
+	[MECHANISM_OAUTHBEARER] =        { "oauthbearer", false },
+	[MECHANISM_XOAUTH2] =            { "xoauth2", false },
+	[MECHANISM_GSSAPI] =             { "gssapi", false },
+	[MECHANISM_DIGEST_MD5] =         { "digest-md5", false },
+	[MECHANISM_CRAM_MD5] =           { "cram-md5", true },
+	[MECHANISM_NTLM] =               { "ntlm", false },
+	[MECHANISM_APOP] =               { "apop", true },
+	[MECHANISM_PLAIN] =              { "plain", true },
+	[MECHANISM_LOGIN] =              { "login", true },
+	[MECHANISM_USER] =               { "user", true },
+};
+static_assert(COUNT(mechanisms) == MECHANISMS, "a row for each mechanism");
+
+static bool wrong(struct err *e, const char *text, const char *why)
+{
+	if (!text[0])
+		return err_set(e, ERR_CONFIG, "an empty text %s", why);
+	return err_set(e, ERR_CONFIG, "%.*s %s", VALUE_SHOWN, text, why);
+}
+
+bool value_bool(const char *text, bool *value, struct err *e)
+{
+	static const char *const words[] = { "false", "true", "no", "yes", "off", "on" };
+
+	for (size_t n = 0; n < COUNT(words); n++) {
+		if (strcasecmp(text, words[n]) != 0)
+			continue;
+		*value = n & 1;
+		return true;
+	}
+	return wrong(e, text, "is neither true nor false");
+}
+
+bool value_uint(const char *text, uint64_t min, uint64_t max, uint64_t *value, struct err *e)
+{
+	uint64_t n;
+
+	if (!text[0] || text[strspn(text, "0123456789")])
+		return wrong(e, text, "is not a decimal number");
+	if (!span_number(span_of(text), UINT64_MAX, &n) || n < min || n > max)
+		return err_set(e, ERR_CONFIG, "%.*s is not in %llu..%llu", VALUE_SHOWN, text,
+			(unsigned long long)min, (unsigned long long)max);
+	*value = n;
+	return true;
+}
+
+/* "15min": digits, then a unit, no blank between them. */
+static bool with_unit(const char *text, const struct unit *units, size_t count, uint64_t *value, const char *what, struct err *e)
+{
+	size_t digits = strspn(text, "0123456789");
+	const struct unit *u = units;
+	uint64_t n;
+
+	while (u < units + count && strcasecmp(text + digits, u->name) != 0)
+		u++;
+	if (!digits || u == units + count)
+		return wrong(e, text, what);
+	if (!span_number((struct span){ text, digits }, INT64_MAX / u->factor, &n))
+		return wrong(e, text, "is too much");
+	*value = n * u->factor;
+	return true;
+}
+
+bool value_duration(const char *text, uint64_t *ms, struct err *e)
+{
+	if (strcmp(text, "0") == 0) {
+		*ms = 0;
+		return true;
+	}
+	if (text[0] && !text[strspn(text, "0123456789")])
+		return wrong(e, text, "has no unit (s, min, h, d)");
+	return with_unit(text, durations, COUNT(durations), ms, "is no duration", e);
+}
+
+bool value_size(const char *text, uint64_t *octets, struct err *e)
+{
+	return with_unit(text, sizes, COUNT(sizes), octets, "is no size", e);
+}
+
+bool value_choice(const char *text, const char *const *names, uint32_t *which, struct err *e)
+{
+	size_t used;
+
+	for (uint32_t n = 0; names[n]; n++) {
+		if (strcmp(text, names[n]) != 0)
+			continue;
+		*which = n;
+		return true;
+	}
+	(void)wrong(e, text, "is none of");
+	used = strlen(e->text);
+	for (uint32_t n = 0; names[n]; n++) {
+		(void)snprintf(e->text + used, sizeof e->text - used, "%s %s", n ? "," : "", names[n]);
+		used = strlen(e->text);
+	}
+	return false;
+}
+
+bool value_mechanism(const char *text, uint8_t *mechanism, struct err *e)
+{
+	for (uint8_t n = 0; n < COUNT(mechanisms); n++) {
+		if (strcasecmp(text, mechanisms[n].name) != 0)
+			continue;
+		*mechanism = n;
+		return true;
+	}
+	return wrong(e, text, "is no mechanism");
+}
+
+bool value_mechanism_built(uint8_t mechanism)
+{
+	assert(mechanism < MECHANISMS);
+	return mechanisms[mechanism].built;
+}
+
+const char *value_mechanism_name(uint8_t mechanism)
+{
+	assert(mechanism < MECHANISMS);
+	return mechanisms[mechanism].name;
+}
+
+static size_t characters(const char *text)
+{
+	size_t n = 0;
+
+	for (const char *p = text; *p; p++)
+		n += ((unsigned char)*p & 0xc0) != 0x80;
+	return n;
+}
+
+bool value_text(const char *text, uint64_t max, struct err *e)
+{
+	if (span_has_control(span_of(text)))
+		return err_set(e, ERR_CONFIG, "control characters cannot stand in it");
+	if (max && characters(text) > max)
+		return err_set(e, ERR_CONFIG, "%zu characters are too many, %llu are the most", characters(text),
+			(unsigned long long)max);
+	return true;
+}
+
+bool value_address(const char *text, struct err *e)
+{
+	struct in6_addr address;
+
+	if (inet_pton(AF_INET, text, &address) == 1 || inet_pton(AF_INET6, text, &address) == 1)
+		return true;
+	return wrong(e, text, "is no IP address");
+}
+
+bool value_network(const char *text, struct err *e)
+{
+	const char *slash = strchr(text, '/');
+	char address[INET6_ADDRSTRLEN];
+	uint64_t bits;
+
+	if (!slash)
+		return value_address(text, e);
+	if ((size_t)(slash - text) >= sizeof address)
+		return wrong(e, text, "is no network");
+	memcpy(address, text, (size_t)(slash - text));
+	address[slash - text] = '\0';
+	if (!value_address(address, e))
+		return false;
+	if (!span_number(span_of(slash + 1), strchr(address, ':') ? 128 : 32, &bits))
+		return wrong(e, text, "has no such prefix");
+	return true;
+}
+
+bool value_socket(const char *text, struct err *e)
+{
+	const char *colon = strrchr(text, ':');
+	uint64_t port;
+
+	if (!colon || colon == text || (strchr(text, ':') != colon && (text[0] != '[' || colon[-1] != ']')))
+		return wrong(e, text, "is not of the form ADDRESS:PORT");
+	return value_uint(colon + 1, 1, 65535, &port, e);
+}
+
+bool value_pin(const char *text, struct err *e)
+{
+	size_t digits = 0;
+
+	for (const char *p = text; *p; p++) {
+		if (isxdigit((unsigned char)*p))
+			digits++;
+		else if (*p != ':' || digits % 2 || !digits || p[-1] == ':' || !p[1])
+			return wrong(e, text, "is no SHA-256 in hexadecimal digits");
+	}
+	if (digits != 64)
+		return err_set(e, ERR_CONFIG, "%zu hexadecimal digits are no SHA-256, which has 64", digits);
+	return true;
+}
+
+static bool day(struct span s)
+{
+	static const char days[] = "Mon Tue Wed Thu Fri Sat Sun";
+
+	for (size_t n = 0; n < sizeof days; n += 4)
+		if (span_equal_nocase(s, (struct span){ days + n, 3 }))
+			return true;
+	return false;
+}
+
+static bool days(struct span s)
+{
+	size_t dash = span_find(s, '-');
+
+	return day((struct span){ s.at, dash }) && (dash == s.len || day(span_from(s, dash + 1)));
+}
+
+static bool clock_time(struct span s)
+{
+	uint64_t hours, minutes;
+
+	return s.len == 5 && s.at[2] == ':' && span_number((struct span){ s.at, 2 }, 24, &hours) &&
+	       span_number(span_from(s, 3), 59, &minutes) && hours * 60 + minutes <= 24 * 60;
+}
+
+static bool times(struct span s)
+{
+	size_t dash = span_find(s, '-');
+
+	return clock_time((struct span){ s.at, dash }) && clock_time(span_from(s, dash + 1));
+}
+
+/* Days, then at most one stretch of the day. */
+bool value_hours(const char *text, struct err *e)
+{
+	struct span rest = span_of(text), word;
+	bool any = false, timed = false;
+
+	if (strcmp(text, "always") == 0)
+		return true;
+	while (span_word(&rest, &word)) {
+		if (timed || !(days(word) || times(word)))
+			return wrong(e, text, "is no window of time");
+		timed = !days(word);
+		any = true;
+	}
+	return any || wrong(e, text, "is no window of time");
+}
+
+bool value_users(const char *text, struct err *e)
+{
+	if (strcmp(text, "internal") == 0)
+		return true;
+	if (strncmp(text, "passwd-file:", 12) == 0 && text[12])
+		return true;
+	if (strncmp(text, "pam:", 4) == 0 && text[4])
+		return true;
+	return wrong(e, text, "is no source of users");
+}
+
+bool value_proxy(const char *text, struct err *e)
+{
+	if (strncasecmp(text, "socks5://", 9) == 0)
+		return value_socket(text + 9, e);
+	return value_socket(text, e);
+}
+
+bool value_no_recipient(const char *text, struct err *e)
+{
+	if (strcmp(text, "hold") == 0 || strcmp(text, "delete") == 0 || strcmp(text, "quarantine") == 0 || strchr(text, '@'))
+		return true;
+	return wrong(e, text, "is none of hold, delete, quarantine, nor an address");
+}
