@@ -125,8 +125,7 @@ void p3c_sent(struct p3c *s, size_t n)
 	s->out_sent += n;
 	if (s->out_sent < s->out.len)
 		return;
-	if (s->phase == PHASE_LOGIN)	/* it may have been the password */
-		wipe(s->out.at, s->out.len);
+	wipe(s->out.at, s->out.len);	/* it may have been the password */
 	s->out.len = s->out_sent = 0;
 	ask_fill(s);
 }

@@ -145,6 +145,7 @@ static void on_mechs(struct p3c *s, enum reply kind)
 void login_done(struct p3c *s)
 {
 	s->logged_in = true;
+	s->pipelining_proved = false;	/* other commands, often another process */
 	if (s->capabilities & P3C_CAPA_ANSWERED)
 		client_command(s, VERB_CAPA, NOTHING, NOTHING);
 	else

@@ -35,16 +35,16 @@ static void names_and_traits(void **state)
 	(void)state;
 	for (const struct row *r = rows; r < rows + COUNT(rows); r++) {
 		enum sasl_mech m = SASL_MECHS;
-		char traits[8] = "";
+		char traits[8];
+		struct buf b;
 
 		assert_true(sasl_mech_parse(span_of(r->name), &m));
 		assert_int_equal(m, r->mech);
 		assert_true(span_equal_nocase(span_of(sasl_mech_name(m)), span_of(r->name)));
-		strcat(traits, sasl_mech_built(m) ? "b" : "");
-		strcat(traits, sasl_mech_clear(m) ? "c" : "");
-		strcat(traits, sasl_mech_first(m) ? "f" : "");
-		strcat(traits, sasl_mech_slow(m) ? "s" : "");
-		strcat(traits, sasl_mech_plus(m) ? "p" : "");
+		buf_lend(&b, traits, sizeof traits);
+		assert_true(buf_printf(&b, "%s%s%s%s%s", sasl_mech_built(m) ? "b" : "", sasl_mech_clear(m) ? "c" : "",
+			sasl_mech_first(m) ? "f" : "", sasl_mech_slow(m) ? "s" : "", sasl_mech_plus(m) ? "p" : ""));
+		assert_true(buf_terminate(&b));
 		assert_string_equal(traits, r->traits);
 	}
 }
