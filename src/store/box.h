@@ -6,7 +6,7 @@
  *     "i" PAGE                 the entries whose unique-ids begin with PAGE (uid / 256), in order
  *     "s" CONNECTION ID        a source's mark → digest
  *     "t" BLOB                 a message coming in by pieces → how many are durable
- *     blob BLOB piece 0, 1 …   a body, MAILBOX_PIECE octets each but the last
+ *     blob BLOB piece 0, 1 …   a body; all of it when they add up to the entry's size
  *
  * The directory of names ("names" partition) has "b" NAME → epoch, and "e" the
  * last epoch.  An epoch is the upper half of a box's unique-ids: at least the

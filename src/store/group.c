@@ -8,13 +8,18 @@
 #include "store/pack.h"
 
 enum {
-	MESSAGE_KEYS = 4,		/* body, mark, the stage's count; one to spare */
+	MESSAGE_KEYS = 4,		/* body, its tail, mark, the stage's count */
 	PAGE_OCTETS = BOX_PAGE * BOX_ENTRY,
 	/* What a message may add to the batch besides its body, and the end of the group. */
 	MESSAGE_OCTETS = 256,
 	END_OCTETS = 2 * (PAGE_OCTETS + 64),
 	END_KEYS = 4,
 };
+
+/* LMDB keeps a large value in whole pages less one header, a small one among
+ * others.  A last piece that would need a page for its last few octets is cut
+ * in two, so that 4 KiB of mail do not write 8. */
+enum { PAGE = 4096, PAGE_HEADER = 16, TAIL_MAX = 1344 };
 
 struct box_group {
 	struct deed deed;
@@ -99,6 +104,20 @@ static bool add_mark(struct builder *b, const struct incoming *in)
 	return true;
 }
 
+static void add_body(struct builder *b, struct incoming *in)
+{
+	size_t tail = (in->len + PAGE_HEADER) % PAGE, whole = in->len > tail ? in->len - tail : 0;
+
+	if (!in->len)
+		return;
+	if (whole && tail && tail <= TAIL_MAX) {
+		store_must(batch_blob(b->batch, in->blob, in->pieces + 1, (struct span){ in->piece + whole, tail }));
+		in->len = whole;
+	}
+	store_must(batch_blob_owned(b->batch, in->blob, in->pieces, in->piece, in->len));
+	in->piece = NULL;
+}
+
 static void add_message(struct builder *b, struct incoming *in)
 {
 	char key[9];
@@ -108,10 +127,7 @@ static void add_message(struct builder *b, struct incoming *in)
 		incoming_discard(&in);
 		return;
 	}
-	if (in->len) {
-		store_must(batch_blob_owned(b->batch, in->blob, in->pieces, in->piece, in->len));
-		in->piece = NULL;
-	}
+	add_body(b, in);
 	if (in->pieces)
 		store_must(batch_remove(b->batch, incoming_stage_key(in, key)));
 	add_entry(b, in);

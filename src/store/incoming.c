@@ -10,8 +10,6 @@
 
 enum { FIRST_CAP = 4096, RECLAIM_SLICE = 1024 };
 
-static_assert(MAILBOX_SMALL == MAILBOX_PIECE, "what rides in the batch is one piece");
-
 struct incoming *incoming_new(struct mailbox *box, struct err *e)
 {
 	struct incoming *in;

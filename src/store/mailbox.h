@@ -10,8 +10,8 @@
  * Messages are stored as received with CRLF line ends.
  *
  * Appending: incoming_new → incoming_add… → incoming_finish(ticket).  Up to
- * 64 KiB rides inside the batch that makes the message exist; more is staged
- * in pieces while it comes.  While incoming_full, the caller stops adding
+ * MAILBOX_PIECE (64 KiB but for the page header) rides inside the batch that makes
+ * the message exist; more is staged in pieces of that size while it comes.  While incoming_full, the caller stops adding
  * (stops reading its socket) until incoming_full is false again: check after each store_next.
  * It is full with four pieces under way, or with 4 MiB finished and waiting for their batch.
  * incoming_finish takes over and frees the incoming; the answer comes from
@@ -30,7 +30,7 @@
 
 #include "store/store.h"
 
-enum { MAILBOX_UID_TEXT = 17, MAILBOX_SMALL = 64 * 1024, MAILBOX_PIECE = 64 * 1024, MAILBOX_NAME_MAX = 255 };
+enum { MAILBOX_UID_TEXT = 17, MAILBOX_PIECE = 64 * 1024 - 16, MAILBOX_NAME_MAX = 255 };
 enum { MAILBOX_SEEN = 1 };
 
 struct mailbox;		/* opened boxes are shared and live until store_close */

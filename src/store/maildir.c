@@ -19,6 +19,7 @@ enum { HOST_MAX = 48, TAG_TEXT = 17, WRITE_PIECE = 16 * 1024 };
 struct maildir {
 	char *path;
 	int tmp, new, cur;
+	bool cur_changed;	/* by maildir_dress, which is not for several threads */
 	char host[HOST_MAX + 1];
 };
 
@@ -178,7 +179,6 @@ bool maildir_write(struct maildir *m, const struct spool *message, const uint8_t
 	struct writer w;
 	bool good;
 
-	w.fd = -1;
 	memset(&w, 0, offsetof(struct writer, piece));
 	w.fd = -1;
 	if (!convert(&w, message, e))
@@ -232,10 +232,25 @@ bool maildir_place(struct maildir *m, const char *name, struct err *e)
 	return err_errno(e, ERR_LOCAL, "%s: %s cannot go from tmp to new", m->path, name);
 }
 
+bool maildir_dress(struct maildir *m, const char *name, int64_t arrived, bool seen, struct err *e)
+{
+	const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = (time_t)arrived } };
+	char read_name[MAILDIR_NAME_MAX + 8];
+
+	(void)snprintf(read_name, sizeof read_name, "%s:2,S", name);
+	if (utimensat(m->new, name, times, 0) != 0 || (seen && renameat(m->new, name, m->cur, read_name) != 0))
+		return err_errno(e, ERR_LOCAL, "%s/new/%s cannot be changed", m->path, name);
+	m->cur_changed |= seen;
+	return true;
+}
+
 bool maildir_sync(struct maildir *m, struct err *e)
 {
 	if (fsync(m->new) != 0)
 		return err_errno(e, ERR_LOCAL, "%s/new cannot be synced", m->path);
+	if (m->cur_changed && fsync(m->cur) != 0)
+		return err_errno(e, ERR_LOCAL, "%s/cur cannot be synced", m->path);
+	m->cur_changed = false;
 	return maildir_sync_tmp(m, e);
 }
 

@@ -34,5 +34,8 @@ void maildir_close(struct maildir **m);
 [[nodiscard]] bool maildir_place(struct maildir *m, const char *name, struct err *e);
 [[nodiscard]] bool maildir_sync(struct maildir *m, struct err *e);
 bool maildir_has(struct maildir *m, const char *name);
+/* For export, after maildir_place: the file's date, and when it was read, cur/NAME:2,S.
+ * maildir_sync then makes it durable.  Not for several threads at once. */
+[[nodiscard]] bool maildir_dress(struct maildir *m, const char *name, int64_t arrived, bool seen, struct err *e);
 /* Removes tmp files of `tag` for which keep(user, name) is false. */
 void maildir_sweep(struct maildir *m, const uint8_t tag[8], bool (*keep)(void *user, const char *name), void *user);
