@@ -417,15 +417,22 @@ static bool settle_connection(struct visit *v, struct err *e)
 	return v->conn_settings.tls_client;
 }
 
+static_assert(SASL_EXTERNAL == (int)MECHANISM_EXTERNAL && SASL_APOP == (int)MECHANISM_APOP && SASL_MECHS == (int)MECHANISMS,
+	"config names the mechanisms in the order of sasl");
+static_assert(TLS_1_0 == (int)VERSION_TLS_1_0 && TLS_1_3 == (int)VERSION_TLS_1_3, "config names the versions as net does");
+
 static void settle_login(struct visit *v)
 {
 	const struct connection *with = v->with;
 
 	size_t count = 0;
 
-	for (size_t n = 0; n < with->auth_count; n++)
-		if (!(v->mechs_out & 1u << with->auth[n]))
+	for (size_t n = 0; n < with->auth_count; n++) {
+		bool hopeless = with->auth[n] == SASL_EXTERNAL && with->auth_auto && !with->tls.certificate;
+
+		if (!hopeless && !(v->mechs_out & 1u << with->auth[n]))
 			v->mechs[count++] = (enum sasl_mech)with->auth[n];
+	}
 	v->login = (struct p3c_login){
 		.user = with->user, .password = buf_span(&v->password), .mechs = v->mechs, .mech_count = count,
 		.detect_capa = with->detect_capa, .detect_auth = with->detect_auth, .detect_greeting = with->detect_greeting,
