@@ -115,6 +115,10 @@ ROWS = [
     ('a test and its header may allocate', room('pop3', '', **{
         'src/pop3/x_test.c': SPDX + '#include "pop3/story.h"\n', 'src/pop3/story.h': CONTRACT + 'static void f(void *p)\n{\n\tfree(p);\n}\n'}),
      ['src/pop3/story.h:1: no row']),
+    ('what tests share needs no test', room('net', '', **{
+        'src/net/test_pki.c': SPDX + 'void f(void)\n{\n\tnanosleep(a, b);\n}\n',
+        'src/net/meson.build': "# SPDX-License-Identifier: Apache-2.0\nfiles('x.c', 'x_test.c', 'test_pki.c')\n"}),
+     ['src/net/test_pki.c:1: no row']),
     ('sasl may allocate', room('sasl', 'void *f(void)\n{\n\treturn malloc(1);\n}\n'), []),
     # Calls.
     ('strcpy', room('net', 'void f(void)\n{\n\tstrcpy(a, b);\n}\n'), ['src/net/x.c:5: calls strcpy']),

@@ -65,7 +65,7 @@ class Source:
         self.room = parts[1] if parts[0] == 'src' and len(parts) > 2 else ''
         self.is_c = path.endswith(('.c', '.h'))
         self.is_header = path.endswith('.h')
-        self.is_test = path.endswith('_test.c') or parts[0] == 'test'
+        self.is_test = path.endswith('_test.c') or self.name.startswith('test_') or parts[0] == 'test'
         self.is_python = path.endswith('.py') or bool(re.match(r'#!\S*python3?\b', self.text))
 
     @functools.cached_property
