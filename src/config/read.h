@@ -3,14 +3,21 @@
  * Reading the configuration: file, URL form, command line.
  *
  * settings_read reads `path` (libConfuse syntax) with the checks that
- * libConfuse lacks, and collects every error of meaning in one run into
+ * libConfuse lacks, then the files *.conf of connections_dir (default:
+ * connections.d beside it, if that is there) for more targets and connections.
+ * A path that is relative is meant from the file it stands in.  It collects every error of meaning in one run into
  * `report` (one "FILE:LINE: what is wrong; what to write instead" a line, in
- * order of lines); false when there was any.  Errors of syntax end the reading.
- * Passwords are not resolved here.
+ * order of lines); false when there was any, and then *s holds nothing.  Errors
+ * of syntax end the reading.  Passwords are not resolved here; a connection
+ * without any has SECRET_ASK, unless a client certificate is all it needs.
+ * Not for two threads at once: libConfuse keeps its state in globals.
  * settings_none gives the defaults (no file): for the URL form.
- * settings_url adds one connection from `URL --to TARGET --KEY VALUE…`:
- * its name is the URL without password, normalised; `after` = keep unless
- * given.  Keys are those of PRODUCT 2.1 from the same table ("tls.mode").
+ * settings_url adds one connection, the last of *s, from `URL --to TARGET --KEY
+ * VALUE…`: its name is the URL, normalised; `after` = keep unless given; pop3:// is in
+ * clear unless tls.mode says else.  `to` may be NULL.  Keys are those of PRODUCT
+ * 2.1 from the same table ("tls.mode"), lists with commas; of two equal ones the
+ * last counts.  A password in the URL or as a value is refused.  On false that
+ * connection is of no use.
  * settings_end gives everything back and wipes secrets. */
 #pragma once
 

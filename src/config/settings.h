@@ -71,6 +71,7 @@ struct target {
 	const char *canonical;	/* "mailbox:anna/INBOX", "maildir:/abs/path": the ledger's word for it */
 	const char *mailbox;	/* TARGET_MAILBOX: ACCOUNT/BOX */
 	const char *path;	/* TARGET_MAILDIR, TARGET_FOLDER: absolute, ~ expanded */
+	bool has_envelope;
 	const char *unbuilt;	/* what of it is not built yet ("type smtp"); NULL = it can be used */
 	/* smtp, lmtp, command, folder details come with their issue */
 };
@@ -112,6 +113,7 @@ struct connection {
 	struct texts deliver_to;	/* as written; */
 	const struct target **deliver;	/* and the targets that are meant */
 	size_t deliver_count;
+	bool has_envelope;
 	const char *unbuilt;	/* "protocol imap" when that is not built yet; NULL = it can be visited */
 };
 

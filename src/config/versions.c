@@ -50,7 +50,7 @@ bool versions_parse(const char *word, uint32_t *version, struct err *e)
 
 static bool one_word(struct span word, bool away, bool legacy, unsigned *bits, struct err *e)
 {
-	uint32_t version;
+	uint32_t version = VERSION_NOT_SET;
 	unsigned mean;
 
 	if (span_equal_nocase(word, SPAN("All")))

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From sections to settings: connections and targets are made, and judged.
+ *
+ * The order is: settings_none, build_top, build_target for each target,
+ * build_connection for each connection, build_end.  Everything wrong is
+ * reported and the building goes on, so that one run finds all of it; what was
+ * built is of use only when nothing was wrong. */
+#pragma once
+
+#include "config/section.h"
+
+void build_top(struct settings *s, const struct section *section, struct report *r);
+void build_target(struct settings *s, const struct section *section, struct report *r);
+struct connection *build_connection(struct settings *s, const struct section *section, struct report *r);
+/* What can be said only when all is there.  `submission`: the target of pop3's, or NULL. */
+void build_end(struct settings *s, const char *submission, struct report *r);
+
+/* The target of a `deliver` text: a section's name, or a TARGET of PRODUCT 1
+ * ("maildir:PATH"), which is made once.  `file`: where it stands, for relative paths. */
+[[nodiscard]] bool target_of(struct settings *s, const char *file, const char *text, struct target **target, struct err *e);
+/* A TARGET text into *t, without looking at names; *form false: it is none. */
+[[nodiscard]] bool target_read(struct arena *a, const char *file, const char *text, struct target *t, bool *form, struct err *e);
+/* smtp and lmtp need to know the recipients. */
+bool target_needs_envelope(const struct target *t);
+/* 1..128 characters without blanks, quotes and |. */
+[[nodiscard]] bool name_good(const char *name, struct err *e);

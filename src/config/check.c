@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What one key of a connection means beside another. */
+
+#include "config/build.h"
+#include "config/host.h"
+#include "config/versions.h"
+
+enum { POP3_PORT = 110, POP3S_PORT = 995, IMAP_PORT = 143, IMAPS_PORT = 993 };
+
+bool name_good(const char *name, struct err *e)
+{
+	struct err why;
+
+	if (!name[0])
+		return err_set(e, ERR_CONFIG, "the name is empty; write 1 to %d characters", SETTINGS_NAME_MAX);
+	if (!value_text(name, SETTINGS_NAME_MAX, &why))
+		return err_set(e, ERR_CONFIG, "the name: %s; write at most %d", why.text, SETTINGS_NAME_MAX);
+	if (strpbrk(name, " '\"|"))
+		return err_set(e, ERR_CONFIG, "the name has a blank, a quote or a |; write one without, such as support-inbox");
+	return true;
+}
+
+static void check_host(struct settings *s, struct connection *c, const struct section *section, struct report *r)
+{
+	uint16_t port = 0;
+	struct err e;
+
+	if (!c->host)
+		return;
+	if (!host_read(&s->arena, c->host, &c->host, &port, &e))
+		section_error(section, r, "host", "%s; write a name or an address, perhaps with :PORT", e.text);
+	c->port_set = section_given(section, "port") || port;
+	if (!section_given(section, "port"))
+		c->port = port;
+	if (c->port)
+		return;
+	if (c->protocol == PROTOCOL_IMAP)
+		c->port = c->tls.mode == MODE_IMPLICIT ? IMAPS_PORT : IMAP_PORT;
+	else
+		c->port = c->tls.mode == MODE_IMPLICIT ? POP3S_PORT : POP3_PORT;
+}
+
+static bool is_old(uint32_t version)
+{
+	return version == VERSION_TLS_1_0 || version == VERSION_TLS_1_1;
+}
+
+static void check_versions(struct tls_keys *tls, const struct section *section, struct report *r)
+{
+	static const char *const bounds[] = { "tls.protocols", "tls.min", "tls.max" };
+	const char *last = "tls";
+	unsigned bits;
+	struct err e;
+
+	if (!versions_words(&tls->protocols, tls->legacy, &bits, &e)) {
+		section_error(section, r, "tls.protocols", "%s; write TLSv1.2, TLSv1.3 or All, with + or - before them", e.text);
+		return;
+	}
+	if (!tls->legacy && (is_old(tls->min) || is_old(tls->max))) {
+		section_error(section, r, is_old(tls->max) ? "tls.max" : "tls.min",
+			"TLSv1 and TLSv1.1 need tls.legacy = true; write TLSv1.2 or TLSv1.3");
+		return;
+	}
+	tls->versions = versions_bounded(bits, tls->min, tls->max);
+	for (size_t n = 0; n < COUNT(bounds); n++)
+		if (section_given(section, bounds[n]))
+			last = bounds[n];
+	if (!tls->versions)
+		section_error(section, r, last, "protocols, min and max together leave no version of TLS; write for instance min = TLSv1.2 alone");
+}
+
+static void check_tls(struct connection *c, const struct section *section, struct report *r)
+{
+	struct tls_keys *tls = &c->tls;
+
+	tls->mode_set = section_given(section, "tls.mode");
+	check_versions(tls, section, r);
+	if (tls->key && !tls->certificate)
+		section_error(section, r, "tls.key", "a key needs its certificate; write tls.certificate as well");
+}
+
+static bool holds(const struct connection *c, enum mechanism mechanism)
+{
+	return c->auth_count && memchr(c->auth, (int)mechanism, c->auth_count);
+}
+
+/* auto: what is built and could work here, strongest first. */
+static void list_auto(struct settings *s, struct connection *c, bool password)
+{
+	bool protected = c->tls.mode != MODE_NONE && c->tls.required;
+	uint8_t *list = arena_take(&s->arena, MECHANISMS);
+
+	for (uint8_t m = 0; m < MECHANISMS; m++) {
+		if (!value_mechanism_built(m) || (m == MECHANISM_EXTERNAL ? !c->tls.certificate : !password))
+			continue;
+		if (m == MECHANISM_APOP && !protected)	/* CVE-2007-1558: only who asks for it */
+			continue;
+		list[c->auth_count++] = m;
+	}
+	c->auth = list;
+}
+
+static void check_login(struct settings *s, struct connection *c, const struct section *section, struct report *r)
+{
+	bool external = holds(c, MECHANISM_EXTERNAL), no_password;
+
+	for (size_t n = 0; n < c->auth_count; n++)
+		if (!value_mechanism_built(c->auth[n]))
+			section_warning(section, r, "auth", "%s is not built yet; it has no effect", value_mechanism_name(c->auth[n]));
+	if (external && !c->tls.certificate)
+		section_error(section, r, "auth", "external needs a client certificate; write tls.certificate as well");
+	no_password = c->password.kind == SECRET_NONE && ((c->auth_auto && c->tls.certificate) || (external && c->auth_count == 1));
+	if (c->auth_auto)
+		list_auto(s, c, !no_password);
+	if (c->password.kind == SECRET_NONE && !section_given(section, "password") && !no_password)
+		c->password.kind = SECRET_ASK;
+	if (c->password.kind == SECRET_VAULT)
+		section_warning(section, r, "password", "vault: is not built yet; it has no effect");
+}
+
+static void check_after(struct connection *c, const struct section *section, struct report *r)
+{
+	bool pop3 = c->protocol == PROTOCOL_POP3;
+
+	if (!section_given(section, "after"))
+		c->after = pop3 && section->where.file ? AFTER_DELETE : AFTER_KEEP;
+	if (pop3 && c->after == AFTER_MOVE)
+		section_error(section, r, "after", "POP3 has no folders to move to; write delete or keep (move needs protocol = imap)");
+	if (pop3 && c->after == AFTER_SEEN)
+		c->after = AFTER_KEEP;
+	if (c->delete_after_s && c->after != AFTER_KEEP)
+		section_error(section, r, "delete_after", "it goes with mail that is kept; write after = keep as well");
+	if (c->on_refused != REFUSED_QUARANTINE)
+		section_warning(section, r, "on_refused", "not built yet; it has no effect");
+}
+
+static void check_protocol(struct connection *c, const struct section *section, struct report *r)
+{
+	if (!section_given(section, "protocol"))
+		section_error(section, r, NULL, "protocol is missing; write protocol = pop3 or imap");
+	if (c->protocol == PROTOCOL_POP3)
+		return;
+	c->unbuilt = "protocol imap";
+	section_warning(section, r, "protocol", "imap is not built yet; it has no effect");
+	if (c->use_top)
+		section_error(section, r, "use_top", "TOP is a command of POP3; leave use_top out of a connection by imap");
+}
+
+static void check_deliver(struct settings *s, struct connection *c, const struct section *section, struct report *r)
+{
+	const struct given *g = section_given(section, "deliver");
+	struct err e;
+
+	c->deliver = arena_take(&s->arena, (c->deliver_to.count + 1) * sizeof *c->deliver);
+	for (size_t n = 0; n < c->deliver_to.count; n++) {
+		struct target *t;
+
+		if (!target_of(s, g->where.file, c->deliver_to.at[n], &t, &e)) {
+			section_error(section, r, "deliver", "%s", e.text);
+			continue;
+		}
+		for (size_t before = 0; before < c->deliver_count; before++)
+			if (c->deliver[before] == t)
+				section_error(section, r, "deliver", "%s stands there twice; leave one of them out", c->deliver_to.at[n]);
+		if (!t->where.file && t->unbuilt)
+			section_warning(section, r, "deliver", "%s: %s is not built yet; it has no effect", t->name, t->unbuilt);
+		if (!t->where.file && target_needs_envelope(t) && !c->has_envelope)
+			section_error(section, r, "deliver",
+				"%s does not say who gets the mail; write envelope { recipients = {\"…\"} } into the connection", t->name);
+		c->deliver[c->deliver_count++] = t;
+	}
+	if (c->deliver_count > SETTINGS_DELIVER_MAX)
+		section_error(section, r, "deliver", "%zu targets are too many; write at most %d", c->deliver_count, SETTINGS_DELIVER_MAX);
+	if (!g && section->where.file)
+		section_error(section, r, NULL, "deliver is missing; write deliver = {\"TARGET\"}, for instance \"maildir:/var/mail/anna\"");
+}
+
+/* The array doubles whenever its count is a power of two. */
+static void add(struct settings *s, struct connection *c)
+{
+	size_t count = s->connection_count;
+
+	if ((count & (count - 1)) == 0) {
+		struct connection **all = arena_take(&s->arena, (count ? 2 * count : 1) * sizeof *all);
+
+		if (count)
+			memcpy(all, s->connections, count * sizeof *all);
+		s->connections = all;
+	}
+	s->connections[s->connection_count++] = c;
+}
+
+struct connection *build_connection(struct settings *s, const struct section *section, struct report *r)
+{
+	struct connection *c = arena_take(&s->arena, sizeof *c);
+	struct err e;
+
+	section_apply(section, connection_rows, c, r);
+	c->name = section->title;
+	c->where = section->where;
+	c->protocol_set = section_given(section, "protocol");
+	c->has_envelope = section_given(section, "envelope") || section_given(section, "envelope.recipients");
+	if (!name_good(c->name, &e))
+		section_error(section, r, NULL, "%s", e.text);
+	if (!section_given(section, "host"))
+		section_error(section, r, NULL, "host is missing; write host = \"mail.example.org\"");
+	if (!section_given(section, "user"))
+		section_error(section, r, NULL, "user is missing; write user = \"anna@example.org\"");
+	check_protocol(c, section, r);
+	check_tls(c, section, r);
+	check_host(s, c, section, r);
+	check_login(s, c, section, r);
+	check_after(c, section, r);
+	check_deliver(s, c, section, r);
+	add(s, c);
+	return c;
+}

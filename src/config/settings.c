@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/settings.h"
+
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "config/build.h"
+#include "config/path.h"
+#include "config/read.h"
+
+static uint32_t cores(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return n > 0 && n <= UINT16_MAX ? (uint32_t)n : 1;
+}
+
+void settings_none(struct settings *s)
+{
+	*s = (struct settings){ 0 };
+	option_defaults(settings_rows, s, &s->arena);
+	s->state = path_state(&s->arena);
+	s->workers = cores();
+}
+
+void build_top(struct settings *s, const struct section *section, struct report *r)
+{
+	const struct given *to = section_given(section, "log.to");
+	const char *state = s->state;
+	uint32_t workers = s->workers;
+
+	section_apply(section, settings_rows, s, r);
+	if (!s->state)
+		s->state = state;
+	if (!s->workers)
+		s->workers = workers;
+	if (s->log_to && strcmp(s->log_to, "stderr") != 0)
+		s->log_to = path_absolute(&s->arena, to->where.file, s->log_to);
+	if (s->main_domain && strpbrk(s->main_domain, "@/ "))
+		section_error(section, r, "main_domain", "%.*s is no domain; write what stands behind the @", VALUE_SHOWN, s->main_domain);
+	if (strcmp(s->store, "rados") == 0)
+		section_warning(section, r, "store", "rados is not built yet; it has no effect");
+}
+
+static bool delivers_to(const struct connection *c, const struct target *t)
+{
+	for (size_t n = 0; n < c->deliver_count; n++)
+		if (c->deliver[n] == t)
+			return true;
+	return false;
+}
+
+/* Does everyone who delivers there say who gets the mail?  Nobody at all does not. */
+static bool enveloped(const struct settings *s, const struct target *t)
+{
+	size_t users = 0;
+
+	for (size_t n = 0; n < s->connection_count; n++) {
+		if (!delivers_to(s->connections[n], t))
+			continue;
+		if (!s->connections[n]->has_envelope)
+			return false;
+		users++;
+	}
+	return users;
+}
+
+void build_end(struct settings *s, const char *submission, struct report *r)
+{
+	for (size_t n = 0; n < s->target_count; n++) {
+		const struct target *t = s->targets[n];
+
+		if (!t->where.file || !target_needs_envelope(t) || t->has_envelope || enveloped(s, t))
+			continue;
+		if (!submission || strcmp(submission, t->name) != 0)
+			report_error(r, t->where, "target %s: it does not say who gets the mail; write envelope { recipients = {\"…\"} }", t->name);
+	}
+}
+
+const struct connection *settings_connection(const struct settings *s, const char *name)
+{
+	for (size_t n = 0; n < s->connection_count; n++)
+		if (strcmp(s->connections[n]->name, name) == 0)
+			return s->connections[n];
+	return NULL;
+}
+
+const struct target *settings_target(const struct settings *s, const char *name)
+{
+	for (size_t n = 0; n < s->target_count; n++)
+		if (strcmp(s->targets[n]->name, name) == 0)
+			return s->targets[n];
+	return NULL;
+}
+
+static bool unusable(struct err *e, struct where where, const char *what, const char *name, const char *unbuilt)
+{
+	(void)err_set(e, ERR_CONFIG, "%s %s: %s is not built yet", what, name, unbuilt);
+	return where.file ? err_in(e, "%s:%u", where.file, where.line) : false;
+}
+
+bool settings_usable(const struct connection *c, struct err *e)
+{
+	if (c->unbuilt)
+		return unusable(e, c->where, "connection", c->name, c->unbuilt);
+	for (size_t n = 0; n < c->deliver_count; n++) {
+		const struct target *t = c->deliver[n];
+
+		if (t->unbuilt)
+			return unusable(e, t->where.file ? t->where : c->where, "target", t->name, t->unbuilt);
+	}
+	return true;
+}
+
+void settings_end(struct settings *s)
+{
+	for (size_t n = 0; n < s->connection_count; n++) {
+		const struct secret *secret = &s->connections[n]->password;
+
+		if (secret->kind == SECRET_LITERAL && secret->text)
+			wipe((char *)secret->text, strlen(secret->text));
+	}
+	arena_end(&s->arena);
+	*s = (struct settings){ 0 };
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <limits.h>
+#include <stdio.h>
+
+#include "config/build.h"
+#include "config/host.h"
+#include "config/nearest.h"
+#include "config/path.h"
+
+#define FORMS "mailbox:ACCOUNT/BOX, maildir:PATH, folder:PATH, smtp://HOST, lmtp://HOST:PORT or command:CMD"
+
+static const struct form {
+	struct span prefix;
+	enum target_type type;
+} forms[] = {
+	{ SPAN("mailbox:"), TARGET_MAILBOX }, { SPAN("maildir:"), TARGET_MAILDIR }, { SPAN("folder:"), TARGET_FOLDER },
+	{ SPAN("smtp://"), TARGET_SMTP }, { SPAN("smtps://"), TARGET_SMTP }, { SPAN("lmtp://"), TARGET_LMTP },
+	{ SPAN("lmtp:/"), TARGET_LMTP }, { SPAN("command:"), TARGET_COMMAND },
+};
+
+static const struct {
+	const char *name, *unbuilt;
+} types[] = {
+	[TARGET_MAILBOX] = { "mailbox", NULL },
+	[TARGET_MAILDIR] = { "maildir", NULL },
+	[TARGET_FOLDER] =  { "folder", "type folder" },
+	[TARGET_SMTP] =    { "smtp", "type smtp" },
+	[TARGET_LMTP] =    { "lmtp", "type lmtp" },
+	[TARGET_COMMAND] = { "command", "type command" },
+};
+
+static const char *joined(struct arena *a, struct span prefix, const char *rest)
+{
+	size_t size = prefix.len + strlen(rest) + 1;
+	char *text = arena_take(a, size);
+
+	if (prefix.len)
+		memcpy(text, prefix.at, prefix.len);
+	memcpy(text + prefix.len, rest, size - prefix.len);
+	return text;
+}
+
+/* ACCOUNT/BOX: the account's name has no slash, a box's may. */
+static bool good_mailbox(const char *text, struct err *e)
+{
+	const char *slash = strchr(text, '/');
+
+	if (slash && slash != text && slash[1] && text[strlen(text) - 1] != '/')
+		return true;
+	return err_set(e, ERR_CONFIG, "%.*s is not of the form ACCOUNT/BOX", VALUE_SHOWN, text);
+}
+
+/* What follows the prefix, by type. */
+static bool rest_of(struct arena *a, const char *file, const struct form *f, const char *rest, struct target *t, struct err *e)
+{
+	const char *host;
+	uint16_t port;
+
+	switch (f->type) {
+	case TARGET_MAILBOX:
+		t->mailbox = rest;
+		t->canonical = joined(a, f->prefix, rest);
+		return good_mailbox(rest, e);
+	case TARGET_MAILDIR:
+	case TARGET_FOLDER:
+		t->path = path_absolute(a, file, rest);
+		t->canonical = joined(a, f->prefix, t->path);
+		return true;
+	case TARGET_LMTP:
+		if (!span_starts(f->prefix, SPAN("lmtp://"))) {
+			t->canonical = joined(a, f->prefix, rest);
+			return true;
+		}
+		[[fallthrough]];
+	case TARGET_SMTP:
+		if (!host_read(a, rest, &host, &port, e))
+			return false;
+		if (f->type == TARGET_LMTP && !port)
+			return err_set(e, ERR_CONFIG, "lmtp://%.*s has no port; write lmtp://HOST:PORT", VALUE_SHOWN, rest);
+		t->canonical = joined(a, f->prefix, host_text(a, host, port));
+		return true;
+	case TARGET_COMMAND:
+		t->canonical = joined(a, f->prefix, rest);
+		return true;
+	}
+	return false;
+}
+
+bool target_read(struct arena *a, const char *file, const char *text, struct target *t, bool *form, struct err *e)
+{
+	*form = false;
+	for (const struct form *f = forms; f < forms + COUNT(forms); f++) {
+		const char *rest = text + f->prefix.len;
+
+		if (!span_starts(span_of(text), f->prefix))
+			continue;
+		*form = true;
+		*t = (struct target){ .type = f->type, .unbuilt = types[f->type].unbuilt };
+		if (!value_text(text, 0, e))
+			return false;
+		if (!*rest)
+			return err_set(e, ERR_CONFIG, "there is nothing behind %s; write one of " FORMS, f->prefix.at);
+		if (!rest_of(a, file, f, rest, t, e))
+			return false;
+		t->name = t->canonical;
+		return true;
+	}
+	return true;
+}
+
+bool target_needs_envelope(const struct target *t)
+{
+	return t->type == TARGET_SMTP || t->type == TARGET_LMTP;
+}
+
+/* The array doubles whenever its count is a power of two. */
+static void add(struct settings *s, struct target *t)
+{
+	size_t count = s->target_count;
+
+	if ((count & (count - 1)) == 0) {
+		struct target **all = arena_take(&s->arena, (count ? 2 * count : 1) * sizeof *all);
+
+		if (count)
+			memcpy(all, s->targets, count * sizeof *all);
+		s->targets = all;
+	}
+	s->targets[s->target_count++] = t;
+}
+
+static bool no_such(const struct settings *s, const char *text, struct err *e)
+{
+	const char *name = NULL;
+	unsigned best = UINT_MAX;
+
+	for (size_t n = 0; n < s->target_count; n++)
+		if (nearest_better(span_of(text), span_of(s->targets[n]->name), &best))
+			name = s->targets[n]->name;
+	if (name)
+		return err_set(e, ERR_CONFIG, "there is no target %.*s; the nearest one is %.*s", VALUE_SHOWN, text, VALUE_SHOWN, name);
+	return err_set(e, ERR_CONFIG, "there is no target %.*s; write a section target %.*s { … }, or one of " FORMS, VALUE_SHOWN, text,
+		VALUE_SHOWN, text);
+}
+
+bool target_of(struct settings *s, const char *file, const char *text, struct target **target, struct err *e)
+{
+	struct target t;
+	bool form;
+
+	for (size_t n = 0; n < s->target_count; n++) {
+		*target = s->targets[n];
+		if (strcmp(text, s->targets[n]->name) == 0)
+			return true;
+	}
+	if (!target_read(&s->arena, file, text, &t, &form, e))
+		return false;
+	if (!form)
+		return no_such(s, text, e);
+	for (size_t n = 0; n < s->target_count; n++) {
+		*target = s->targets[n];
+		if (strcmp(t.name, s->targets[n]->name) == 0)
+			return true;
+	}
+	*target = arena_take(&s->arena, sizeof **target);
+	**target = t;
+	add(s, *target);
+	return true;
+}
+
+/* --- sections --- */
+
+static const char *only_value(const struct section *section, const char *key)
+{
+	const struct given *g = section_given(section, key);
+
+	return g && g->values.count ? g->values.at[0] : NULL;
+}
+
+static bool required(const struct section *section, const char *key, struct report *r)
+{
+	if (section_given(section, key))
+		return true;
+	section_error(section, r, NULL, "%s is missing; write %s = …", key, key);
+	return false;
+}
+
+/* Keys of other types would be silently without effect. */
+static void check_keys(const struct section *section, const struct target *t, struct report *r)
+{
+	for (const struct given *g = section->given; g < section->given + section->count; g++)
+		if (!strchr(g->name, '.') && !(g->option->types & (1u << t->type)))
+			section_error(section, r, g->name, "a target of type %s does not have this key; leave it out", types[t->type].name);
+}
+
+static const char *smtp_text(struct settings *s, const struct section *section, const struct target *t, struct report *r)
+{
+	const char *host = only_value(section, "host"), *port = only_value(section, "port"), *mode = only_value(section, "tls.mode");
+	struct span prefix = t->type == TARGET_LMTP ? SPAN("lmtp://") : SPAN("smtp://");
+	const char *name;
+	uint64_t number;
+	uint16_t own;
+	struct err e;
+
+	if (!host)
+		return NULL;
+	if (t->type == TARGET_LMTP && host[0] == '/')
+		return joined(&s->arena, SPAN("lmtp:"), host);
+	if (!host_read(&s->arena, host, &name, &own, &e)) {
+		section_error(section, r, "host", "%s; write a name or an address", e.text);
+		return NULL;
+	}
+	if (port && value_uint(port, 1, 65535, &number, &e))
+		own = (uint16_t)number;
+	if (t->type == TARGET_LMTP && !own)
+		section_error(section, r, NULL, "port is missing; write port = … (LMTP has none of its own)");
+	if (t->type == TARGET_SMTP && mode && strcmp(mode, "implicit") == 0)
+		prefix = SPAN("smtps://");
+	return joined(&s->arena, prefix, host_text(&s->arena, name, own));
+}
+
+static const char *command_text(struct settings *s, const struct section *section)
+{
+	const struct given *g = section_given(section, "argv");
+	const char *text = "command:";
+
+	for (size_t n = 0; g && n < g->values.count; n++)
+		text = joined(&s->arena, span_of(joined(&s->arena, span_of(text), n ? " " : "")), g->values.at[n]);
+	return text;
+}
+
+/* What the type needs, and the ledger's word for it. */
+static void by_type(struct settings *s, const struct section *section, struct target *t, struct report *r)
+{
+	struct err e;
+
+	switch (t->type) {
+	case TARGET_MAILBOX:
+		if (!required(section, "mailbox", r) || !t->mailbox)
+			return;
+		if (!good_mailbox(t->mailbox, &e))
+			section_error(section, r, "mailbox", "%s; write for instance anna/INBOX", e.text);
+		t->canonical = joined(&s->arena, SPAN("mailbox:"), t->mailbox);
+		return;
+	case TARGET_MAILDIR:
+	case TARGET_FOLDER:
+		if (required(section, "path", r) && t->path)
+			t->canonical = joined(&s->arena, t->type == TARGET_MAILDIR ? SPAN("maildir:") : SPAN("folder:"), t->path);
+		return;
+	case TARGET_SMTP:
+	case TARGET_LMTP:
+		if (required(section, "host", r))
+			t->canonical = smtp_text(s, section, t, r);
+		return;
+	case TARGET_COMMAND:
+		if (required(section, "argv", r))
+			t->canonical = command_text(s, section);
+		return;
+	}
+}
+
+void build_target(struct settings *s, const struct section *section, struct report *r)
+{
+	struct target *t = arena_take(&s->arena, sizeof *t), unused;
+	struct err e;
+	bool form;
+
+	section_apply(section, target_rows, t, r);
+	t->name = section->title;
+	t->where = section->where;
+	t->has_envelope = section_given(section, "envelope");
+	if (!name_good(t->name, &e))
+		section_error(section, r, NULL, "%s", e.text);
+	else if (target_read(&s->arena, NULL, t->name, &unused, &form, &e) ? form : form)
+		section_error(section, r, NULL, "the name looks like a target itself; write one without the colon");
+	add(s, t);
+	if (!section_given(section, "type")) {
+		section_error(section, r, NULL, "type is missing; write type = mailbox, maildir, folder, smtp, lmtp or command");
+		return;
+	}
+	t->unbuilt = types[t->type].unbuilt;
+	if (t->unbuilt)
+		section_warning(section, r, "type", "%s is not built yet; it has no effect", types[t->type].name);
+	check_keys(section, t, r);
+	by_type(s, section, t, r);
+	if (!t->canonical)
+		t->canonical = t->name;
+}
