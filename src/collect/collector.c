@@ -15,7 +15,7 @@ struct collector {
 	struct timer *alive;	/* answers of the store do not hold the loop: this does */
 	struct collect_progress over;	/* of visits that ended */
 	struct visit **visits;
-	size_t count, cap, left;
+	size_t count, cap, left, throttled;
 	struct visit *dirty;
 };
 
@@ -100,6 +100,21 @@ void collector_ended(struct collector *c, struct visit *v)
 	collector_dirty(c, v);
 }
 
+/* A message that is staged piece by piece takes more again without any answer
+ * of its own: whoever waits for room looks after every wake. */
+static void wake_throttled(struct collector *c)
+{
+	for (size_t n = 0; c->throttled && n < c->count; n++)
+		if (c->visits[n] && c->visits[n]->throttled)
+			collector_dirty(c, c->visits[n]);
+}
+
+void collector_throttle(struct collector *c, struct visit *v, bool on)
+{
+	c->throttled += (size_t)on - (size_t)v->throttled;
+	v->throttled = on;
+}
+
 /* Answers of the store, then every visit that something happened to. */
 static void on_wake(void *user)
 {
@@ -113,6 +128,7 @@ static void on_wake(void *user)
 			(enum ticket_kind)(d.ticket & 0xff), d.good ? NULL : &d.why);
 		collector_dirty(c, v);
 	}
+	wake_throttled(c);
 	while (c->dirty) {
 		struct visit *v = c->dirty;
 

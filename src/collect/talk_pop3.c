@@ -315,7 +315,8 @@ void talk_move(struct visit *v)
 	if (out.len && !conn_send(v->conn, out))
 		return;
 	p3c_sent(v->pop, out.len);
-	conn_pause(v->conn, delivery_full(v));
+	collector_throttle(v->collector, v, delivery_full(v));
+	conn_pause(v->conn, v->throttled);
 	if (v->phase == VISIT_CONNECTING || p3c_outstanding(v->pop))
 		conn_deadline(v->conn, v->sasl_busy ? 0 : v->with->timeout_ms, waited_for(v));
 	else
@@ -386,6 +387,7 @@ static void on_closed(void *user, const struct err *why)
 	v->mechs_out |= v->mechs_new;
 	v->conn = NULL;
 	v->phase = VISIT_CLOSED;
+	collector_throttle(v->collector, v, false);
 	if (v->current)
 		message_drop(v, v->current);	/* a cut download is never delivered */
 	sasl_run_end(v);

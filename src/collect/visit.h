@@ -134,6 +134,7 @@ struct visit {
 	unsigned mechs_out, mechs_new, mech_tries;	/* refused by the server: in all, in this attempt */
 	struct sasl_run *sasl;
 	bool sasl_busy, greeted, securing, closing, bye;
+	bool throttled;
 	bool prepared;		/* lock, targets and password are there */
 
 	/* what it sees and does */
@@ -213,6 +214,7 @@ struct loop *collector_loop(struct collector *c);
 struct store *collector_store(struct collector *c);
 struct tls_contexts *collector_contexts(struct collector *c);
 void collector_dirty(struct collector *c, struct visit *v);	/* visit_move soon */
+void collector_throttle(struct collector *c, struct visit *v, bool on);	/* it waits for room in the store */
 void collector_ended(struct collector *c, struct visit *v);
 
 extern const struct sink_ops sink_mailbox, sink_maildir;
