@@ -22,7 +22,7 @@ deps-test:
 
 build: deps
 	@test -f $(BUILD)/build.ninja || out=$$(meson setup $(BUILD) -Dtests=disabled) || { echo "$$out"; exit 1; }
-	@ninja --quiet -C $(BUILD)
+	@out=$$(ninja --quiet -C $(BUILD)) || { echo "$$out"; exit 1; }
 
 install: build
 	@meson install --quiet --no-rebuild -C $(BUILD)
