@@ -134,6 +134,7 @@ bool entry_unpack(struct span v, struct ledger_entry *e)
 	uint8_t format = take_u8(&v), state = take_u8(&v);
 	struct span digest;
 
+	*e = (struct ledger_entry){ 0 };
 	if (format != ENTRY_FORMAT || state >= LEDGER_STATES)
 		return false;
 	e->state = (enum ledger_state)state;
@@ -143,7 +144,6 @@ bool entry_unpack(struct span v, struct ledger_entry *e)
 	e->accepted = (int64_t)take_u64(&v);
 	e->size = take_u64(&v);
 	e->attempts = take_u32(&v);
-	memset(e->digest, 0, sizeof e->digest);
 	if (e->has_digest) {
 		digest = take_span(&v, sizeof e->digest);
 		if (digest.at)
@@ -154,7 +154,6 @@ bool entry_unpack(struct span v, struct ledger_entry *e)
 	e->target_count = take_u8(&v);
 	if (e->target_count > LEDGER_TARGETS_MAX)
 		return false;
-	memset(e->targets, 0, sizeof e->targets);
 	for (struct ledger_target *t = e->targets; t < e->targets + e->target_count; t++)
 		take_target(&v, t);
 	return v.at && !v.len;

@@ -9,5 +9,5 @@ enum { ENTRY_MAX = 128 + LEDGER_UID_MAX + LEDGER_ERROR_MAX + LEDGER_TARGETS_MAX 
 
 /* All but the id, which is the key.  Texts that are too long are cut. */
 struct span entry_pack(char value[ENTRY_MAX], const struct ledger_entry *entry);
-/* Fills all but the id.  False: damaged, *entry is then anything. */
+/* The id becomes zero.  False: damaged, *entry is then anything. */
 [[nodiscard]] bool entry_unpack(struct span value, struct ledger_entry *entry);

@@ -145,7 +145,7 @@ static void add_waiting(struct builder *b)
 {
 	struct mailbox *box = b->box;
 
-	while (box->first && fits(b, box->first)) {
+	while (box->first && !box->first->under_way && fits(b, box->first)) {
 		struct incoming *in = box->first;
 
 		box->first = in->next;
@@ -153,7 +153,10 @@ static void add_waiting(struct builder *b)
 			box->last = &box->first;
 		box->waiting--;
 		box->waiting_octets -= in->len;
-		add_message(b, in);
+		if (in->why)
+			incoming_refuse(&in);
+		else
+			add_message(b, in);
 	}
 }
 
@@ -190,8 +193,9 @@ void box_send(struct mailbox *box)
 	struct builder *b;
 	struct box_group *group;
 	size_t most = box->waiting < ENGINE_BATCH_KEYS ? box->waiting : ENGINE_BATCH_KEYS;
+	bool ready = box->first && !box->first->under_way;
 
-	if (box->group || (!box->first && box->unmark_count < BOX_UNMARKS && !(box->store->closing && box->unmark_count)))
+	if (box->group || (!ready && box->unmark_count < BOX_UNMARKS && !(box->store->closing && box->unmark_count)))
 		return;
 	group = store_memory(sizeof *group);
 	*group = (struct box_group){ .box = box, .head = box->head, .answers = answers_new(most) };

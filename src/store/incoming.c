@@ -78,6 +78,8 @@ struct span incoming_stage_key(const struct incoming *in, char key[9])
 	return stage_key(key, in->blob);
 }
 
+static void settle(struct incoming **in);
+
 struct stage {
 	struct deed deed;
 	struct incoming *in;
@@ -95,7 +97,7 @@ static void on_staged(void *user, const struct err *why)
 	free(stage);
 	in->under_way--;
 	if (!in->under_way)
-		incoming_settle(&in);
+		settle(&in);
 }
 
 /* The piece becomes durable on its own.  The count of pieces is its
@@ -214,7 +216,8 @@ void incoming_discard(struct incoming **in)
 	incoming_free(in);
 }
 
-static void refuse(struct incoming **in)
+/* A piece of it failed, so it cannot become a message. */
+void incoming_refuse(struct incoming **in)
 {
 	struct answers *a = answers_new(1);
 	struct store *s = (*in)->box->store;
@@ -225,27 +228,12 @@ static void refuse(struct incoming **in)
 }
 
 /* No piece is under way: what becomes of it, if its end is known? */
-void incoming_settle(struct incoming **in)
+static void settle(struct incoming **in)
 {
-	struct mailbox *box = (*in)->box;
-
-	if (!(*in)->ended)
-		return;
-	if ((*in)->aborted) {
+	if ((*in)->aborted)
 		incoming_discard(in);
-		return;
-	}
-	if ((*in)->why) {
-		refuse(in);
-		return;
-	}
-	(*in)->next = NULL;
-	*box->last = *in;
-	box->last = &(*in)->next;
-	box->waiting++;
-	box->waiting_octets += (*in)->len;
-	*in = NULL;
-	box_send(box);
+	else if ((*in)->ended)
+		box_send((*in)->box);
 }
 
 void incoming_finish(struct incoming **incoming, const struct mailbox_source *source, int64_t arrived, uint32_t flags, uint64_t ticket)
@@ -264,8 +252,12 @@ void incoming_finish(struct incoming **incoming, const struct mailbox_source *so
 		in->flags |= BOX_NO_END;
 	in->ticket = ticket;
 	store_owe(in->box->store, ticket);
+	*in->box->last = in;
+	in->box->last = &in->next;
+	in->box->waiting++;
+	in->box->waiting_octets += in->len;
 	if (!in->under_way)
-		incoming_settle(&in);
+		settle(&in);
 }
 
 void incoming_abort(struct incoming **incoming)
@@ -277,7 +269,7 @@ void incoming_abort(struct incoming **incoming)
 	*incoming = NULL;
 	in->ended = in->aborted = true;
 	if (!in->under_way)
-		incoming_settle(&in);
+		settle(&in);
 }
 
 static void reclaim(struct store *s, engine_part part)

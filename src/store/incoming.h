@@ -3,8 +3,9 @@
  * Inside: a message on its way into a mailbox.
  *
  * Its life: pieces are added; full ones are staged (`under_way`); it is ended,
- * by finish or abort; and when no piece is under way it settles: into the
- * mailbox's next group, or it is refused, or discarded. */
+ * by finish or abort.  Finished, it waits in the order of finishing until it is
+ * first and no piece of it is under way: then it goes into the mailbox's next
+ * group, or is refused.  So a box keeps the order in which mail came. */
 #pragma once
 
 #include "store/box.h"
@@ -27,7 +28,7 @@ struct incoming {
 	uint64_t ticket;
 };
 
-void incoming_settle(struct incoming **in);
+void incoming_refuse(struct incoming **in);
 void incoming_free(struct incoming **in);
 void incoming_discard(struct incoming **in);	/* and what it staged */
 struct span incoming_stage_key(const struct incoming *in, char key[9]);
