@@ -47,8 +47,8 @@ static bool add_item(struct visit *v, uint32_t number, struct span uid, struct e
 static bool without_ids(struct visit *v, struct err *e)
 {
 	if (v->with->after != AFTER_DELETE || v->what == VISIT_BASELINE)
-		return err_set(e, ERR_CONFIG, "the server has no UIDL, so mail that stays there cannot be told from new mail; "
-			"only after = delete works with it");
+		return err_set(e, ERR_CONFIG, "the server has no UIDL, so mail that stays there cannot be told from new mail: "
+			"after = keep cannot work with it, only after = delete");
 	for (uint64_t n = 1; n <= v->stat_count && n <= P3C_LIST_MAX; n++)
 		if (!add_item(v, (uint32_t)n, (struct span){ 0 }, e))
 			return false;
@@ -383,6 +383,8 @@ static void on_closed(void *user, const struct err *why)
 			(void)err_set(&v->why, ERR_NET, "%s:%u: the server closed the connection", v->with->host,
 				v->conn_settings.port);
 	}
+	v->pipeline_stuck = p3c_pipelining_broken(v->pop) ||
+		(p3c_pipelined(v->pop) && p3c_outstanding(v->pop) > 1 && v->plan_answered <= 1);
 	v->mechs_new = p3c_mechs_refused(v->pop) & ~v->mechs_out;
 	v->mechs_out |= v->mechs_new;
 	v->conn = NULL;

@@ -118,8 +118,8 @@ static bool worth_another_try(struct visit *v)
 /* The connection is gone and nothing is under way any more. */
 static void attempt_over(struct visit *v)
 {
-	if (v->why.kind && !v->lockstep && v->pop && p3c_pipelining_broken(v->pop)) {
-		log_warn(&v->tag, "pipelining is broken at this server, going on without: %s", v->why.text);
+	if ((v->why.kind == ERR_NET || v->why.kind == ERR_PEER) && !v->lockstep && !v->stopping && v->pipeline_stuck) {
+		log_warn(&v->tag, "pipelining seems broken at this server, going on without: %s", v->why.text);
 		v->lockstep = true;
 	} else if (v->why.kind == ERR_NET && v->mechs_new && v->mech_tries++ < MECH_TRIES_MAX) {
 		log_warn(&v->tag, "the server closed after it refused a mechanism, going on without that: %s", v->why.text);

@@ -124,6 +124,7 @@ struct visit {
 	struct timer *retry;
 	uint32_t tries, busy_tries;
 	bool lockstep, in_clear;	/* fallbacks in force */
+	bool pipeline_stuck;	/* this attempt ended as one does at a server that takes no pipelining */
 	bool tls_technical;	/* no TLS to be had, but nothing proved wrong */
 	struct err why;			/* of this attempt; kind ERR_NONE = fine so far */
 	struct conn *conn;

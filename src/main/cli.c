@@ -11,7 +11,7 @@ enum { REPORT_MAX = 1 << 20 };
 
 static const struct cli_option common[] = {
 	{ "config", true }, { "state", true }, { "quiet", false }, { "verbose", false },
-	{ "json", false }, { "no-color", false }, { "help", false }, { NULL, false },
+	{ "json", false }, { "no-color", false }, { "help", false }, { "version", false }, { NULL, false },
 };
 
 int cli_usage(const struct cli *cli, const char *format, ...)
@@ -61,7 +61,10 @@ static void take_common(struct cli *cli, const char *name, const char *value)
 		cli->quiet = true;
 		break;
 	case 'v':
-		cli->verbose++;
+		if (strcmp(name, "version") == 0)
+			cli->version = true;
+		else
+			cli->verbose++;
 		break;
 	case 'j':
 		cli->json = true;

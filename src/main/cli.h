@@ -37,7 +37,7 @@ struct cli {
 	const char *config;	/* -c; NULL = the default path */
 	const char *state;	/* --state */
 	unsigned verbose;
-	bool quiet, json, no_color, help;
+	bool quiet, json, no_color, help, version;
 	struct key_value *given;	/* the command's options, in order */
 	size_t given_count;
 	const char **args;

@@ -52,6 +52,10 @@ static int run(struct cli *cli, int argc, char **argv)
 {
 	if (!cli_parse(cli, argc, argv))
 		return EXIT_USAGE;
+	if (cli->version) {
+		version_print();
+		return EXIT_GOOD;
+	}
 	if (!cli->command) {
 		print_help();
 		return EXIT_GOOD;
@@ -73,10 +77,6 @@ int main(int argc, char **argv)
 	int status;
 
 	prepare_process();
-	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
-		version_print();
-		return EXIT_GOOD;
-	}
 	status = run(&cli, argc, argv);
 	cli_end(&cli);
 	if (fflush(stdout) != 0 && status == EXIT_GOOD) {

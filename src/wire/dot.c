@@ -67,14 +67,17 @@ enum dot_got dot_next(struct dot_in *d, struct span *in, struct span *piece)
 			break;
 		case DOT:
 			d->state = eat(in, '\r') ? DOT_CR : WITHIN;
-			break;
+			if (d->state == DOT_CR || *in->at == '.')
+				break;
+			*piece = SPAN(".");	/* nobody stuffed it: it is the line's own */
+			return DOT_BODY;
 		case DOT_CR:
 			if (eat(in, '\n')) {
 				d->state = BEGIN;
 				return DOT_END;
 			}
 			d->state = WITHIN;
-			*piece = SPAN("\r");
+			*piece = SPAN(".\r");
 			return DOT_BODY;
 		case WITHIN:
 		case CR:

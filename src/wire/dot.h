@@ -7,6 +7,10 @@
  * DOT_END; bytes after the final dot stay in *in, and the object is ready for
  * the next body.  Only CRLF ends a line: a lone CR or LF is body, "\n.\n" ends
  * nothing, and a dot after a lone LF is not unstuffed (the smuggling shape).
+ * A line that begins with one dot and goes on with anything but a dot cannot
+ * come from a server that stuffs; Dovecot 2.3 sends a message's first line so.
+ * RFC 1939 would take the dot away; here it is kept: nothing is lost by that,
+ * and nothing changes with servers that do it right.
  * The CRLF in front of the final dot belongs to the body; an empty body is
  * the final dot alone.
  *     while ((got = dot_next(&d, &in, &piece)) == DOT_BODY) use(piece);

@@ -27,9 +27,9 @@ static bool naive_in(struct span wire, struct buf *body, struct span *rest)
 			*rest = wire;
 			return true;
 		}
-		if (!end && span_equal(line, SPAN(".\r")))
-			return false;
-		must(buf_add(body, span_from(line, span_starts(line, SPAN(".")))));
+		if (!end && (span_equal(line, SPAN(".\r")) || span_equal(line, SPAN("."))))
+			return false;	/* nobody knows yet whose dot it is */
+		must(buf_add(body, span_from(line, span_starts(line, SPAN("..")))));
 	}
 	return false;
 }
