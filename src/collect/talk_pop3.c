@@ -128,8 +128,12 @@ static void on_listed(struct visit *v, const struct p3c_event *ev)
 			visit_fail(v, &e);
 		on_sizes(v);
 		return;
+	case P3C_ASK_DELE:
+		(void)err_set(&e, ERR_PEER, "message %u could not be deleted, the next visit tries again", ev->number);
+		(void)err_peer(&e, ev->text);
+		log_warn(&v->tag, "%s", e.text);
+		return;
 	case P3C_ASK_STAT:	/* refused: UIDL alone counts */
-	case P3C_ASK_DELE:	/* refused: still listed next time, and asked again */
 	case P3C_ASK_NONE:
 	case P3C_ASK_RETR:
 	case P3C_ASK_TOP:
