@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Import into a mailbox, a function for each form (exchange.h): `path` is what
- * follows the colon.  Lone LF line ends become CRLF.  While one runs, nothing
+ * follows the colon; what became durable is added to *count.  Lone LF line ends become CRLF.  While one runs, nothing
  * else of the store may be under way: it takes all answers. */
 #pragma once
 

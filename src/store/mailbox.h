@@ -16,7 +16,7 @@
  * It is full with four pieces under way, or with 4 MiB finished and waiting for their batch.
  * incoming_finish takes over and frees the incoming; the answer comes from
  * store_next with the ticket.  Appends to one box are grouped: one batch under way a box, what
- * finishes meanwhile goes with the next.
+ * finishes meanwhile goes with the next.  They stand in the order of incoming_finish.
  *
  * Sources: a message may carry the 32-octet id of where it came from.  Its
  * mark is committed with it; a second append with a mark that is there is

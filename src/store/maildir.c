@@ -14,25 +14,22 @@
 
 #include "store/disk.h"
 
-enum { HOST_MAX = 48, TAG_TEXT = 17, WRITE_PIECE = 16 * 1024 };
+enum { TAG_TEXT = 17, WRITE_PIECE = 16 * 1024 };
 
 struct maildir {
 	char *path;
 	int tmp, new, cur;
 	bool cur_changed;	/* by maildir_dress, which is not for several threads */
-	char host[HOST_MAX + 1];
+	char host[MAILDIR_HOST_MAX + 1];
 };
 
 static _Atomic uint32_t names_made;	/* by this process: Q of a name */
 
-/* Without what a name gives a meaning to: as octal, as qmail and Dovecot do. */
-static void host_name(char out[HOST_MAX + 1])
+void maildir_host(const char *given, char out[MAILDIR_HOST_MAX + 1])
 {
-	char given[256] = "localhost";
 	size_t n = 0;
 
-	(void)gethostname(given, sizeof given - 1);
-	for (const char *p = given; *p && n + 4 <= HOST_MAX; p++) {
+	for (const char *p = given; *p && n + 4 <= MAILDIR_HOST_MAX; p++) {
 		unsigned char c = (unsigned char)*p;
 
 		if (c <= ' ' || c >= 127 || strchr("/:,\\_", c))
@@ -62,14 +59,16 @@ static int open_part(const char *path, const char *part, struct err *e)
 bool maildir_open(const char *path, struct maildir **maildir, struct err *e)
 {
 	struct maildir *m = calloc(1, sizeof *m);
+	char host[256] = "localhost";
 
 	if (!m)
 		return err_set(e, ERR_LOCAL, "out of memory for a Maildir");
+	(void)gethostname(host, sizeof host - 1);
+	maildir_host(host, m->host);
 	m->path = strdup(path);
 	m->tmp = m->path ? open_part(path, "tmp", e) : -1;
 	m->new = m->tmp >= 0 ? open_part(path, "new", e) : -1;
 	m->cur = m->new >= 0 ? open_part(path, "cur", e) : -1;
-	host_name(m->host);
 	if (!m->path)
 		(void)err_set(e, ERR_LOCAL, "out of memory for a Maildir");
 	if (m->cur < 0) {

@@ -23,7 +23,7 @@
 
 #include "store/spool.h"
 
-enum { MAILDIR_NAME_MAX = 160 };
+enum { MAILDIR_NAME_MAX = 160, MAILDIR_HOST_MAX = 48 };
 
 struct maildir;
 
@@ -34,6 +34,8 @@ void maildir_close(struct maildir **m);
 [[nodiscard]] bool maildir_place(struct maildir *m, const char *name, struct err *e);
 [[nodiscard]] bool maildir_sync(struct maildir *m, struct err *e);
 bool maildir_has(struct maildir *m, const char *name);
+/* A host's name as part of a file's: what has a meaning there as \ooo, and cut. */
+void maildir_host(const char *given, char out[MAILDIR_HOST_MAX + 1]);
 /* For export, after maildir_place: the file's date, and when it was read, cur/NAME:2,S.
  * maildir_sync then makes it durable.  Not for several threads at once. */
 [[nodiscard]] bool maildir_dress(struct maildir *m, const char *name, int64_t arrived, bool seen, struct err *e);

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/spool.h"
+
+#include "store/digest.h"
+#include "store/fixture.h"
+
+static void holds(const struct spool *s, struct span want)
+{
+	struct fixture_text got = { 0 };
+
+	must(spool_read(s, fixture_collect, &got, &fixture_err));
+	assert_int_equal(got.len, want.len);
+	if (want.len)
+		assert_memory_equal(got.at, want.at, want.len);
+	free(got.at);
+}
+
+static void what_goes_in_comes_out(void **state)
+{
+	static const size_t sizes[] = { 0, 1, 4096, SPOOL_MEMORY - 1, SPOOL_MEMORY, SPOOL_MEMORY + 1, 4 * SPOOL_MEMORY };
+	static const size_t steps[] = { 1000, 16384, SPOOL_MEMORY, 4 * SPOOL_MEMORY };
+	const char *directory = fixture_directory();
+	char *octets = fixture_octets(4 * SPOOL_MEMORY);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(sizes); i++)
+		for (size_t k = 0; k < COUNT(steps); k++) {
+			struct spool *s = spool_new(directory, &fixture_err);
+			struct digest *d = digest_new(&fixture_err);
+			uint8_t got[32], want[32];
+
+			must(s && d);
+			for (size_t at = 0; at < sizes[i]; at += steps[k]) {
+				size_t n = sizes[i] - at < steps[k] ? sizes[i] - at : steps[k];
+
+				must(spool_add(s, (struct span){ octets + at, n }, &fixture_err));
+			}
+			must(spool_add(s, SPAN(""), &fixture_err));
+			assert_int_equal(spool_size(s), sizes[i]);
+			assert_in_range(spool_in_memory(s), 0, SPOOL_MEMORY);
+			assert_true(sizes[i] > SPOOL_MEMORY || spool_in_memory(s) == sizes[i]);
+			holds(s, (struct span){ octets, sizes[i] });
+			holds(s, (struct span){ octets, sizes[i] });
+			digest_add(d, (struct span){ octets, sizes[i] });
+			digest_end(d, want);
+			spool_digest(s, got);
+			assert_memory_equal(got, want, sizeof want);
+			spool_digest(s, got);	/* again */
+			assert_memory_equal(got, want, sizeof want);
+			digest_free(&d);
+			spool_free(&s);
+			assert_null(s);
+		}
+	assert_int_equal(rmdir(directory), 0);	/* no file has a name */
+	free(octets);
+}
+
+static void all_spools_share_an_allowance(void **state)
+{
+	enum { FIT = SPOOL_ALL / SPOOL_MEMORY };
+	const char *directory = fixture_directory();
+	char *octets = fixture_octets(SPOOL_MEMORY);
+	struct span message = { octets, SPOOL_MEMORY };
+	static struct spool *all[FIT + 2];
+
+	(void)state;
+	for (size_t n = 0; n < COUNT(all); n++) {
+		all[n] = spool_new(directory, &fixture_err);
+		must(all[n] && spool_add(all[n], message, &fixture_err));
+		assert_int_equal(spool_in_memory(all[n]), n < FIT ? SPOOL_MEMORY : 0);
+	}
+	holds(all[0], message);
+	holds(all[FIT], message);
+	spool_free(&all[0]);
+	all[0] = spool_new(directory, &fixture_err);
+	must(all[0] && spool_add(all[0], message, &fixture_err));
+	assert_int_equal(spool_in_memory(all[0]), SPOOL_MEMORY);	/* what one gave back */
+	for (size_t n = 0; n < COUNT(all); n++)
+		spool_free(&all[n]);
+	free(octets);
+	fixture_remove(directory);
+}
+
+static bool stop(void *user, struct span octets)
+{
+	(void)user;
+	(void)octets;
+	return false;
+}
+
+static void failures_are_said(void **state)
+{
+	char *octets = fixture_octets(SPOOL_MEMORY);
+	struct spool *s = spool_new("/nonexistent/state", &fixture_err);
+
+	(void)state;
+	must(s && spool_add(s, (struct span){ octets, SPOOL_MEMORY }, &fixture_err));
+	assert_false(spool_add(s, SPAN("x"), &fixture_err));
+	assert_int_equal(fixture_err.kind, ERR_LOCAL);
+	assert_non_null(strstr(fixture_err.text, "/nonexistent/state"));
+	assert_int_equal(spool_size(s), SPOOL_MEMORY);
+	holds(s, (struct span){ octets, SPOOL_MEMORY });
+	assert_false(spool_read(s, stop, NULL, &fixture_err));
+	spool_free(&s);
+	free(octets);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_goes_in_comes_out),
+		cmocka_unit_test(all_spools_share_an_allowance),
+		cmocka_unit_test(failures_are_said),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
