@@ -50,15 +50,18 @@ static void report(const char *what, struct lap since, double count, const char 
 static long anon_kib(void)
 {
 	char line[128];
-	long kib = 0;
+	uint64_t kib = 0;
 	FILE *f = fopen("/proc/self/status", "r");
 
-	while (f && fgets(line, sizeof line, f))
-		if (sscanf(line, "RssAnon: %ld", &kib) == 1)
-			break;
+	while (f && !kib && fgets(line, sizeof line, f)) {
+		struct span rest = span_of(line), word;
+
+		if (span_word(&rest, &word) && span_equal(word, SPAN("RssAnon:")) && span_word(&rest, &word))
+			(void)!span_number(word, UINT32_MAX, &kib);
+	}
 	if (f)
 		(void)fclose(f);
-	return kib;
+	return (long)kib;
 }
 
 static void take(struct store *s, size_t until)
@@ -158,7 +161,7 @@ static void append_large(struct store *s, struct mailbox *box)
 				;
 		if (!incoming_add(in, (struct span){ chunk, CHUNK }, &e))
 			fail(&e);
-		if (at % (1 << 20) == 0 && anon_kib() > most)
+		if (at % (1 << 18) == 0 && anon_kib() > most)
 			most = anon_kib();
 	}
 	incoming_finish(&in, NULL, 1, 0, 1);
@@ -198,14 +201,15 @@ static void ledger_rates(struct store *s, struct ledger *l)
 
 int main(int argc, char **argv)
 {
-	size_t messages = argc > 2 ? (size_t)atol(argv[2]) : 100000, octets = argc > 3 ? (size_t)atol(argv[3]) : 4096;
+	uint64_t messages = 100000, octets = 4096;
 	struct store *s;
 	struct mailbox *box;
 	struct ledger *l;
 	struct err e;
 	struct lap lap;
 
-	if (argc < 2 || !octets)
+	if (argc < 2 || (argc > 2 && !span_number(span_of(argv[2]), UINT32_MAX, &messages)) ||
+	    (argc > 3 && !span_number(span_of(argv[3]), UINT32_MAX, &octets)) || !octets)
 		return (void)fprintf(stderr, "usage: store_bench DIRECTORY [MESSAGES] [OCTETS]\n"), 2;
 	if (!store_open(argv[1], (uint64_t)1 << 40, "store_bench", &s, &e))
 		fail(&e);
