@@ -39,11 +39,11 @@ static void on_closed(uv_handle_t *h)
 
 	if (--c->handles)
 		return;
-	SSL_free(c->ssl);
 	if (c->user.closed) {
 		forget(c);
 		c->user.closed(c->user.user, &c->why);
 	}
+	SSL_free(c->ssl);
 	free(c);
 }
 

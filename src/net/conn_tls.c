@@ -3,6 +3,7 @@
  * TLS as a byte filter: OpenSSL reads the octets of this turn where they lie,
  * and writes behind what waits to go out.  It never sees the socket. */
 #include <assert.h>
+#include <errno.h>
 #include <openssl/err.h>
 #include <stdio.h>
 
@@ -174,6 +175,10 @@ static void read_records(struct conn *c)
 				len += n;
 		}
 		code = outcome(c, result, &why);
+		if (code == SSL_ERROR_SSL || code == SSL_ERROR_SYSCALL) {
+			conn_flush(c);		/* our alert; after that nothing can be sent, */
+			c->deaf = EPROTO;	/* but what came before is still good */
+		}
 		if (len)
 			conn_turn(c, (struct span){ c->loop->clear, len });
 	} while (go_on(c, code, &why));

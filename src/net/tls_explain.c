@@ -12,7 +12,8 @@ static const struct reason {
 } reasons[] = {
 	{ SSL_R_UNSUPPORTED_PROTOCOL, true, "the server speaks only a TLS version that tls.protocols does not allow; "
 		"it needs an update (TLSv1 and TLSv1.1 need tls.legacy = true)" },
-	{ SSL_R_TLSV1_ALERT_PROTOCOL_VERSION, true, "the server refuses the TLS versions that tls.protocols allows" },
+	{ SSL_R_TLSV1_ALERT_PROTOCOL_VERSION, true, "the server refuses the TLS versions that tls.protocols allows: "
+		"it is too old (TLSv1 and TLSv1.1 need tls.legacy = true), or wants a newer one" },
 	{ SSL_R_VERSION_TOO_LOW, true, "the server's TLS version is too old for this security level; tls.legacy = true allows it" },
 	{ SSL_R_NO_PROTOCOLS_AVAILABLE, true, "no TLS version is left that both this OpenSSL and tls.protocols allow" },
 	{ SSL_R_INAPPROPRIATE_FALLBACK, true, "the server says that it could do a newer TLS version: somebody may be interfering" },

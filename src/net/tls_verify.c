@@ -174,6 +174,18 @@ static bool check_depth(const struct tls_client *t, STACK_OF(X509) *chain, struc
 		above, t->settings.verify_depth);
 }
 
+/* The revocation list of that authority; NULL = tls.crl has none. */
+static const X509_CRL *list_of(const struct tls_client *t, const X509_NAME *issuer)
+{
+	for (int i = 0; i < sk_X509_CRL_num(t->crls); i++) {
+		const X509_CRL *crl = sk_X509_CRL_value(t->crls, i);
+
+		if (!X509_NAME_cmp(X509_CRL_get_issuer(crl), issuer))
+			return crl;
+	}
+	return NULL;
+}
+
 /* OpenSSL asks for a list for each certificate.  We want the one for the server's,
  * and for an issuer only where the file has one. */
 static int tolerate(int good, X509_STORE_CTX *with)
@@ -185,22 +197,23 @@ static int tolerate(int good, X509_STORE_CTX *with)
 	if (good || X509_STORE_CTX_get_error(with) != X509_V_ERR_UNABLE_TO_GET_CRL || !X509_STORE_CTX_get_error_depth(with))
 		return good;
 	issuer = X509_get_issuer_name(X509_STORE_CTX_get_current_cert(with));
-	for (int i = 0; i < sk_X509_CRL_num(p->client->crls); i++)
-		if (!X509_NAME_cmp(X509_CRL_get_issuer(sk_X509_CRL_value(p->client->crls, i)), issuer))
-			return 0;
+	if (list_of(p->client, issuer))
+		return 0;		/* there is one, and it cannot be used */
 	X509_STORE_CTX_set_error(with, X509_V_OK);
 	return 1;
 }
 
-static bool chain_fault(X509_STORE_CTX *with, X509 *leaf, struct err *e)
+static bool chain_fault(const struct tls_client *t, X509_STORE_CTX *with, X509 *leaf, struct err *e)
 {
 	int code = X509_STORE_CTX_get_error(with), depth = X509_STORE_CTX_get_error_depth(with);
 	X509 *x = X509_STORE_CTX_get_current_cert(with);
-	X509_CRL *crl = X509_STORE_CTX_get0_current_crl(with);
 	char name[NAME_SHOWN], issuer[NAME_SHOWN], date[DATE_SHOWN], pin[PIN_SHOWN];
 	const char *whose = depth ? "the authority's certificate" : "the server's certificate";
 
+	const X509_CRL *crl;
+
 	x = x ? x : leaf;
+	crl = list_of(t, X509_get_issuer_name(x));
 	(void)name_text(X509_get_subject_name(x), name);
 	(void)name_text(X509_get_issuer_name(x), issuer);
 	switch (code) {
@@ -245,7 +258,7 @@ static bool check_chain(const struct tls_client *t, X509_STORE_CTX *with, X509 *
 {
 	X509_STORE_CTX_set_verify_cb(with, tolerate);
 	if (X509_verify_cert(with) != 1)
-		return chain_fault(with, leaf, e);
+		return chain_fault(t, with, leaf, e);
 	return check_depth(t, X509_STORE_CTX_get0_chain(with), e);
 }
 

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+
+#include "net/tls_inside.h"
+
+/* Is it this one that comes back, and does getting leave it there? */
+static void assert_has(struct tls_sessions *s, const char *host, uint16_t port, const SSL_SESSION *want)
+{
+	for (int i = 0; i < 2; i++) {
+		SSL_SESSION *got = tls_sessions_get(s, host, port);
+
+		assert_ptr_equal(got, want);
+		SSL_SESSION_free(got);
+	}
+}
+
+static void a_session_belongs_to_host_and_port(void **state)
+{
+	SSL_SESSION *a = SSL_SESSION_new(), *b = SSL_SESSION_new(), *newer = SSL_SESSION_new();
+	struct tls_sessions s;
+
+	(void)state;
+	tls_sessions_start(&s);
+	assert_has(&s, "a.example", 995, NULL);
+	tls_sessions_put(&s, "a.example", 995, a);
+	tls_sessions_put(&s, "a.example", 110, b);
+	assert_has(&s, "a.example", 995, a);
+	assert_has(&s, "a.example", 110, b);
+	assert_has(&s, "a.exampl", 995, NULL);
+	assert_has(&s, "b.example", 995, NULL);
+	tls_sessions_put(&s, "a.example", 995, newer);
+	assert_has(&s, "a.example", 995, newer);
+	tls_sessions_drop(&s, "a.example", 995);
+	tls_sessions_drop(&s, "a.example", 995);
+	assert_has(&s, "a.example", 995, NULL);
+	assert_has(&s, "a.example", 110, b);
+	tls_sessions_end(&s);
+}
+
+/* There is a limit, and what is used and what is new stays. */
+static void the_oldest_makes_room(void **state)
+{
+	enum { MANY = 3 * TLS_HOSTS * TLS_HOSTS_EACH };
+	SSL_SESSION *used = SSL_SESSION_new();
+	struct tls_sessions s;
+	size_t left = 0;
+	char host[30];
+
+	(void)state;
+	tls_sessions_start(&s);
+	tls_sessions_put(&s, "used.example", 995, used);
+	for (int i = 0; i < MANY; i++) {
+		(void)snprintf(host, sizeof host, "h%d.example", i);
+		tls_sessions_put(&s, host, 995, SSL_SESSION_new());
+		assert_has(&s, "used.example", 995, used);
+	}
+	for (int i = 0; i < MANY; i++) {
+		SSL_SESSION *got;
+
+		(void)snprintf(host, sizeof host, "h%d.example", i);
+		got = tls_sessions_get(&s, host, 995);
+		left += got != NULL;
+		if (i == MANY - 1)
+			assert_non_null(got);
+		SSL_SESSION_free(got);
+	}
+	assert_in_range(left, TLS_HOSTS_EACH, TLS_HOSTS * TLS_HOSTS_EACH);
+	tls_sessions_end(&s);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_session_belongs_to_host_and_port),
+		cmocka_unit_test(the_oldest_makes_room),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
