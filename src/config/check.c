@@ -125,7 +125,7 @@ static void check_after(struct connection *c, const struct section *section, str
 
 	if (!section_given(section, "after"))
 		c->after = pop3 && section->where.file ? AFTER_DELETE : AFTER_KEEP;
-	if (pop3 && c->after == AFTER_MOVE)
+	if (pop3 && c->protocol_set && c->after == AFTER_MOVE)
 		section_error(section, r, "after", "POP3 has no folders to move to; write delete or keep (move needs protocol = imap)");
 	if (pop3 && c->after == AFTER_SEEN)
 		c->after = AFTER_KEEP;
@@ -137,8 +137,11 @@ static void check_after(struct connection *c, const struct section *section, str
 
 static void check_protocol(struct connection *c, const struct section *section, struct report *r)
 {
-	if (!section_given(section, "protocol"))
+	const struct given *g = section_given(section, "protocol");
+
+	if (!g)
 		section_error(section, r, NULL, "protocol is missing; write protocol = pop3 or imap");
+	c->protocol_set = g && strcmp(g->values.at[0], c->protocol == PROTOCOL_POP3 ? "pop3" : "imap") == 0;
 	if (c->protocol == PROTOCOL_POP3)
 		return;
 	c->unbuilt = "protocol imap";
@@ -199,7 +202,6 @@ struct connection *build_connection(struct settings *s, const struct section *se
 	section_apply(section, connection_rows, c, r);
 	c->name = section->title;
 	c->where = section->where;
-	c->protocol_set = section_given(section, "protocol");
 	c->has_envelope = section_given(section, "envelope") || section_given(section, "envelope.recipients");
 	if (!name_good(c->name, &e))
 		section_error(section, r, NULL, "%s", e.text);

@@ -19,7 +19,8 @@ struct reading {
 	struct report report;
 	struct source source;
 	size_t sections_ended;
-	const char *submission;
+	const char *submission;		/* the target of pop3's, if any */
+	struct where folder;		/* where connections_dir was set */
 };
 
 /* libConfuse hands its callbacks nothing of ours (and keeps its own state in
@@ -253,10 +254,11 @@ static bool read_one(struct reading *r, const char *path, struct where from, str
 		struct section whole = section_of(r, cfg, settings_rows, NULL);
 		const struct given *submission = section_given(&whole, "pop3.submission");
 
-		if (submission)
-			r->submission = submission->values.at[0];
-		if (top)
+		if (top) {
+			r->submission = submission ? submission->values.at[0] : NULL;
+			r->folder = section_where(&whole, "connections_dir");
 			build_top(r->settings, &whole, &r->report);
+		}
 		for (size_t n = 0; !top && n < whole.count; n++)
 			report_error(&r->report, whole.given[n].where,
 				"%s does not belong here; write it into the configuration itself, here only target and connection",
@@ -286,8 +288,8 @@ static bool read_folder(struct reading *r, struct gathered *g)
 	bool good = true;
 
 	if (count < 0 && set)
-		report_error(&r->report, (struct where){ r->settings->file, 0 },
-			"connections_dir: %s cannot be read; write the path of a folder that is there", folder);
+		report_error(&r->report, r->folder, "connections_dir: %s cannot be read; write the path of a folder that is there",
+			folder);
 	for (int n = 0; n < count; n++) {
 		size_t size = strlen(folder) + strlen(entries[n]->d_name) + 2;
 		char *path = arena_take(a, size);

@@ -12,7 +12,7 @@
 #include "base/buf.h"
 #include "config/settings.h"
 
-enum { REPORT_ENTRIES_MAX = 1000 };
+enum { REPORT_ENTRIES_MAX = 1024 };
 
 struct report_entry {
 	const char *text;	/* with its place */

@@ -194,19 +194,20 @@ static bool list(struct source *s, struct file *f, struct frame *frame, const st
 /* Behind the = of a key. */
 static bool value(struct source *s, struct file *f, struct frame *frame, const struct token *key)
 {
-	struct token t;
+	struct token t, after;
 
-	if (!peek(s, f, frame, &t, NULL))
+	if (!peek(s, f, frame, &t, &after))
 		return false;
-	if (token_is(&t, "{"))
-		return take(s, f, frame, &t) && list(s, f, frame, key);
-	if (!token_is_text(&t)) {
-		put(s, "''");	/* the rest can still be judged */
+	if (!token_is(&t, "{") && (!token_is_text(&t) || token_is(&after, "=") || token_is(&after, "+="))) {
 		report_error(s->report, at(f, key->line), "%sthere is nothing behind an =; write KEY = VALUE", frame->name);
 		return true;
 	}
+	(void)put_key(s, f, key);
+	put(s, "= ");
 	if (!take(s, f, frame, &t))
 		return false;
+	if (token_is(&t, "{"))
+		return list(s, f, frame, key);
 	script_token(&s->script, &t);
 	check_variables(s, f, frame, &t);
 	return true;
@@ -392,8 +393,6 @@ static bool item(struct source *s, struct file *f, struct frame *frame, const st
 		unknown(s, f, frame, key, false);
 	out = !g.option || twice(s, f, frame, g.option, key);
 	s->script.mute += out;
-	(void)put_key(s, f, key);
-	put(s, "= ");
 	good = value(s, f, frame, key);
 	s->script.mute -= out;
 	if (g.option && g.option->type == OPTION_SECRET)

@@ -273,10 +273,10 @@ void build_target(struct settings *s, const struct section *section, struct repo
 	else if (target_read(&s->arena, NULL, t->name, &unused, &form, &e) ? form : form)
 		section_error(section, r, NULL, "the name looks like a target itself; write one without the colon");
 	add(s, t);
-	if (!section_given(section, "type")) {
+	if (!section_given(section, "type"))
 		section_error(section, r, NULL, "type is missing; write type = mailbox, maildir, folder, smtp, lmtp or command");
-		return;
-	}
+	if (!section_given(section, "type") || strcmp(only_value(section, "type"), types[t->type].name) != 0)
+		return;		/* no type: what else could be said of it? */
 	t->unbuilt = types[t->type].unbuilt;
 	if (t->unbuilt)
 		section_warning(section, r, "type", "%s is not built yet; it has no effect", types[t->type].name);

@@ -44,7 +44,9 @@ static bool decode(struct arena *a, struct span s, const char **text, struct err
 
 		if (escaped && (high < 0 || low < 0 || !(high | low)))
 			return err_set(e, ERR_CONFIG, "a %% in the URL has no two hexadecimal digits behind it (or two zeros); write %%25 for the sign itself");
-		*to++ = escaped ? (char)(high << 4 | low) : s.at[n];
+		*to++ = s.at[n];
+		if (escaped)
+			to[-1] = (char)(high * 16 + low);
 		n += escaped ? 2 : 0;
 	}
 	return true;
@@ -128,7 +130,7 @@ static void give_keys(struct section *to, const struct key_value *keys, size_t c
 			continue;
 		}
 		for (const struct option *o = connection_rows; o->name; o++)
-			if (nearest_better(span_of(keys[n].key), span_of(o->name), &best))
+			if (o->type != OPTION_SECTION && nearest_better(span_of(keys[n].key), span_of(o->name), &best))
 				name = o->name;
 		report_error(r, (struct where){ 0 }, "--%.*s: unknown key; %s%s", VALUE_SHOWN, keys[n].key,
 			name ? "the nearest one is --" : "leave it out", name ? name : "");

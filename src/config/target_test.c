@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/build.h"
+#include "config/scratch.h"
+
+static const struct text {
+	const char *text, *canonical;	/* NULL: wrong */
+	enum target_type type;
+} texts[] = {
+	{ "mailbox:anna/INBOX", "mailbox:anna/INBOX", TARGET_MAILBOX },
+	{ "mailbox:anna@client1.com/lists/info", "mailbox:anna@client1.com/lists/info", TARGET_MAILBOX },
+	{ "mailbox:anna", NULL, TARGET_MAILBOX }, { "mailbox:/INBOX", NULL, TARGET_MAILBOX }, { "mailbox:anna/", NULL, TARGET_MAILBOX },
+	{ "mailbox:", NULL, TARGET_MAILBOX },
+	{ "maildir:/a/b//", "maildir:/a/b", TARGET_MAILDIR }, { "maildir:x", "maildir:/dir/x", TARGET_MAILDIR },
+	{ "maildir:~/Mail", "maildir:/home/of/Mail", TARGET_MAILDIR }, { "maildir:", NULL, TARGET_MAILDIR },
+	{ "folder:x", "folder:/dir/x", TARGET_FOLDER },
+	{ "smtp://MX.example", "smtp://mx.example", TARGET_SMTP }, { "smtp://mx.example:2525", "smtp://mx.example:2525", TARGET_SMTP },
+	{ "smtps://[::1]:465", "smtps://[::1]:465", TARGET_SMTP }, { "smtp://", NULL, TARGET_SMTP }, { "smtp://h:0", NULL, TARGET_SMTP },
+	{ "lmtp://h:24", "lmtp://h:24", TARGET_LMTP }, { "lmtp://h", NULL, TARGET_LMTP }, { "lmtp:/run/lmtp", "lmtp:/run/lmtp", TARGET_LMTP },
+	{ "command:spam -x 'a b'", "command:spam -x 'a b'", TARGET_COMMAND }, { "command:", NULL, TARGET_COMMAND },
+	{ "command:a\nb", NULL, TARGET_COMMAND },
+};
+
+static void texts_of_targets(void **state)
+{
+	struct arena a = { 0 };
+	struct target t;
+	struct err e;
+	bool form;
+
+	(void)state;
+	assert_int_equal(setenv("HOME", "/home/of", 1), 0);
+	for (size_t n = 0; n < COUNT(texts); n++) {
+		assert_int_equal(target_read(&a, "/dir/f.conf", texts[n].text, &t, &form, &e), texts[n].canonical != NULL);
+		assert_true(form);
+		if (!texts[n].canonical)
+			continue;
+		assert_string_equal(t.canonical, texts[n].canonical);
+		assert_string_equal(t.name, texts[n].canonical);
+		assert_int_equal(t.type, texts[n].type);
+		assert_int_equal(t.unbuilt != NULL, t.type != TARGET_MAILBOX && t.type != TARGET_MAILDIR);
+	}
+	for (const char *const *p = (const char *const[]){ "archive", "", "fax:1", "Maildir:x", "lmtp:x", "smtp:h", NULL }; *p; p++) {
+		assert_true(target_read(&a, NULL, *p, &t, &form, &e));
+		assert_false(form);
+	}
+	arena_end(&a);
+}
+
+static void one_target_a_text(void **state)
+{
+	struct settings s;
+	struct target *t, *again;
+	struct err e;
+
+	(void)state;
+	settings_none(&s);
+	for (size_t n = 0; n < 20; n++) {	/* across the growing of the list */
+		char text[40];
+
+		(void)snprintf(text, sizeof text, "maildir:/m/%zu", n);
+		assert_true(target_of(&s, NULL, text, &t, &e));
+		assert_int_equal(s.target_count, n + 1);
+		assert_true(target_of(&s, NULL, "maildir:/m//0/", &again, &e));
+		assert_ptr_equal(again, s.targets[0]);
+	}
+	assert_ptr_equal(settings_target(&s, "maildir:/m/19"), t);
+	assert_false(target_of(&s, NULL, "fax:123", &t, &e));
+	assert_string_equal(e.text, "there is no target fax:123; write a section target fax:123 { … }, or one of "
+		"mailbox:ACCOUNT/BOX, maildir:PATH, folder:PATH, smtp://HOST, lmtp://HOST:PORT or command:CMD");
+	settings_end(&s);
+}
+
+#define AT "c.conf:1: target t: "
+
+static const struct section_row {
+	struct span text;
+	const char *report, *canonical;
+} rows[] = {
+	{ SPAN("target t { type = mailbox mailbox = 'anna/INBOX' }"), "", "mailbox:anna/INBOX" },
+	{ SPAN("target t { type = maildir path = '/m/' }"), "", "maildir:/m" },
+	{ SPAN("target t { type = folder path = /m prefix = x template = t split = true }"), "", "folder:/m" },
+	{ SPAN("target t { type = smtp host = H port = 2525 tls { mode = explicit } auth = plain user = u password = 'file:p' parallel = 3 envelope { recipients = 'a@b' } }"),
+		"", "smtp://h:2525" },
+	{ SPAN("target t { type = smtp host = 'h:465' tls { mode = implicit } envelope { } }"), "", "smtps://h:465" },
+	{ SPAN("target t { type = lmtp host = '/run/lmtp' envelope { } }"), "", "lmtp:/run/lmtp" },
+	{ SPAN("target t { type = lmtp host = h port = 24 envelope { } }"), "", "lmtp://h:24" },
+	{ SPAN("target t { type = command argv = {a, '', b} timeout = 10s parallel = 1 }"), "", "command:a  b" },
+	{ SPAN("target t { }"), AT "type is missing; write type = mailbox, maildir, folder, smtp, lmtp or command\n", NULL },
+	{ SPAN("target t { type = fax }"), AT "type: fax is none of mailbox, maildir, folder, smtp, lmtp, command; write mailbox, maildir, folder, smtp, lmtp or command\n", NULL },
+	{ SPAN("target t { type = mailbox mailbox = anna }"), AT "mailbox: anna is not of the form ACCOUNT/BOX; write for instance anna/INBOX\n", NULL },
+	{ SPAN("target t { type = maildir }"), AT "path is missing; write path = …\n", NULL },
+	{ SPAN("target t { type = maildir path = /m host = h }"), AT "host: a target of type maildir does not have this key; leave it out\n", NULL },
+	{ SPAN("target t { type = command }"), AT "argv is missing; write argv = …\n", NULL },
+	{ SPAN("target t { type = smtp envelope { } }"), AT "host is missing; write host = …\n", NULL },
+	{ SPAN("target t { type = smtp host = h port = 70000 envelope { } }"), AT "port: 70000 is not in 1..65535; write a port number, 25 for smtp\n", NULL },
+	{ SPAN("target t { type = lmtp host = h envelope { } }"), AT "port is missing; write port = … (LMTP has none of its own)\n", NULL },
+	{ SPAN("target t { type = smtp host = h }"), AT "it does not say who gets the mail; write envelope { recipients = {\"…\"} }\n", NULL },
+	{ SPAN("target 'maildir:x' { type = maildir path = /m }"),
+		"c.conf:1: target maildir:x: the name looks like a target itself; write one without the colon\n", NULL },
+	{ SPAN("target 'a b' { type = maildir path = /m }"),
+		"c.conf:1: target a b: the name has a blank, a quote or a |; write one without, such as support-inbox\n", NULL },
+};
+
+static void sections_of_targets(void **state)
+{
+	(void)state;
+	for (size_t n = 0; n < COUNT(rows); n++) {
+		struct settings s;
+
+		assert_string_equal(scratch_read(rows[n].text, 0600, &s), rows[n].report);
+		if (*rows[n].report)
+			continue;
+		assert_string_equal(s.targets[0]->canonical, rows[n].canonical);
+		assert_string_equal(s.targets[0]->name, "t");
+		assert_int_equal(s.targets[0]->where.line, 1);
+		settings_end(&s);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(texts_of_targets),
+		cmocka_unit_test(one_target_a_text),
+		cmocka_unit_test(sections_of_targets),
+	};
+
+	return cmocka_run_group_tests(tests, scratch_start, scratch_end);
+}
