@@ -16,12 +16,14 @@ struct socket {			/* one of c-ares's, watched for it */
 	ares_socket_t fd;
 };
 
-struct resolver {		/* a c-ares channel, there as long as it has questions */
+struct resolver {		/* a c-ares channel, there as long as somebody wants an answer */
 	uv_timer_t timer;
 	struct loop *loop;
 	ares_channel channel;
 	struct socket *sockets;
+	size_t wanted;		/* lookups that are neither answered nor dropped */
 	size_t asked;		/* questions not answered yet */
+	unsigned busy;		/* c-ares is at work further up the stack */
 };
 
 struct resolve {
@@ -45,24 +47,30 @@ static void give_back(uv_handle_t *h)
 	free(h);
 }
 
+static void process(struct resolver *r, ares_socket_t readable, ares_socket_t writable)
+{
+	r->busy++;
+	ares_process_fd(r->channel, readable, writable);
+	r->busy--;
+	settle(r);
+}
+
 static void on_socket(uv_poll_t *uv, int status, int events)
 {
 	const struct socket *s = uv->data;
 	struct resolver *r = s->resolver;
-	ares_socket_t fd = s->fd;	/* s may go in ares_process_fd */
+	ares_socket_t fd = s->fd;
 
 	if (status < 0)		/* an error waits there: reading and writing find it */
 		events = UV_READABLE | UV_WRITABLE;
-	ares_process_fd(r->channel, events & UV_READABLE ? fd : ARES_SOCKET_BAD, events & UV_WRITABLE ? fd : ARES_SOCKET_BAD);
-	settle(r);
+	process(r, events & UV_READABLE ? fd : ARES_SOCKET_BAD, events & UV_WRITABLE ? fd : ARES_SOCKET_BAD);
 }
 
 static void on_timer(uv_timer_t *uv)
 {
 	struct resolver *r = uv->data;
 
-	ares_process_fd(r->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
-	settle(r);
+	process(r, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
 }
 
 static struct socket *watch(struct resolver *r, ares_socket_t fd)
@@ -136,18 +144,22 @@ void resolver_free(struct loop *l)
 
 	if (!r)
 		return;
+	r->busy++;
 	ares_destroy(r->channel);
 	assert(!r->asked && !r->sockets);
 	l->resolver = NULL;
 	uv_close((uv_handle_t *)&r->timer, give_back);
 }
 
-/* After each call into c-ares: the timer as it wants it, or the channel's end. */
+/* After each call into c-ares: the timer as it wants it, or the channel's end;
+ * a server that keeps silent holds up nobody who does not wait for it. */
 static void settle(struct resolver *r)
 {
 	struct timeval tv;
 
-	if (!r->asked) {
+	if (r->busy)
+		return;			/* whoever is at it will settle */
+	if (!r->wanted) {
 		resolver_free(r->loop);
 		return;
 	}
@@ -186,6 +198,7 @@ static void answer(struct resolve *q, const union address *at, size_t count)
 
 	q->count += count;
 	if (last && wanted) {
+		q->resolver->wanted--;
 		*q->slot = NULL;
 		if (!q->count)
 			explain(q, &why);
@@ -254,6 +267,7 @@ void resolve_start(struct loop *l, const char *host, uint16_t port, const struct
 	size_t len = strlen(host);
 	union address at[EITHER];
 	size_t count = without_asking(host, port, at);
+	struct resolver *r;
 	struct resolve *q;
 	struct err e;
 
@@ -275,17 +289,24 @@ void resolve_start(struct loop *l, const char *host, uint16_t port, const struct
 	q->slot = slot;
 	q->pending = 1;		/* until both questions are asked: answers may come from within */
 	*slot = q;
+	r = q->resolver;
+	r->wanted++;
+	r->busy++;
 	ask(q, AF_INET6);
 	ask(q, AF_INET);
-	l = q->resolver->loop;
 	answer(q, NULL, 0);
-	if (l->resolver)
-		settle(l->resolver);
+	r->busy--;
+	settle(r);
 }
 
 void resolve_drop(struct resolve **slot)
 {
-	if (*slot)
-		(*slot)->slot = NULL;
+	struct resolve *q = *slot;
+
+	if (!q)
+		return;
 	*slot = NULL;
+	q->slot = NULL;
+	q->resolver->wanted--;
+	settle(q->resolver);
 }
