@@ -19,8 +19,10 @@ export POSTRIDER=${POSTRIDER:-$(readlink -f "$here/../../build/postrider")}
 [ -x "$POSTRIDER" ] || die "$POSTRIDER is not built"
 export S=$BENCH_WORK/speed HOST=10.99.0.1 POOL USERS MAIL PORT_POP PORT_POPS PORT_IMAP PORT_IMAPS BENCH_PASS TLS_CERT
 mkdir -p "$S"; chmod 755 "$S"
+exec 9> "$BENCH_WORK/speed.lock"
+flock -n 9 || die "another collect_speed.sh is running"
 tear_down() { "$BENCH/link.sh" down; "$BENCH/servers/dovecot.sh" stop; }
 trap tear_down EXIT
-"$BENCH/servers/dovecot.sh" start max > /dev/null || die "no server"
-"$BENCH/link.sh" up 50
+"$BENCH/servers/dovecot.sh" start max > /dev/null 9>&- || die "no server"
+"$BENCH/link.sh" up 50 9>&-
 python3 "$here/speed.py" "$@"
