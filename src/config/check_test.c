@@ -226,9 +226,7 @@ static void every_key_has_its_effect(void **state)
 	assert_string_equal(c->mailboxes.at[1], "b");
 	assert_int_equal(c->pull, PULL_LAST_UNREAD);
 	assert_string_equal(c->search, "UNSEEN");
-	assert_int_equal(c->newer_than_s, 7 * 86400);
-	assert_int_equal(c->max_size, 25 << 20);
-	assert_int_equal(c->max_messages, 100);
+	assert_true(c->newer_than_s == 7 * 86400 && c->max_size == 25 << 20 && c->max_messages == 100);
 	assert_true(c->use_top && c->idle && c->has_envelope);
 	assert_int_equal(c->after, AFTER_KEEP);
 	assert_int_equal(c->delete_after_s, 30 * 86400);
@@ -237,8 +235,7 @@ static void every_key_has_its_effect(void **state)
 	assert_int_equal(c->interval_ms, 3600000);
 	assert_int_equal(c->max_retries, 3);
 	assert_int_equal(c->retry_interval_ms, 10000);
-	assert_int_equal(c->delay_failed_host_ms, 60000);
-	assert_int_equal(c->delay_failed_account_ms, 120000);
+	assert_true(c->delay_failed_host_ms == 60000 && c->delay_failed_account_ms == 120000);
 	assert_string_equal(c->source_address, "::1");
 	assert_string_equal(c->proxy, "socks5://localhost:1080");
 	assert_int_equal(c->connect_timeout_ms, 5000);

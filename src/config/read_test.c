@@ -291,6 +291,25 @@ static void files_that_cannot_be_read(void **state)
 }
 
 
+/* docs/postrider.conf.example, which meson names. */
+static void the_example_is_good(void **state)
+{
+	const char *path = getenv("POSTRIDER_EXAMPLE");
+	struct settings s;
+	struct buf report;
+	char memory[4096];
+
+	(void)state;
+	if (!path)
+		skip();
+	buf_lend(&report, memory, sizeof memory);
+	if (!settings_read(path, &s, &report))
+		fail_msg("%.*s", (int)report.len, report.at);
+	assert_int_equal(s.connection_count, 2);
+	assert_int_equal(s.warning_count, 0);
+	settings_end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -302,6 +321,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(includes, scratch_start, scratch_end),
 		cmocka_unit_test_setup_teardown(a_folder_of_connections, scratch_start, scratch_end),
 		cmocka_unit_test_setup_teardown(files_that_cannot_be_read, scratch_start, scratch_end),
+		cmocka_unit_test(the_example_is_good),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

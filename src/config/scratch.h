@@ -38,7 +38,7 @@ static inline void scratch_clear(const char *folder)
 
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 			continue;
-		(void)snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+		assert_true(snprintf(path, sizeof path, "%s/%s", folder, entry->d_name) < (int)sizeof path);
 		if (entry->d_type == DT_DIR)
 			scratch_clear(path);
 		assert_int_equal(entry->d_type == DT_DIR ? rmdir(path) : unlink(path), 0);

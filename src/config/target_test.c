@@ -11,7 +11,7 @@ static const struct text {
 	{ "mailbox:anna", NULL, TARGET_MAILBOX }, { "mailbox:/INBOX", NULL, TARGET_MAILBOX }, { "mailbox:anna/", NULL, TARGET_MAILBOX },
 	{ "mailbox:", NULL, TARGET_MAILBOX },
 	{ "maildir:/a/b//", "maildir:/a/b", TARGET_MAILDIR }, { "maildir:x", "maildir:/dir/x", TARGET_MAILDIR },
-	{ "maildir:~/Mail", "maildir:/home/of/Mail", TARGET_MAILDIR }, { "maildir:", NULL, TARGET_MAILDIR },
+	{ "maildir:~/Mail", "maildir:/h/anna/Mail", TARGET_MAILDIR }, { "maildir:", NULL, TARGET_MAILDIR },
 	{ "folder:x", "folder:/dir/x", TARGET_FOLDER },
 	{ "smtp://MX.example", "smtp://mx.example", TARGET_SMTP }, { "smtp://mx.example:2525", "smtp://mx.example:2525", TARGET_SMTP },
 	{ "smtps://[::1]:465", "smtps://[::1]:465", TARGET_SMTP }, { "smtp://", NULL, TARGET_SMTP }, { "smtp://h:0", NULL, TARGET_SMTP },
@@ -28,7 +28,7 @@ static void texts_of_targets(void **state)
 	bool form;
 
 	(void)state;
-	assert_int_equal(setenv("HOME", "/home/of", 1), 0);
+	assert_int_equal(setenv("HOME", "/h/anna", 1), 0);
 	for (size_t n = 0; n < COUNT(texts); n++) {
 		assert_int_equal(target_read(&a, "/dir/f.conf", texts[n].text, &t, &form, &e), texts[n].canonical != NULL);
 		assert_true(form);

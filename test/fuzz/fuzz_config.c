@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Configurations: whatever stands in the file, reading it ends, says something
+ * for every error, and gives settings that hold what their header promises. */
+#include <assert.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config/read.h"
+#include "fuzz.h"
+
+enum { REPORT_MAX = 1 << 20, INPUT_MAX = 1 << 16 };
+
+/* Every line is one message, safe to show. */
+static void check_report(const struct buf *report)
+{
+	for (size_t n = 0; n < report->len; n++)
+		assert(report->at[n] == '\n' || (unsigned char)report->at[n] >= ' ');
+	assert(!report->len || report->at[report->len - 1] == '\n');
+}
+
+static void check_connection(const struct connection *c)
+{
+	struct err e;
+
+	assert(c->name && c->name[0] && c->host && c->user && c->port);
+	assert(c->auth_count == 0 || c->auth);
+	assert(c->auth_count <= MECHANISMS && c->deliver_count <= SETTINGS_DELIVER_MAX && c->deliver_count);
+	assert(c->tls.versions && c->tls.verify_depth);
+	assert(c->timeout_ms && c->connect_timeout_ms);
+	for (size_t n = 0; n < c->deliver_count; n++)
+		assert(c->deliver[n]->name && c->deliver[n]->canonical);
+	if (settings_usable(c, &e))
+		assert(c->protocol == PROTOCOL_POP3);
+}
+
+/* The file lies in memory, readable by us alone; what it includes is not there. */
+static int file_of(const uint8_t *data, size_t size, char path[64])
+{
+	int fd = memfd_create("c.conf", MFD_CLOEXEC);
+	ssize_t n;
+
+	assert(fd >= 0 && fchmod(fd, 0600) == 0);
+	n = write(fd, data, size);
+	assert(n == (ssize_t)size);
+	(void)snprintf(path, 64, "/proc/self/fd/%d", fd);
+	return fd;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct settings s;
+	struct buf report;
+	char path[64];
+	bool good;
+	int fd;
+
+	if (size > INPUT_MAX || memmem(data, size, "/proc", 5) || memmem(data, size, "/dev", 4))
+		return 0;		/* no endless files */
+	fd = file_of(data, size, path);
+	buf_start(&report, REPORT_MAX);
+	good = settings_read(path, &s, &report);
+	assert(good == !report.len);
+	check_report(&report);
+	for (size_t n = 0; good && n < s.connection_count; n++) {
+		check_connection(s.connections[n]);
+		assert(settings_connection(&s, s.connections[n]->name) == s.connections[n]);
+	}
+	if (good)
+		settings_end(&s);
+	buf_end(&report);
+	(void)close(fd);
+	return 0;
+}
