@@ -126,8 +126,10 @@ static int apply(struct engine *g, MDB_txn *txn, struct batch *b)
 static bool commit(struct engine *g, struct group *group, struct err *why)
 {
 	MDB_txn *txn;
-	int code = mdb_txn_begin(g->env, NULL, 0, &txn);
+	int code;
 
+	errno = 0;
+	code = mdb_txn_begin(g->env, NULL, 0, &txn);
 	if (code)
 		return lmdb_failed(g, why, "cannot begin", code);
 	for (struct batch *b = group->first; b && !code; b = b->next)

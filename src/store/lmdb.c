@@ -32,9 +32,12 @@ _Noreturn static void die(const char *what, int code)
 
 bool lmdb_failed(const struct engine *g, struct err *e, const char *what, int code)
 {
+	/* LMDB calls a short write EIO too, and that is a disk that just became
+	 * full; only a system call that failed leaves its mark in errno. */
+	if (code == MDB_PANIC || (code == EIO && errno == EIO))
+		die(what, code);
 	switch (code) {
 	case EIO:
-		die(what, code);
 	case ENOSPC:
 	case EDQUOT:
 		return err_set(e, ERR_LOCAL, "store: %s: no space left on the disk", what);
@@ -65,8 +68,10 @@ static bool open_tables(struct engine *g, struct err *e)
 {
 	MDB_txn *txn;
 	bool known = true;
-	int code = mdb_txn_begin(g->env, NULL, 0, &txn);
+	int code;
 
+	errno = 0;
+	code = mdb_txn_begin(g->env, NULL, 0, &txn);
 	if (code)
 		return lmdb_failed(g, e, "cannot begin", code);
 	code = mdb_dbi_open(txn, "keys", MDB_CREATE, &g->keys);
@@ -194,8 +199,6 @@ bool view_begin(struct engine *g, struct view **view, struct err *e)
 
 	*view = take_idle(g);
 	code = *view ? renew_view(*view) : new_view(g, view);
-	if (code == MDB_PANIC)
-		die("a commit broke off", code);
 	return code ? lmdb_failed(g, e, "cannot read", code) : true;
 }
 

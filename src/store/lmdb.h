@@ -31,7 +31,8 @@ struct engine {
 
 [[nodiscard]] bool committer_start(struct engine *g, struct err *e);
 void committer_stop(struct engine *g);	/* after everything that waits is answered */
-/* What LMDB refused with, as an error; ends the process when the disk broke. */
+/* What LMDB refused with, as an error; ends the process when the disk broke.
+ * errno is to be 0 before the call of LMDB's that is judged. */
 bool lmdb_failed(const struct engine *g, struct err *e, const char *what, int code);
 
 static inline MDB_val lmdb_val(struct span s)

@@ -2,6 +2,8 @@
 #include "store/lmdb.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
 
 #include "store/fixture.h"
 
@@ -159,6 +161,7 @@ static void a_place_that_cannot_be_is_said_so(void **state)
 static void errors_have_their_kinds(void **state)
 {
 	static const struct row { int code; enum err_kind kind; const char *says; } rows[] = {
+		{ EIO, ERR_LOCAL, "no space left" },	/* a short write */
 		{ ENOSPC, ERR_LOCAL, "no space left" },
 		{ EDQUOT, ERR_LOCAL, "no space left" },
 		{ MDB_MAP_FULL, ERR_LOCAL, "raise store_map" },
@@ -170,9 +173,34 @@ static void errors_have_their_kinds(void **state)
 
 	(void)state;
 	for (const struct row *r = rows; r < rows + COUNT(rows); r++) {
+		errno = 0;
 		assert_false(lmdb_failed(&g, &fixture_err, "cannot write", r->code));
 		assert_int_equal(fixture_err.kind, r->kind);
 		assert_non_null(strstr(fixture_err.text, r->says));
+	}
+}
+
+/* What is durable is then unknown: no answer may be given any more. */
+static void a_broken_disk_ends_the_process(void **state)
+{
+	static const int codes[] = { EIO, MDB_PANIC };
+	struct engine g = { .map_size = 4096 };
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(codes); i++) {
+		int status;
+		pid_t child = fork();
+
+		assert_true(child >= 0);
+		if (child == 0) {
+			(void)signal(SIGABRT, SIG_DFL);
+			errno = codes[i];
+			(void)lmdb_failed(&g, &e, "cannot commit", codes[i]);
+			_exit(0);
+		}
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
 	}
 }
 
@@ -185,6 +213,7 @@ int main(void)
 		cmocka_unit_test(another_format_is_refused),
 		cmocka_unit_test(a_place_that_cannot_be_is_said_so),
 		cmocka_unit_test(errors_have_their_kinds),
+		cmocka_unit_test(a_broken_disk_ends_the_process),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
