@@ -3,11 +3,13 @@
  * Programs that we run: a password command now, command targets later.
  *
  * child_output runs `command` with /bin/sh -c (the user wrote it in his own
- * configuration) in its own process group with stdin from /dev/null, reads at
- * most `out`'s limit of its standard output and waits for it; on time-out the
- * whole group is killed.  It blocks: for jobs and for main, never on a loop.
- * Errors: ERR_CONFIG with exit status or signal and the first line of standard
- * error; ERR_LOCAL. */
+ * configuration) in its own process group with stdin from /dev/null, adds its
+ * standard output to `out` and waits for it; on time-out, or when it prints more
+ * than `out`'s limit allows, the whole group is killed.  What it leaves running in
+ * the background is not waited for.  It blocks: for jobs and for main, never on
+ * a loop.  Errors: ERR_CONFIG with exit status or signal and the first line of
+ * standard error, time-out, too much output; ERR_LOCAL.  What was printed before
+ * an error stays in `out`. */
 #pragma once
 
 #include "base/buf.h"

@@ -12,7 +12,8 @@
  *     closed(user, why)       once, the last call: why->kind ERR_NONE when the
  *                             peer closed in order (TLS close_notify or FIN)
  * Calls come from the loop only, never from within conn_* functions.  `in`
- * is lent for the call: an idle connection owns no buffer.
+ * is lent for the call: an idle connection owns no buffer.  Under TLS a turn
+ * gathers the records that came together, up to CONN_IN_MAX.
  *
  * TLS start (STLS): conn_start_tls from within turn; turn must return how much
  * it consumed.  Bytes received and not consumed at that moment, or arriving in
@@ -20,16 +21,22 @@
  * ("data before TLS"), for all protocols.  When TLS is up: secured(user).
  *
  * Deadlines: conn_deadline sets the one running deadline and its name; when it
- * passes, the connection closes with ERR_NET "no NAME within N s".  Connect and
- * TLS have theirs from the settings; the user sets greeting, command, data.
- * Each turn with bytes re-arms it (that is, it is a deadline on silence).
+ * passes, the connection closes with ERR_NET "no NAME within N s".  Each turn
+ * with bytes re-arms it (that is, it is a deadline on silence).  Connecting (the
+ * name included) and the TLS handshake have theirs from the settings, 0 = none;
+ * those are not re-armed.  The user's calls have no effect then.
  *
  * Out: conn_send copies what the socket does not take at once into a queue of
- * at most CONN_OUT_MAX octets (false, and closing, above it).
+ * at most CONN_OUT_MAX octets (false, and closing, above it).  What is sent
+ * within a call is gathered and leaves in one write at its end.  Not before
+ * opened() and not during the handshake of conn_start_tls (asserted); after
+ * the end it is false.  When the peer takes no more, what it said last is still
+ * read, and closed() tells why.
  * Pause: conn_pause(true) stops reading (back-pressure); bytes already read in
  * this turn still come.  A paused connection's deadline stands still.
- * conn_close closes (TLS close_notify when up); closed() follows later with
- * ERR_NONE.  The conn is freed by the loop after closed().
+ * conn_close closes when the queue is out, or after 5 s (TLS close_notify when
+ * up); closed() follows later with ERR_NONE.  No other call comes meanwhile.
+ * The conn is freed by the loop after closed().
  * Errors: ERR_NET (resolve, connect, time-out, reset, cut inside TLS without
  * close_notify), ERR_TLS, ERR_PEER; texts name host, port and address. */
 #pragma once

@@ -385,6 +385,46 @@ static void sessions_are_resumed(void **state)
 	visit(1u << TLS_1_3, &(uint16_t){ 0 }, false);
 }
 
+/* Names go into the hello, addresses do not (RFC 6066 3). */
+
+static int called(SSL *ssl, int *alert, void *arg)
+{
+	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+
+	(void)alert;
+	(void)snprintf(arg, LINE, "%s", name ? name : "");
+	return SSL_TLSEXT_ERR_OK;
+}
+
+static void the_server_is_called_by_its_name(void **state)
+{
+	static const struct { const char *host, *name; } calls[] = {
+		{ "localhost", "localhost" }, { "pop.localhost.", "pop.localhost" }, { "127.0.0.1", "" },
+	};
+	char name[LINE];
+
+	(void)state;
+	(void)SSL_CTX_set_tlsext_servername_callback(ctx, called);
+	(void)SSL_CTX_set_tlsext_servername_arg(ctx, name);
+	for (size_t i = 0; i < COUNT(calls); i++) {
+		struct conn_settings s;
+		struct server server;
+		struct client c;
+
+		name[0] = '\0';
+		server_start(&server, "127.0.0.1", converses, NULL);
+		client_start(&c);
+		c.close_at = "+OK\r\n";
+		s = settings(&server, CONN_TLS_IMPLICIT, 1u << TLS_1_3, PATIENCE_MS);
+		s.host = calls[i].host;
+		client_run(&c, &s);
+		server_stop(&server);
+		assert_string_equal(name, calls[i].name);
+		client_end(&c);
+	}
+	(void)SSL_CTX_set_tlsext_servername_callback(ctx, NULL);
+}
+
 static int set_up(void **state)
 {
 	struct err e;
@@ -411,6 +451,7 @@ int main(void)
 		cmocka_unit_test(tls_tells_its_story),
 		cmocka_unit_test(we_end_tls_in_order),
 		cmocka_unit_test(records_are_gathered),
+		cmocka_unit_test(the_server_is_called_by_its_name),
 		cmocka_unit_test(sessions_are_resumed),
 	};
 

@@ -279,7 +279,8 @@ void resolve_start(struct loop *l, const char *host, uint16_t port, const struct
 	q = len <= NAME_OCTETS_MAX + 1 ? calloc(1, sizeof *q + len + 1) : NULL;
 	if (!q || !(q->resolver = resolver_get(l))) {
 		free(q);
-		(void)err_set(&e, ERR_LOCAL, len > NAME_OCTETS_MAX ? "the name is too long" : "the resolver cannot be started: out of memory or descriptors");
+		(void)err_set(&e, ERR_LOCAL, "%s", len > NAME_OCTETS_MAX ? "the name is too long"
+			: "the resolver cannot be started: out of memory or descriptors");
 		u->found(u->user, NULL, 0, true, &e);
 		return;
 	}

@@ -4,13 +4,25 @@
  *
  * A context is found by its settings: equal settings share one (each costs
  * 32 ms and 837 KiB with the system's authorities).  Client sessions are kept
- * per context and host:port for resumption.
- * tls_client_new checks the settings as far as files and OpenSSL can say;
- * errors are ERR_CONFIG and name the key (`tls.ciphers: …`).
+ * per context and host:port for resumption, and go with the contexts: when trust
+ * changes, make new ones.
+ * tls_client_get checks the settings as far as files and OpenSSL can say;
+ * errors are ERR_CONFIG and name the key (`tls.ciphers: ...`).
+ * What is demanded of the server's certificate, in this order:
+ *     the pin, if one is set; alone it replaces everything below
+ *     the chain, if verify_server:
+ *         known authority, dates, depth, revocation by `crl`
+ *     the name, if verify_host: a name, or an address as an address
+ * What is in ca_certificates is known, be it a root or not.  `crl` must hold a
+ * valid list of the issuer of the server's certificate, and each list it holds of
+ * an issuer above counts.  tls.required = false tolerates a wrong host name:
+ * whoever reads that key passes verify_host = false.
  * Verification errors at the handshake are ERR_TLS and say what was wrong,
  * with which certificate and what to do (PRODUCT: expired, wrong name, unknown
  * CA, revoked, pin, depth, version).  See conn.h for which of them may fall
- * back when tls.required is false. */
+ * back when tls.required is false.
+ * `legacy` also lowers OpenSSL's security level to 0: SHA-1 and small keys pass.
+ */
 #pragma once
 
 #include "base/err.h"
@@ -21,9 +33,9 @@ struct tls_settings {		/* all texts borrowed; NULL = not set */
 	bool legacy;		/* TLSv1 and TLSv1.1 may be named */
 	unsigned versions;	/* bits 1 << enum tls_version that are allowed (TLS_1_0..TLS_1_3) */
 	const char *ciphers, *ciphersuites;
-	const char *certificate, *key;
+	const char *certificate, *key;	/* PEM; key NULL = in the certificate's file; mode & 077 is refused */
 	const char *ca_certificates;	/* PEM file; NULL = the system's */
-	const char *crl;
+	const char *crl;	/* PEM file; NULL = revocation is not looked at */
 	bool verify_server, verify_host;
 	uint32_t verify_depth;	/* 1 = signed directly by a known CA */
 	const char *pin;	/* 64 hex digits (colons allowed): SHA-256 of the SubjectPublicKeyInfo */
