@@ -213,6 +213,7 @@ static bool parse(struct reading *r, cfg_t *cfg)
 		report_error(&r->report, (struct where){ r->settings->file, 0 }, "out of memory");
 		return false;
 	}
+	(void)setvbuf(f, NULL, _IONBF, 0);	/* no copy of what may be secret */
 	code = cfg_parse_fp(cfg, f);
 	(void)fclose(f);
 	return code == CFG_SUCCESS;
