@@ -2,6 +2,8 @@
 #include "store/lmdb.h"
 
 #include <semaphore.h>
+#include <signal.h>
+#include <sys/resource.h>
 
 #include "store/fixture.h"
 
@@ -199,6 +201,56 @@ static void a_full_store_refuses_and_goes_on(void **state)
 	fixture_remove(directory);
 }
 
+/* As when the disk becomes full: writes that are short, then none at all. */
+static void a_disk_without_room_refuses_and_goes_on(void **state)
+{
+	static const rlim_t limits[] = { 300000, 300001, 304096, 333333 };
+	const char *directory = fixture_directory();
+	struct engine *g = opened(directory, FIXTURE_MAP);
+	char *octets = fixture_octets(ENGINE_PIECE_MAX);
+	struct rlimit before, small;
+	uint64_t stored = 0;
+
+	(void)state;
+	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	for (size_t i = 0; i < COUNT(limits); i++) {
+		struct batch *b;
+		uint64_t n = 0;
+
+		small = (struct rlimit){ limits[i] * (i + 1), before.rlim_max };
+		assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+		for (;; n++) {
+			b = batch_new(1);
+			assert_true(batch_blob(b, stored + n, 0, (struct span){ octets, 60000 }));
+			if (!engine_commit_wait(g, &b, &fixture_err))
+				break;
+			assert_in_range(n, 0, 40);
+		}
+		assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+		assert_int_equal(fixture_err.kind, ERR_LOCAL);
+		assert_non_null(strstr(fixture_err.text, "no space left"));
+		stored += n;
+		b = batch_new(1);
+		assert_true(batch_blob(b, stored, 0, (struct span){ octets, 60000 }));
+		must(engine_commit_wait(g, &b, &fixture_err));
+		stored++;
+	}
+	engine_close(&g);
+	g = opened(directory, FIXTURE_MAP);
+	for (uint64_t n = 0; n <= stored; n++) {
+		struct view *v;
+		struct span got;
+
+		must(view_begin(g, &v, &fixture_err));
+		assert_int_equal(view_blob(v, 1, n, 0, &got) && span_equal(got, (struct span){ octets, 60000 }), n < stored);
+		view_end(&v);
+	}
+	engine_close(&g);
+	free(octets);
+	fixture_remove(directory);
+}
+
 static void closing_waits_for_what_was_committed(void **state)
 {
 	const char *directory = fixture_directory();
@@ -229,6 +281,7 @@ int main(void)
 		cmocka_unit_test(large_batches_are_never_starved),
 		cmocka_unit_test(pieces_go_in_slices),
 		cmocka_unit_test(a_full_store_refuses_and_goes_on),
+		cmocka_unit_test(a_disk_without_room_refuses_and_goes_on),
 		cmocka_unit_test(closing_waits_for_what_was_committed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,6 +40,7 @@ bool lmdb_failed(const struct engine *g, struct err *e, const char *what, int co
 	case EIO:
 	case ENOSPC:
 	case EDQUOT:
+	case EFBIG:
 		return err_set(e, ERR_LOCAL, "store: %s: no space left on the disk", what);
 	case MDB_MAP_FULL:
 		return err_set(e, ERR_LOCAL, "store: %s: full at %llu octets: raise store_map", what, (unsigned long long)g->map_size);
