@@ -212,7 +212,7 @@ static void a_disk_without_room_refuses_and_goes_on(void **state)
 	uint64_t stored = 0;
 
 	(void)state;
-	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(sigaction(SIGXFSZ, &(struct sigaction){ .sa_handler = SIG_IGN }, NULL), 0);
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
 	for (size_t i = 0; i < COUNT(limits); i++) {
 		struct batch *b;

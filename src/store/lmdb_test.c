@@ -194,7 +194,7 @@ static void a_broken_disk_ends_the_process(void **state)
 
 		assert_true(child >= 0);
 		if (child == 0) {
-			(void)signal(SIGABRT, SIG_DFL);
+			(void)sigaction(SIGABRT, &(struct sigaction){ .sa_handler = SIG_DFL }, NULL);
 			errno = codes[i];
 			(void)lmdb_failed(&g, &e, "cannot commit", codes[i]);
 			_exit(0);
