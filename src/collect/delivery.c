@@ -51,17 +51,14 @@ static const struct sink_ops *ops_of(enum target_type type)
 
 bool delivery_open(struct visit *v, struct err *e)
 {
-	if (v->with->deliver_count > LEDGER_TARGETS_MAX)
-		return err_set(e, ERR_CONFIG, "deliver names %zu targets; at most %d are possible",
-			v->with->deliver_count, LEDGER_TARGETS_MAX);
+	static_assert((int)SETTINGS_DELIVER_MAX <= (int)LEDGER_TARGETS_MAX, "the ledger holds a state for each target of a connection");
+	assert(v->with->deliver_count <= SETTINGS_DELIVER_MAX);
 	for (size_t n = 0; n < v->with->deliver_count; n++) {
 		struct sink *k = &v->sinks[n];
 
 		*k = (struct sink){ .visit = v, .target = v->with->deliver[n], .index = (uint8_t)n };
 		k->ops = ops_of(k->target->type);
-		if (!k->ops)
-			return err_set(e, ERR_CONFIG, "target %s: this type of target is not built yet; use mailbox or maildir",
-				k->target->name);
+		assert(k->ops);		/* settings_usable */
 		k->tag = ledger_target_tag(k->target->canonical);
 		if (!k->ops->open(k, e))
 			return err_in(e, "target %s", k->target->name);

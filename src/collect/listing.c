@@ -134,7 +134,7 @@ static void judge_known(struct item *i, const struct ledger_entry *entry, const 
 	case LEDGER_STATES:
 		break;
 	}
-	assert(!"a ledger entry without a state");
+	assert(entry->state < LEDGER_STATES);
 }
 
 struct walk {			/* items and ledger side by side, both in order of ids */

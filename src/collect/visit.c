@@ -210,8 +210,8 @@ static bool can_be_visited(const struct visit *v, struct err *e)
 {
 	const struct connection *with = v->with;
 
-	if (with->protocol != PROTOCOL_POP3)
-		return err_set(e, ERR_CONFIG, "protocol imap is not built yet; only pop3 can be collected from");
+	if (!settings_usable(with, e))
+		return false;
 	if (!with->host || !with->user)
 		return err_set(e, ERR_CONFIG, "no %s is set", with->host ? "user" : "host");
 	if (v->what == VISIT_COLLECT && !with->deliver_count)

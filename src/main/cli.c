@@ -220,6 +220,12 @@ static bool read_settings(struct cli *cli, bool must, struct buf *report)
 	return true;
 }
 
+void cli_warnings(const struct cli *cli, size_t from)
+{
+	for (size_t n = from; n < cli->settings.warning_count; n++)
+		log_warn(NULL, "%s", cli->settings.warnings[n]);
+}
+
 int cli_settings(struct cli *cli, bool must)
 {
 	struct buf report;
@@ -238,8 +244,7 @@ int cli_settings(struct cli *cli, bool must)
 		cli->settings.state = cli->state;
 	if (!log_start(level_of(cli), format_of(cli), cli->settings.log_to, &e))
 		return cli_failed(cli, &e);
-	for (size_t n = 0; n < cli->settings.warning_count; n++)
-		log_warn(NULL, "%s", cli->settings.warnings[n]);
+	cli_warnings(cli, 0);
 	return EXIT_GOOD;
 }
 
@@ -249,6 +254,8 @@ int cli_store(struct cli *cli)
 	struct err e;
 
 	(void)snprintf(what, sizeof what, "postrider %s", cli->command->name);
+	if (strcmp(cli->settings.store, "lmdb") != 0)
+		return cli_usage(cli, "store = %s is not built yet; only lmdb is", cli->settings.store);
 	if (store_open(cli->settings.state, cli->settings.store_map, what, &cli->store, &e))
 		return EXIT_GOOD;
 	return cli_failed(cli, &e);

@@ -58,6 +58,8 @@ int cli_usage(const struct cli *cli, const char *format, ...) __attribute__((for
 int cli_failed(const struct cli *cli, const struct err *why);
 /* Reads the configuration (with `must`, its absence is an error), starts the log.  EXIT_GOOD or what to return. */
 [[nodiscard]] int cli_settings(struct cli *cli, bool must);
+/* Logs the warnings of the settings from number `from` on. */
+void cli_warnings(const struct cli *cli, size_t from);
 /* Opens the store of the settings. */
 [[nodiscard]] int cli_store(struct cli *cli);
 

@@ -131,7 +131,7 @@ static int give_password(struct cli *cli, struct connection *with)
 	struct err e;
 	bool given;
 
-	if (with->password.kind != SECRET_NONE && with->password.kind != SECRET_ASK)
+	if (with->password.kind != SECRET_ASK)
 		return EXIT_GOOD;
 	buf_start(&password, PASSWORD_MAX);
 	(void)snprintf(prompt, sizeof prompt, "Password of %s at %s: ", with->user, with->host);
@@ -151,7 +151,7 @@ static int give_password(struct cli *cli, struct connection *with)
 static int collect_url(struct cli *cli, const char *url, const char *to)
 {
 	struct key_value keys[128];
-	size_t count = 0;
+	size_t count = 0, warned;
 	struct buf report;
 	struct connection *with;
 	int status;
@@ -160,6 +160,7 @@ static int collect_url(struct cli *cli, const char *url, const char *to)
 	status = cli_settings(cli, false);
 	if (status != EXIT_GOOD)
 		return status;
+	warned = cli->settings.warning_count;
 	for (size_t n = 0; n < cli->given_count && count < COUNT(keys); n++)
 		if (settings_is_key(cli->given[n].key))
 			keys[count++] = cli->given[n];
@@ -170,6 +171,7 @@ static int collect_url(struct cli *cli, const char *url, const char *to)
 	buf_end(&report);
 	if (!good)
 		return EXIT_USAGE;
+	cli_warnings(cli, warned);
 	with = cli->settings.connections[cli->settings.connection_count - 1];
 	status = give_password(cli, with);
 	return status == EXIT_GOOD ? visit_all(cli, (const struct connection *[]){ with }, 1, VISIT_COLLECT) : status;

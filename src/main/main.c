@@ -44,7 +44,7 @@ static void prepare_process(void)
 	(void)setrlimit(RLIMIT_CORE, &none);
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	(void)mallopt(M_ARENA_MAX, 2);
-	(void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+	(void)mallopt(M_MMAP_THRESHOLD, 48 * 1024);
 	(void)mallopt(M_TRIM_THRESHOLD, 256 * 1024);
 }
 

@@ -58,7 +58,7 @@ static const struct story_row rows[] = {
 	  .want = "ready;begin 1:A: b\r\n\r\nc\r\nend 1;", .sent = "CAPA\r\nUSER anna\r\nPASS s3cret\r\nRETR 1\r\n" },
 	{ "an empty message", .peer = SPAN(PLAINLY "+OK\r\n.\r\n"), .ask = "r1", .want = "ready;begin 1:end 1;" },
 	{ "a dot at the beginning", .peer = SPAN(PLAINLY "+OK\r\n..\r\n...a\r\n.b\r\n.\r\n"), .ask = "r1",
-	  .want = "ready;begin 1:.\r\n..a\r\nb\r\nend 1;" },
+	  .want = "ready;begin 1:.\r\n..a\r\n.b\r\nend 1;" },
 	{ "replies inside a message", .peer = SPAN(PLAINLY "+OK\r\n-ERR\r\n+OK\r\n\r\n.\r\n"), .ask = "r1",
 	  .want = "ready;begin 1:-ERR\r\n+OK\r\n\r\nend 1;" },
 	{ "lone CR and LF", .peer = SPAN(PLAINLY "+OK\r\na\rb\n.\nc\n.\r\n\r\r\n.\r\n"), .ask = "r1",

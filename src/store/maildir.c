@@ -168,7 +168,7 @@ static void make_name(const struct maildir *m, const uint8_t tag[8], const struc
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	tag_text(tag, hex);
 	/* Every line end counts two octets in W. */
-	(void)snprintf(name, MAILDIR_NAME_MAX, "%lld.M%ldP%ldQ%u_%s.%s,S=%llu,W=%llu", (long long)now.tv_sec, now.tv_nsec / 1000,
+	(void)snprintf(name, MAILDIR_NAME_MAX, "%lld.M%06ldP%ldQ%06u_%s.%s,S=%llu,W=%llu", (long long)now.tv_sec, now.tv_nsec / 1000,
 		(long)getpid(), (unsigned)atomic_fetch_add(&names_made, 1), hex, m->host,
 		(unsigned long long)counted->size, (unsigned long long)(counted->size + counted->lf));
 }

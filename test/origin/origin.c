@@ -426,7 +426,7 @@ int main(int argc, char **argv)
 		fputs("usage: postrider-origin COUNT CERTIFICATE-FILE PORT-FILE\n", stderr);
 		return 2;
 	}
-	signal(SIGPIPE, SIG_IGN);
+	(void)sigaction(SIGPIPE, &(struct sigaction){ .sa_handler = SIG_IGN }, NULL);
 	fill(&drop, (uint32_t)count);
 	SSL_CTX *ctx = make_context(argv[2]);
 	serve(&drop, ctx, listen_loopback(argv[3]));
