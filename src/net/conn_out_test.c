@@ -57,6 +57,8 @@ static void takes_all(struct server_peer *p, void *user)
 	take(k, p);
 }
 
+static struct timer *close_later;	/* NULL: from within the call */
+
 /* As much as the queue takes, again when it is drained; then close: all of it must arrive. */
 static void send_on(struct client *c)
 {
@@ -71,8 +73,17 @@ static void send_on(struct client *c)
 		assert_true(conn_send(c->conn, (struct span){ piece, n }));
 		*sent += n;
 	}
-	if (*sent == MUCH)
+	if (*sent == MUCH && !close_later)
 		conn_close(c->conn);
+	else if (*sent == MUCH)
+		timer_set(close_later, 0, 0);
+}
+
+static void close_it(void *user)
+{
+	struct client *c = user;
+
+	conn_close(c->conn);
 }
 
 static struct conn_settings settings(const struct server *s, bool tls)
@@ -87,7 +98,8 @@ static struct conn_settings settings(const struct server *s, bool tls)
 static void everything_arrives(void **state)
 {
 	(void)state;
-	for (int tls = 0; tls < 2; tls++) {
+	for (int way = 0; way < 4; way++) {
+		bool tls = way & 1, later = way & 2;
 		struct sink sink = { .tls = tls };
 		struct conn_settings s;
 		struct server server;
@@ -98,6 +110,7 @@ static void everything_arrives(void **state)
 		client_start(&c);
 		c.user = &sent;
 		c.on_opened = c.on_drained = send_on;
+		close_later = later ? timer_new(c.loop, close_it, &c) : NULL;
 		s = settings(&server, tls);
 		client_run(&c, &s);
 		server_stop(&server);
@@ -105,6 +118,7 @@ static void everything_arrives(void **state)
 		assert_int_equal(c.why.kind, ERR_NONE);
 		assert_int_equal(sink.len, MUCH);
 		assert_false(sink.wrong);
+		timer_free(&close_later);
 		client_end(&c);
 	}
 }
@@ -167,12 +181,20 @@ static void has_the_last_word(struct server_peer *p, void *user)
 	peer_cut(p);		/* with our octets unread: that is a reset */
 }
 
-static void chatter(void *user)
+static void send_into_the_void(void *user)
 {
 	struct client *c = user;
 
-	if (c->conn && c->story[0])
-		(void)conn_send(c->conn, SPAN("NOOP\r\n"));
+	for (int i = 0; i < 3; i++)
+		assert_true(conn_send(c->conn, SPAN("NOOP\r\n")));
+	assert_int_not_equal(c->conn->deaf, 0);
+	conn_pause(c->conn, false);
+}
+
+static void stop_listening(struct client *c)
+{
+	conn_pause(c->conn, true);
+	timer_set(c->user, 200, 0);	/* by then it is over */
 }
 
 static void last_words_are_heard(void **state)
@@ -185,14 +207,14 @@ static void last_words_are_heard(void **state)
 	(void)state;
 	server_start(&server, "127.0.0.1", has_the_last_word, NULL);
 	client_start(&c);
-	t = timer_new(c.loop, chatter, &c);
-	timer_set(t, 0, 1);
+	c.user = t = timer_new(c.loop, send_into_the_void, &c);
 	c.say = "NOOP\r\nNOOP\r\nNOOP\r\n";
+	c.on_opened = stop_listening;
 	s = settings(&server, false);
-	client_open(&c, &s);
-	while (c.conn)
-		(void)uv_run(&c.loop->uv, UV_RUN_ONCE);
+	client_run(&c, &s);
 	assert_true(span_equal(buf_span(&c.got), SPAN("-ERR too many commands\r\n")));
+	assert_int_equal(c.why.kind, ERR_NET);
+	assert_non_null(strstr(c.why.text, "the server reset the connection"));
 	timer_free(&t);
 	client_end(&c);
 	server_stop(&server);

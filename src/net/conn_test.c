@@ -360,6 +360,45 @@ static void talks_for_ever(struct server_peer *p, void *user)
 		;
 }
 
+static void widen(struct client *c)
+{
+	int much = 4 << 20;
+
+	(void)setsockopt(c->conn->fd, SOL_SOCKET, SO_RCVBUF, &much, sizeof much);
+	conn_pause(c->conn, true);
+}
+
+/* However much is there: so many octets at most, then the loop goes round. */
+static void a_turn_has_its_budget(void **state)
+{
+	enum { BUDGET = 4 * CONN_IN_MAX };
+	struct conn_settings s;
+	struct server server;
+	struct client c;
+	size_t most = 0;
+
+	(void)state;
+	server_start(&server, "127.0.0.1", sends_much, NULL);
+	client_start(&c);
+	c.on_opened = widen;
+	s = to("127.0.0.1", server.port);
+	client_open(&c, &s);
+	while (!c.story[0])
+		(void)uv_run(&c.loop->uv, UV_RUN_ONCE);
+	nap(200);			/* it piles up in the kernel */
+	conn_pause(c.conn, false);
+	while (c.conn) {
+		size_t before = c.got.len;
+
+		(void)uv_run(&c.loop->uv, UV_RUN_ONCE);
+		most = c.got.len - before > most ? c.got.len - before : most;
+	}
+	assert_int_equal(c.got.len, MUCH);
+	assert_in_range(most, CONN_IN_MAX, BUDGET);
+	client_end(&c);
+	server_stop(&server);
+}
+
 static size_t swallow(struct client *c, struct span in)
 {
 	(void)c;
@@ -451,6 +490,7 @@ int main(void)
 		cmocka_unit_test(a_pause_stops_octets_and_deadline),
 		cmocka_unit_test(closing_is_answered_once),
 		cmocka_unit_test(a_loop_may_go_before_its_connections),
+		cmocka_unit_test(a_turn_has_its_budget),
 		cmocka_unit_test(turns_are_shared_out),
 		cmocka_unit_test(the_socket_has_its_options),
 	};

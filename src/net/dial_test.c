@@ -19,6 +19,7 @@
 static const struct dns_row names[] = {
 	{ .name = "both.example", .addresses = { "127.0.0.1", "::1" } },
 	{ .name = "late.example", .addresses = { "127.0.0.1", "::1" }, .silent_aaaa = true },
+	{ .name = "second-six.example", .addresses = { "127.0.0.1", "::1" }, .aaaa_second = true },
 	{ .name = "refusing.example", .addresses = { "127.0.0.1", "127.0.0.2" } },
 	{ .name = "six.example", .addresses = { "::1" } },
 	{ .name = "second.example", .addresses = { "127.0.0.3", "127.0.0.1" } },
@@ -122,6 +123,13 @@ static void ipv6_comes_first(void **state)
 	assert_int_equal(strncmp(end.address, "[::1]:", 6), 0);
 	end = dial("late.example.", port, NULL);	/* but is not waited for */
 	assert_int_equal(strncmp(end.address, "127.0.0.1:", 10), 0);
+	/* though a little: the answers are 50 ms apart only if the machine sleeps between them, then once more */
+	for (int i = 0; i < 20; i++) {
+		end = dial("second-six.example.", port, NULL);
+		if (!strncmp(end.address, "[::1]:", 6))
+			break;
+	}
+	assert_int_equal(strncmp(end.address, "[::1]:", 6), 0);
 	(void)close(six);
 	end = dial("both.example.", port, NULL);	/* and refusal is no end */
 	assert_int_equal(strncmp(end.address, "127.0.0.1:", 10), 0);

@@ -73,22 +73,48 @@ static size_t answer(const struct dns *d, unsigned char *packet, size_t len)
 	return end;
 }
 
+struct packet {
+	unsigned char at[2 * PACKET];
+	size_t len;
+	union address from;
+	socklen_t from_size;
+};
+
+static void send_back(const struct dns *d, struct packet *p)
+{
+	if (p->len)
+		(void)sendto(d->fd, p->at, p->len, 0, &p->from.any, p->from_size);
+	p->len = 0;
+}
+
+/* Is this the answer that its row wants to come second? */
+static bool comes_second(const struct dns *d, const struct packet *p)
+{
+	char name[256];
+	size_t end = p->len > HEAD ? read_name(p->at, p->len, name, sizeof name) : 0;
+	const struct dns_row *row = end ? find(d, name) : NULL;
+
+	return row && row->aaaa_second && p->at[end + 1] == TYPE_AAAA;
+}
+
 static void *serve(void *arg)
 {
-	struct dns *d = arg;
+	struct packet kept = { .len = 0 };
+	const struct dns *d = arg;
 
 	for (;;) {
-		unsigned char packet[2 * PACKET];
-		union address from;
-		socklen_t size = sizeof from;
-		ssize_t n = recvfrom(d->fd, packet, PACKET, 0, &from.any, &size);
-		size_t len;
+		struct packet p = { .from_size = sizeof p.from };
+		ssize_t n = recvfrom(d->fd, p.at, PACKET, 0, &p.from.any, &p.from_size);
 
 		if (n <= 0)		/* shut down */
 			return NULL;
-		len = answer(d, packet, (size_t)n);
-		if (len)
-			(void)sendto(d->fd, packet, len, 0, &from.any, size);
+		p.len = answer(d, p.at, (size_t)n);
+		if (comes_second(d, &p)) {
+			kept = p;
+			continue;
+		}
+		send_back(d, &p);
+		send_back(d, &kept);
 	}
 }
 

@@ -18,6 +18,7 @@ struct dns_row {
 	const char *addresses[DNS_EACH];	/* none: the name exists, without addresses */
 	int code;				/* of the answer, 0 = fine; 2 = SERVFAIL, 3 = no such name */
 	bool silent_a, silent_aaaa;		/* no answer to that question at all */
+	bool aaaa_second;			/* its answer comes right behind the other's */
 };
 
 struct dns {
