@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What fails must say so: promptly, clearly, with the right exit code, and without a secret."""
+import hashlib
 import os
 import re
 import socket
+import subprocess
 import time
 
 import pytest
@@ -60,6 +62,17 @@ def test_no_verification_when_told_so(p, dovecot):
     p.connection("box", user=user, port=dovecot.pop3s, tls__verify_server=False, tls__verify_host=False)
     collect(p, 0)
     assert len(p.in_maildir()) == 2
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_a_pinned_key_replaces_the_chain(p, dovecot, right):
+    pem = subprocess.run(["openssl", "x509", "-in", dovecot.cert, "-pubkey", "-noout"], check=True, capture_output=True).stdout
+    der = subprocess.run(["openssl", "pkey", "-pubin", "-outform", "DER"], input=pem, check=True, capture_output=True).stdout
+    user = dovecot.fresh(corpus.small(2))
+    pin = hashlib.sha256(der if right else der + b"x").hexdigest()
+    p.connection("box", user=user, port=dovecot.pop3s, tls__pin=pin)
+    done, _ = collect(p, 0 if right else 1)
+    assert right or "pin" in done.text, done
 
 
 def test_closed_port(p):

@@ -3,6 +3,7 @@
 
 A file begins with what it is about (# lines), then the case:
     messages: N           so many in the maildrop (2)        runs: N        visits (1)
+    in: clear | tls       played only there (both)
     set: KEY VALUE…       a key of the connection (after = delete unless set); several values make a list
     want: …               checked after the last run:
         exit N | exit-any N…    error REGEX      (of the first run)
@@ -15,6 +16,7 @@ A file begins with what it is about (# lines), then the case:
         count VERB N            how often the client said that verb
 then the script, in the language of pop3d.parse_script.
 
+Each file is played in clear and inside TLS (where a line that breaks is cut without a close_notify).
 Of every file holds: it ends soon, by itself; nothing is lost (each message is in
 the maildrop or, whole, in the target); nothing is there twice.
 """
@@ -32,7 +34,7 @@ FILES = sorted(glob.glob(os.path.join(HERE, "..", "transcripts", "*.txt")))
 
 
 def read(path):
-    case = {"messages": 2, "runs": 1, "set": {"after": "delete", "timeout": "5s"}, "want": []}
+    case = {"messages": 2, "runs": 1, "in": "clear tls", "set": {"after": "delete", "timeout": "5s"}, "want": []}
     script = []
     with open(path, encoding="utf-8") as f:
         for line in f.read().splitlines():
@@ -41,6 +43,8 @@ def read(path):
                 continue
             if head in ("messages", "runs"):
                 case[head] = int(rest)
+            elif head == "in":
+                case["in"] = rest
             elif head == "set":
                 key, *values = rest.split()
                 case["set"][key] = {"true": True}.get(values[0], values[0]) if len(values) == 1 else values
@@ -50,6 +54,11 @@ def read(path):
                 script.append(line)
     case["script"] = parse_script(script)
     return case
+
+
+@pytest.fixture(scope="module")
+def certificate(authority):
+    return authority.ca, *authority.sign("transcripts")
 
 
 class Outcome:
@@ -95,12 +104,19 @@ def check(want, o):
     raise ValueError("no such want: " + want)
 
 
-@pytest.mark.parametrize("path", FILES, ids=[os.path.basename(f)[:-4] for f in FILES])
-def test_transcript(p, path):
-    case = read(path)
+CASES = [(path, line) for path in FILES for line in read(path)["in"].split()]
+
+
+@pytest.mark.parametrize("path, line", CASES, ids=[f"{os.path.basename(path)[:-4]}-{line}" for path, line in CASES])
+def test_transcript(p, certificate, path, line):
+    case, tls = read(path), "implicit" if line == "tls" else None
     mail = corpus.small(case["messages"])
-    with Pop3d(Maildrop(mail), script=Script(case["script"])) as origin:
-        p.clear("box", origin, **case["set"])
+    ca, cert, key = certificate
+    with Pop3d(Maildrop(mail), tls=tls, cert=cert, key=key, script=Script(case["script"])) as origin:
+        if tls:
+            p.connection("box", port=origin.port, tls__ca_certificates=ca, **case["set"])
+        else:
+            p.clear("box", origin, **case["set"])
         runs = [p("collect", "box", limit=40) for _ in range(case["runs"])]
         o = Outcome(runs, [corpus.normal(m) for m in p.in_maildir()], origin.drop.octets(),
                     [corpus.normal(m) for m in mail], origin.said)
