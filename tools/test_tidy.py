@@ -169,6 +169,7 @@ ROWS = [
     ('a row without its file', {'ARCHITECTURE.md': PAGE.replace('| `tools/check', '| `tools/gone` | was here |\n| `tools/check')}, ['ARCHITECTURE.md:7: the FILES table lists tools/gone']),
     ('a row of many words', {'ARCHITECTURE.md': PAGE.replace('says yes', 'yes ' * 20 + 'yes')}, ['ARCHITECTURE.md:7: tools/check: say it in ten words']),
     ('a named test that is not there', {'VIOLATIONS.md': '`src/wire/line_test.c: an id of 71 octets`\n'}, ['VIOLATIONS.md:1: names what is not there: src/wire/line_test.c: an id']),
+    ('a test without its name', {'VIOLATIONS.md': '`src/wire/line_test.c: `\n'}, ['VIOLATIONS.md:1: names what is not there: src/wire/line_test.c:']),
     ('a named file that is not there', {'VIOLATIONS.md': '`test/transcripts/gone.txt`\n'}, ['VIOLATIONS.md:1: names what is not there: test/transcripts/gone.txt']),
     ('a link to nowhere', {'VIOLATIONS.md': '[x](docs/gone.md)\n'}, ['VIOLATIONS.md:1: links to docs/gone.md']),
 ]

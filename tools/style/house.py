@@ -23,7 +23,7 @@ EXEMPT = {
 HERE = 'tools/style/house.py'
 FILES_ROW = re.compile(r'^\| `((?:src|test|tools)/[^`]+)` \| (.*?) \|$', re.M)
 FILES_WORDS = 14
-NAMED_FILE = re.compile(r'`((?:src|test|tools|docs)/[a-z0-9_./-]+)(?:: ([^`]+))?`')
+NAMED_FILE = re.compile(r'`((?:src|test|tools|docs)/[a-z0-9_./-]+)(?:: *([^`]*))?`')
 MADE_NAME = re.compile(r"(?:'(\w*)' \+ )?\bname \+ '([\w.]*\.c)'")
 LINK = re.compile(r'\]\((?!https?:|mailto:|#)([^)#\s]+)')
 
@@ -130,8 +130,9 @@ def named_files(tree: Tree) -> Iterator[Finding]:
         rows = {m.start(1) for m in FILES_ROW.finditer(page.text)}      # files_table's
         for m in NAMED_FILE.finditer(page.text):
             source = tree.get(m[1])
-            if m.start(1) not in rows and (not tree.has(m[1]) or m[2] and not (source and m[2] in source.text)):
-                yield Finding(page.path, page.line(m.start()), f'names what is not there: {m[1]}' + (f': {m[2]}' if m[2] else ''))
+            there = tree.has(m[1]) if m[2] is None else m[2] and source and m[2] in source.text
+            if not there and m.start(1) not in rows:
+                yield Finding(page.path, page.line(m.start()), f'names what is not there: {m[0].strip("`")}')
 
 
 def links(tree: Tree) -> Iterator[Finding]:
