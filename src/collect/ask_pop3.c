@@ -19,13 +19,16 @@ static void ask_messages(struct visit *v)
 	if (judging && v->limit && v->plan_kept >= v->limit)
 		return;
 	while (v->plan_asked < v->plan_count && window_open(v)) {
-		const struct item *i = &v->listing.items[v->plan[v->plan_asked++]];
+		struct item *i = &v->listing.items[v->plan[v->plan_asked++]];
 
 		if (judging) {
 			p3c_top(v->pop, i->number, 0);
 			continue;
 		}
-		v->asked_octets += i->size;
+		if (i->size) {		/* else it comes later, and is not counted */
+			i->flags |= ITEM_COUNTED;
+			v->asked_octets += i->size;
+		}
 		if (v->with->use_top)
 			p3c_top(v->pop, i->number, TOP_ALL_LINES);
 		else
@@ -38,7 +41,7 @@ static void ask_disposals(struct visit *v)
 {
 	struct ledger_entry entry;
 
-	while (v->found.dispose && v->dispose_at < v->listing.count && p3c_can_ask(v->pop)) {
+	while (v->found.dispose && v->dispose_at < v->listing.count && p3c_can_ask(v->pop) && !v->slices) {
 		const struct item *i = &v->listing.items[v->dispose_at++];
 
 		if (!(i->flags & ITEM_DISPOSE) || !ledger_get(v->ledger, i->id, &entry))
@@ -47,11 +50,23 @@ static void ask_disposals(struct visit *v)
 			entry.state = LEDGER_DISPOSING;
 			entry.changed = clock_now_s();
 			ledger_put(v->ledger, &entry, 0);
+			visit_count_puts(v, 1);
 		}
 		p3c_dele(v->pop, i->number);
 	}
 	while (v->delete_asked < v->delete_count && p3c_can_ask(v->pop))
 		p3c_dele(v->pop, v->deletes[v->delete_asked++]);
+	v->deletes_ever = v->deletes_ever || v->delete_count;
+	if (v->delete_asked == v->delete_count)
+		v->delete_asked = v->delete_count = 0;
+}
+
+void ask_answered(struct visit *v, uint32_t at)
+{
+	const struct item *i = &v->listing.items[at];
+
+	if (i->flags & ITEM_COUNTED)
+		v->asked_octets -= i->size;
 }
 
 static bool disposed(const struct visit *v)
@@ -77,11 +92,12 @@ static void judging_over(struct visit *v)
 
 static void leave(struct visit *v)
 {
-	bool compared = v->listing.count && !v->uncompared && (v->found.comparing || v->found.unidentified);
+	bool compared = v->listing.count && !v->listing.incomplete && !v->uncompared &&
+	                (v->found.comparing || v->found.unidentified);
 
 	if (compared && v->what == VISIT_COLLECT) {
 		identity_close(&v->identity, v->ledger, clock_now_s());
-		ledger_note(v->ledger, LEDGER_NOTE_COMPARING, 0);
+		ledger_note(v->ledger, LEDGER_NOTE_COMPARING, 0, 0);
 	}
 	v->phase = VISIT_LEAVING;
 	p3c_quit(v->pop);
@@ -98,7 +114,7 @@ void ask_pop3(struct visit *v)
 		ask_messages(v);
 	if (v->phase == VISIT_FETCHING) {
 		ask_disposals(v);
-		if (v->plan_answered == v->plan_count && !v->current && !v->under_way && disposed(v) &&
+		if (v->plan_answered == v->plan_count && !v->current && !v->under_way && !v->slices && disposed(v) &&
 		    !p3c_outstanding(v->pop))
 			leave(v);
 	}

@@ -61,13 +61,17 @@ static bool host_has_room(const struct collector *c, const struct visit *wanting
 	return !c->with.max_per_host || busy < c->with.max_per_host;
 }
 
-static void start_waiting(struct collector *c)
+/* One visit to this host has ended: the next that waits for it may start. */
+static void start_waiting(struct collector *c, const struct visit *ended)
 {
 	for (size_t n = 0; n < c->count; n++) {
 		struct visit *v = c->visits[n];
 
-		if (v && v->phase == VISIT_WAITING && host_has_room(c, v))
+		if (!v || v->phase != VISIT_WAITING || !same_host(v, ended))
+			continue;
+		if (host_has_room(c, v))
 			visit_start(v);
+		return;
 	}
 }
 
@@ -86,12 +90,12 @@ static void end_visit(struct collector *c, struct visit *v)
 	add_progress(v, &c->over);
 	c->with.ended(c->with.user, v->with, &v->result);
 	c->visits[v->index] = NULL;
-	visit_free(&v);
 	assert(c->left);
 	if (--c->left)
-		start_waiting(c);
+		start_waiting(c, v);
 	else
 		timer_stop(c->alive);
+	visit_free(&v);
 }
 
 void collector_ended(struct collector *c, struct visit *v)

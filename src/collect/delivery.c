@@ -90,7 +90,7 @@ bool delivery_full(const struct visit *v)
 	for (size_t n = 0; m && n < v->sink_count; n++)
 		if (m->incoming[n] && incoming_full(m->incoming[n]))
 			return true;
-	return v->under_way >= UNDER_WAY_MESSAGES || v->under_way_octets >= UNDER_WAY_OCTETS;
+	return v->slices > 1 || v->under_way >= UNDER_WAY_MESSAGES || v->under_way_octets >= UNDER_WAY_OCTETS;
 }
 
 enum ledger_state visit_final_state(const struct visit *v)
@@ -206,6 +206,40 @@ static void digest(struct visit *v, struct message *m)
 	}
 }
 
+/* Of target `tag`: replaces what the entry says of it, or is added. */
+void entry_set_target(struct ledger_entry *entry, uint64_t tag, enum ledger_target_state state, const char place[MAILDIR_NAME_MAX])
+{
+	uint32_t n = 0;
+
+	while (n < entry->target_count && entry->targets[n].target != tag)
+		n++;
+	if (n == LEDGER_TARGETS_MAX)	/* full of targets that are no longer in `deliver` */
+		n--;
+	if (n == entry->target_count)
+		entry->target_count++;
+	entry->targets[n] = (struct ledger_target){ .target = tag, .state = state };
+	if (place)
+		memcpy(entry->targets[n].place, place, sizeof entry->targets[n].place);
+}
+
+/* While it is pending, what the entry knows of other targets stays: they may
+ * be in `deliver` again tomorrow, or be recovering at this moment. */
+static void pending_targets(const struct visit *v, const struct message *m, struct ledger_entry *entry)
+{
+	struct ledger_entry old;
+
+	if (ledger_get(v->ledger, m->id, &old) && old.state == LEDGER_PENDING) {
+		memcpy(entry->targets, old.targets, sizeof entry->targets);
+		entry->target_count = old.target_count;
+	}
+	for (size_t n = 0; n < v->sink_count; n++) {
+		if (m->accepted & 1u << n)
+			entry_set_target(entry, v->sinks[n].tag, LEDGER_TARGET_ACCEPTED, NULL);
+		else if (n == m->turn)
+			entry_set_target(entry, v->sinks[n].tag, m->place[0] ? LEDGER_TARGET_PLACING : LEDGER_TARGET_NONE, m->place);
+	}
+}
+
 void message_entry(const struct visit *v, const struct message *m, enum ledger_state state, struct ledger_entry *entry)
 {
 	*entry = (struct ledger_entry){
@@ -215,25 +249,13 @@ void message_entry(const struct visit *v, const struct message *m, enum ledger_s
 	memcpy(entry->id, m->id, sizeof entry->id);
 	memcpy(entry->digest, m->digest, sizeof entry->digest);
 	header_value((struct span){ m->uid, m->uid_len }, entry->uid, sizeof entry->uid);
-	if (state != LEDGER_PENDING) {
+	if (state == LEDGER_PENDING)
+		pending_targets(v, m, entry);
+	else
 		entry->accepted = entry->changed;
-		return;
-	}
-	for (size_t n = 0; n < v->sink_count; n++) {
-		struct ledger_target *t = &entry->targets[entry->target_count];
-		bool placing = n == m->turn && m->place[0];
-
-		if (!(m->accepted & 1u << n) && !placing)
-			continue;
-		t->target = v->sinks[n].tag;
-		t->state = m->accepted & 1u << n ? LEDGER_TARGET_ACCEPTED : LEDGER_TARGET_PLACING;
-		if (t->state == LEDGER_TARGET_PLACING)
-			memcpy(t->place, m->place, sizeof t->place);
-		entry->target_count++;
-	}
 }
 
-static void leave(struct visit *v, struct message *m)
+void message_leave(struct visit *v, struct message *m)
 {
 	assert(v->under_way && v->under_way_octets >= m->size);
 	v->under_way--;
@@ -249,17 +271,39 @@ void message_drop(struct visit *v, struct message *m)
 	message_free(v, m);
 }
 
-/* To the next target that does not have it; after the last, into the ledger. */
+/* Some target does not have it: the ledger remembers which do, and a later
+ * visit fetches it again for the others. */
+static void conclude_failed(struct visit *v, struct message *m)
+{
+	struct ledger_entry entry;
+
+	v->result.failed++;
+	message_entry(v, m, LEDGER_PENDING, &entry);
+	header_value(span_of(v->last_failure.text), entry.error, sizeof entry.error);
+	ledger_put(v->ledger, &entry, 0);
+	message_leave(v, m);
+}
+
+/* To the next target that does not have it; after the last, into the ledger.
+ * A target that failed holds up neither the others nor the next message. */
 static void go_on(struct visit *v, struct message *m)
 {
 	struct ledger_entry entry;
 
 	for (size_t n = 0; n < v->sink_count; n++) {
-		if (m->accepted & 1u << n)
+		if ((m->accepted | m->failed) & 1u << n)
 			continue;
+		if (v->sinks[n].failures >= SINK_FAILURES_MAX) {
+			m->failed |= 1u << n;
+			continue;
+		}
 		m->turn = (uint8_t)n;
 		m->place[0] = '\0';
 		v->sinks[n].ops->deliver(&v->sinks[n], m);
+		return;
+	}
+	if (m->failed) {
+		conclude_failed(v, m);
 		return;
 	}
 	message_entry(v, m, visit_final_state(v), &entry);
@@ -269,29 +313,41 @@ static void go_on(struct visit *v, struct message *m)
 void message_accepted(struct visit *v, struct message *m)
 {
 	m->accepted |= 1u << m->turn;
+	v->sinks[m->turn].failures = 0;
 	go_on(v, m);
 }
 
-/* The content is known: this entry, under another id.  It takes the new one. */
-static bool rekey(struct visit *v, struct message *m, const uint8_t old[32], bool *done)
+/* One more failure of this target in a row.  When no target takes anything any
+ * more there is no reason to fetch. */
+static void count_failure(struct visit *v, struct sink *k, const struct err *why)
 {
-	struct ledger_entry entry;
+	bool all = true;
 
-	if (!ledger_get(v->ledger, old, &entry))
-		return false;
-	*done = entry.state != LEDGER_PENDING;
-	if (m->has_id && memcmp(old, m->id, sizeof entry.id) != 0) {
-		ledger_remove(v->ledger, old);
-		memcpy(entry.id, m->id, sizeof entry.id);
-		header_value((struct span){ m->uid, m->uid_len }, entry.uid, sizeof entry.uid);
-		ledger_put(v->ledger, &entry, 0);
-	} else {
-		memcpy(m->id, old, sizeof m->id);
-	}
-	return true;
+	if (++k->failures == SINK_FAILURES_MAX)
+		log_error(&v->tag, "target %s failed %d times in a row; nothing more is tried there in this visit",
+			k->target->name, SINK_FAILURES_MAX);
+	for (size_t n = 0; n < v->sink_count; n++)
+		all = all && v->sinks[n].failures >= SINK_FAILURES_MAX;
+	if (all)
+		visit_fail(v, why);
 }
 
-static void want_delete(struct visit *v, uint32_t number)
+void message_failed(struct visit *v, struct message *m, const struct err *why)
+{
+	struct sink *k = &v->sinks[m->turn];
+
+	if (k->failures < SINK_FAILURES_MAX)
+		log_error(&v->tag, "message %u (%.*s): target %s: %s", m->number, (int)m->uid_len, m->uid, k->target->name, why->text);
+	v->last_failure = *why;
+	m->failed |= 1u << m->turn;
+	count_failure(v, k, why);
+	if (m->place[0])	/* what the ledger says of it stays until the next visit looks */
+		conclude_failed(v, m);
+	else
+		go_on(v, m);
+}
+
+void delivery_want_delete(struct visit *v, uint32_t number)
 {
 	if (v->with->after != AFTER_DELETE)
 		return;
@@ -307,35 +363,87 @@ static void want_delete(struct visit *v, uint32_t number)
 	v->deletes[v->delete_count++] = number;
 }
 
+/* The content is known: it is this entry's message, under another id perhaps,
+ * which the entry then takes.  The new one is put before the old one goes.
+ * False: some target still wants it. */
+static bool known_content(struct visit *v, struct message *m, const uint8_t old[32])
+{
+	bool moves = m->has_id && memcmp(old, m->id, sizeof m->id) != 0;
+	struct ledger_entry entry;
+	bool disposable;
+
+	if (!ledger_get(v->ledger, old, &entry))
+		return false;
+	disposable = entry.state == LEDGER_ACCEPTED || entry.state == LEDGER_QUARANTINED || entry.state == LEDGER_DISPOSING;
+	if (disposable && v->with->after == AFTER_DELETE) {
+		entry.state = LEDGER_DISPOSING;
+		entry.changed = clock_now_s();
+		delivery_want_delete(v, m->number);
+	}
+	if (moves) {
+		memcpy(entry.id, m->id, sizeof entry.id);
+		header_value((struct span){ m->uid, m->uid_len }, entry.uid, sizeof entry.uid);
+	} else {
+		memcpy(m->id, old, sizeof m->id);
+	}
+	ledger_put(v->ledger, &entry, 0);
+	visit_count_puts(v, 2);
+	if (moves)
+		ledger_remove(v->ledger, old);
+	return entry.state != LEDGER_PENDING;
+}
+
 /* False: it is no new message, and is done with. */
 static bool identify(struct visit *v, struct message *m)
 {
+	struct ledger_entry entry;
 	uint8_t old[32], base[32];
-	bool done;
 
+	assert(v->uncompared);
 	v->uncompared--;
-	if (identity_find(&v->identity, m->digest, old) && rekey(v, m, old, &done)) {
-		if (done) {
-			want_delete(v, m->number);
+	if (identity_find(&v->identity, m->digest, old)) {
+		if (known_content(v, m, old))
 			return false;
-		}
 		recall(v, m);
 		return true;
 	}
 	if (!m->has_id) {
 		memcpy(base, m->id, sizeof base);
 		identity_key(&v->identity, base, v->ledger, m->id);
-		recall(v, m);
+		message_entry(v, m, LEDGER_PENDING, &entry);	/* the next of this base must see that it is taken */
+		ledger_put(v->ledger, &entry, 0);
 	}
 	return true;
 }
 
-void message_complete(struct visit *v)
+/* Only now that it is here shows that it is too old. */
+static void skip_old(struct visit *v, struct message *m)
+{
+	const struct item *i = listing_find(&v->listing, m->number);
+
+	assert(i);
+	selection_skip(v, i, m->digest);
+	message_free(v, m);
+}
+
+void message_complete(struct visit *v, bool too_old)
 {
 	struct message *m = v->current;
+	uint8_t old[32];
 
 	v->current = NULL;
 	digest(v, m);
+	if (too_old && !(m->unidentified && identity_find(&v->identity, m->digest, old))) {
+		v->uncompared -= m->unidentified;
+		skip_old(v, m);
+		return;
+	}
+	if (too_old) {		/* known, and older now than is asked for: as it is */
+		v->uncompared--;
+		(void)known_content(v, m, old);
+		message_free(v, m);
+		return;
+	}
 	if (m->unidentified && !identify(v, m)) {
 		message_free(v, m);
 		return;
@@ -343,21 +451,6 @@ void message_complete(struct visit *v)
 	v->under_way++;
 	v->under_way_octets += m->size;
 	go_on(v, m);
-}
-
-void message_failed(struct visit *v, struct message *m, const struct err *why)
-{
-	struct ledger_entry entry;
-
-	v->result.failed++;
-	log_error(&v->tag, "message %u (%.*s): target %s: %s", m->number, (int)m->uid_len, m->uid,
-		v->sinks[m->turn].target->name, why->text);
-	message_entry(v, m, LEDGER_PENDING, &entry);
-	header_value(span_of(why->text), entry.error, sizeof entry.error);
-	ledger_put(v->ledger, &entry, 0);
-	leave(v, m);
-	if (why->kind == ERR_LOCAL)	/* a full disk does not take the next one either */
-		visit_fail(v, why);
 }
 
 void message_refused(struct visit *v, const struct item *item, struct span words)
@@ -380,66 +473,4 @@ void message_refused(struct visit *v, const struct item *item, struct span words
 	header_value((struct span){ item->uid, item->uid_len }, entry.uid, sizeof entry.uid);
 	header_value(span_of(why.text), entry.error, sizeof entry.error);
 	ledger_put(v->ledger, &entry, 0);
-}
-
-void delivery_recovered(struct visit *v, struct ledger_entry *entry, const struct sink *k)
-{
-	uint32_t accepted = 1u << k->index;
-
-	for (size_t n = 0; n < v->sink_count; n++)
-		for (size_t t = 0; t < entry->target_count; t++)
-			if (entry->targets[t].target == v->sinks[n].tag && entry->targets[t].state == LEDGER_TARGET_ACCEPTED)
-				accepted |= 1u << n;
-	entry->changed = clock_now_s();
-	entry->state = LEDGER_PENDING;
-	entry->target_count = 0;
-	for (size_t n = 0; n < v->sink_count; n++)
-		if (accepted & 1u << n)
-			entry->targets[entry->target_count++] = (struct ledger_target){
-				.target = v->sinks[n].tag, .state = LEDGER_TARGET_ACCEPTED };
-	if (entry->target_count == v->sink_count) {
-		entry->state = visit_final_state(v);
-		entry->accepted = entry->changed;
-		entry->target_count = 0;
-	}
-	ledger_put(v->ledger, entry, visit_ticket(v, 0, TICKET_RECOVERED));
-}
-
-/* The ledger has it for good: count it, let the sinks forget their marks, dispose. */
-static void settled(struct visit *v, struct message *m)
-{
-	v->result.collected++;
-	v->result.octets += m->size;
-	for (size_t n = 0; n < v->sink_count; n++)
-		v->sinks[n].ops->settled(&v->sinks[n], m);
-	want_delete(v, m->number);
-	leave(v, m);
-}
-
-void visit_answer(struct visit *v, uint32_t slot, enum ticket_kind kind, const struct err *why)
-{
-	struct message *m = kind == TICKET_RECOVERED ? NULL : v->slots[slot];
-
-	assert(v->waiting);
-	v->waiting--;
-	if (why && kind == TICKET_RECOVERED) {
-		visit_fail(v, why);
-	} else if (why) {
-		message_failed(v, m, why);
-	} else {
-		switch (kind) {
-		case TICKET_APPENDED:
-		case TICKET_PLACING:
-			v->sinks[m->turn].ops->answered(&v->sinks[m->turn], m, kind);
-			break;
-		case TICKET_FINAL:
-			settled(v, m);
-			break;
-		case TICKET_RECOVERED:
-			for (size_t n = 0; n < v->sink_count; n++)
-				v->sinks[n].ops->answered(&v->sinks[n], NULL, kind);
-			break;
-		}
-	}
-	ledger_flush(v->ledger);
 }

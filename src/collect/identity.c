@@ -88,7 +88,7 @@ void identity_key(struct identity *i, const uint8_t base[32], struct ledger *led
 
 	if (memcmp(i->key_base, base, sizeof i->key_base) != 0) {
 		memcpy(i->key_base, base, sizeof i->key_base);
-		i->key_next = 0;
+		i->key_next = 1;	/* 0 is for an id that one message alone has */
 	}
 	do
 		ledger_pop3_id(base, i->key_next++, id);

@@ -33,7 +33,8 @@ void identity_end(struct identity *i);
 void identity_sort(struct identity *i);
 /* True: `id` is the entry that this content already has. */
 bool identity_find(struct identity *i, const uint8_t digest[32], uint8_t id[32]);
-/* The ledger's key for a new message of this base: the lowest free k. */
+/* The ledger's key for a new message of this base: the lowest free k from 1 on;
+ * the caller reserves it at once by a put. */
 void identity_key(struct identity *i, const uint8_t base[32], struct ledger *ledger, uint8_t id[32]);
 /* The comparison is complete: who was not found is gone. */
 void identity_close(struct identity *i, struct ledger *ledger, int64_t now);

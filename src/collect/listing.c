@@ -6,7 +6,7 @@
 
 enum { PRUNE_AFTER_S = 30 * 86400 };
 
-static_assert(sizeof(struct item) == 64, "PRODUCT 2.3: 64 bytes a message");
+static_assert(sizeof(struct item) <= 60, "PRODUCT 2.3: 64 bytes a message, and 4 are the plan's");
 
 void listing_start(struct listing *l)
 {
@@ -41,35 +41,64 @@ bool listing_add(struct listing *l, uint32_t number, const uint8_t base[32], str
 	return true;
 }
 
-static int by_number(const void *a, const void *b)
+static int by_number(const struct item *one, const struct item *two)
 {
-	const struct item *one = a, *two = b;
-
 	return (one->number > two->number) - (one->number < two->number);
 }
 
 /* By id, equal ids in order of their numbers; unidentified items last. */
-static int by_id(const void *a, const void *b)
+static int by_id(const struct item *one, const struct item *two)
 {
-	const struct item *one = a, *two = b;
 	int by_trust = (one->flags & ITEM_UNIDENTIFIED) - (two->flags & ITEM_UNIDENTIFIED);
 	int order = by_trust ? by_trust : memcmp(one->id, two->id, sizeof one->id);
 
-	return order ? order : by_number(a, b);
+	return order ? order : by_number(one, two);
 }
 
-static void sort(struct listing *l, int (*order)(const void *, const void *))
+static void sift_down(struct item *items, size_t at, size_t count, int (*order)(const struct item *, const struct item *))
 {
-	if (l->count)
-		qsort(l->items, l->count, sizeof *l->items, order);
+	struct item moving = items[at];
+
+	for (size_t child; (child = 2 * at + 1) < count; at = child) {
+		if (child + 1 < count && order(&items[child], &items[child + 1]) < 0)
+			child++;
+		if (order(&moving, &items[child]) >= 0)
+			break;
+		items[at] = items[child];
+	}
+	items[at] = moving;
+}
+
+/* A heap sort, because qsort takes a third of the items' memory once more. */
+static void sort(struct listing *l, int (*order)(const struct item *, const struct item *))
+{
+	size_t sorted = 1;
+
+	while (sorted < l->count && order(&l->items[sorted - 1], &l->items[sorted]) <= 0)
+		sorted++;
+	if (sorted >= l->count)
+		return;
+	for (size_t n = l->count / 2; n-- > 0;)
+		sift_down(l->items, n, l->count, order);
+	for (size_t n = l->count - 1; n > 0; n--) {
+		struct item last = l->items[n];
+
+		l->items[n] = l->items[0];
+		l->items[0] = last;
+		sift_down(l->items, 0, n, order);
+	}
 }
 
 bool listing_gaps(struct listing *l, uint64_t count, size_t most, const uint8_t base[32], struct err *e)
 {
 	size_t listed = l->count, at = 0;
 
-	if (count <= listed || count - listed > most)
+	if (count <= listed)
 		return true;
+	if (count - listed > most) {
+		l->incomplete = true;
+		return true;
+	}
 	sort(l, by_number);
 	for (uint32_t number = 1; number <= count; number++) {
 		while (at < listed && l->items[at].number < number)
@@ -82,13 +111,57 @@ bool listing_gaps(struct listing *l, uint64_t count, size_t most, const uint8_t 
 	return true;
 }
 
-/* Bases become ids where one message alone has it; items that share one cannot
- * be told apart by it. */
-static void settle_ids(struct listing *l)
+static bool numbers_are_unique(struct listing *l, struct err *e)
 {
+	sort(l, by_number);
+	for (size_t n = 1; n < l->count; n++)
+		if (l->items[n].number == l->items[n - 1].number)
+			return err_set(e, ERR_PEER, "UIDL lists message %u twice (RFC 1939 section 7)", l->items[n].number);
+	return true;
+}
+
+/* From now on this id tells nothing.  An entry that had it alone moves on, to
+ * be found by its content. */
+static void mark_shared(struct ledger *ledger, const uint8_t base[32], int64_t now)
+{
+	struct ledger_entry entry, there;
+	uint8_t id[32];
+
+	ledger_pop3_id(base, 0, id);
+	if (ledger_get(ledger, id, &entry)) {
+		if (entry.state == LEDGER_SHARED)
+			return;
+		for (uint32_t k = 1; entry.state != LEDGER_GONE; k++) {
+			ledger_pop3_id(base, k, entry.id);
+			if (ledger_get(ledger, entry.id, &there))
+				continue;
+			ledger_put(ledger, &entry, 0);
+			break;
+		}
+	}
+	entry = (struct ledger_entry){ .state = LEDGER_SHARED, .first_seen = now, .changed = now };
+	memcpy(entry.id, id, sizeof entry.id);
+	ledger_put(ledger, &entry, 0);
+	ledger_note(ledger, LEDGER_NOTE_SHARED, now, 0);
+}
+
+static bool was_shared(struct ledger *ledger, const uint8_t id[32])
+{
+	struct ledger_entry entry;
+
+	return ledger_get(ledger, id, &entry) && entry.state == LEDGER_SHARED;
+}
+
+/* Bases become ids where one message alone has it, now and ever before; items
+ * that share one cannot be told apart by it. */
+static void settle_ids(struct listing *l, struct ledger *ledger, int64_t now)
+{
+	bool look = ledger_noted(ledger, LEDGER_NOTE_SHARED) != 0;
+
 	sort(l, by_id);
 	for (size_t n = 0, run; n < l->count; n += run) {
 		struct item *first = &l->items[n];
+		uint8_t id[32];
 
 		run = 1;
 		if (first->flags & ITEM_UNIDENTIFIED)
@@ -96,24 +169,43 @@ static void settle_ids(struct listing *l)
 		while (n + run < l->count && memcmp(first[run].id, first->id, sizeof first->id) == 0 &&
 		       !(first[run].flags & ITEM_UNIDENTIFIED))
 			run++;
-		for (size_t k = 0; run > 1 && k < run; k++)
-			first[k].flags |= ITEM_UNIDENTIFIED;
-		if (run == 1) {
-			uint8_t base[32];
-
-			memcpy(base, first->id, sizeof base);
-			ledger_pop3_id(base, 0, first->id);
+		ledger_pop3_id(first->id, 0, id);
+		if (run > 1)
+			mark_shared(ledger, first->id, now);
+		if (run == 1 && !(look && was_shared(ledger, id))) {
+			memcpy(first->id, id, sizeof first->id);
 			first->flags |= ITEM_OWN_ID;
 		}
 	}
+	for (struct item *i = l->items; i < l->items + l->count; i++)
+		if (!(i->flags & ITEM_OWN_ID))
+			i->flags |= ITEM_UNIDENTIFIED;
 	sort(l, by_id);
 }
 
-static void judge_known(struct item *i, const struct ledger_entry *entry, const struct listing_rules *rules)
+/* Every target that counts today has it already: nothing is left to fetch. */
+static bool has_all(const struct ledger_entry *entry, const struct listing_rules *rules)
+{
+	size_t accepted = 0;
+
+	for (size_t n = 0; n < rules->target_count; n++)
+		for (size_t t = 0; t < entry->target_count; t++)
+			accepted += entry->targets[t].target == rules->targets[n] &&
+			            entry->targets[t].state == LEDGER_TARGET_ACCEPTED;
+	return rules->target_count && accepted == rules->target_count;
+}
+
+static void judge_known(struct item *i, struct ledger_entry *entry, struct ledger *ledger, const struct listing_rules *rules)
 {
 	bool old_enough = rules->delete_after_s && entry->accepted &&
 	                  rules->now - entry->accepted >= (int64_t)rules->delete_after_s;
 
+	if (entry->state == LEDGER_PENDING && entry->has_digest && has_all(entry, rules)) {
+		entry->state = rules->final;
+		entry->changed = entry->accepted = rules->now;
+		entry->target_count = 0;
+		ledger_put(ledger, entry, 0);
+	}
 	switch (entry->state) {
 	case LEDGER_PENDING:
 		i->flags |= ITEM_PENDING;
@@ -131,15 +223,15 @@ static void judge_known(struct item *i, const struct ledger_entry *entry, const 
 	case LEDGER_SKIPPED:
 		i->flags |= ITEM_KNOWN;
 		return;
+	case LEDGER_SHARED:	/* settle_ids keeps such ids apart */
 	case LEDGER_STATES:
 		break;
 	}
-	assert(entry->state < LEDGER_STATES);
+	assert(entry->state < LEDGER_SHARED);
 }
 
 struct walk {			/* items and ledger side by side, both in order of ids */
 	struct listing *l;
-	struct ledger *ledger;
 	size_t at;
 };
 
@@ -165,54 +257,39 @@ static bool should_vanish(const struct ledger_entry *entry, int64_t disposed)
 	return entry->state == LEDGER_DISPOSING && entry->changed <= disposed;
 }
 
-struct tally {
-	size_t expected, seen, missing;
-};
-
-static void first_walk(struct listing *l, struct ledger *ledger, const struct listing_rules *rules, struct tally *t)
+/* Up to when deletions count as done; 0 with a server that says so and lists on. */
+static int64_t disposed_until(struct ledger *ledger)
 {
-	struct walk w = { l, ledger, 0 };
-	struct ledger_entry entry;
-	int64_t disposed = ledger_noted(ledger, LEDGER_NOTE_DISPOSED);
-
-	for (const uint8_t *after = NULL; ledger_next(ledger, after, &entry); after = entry.id) {
-		struct item *i = listed(&w, entry.id);
-
-		if (i)
-			judge_known(i, &entry, rules);
-		if (entry.state == LEDGER_GONE) {
-			if (!i && rules->now - entry.changed > PRUNE_AFTER_S)
-				ledger_remove(ledger, entry.id);
-			continue;
-		}
-		t->seen += i != NULL;
-		t->missing += i == NULL;
-		t->expected += !should_vanish(&entry, disposed);
-	}
+	return ledger_noted(ledger, LEDGER_NOTE_IGNORED) ? 0 : ledger_noted(ledger, LEDGER_NOTE_DISPOSED);
 }
 
-/* Entries that are not listed: gone, or candidates when something is compared. */
-static bool second_walk(struct listing *l, struct ledger *ledger, const struct listing_rules *rules,
-	struct identity *identity, bool compare, struct err *e)
+struct tally {
+	size_t expected, seen, missing, ignored;
+};
+
+static void walk_entries(struct listing *l, struct ledger *ledger, const struct listing_rules *rules, struct tally *t)
 {
-	struct walk w = { l, ledger, 0 };
+	struct walk w = { l, 0 };
 	struct ledger_entry entry;
-	int64_t disposed = ledger_noted(ledger, LEDGER_NOTE_DISPOSED);
+	int64_t disposed = disposed_until(ledger);
 
 	for (const uint8_t *after = NULL; ledger_next(ledger, after, &entry); after = entry.id) {
-		if (entry.state == LEDGER_GONE || listed(&w, entry.id))
-			continue;
-		if (compare && !should_vanish(&entry, disposed)) {
-			if (!identity_add(identity, &entry, e))
-				return false;
+		struct item *i = entry.state == LEDGER_SHARED ? NULL : listed(&w, entry.id);
+		bool vanishes = should_vanish(&entry, disposed);
+
+		if (entry.state == LEDGER_GONE) {
+			t->missing += !i && rules->now - entry.changed > PRUNE_AFTER_S;
 			continue;
 		}
-		entry.state = LEDGER_GONE;
-		entry.changed = rules->now;
-		ledger_put(ledger, &entry, 0);
+		t->missing += i == NULL;
+		t->ignored += i && vanishes;
+		if (entry.state != LEDGER_SHARED) {
+			t->seen += i != NULL;
+			t->expected += !vanishes || i;
+		}
+		if (i)
+			judge_known(i, &entry, ledger, rules);
 	}
-	identity_sort(identity);
-	return true;
 }
 
 static void count_items(struct listing *l, struct listing_found *found)
@@ -230,31 +307,97 @@ static void count_items(struct listing *l, struct listing_found *found)
 }
 
 bool listing_join(struct listing *l, struct ledger *ledger, const struct listing_rules *rules,
-	struct identity *identity, struct listing_found *found, struct err *e)
+	struct listing_found *found, struct err *e)
 {
 	struct tally t = { 0 };
-	bool good = true;
 
 	*found = (struct listing_found){ 0 };
-	settle_ids(l);
-	first_walk(l, ledger, rules, &t);
-	found->comparing = (t.expected >= LISTING_WHOLESALE && !t.seen) ||
-	                   ledger_noted(ledger, LEDGER_NOTE_COMPARING) != 0;
+	if (!numbers_are_unique(l, e))
+		return false;
+	settle_ids(l, ledger, rules->now);
+	walk_entries(l, ledger, rules, &t);
+	found->comparing = l->count && ((t.expected >= LISTING_WHOLESALE && !t.seen) ||
+	                                ledger_noted(ledger, LEDGER_NOTE_COMPARING) != 0);
 	count_items(l, found);
-	if (found->comparing)
-		ledger_note(ledger, LEDGER_NOTE_COMPARING, rules->now);
-	if (t.missing)
-		good = second_walk(l, ledger, rules, identity, found->comparing || found->unidentified, e);
-	ledger_note(ledger, LEDGER_NOTE_LISTED, rules->now);
+	if (found->comparing || ledger_noted(ledger, LEDGER_NOTE_COMPARING))
+		ledger_note(ledger, LEDGER_NOTE_COMPARING, found->comparing ? rules->now : 0, 0);
+	if (t.ignored)
+		ledger_note(ledger, LEDGER_NOTE_IGNORED, rules->now, 0);
+	l->retiring = t.missing;
+	l->compare = found->comparing || found->unidentified || l->incomplete;
+	memset(l->retired, 0, sizeof l->retired);
+	if (!l->incomplete)
+		ledger_note(ledger, LEDGER_NOTE_LISTED, rules->now, 0);
+	return true;
+}
+
+/* One entry that is not listed. */
+static bool retire(struct ledger_entry *entry, struct ledger *ledger, const struct listing_rules *rules,
+	struct identity *identity, bool compare, int64_t disposed, struct err *e)
+{
+	if (entry->state == LEDGER_GONE) {
+		if (rules->now - entry->changed > PRUNE_AFTER_S)
+			ledger_remove(ledger, entry->id);
+		return true;
+	}
+	if (compare && entry->state == LEDGER_SHARED)
+		return true;
+	if (compare && !should_vanish(entry, disposed))
+		return identity_add(identity, entry, e);
+	entry->state = LEDGER_GONE;
+	entry->changed = rules->now;
+	ledger_put(ledger, entry, 0);
+	return true;
+}
+
+bool listing_retire(struct listing *l, struct ledger *ledger, const struct listing_rules *rules,
+	struct identity *identity, bool *done, struct err *e)
+{
+	struct walk w = { l, 0 };
+	struct ledger_entry entry;
+	int64_t disposed = disposed_until(ledger);
+	size_t looked = 0;
+
+	*done = false;
+	while (l->retiring && looked < LISTING_SLICE) {
+		if (!ledger_next(ledger, l->retired, &entry)) {
+			l->retiring = false;
+			break;
+		}
+		memcpy(l->retired, entry.id, sizeof l->retired);
+		if (entry.state != LEDGER_SHARED && listed(&w, entry.id))
+			continue;
+		looked++;
+		if (!retire(&entry, ledger, rules, identity, l->compare, disposed, e))
+			return false;
+	}
+	if (l->retiring)
+		return true;
+	identity_sort(identity);
 	sort(l, by_number);
-	return good;
+	*done = true;
+	return true;
+}
+
+struct item *listing_find(struct listing *l, uint32_t number)
+{
+	size_t low = 0, high = l->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (l->items[middle].number < number)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < l->count && l->items[low].number == number ? &l->items[low] : NULL;
 }
 
 void listing_size(struct listing *l, uint32_t number, uint64_t size)
 {
-	struct item key = { .number = number };
-	struct item *i = l->count ? bsearch(&key, l->items, l->count, sizeof key, by_number) : NULL;
+	struct item *i = listing_find(l, number);
 
 	if (i)
-		i->size = size;
+		i->size = size < UINT32_MAX ? (uint32_t)size : UINT32_MAX;
 }

@@ -4,24 +4,27 @@
  * (the identity rules of PRODUCT 2.3).
  *
  *     listing_start → listing_add a UIDL entry… → listing_gaps → listing_join
+ *     → listing_retire until it says that it is done
  *     → listing_size a LIST entry… → items in order of their numbers
- * An item is 64 octets, whatever the server's ids are.
+ * An item is 60 octets, whatever the server's ids are, and sorting takes none.
  *
  * listing_join sorts every item into one of three: known (the ledger has its
  * id; nothing to fetch), new, or unidentified: its id cannot be trusted, so it
- * is fetched and its digest compared with the entries whose own id is no
- * longer listed (identity.h).  Unidentified are all unknown items when the ids
- * changed wholesale, items that share an id, and items without an id.
- * Entries that a complete listing does not show become `gone`, unless they
- * are now candidates for a comparison; the latter's `gone` follows when
- * the comparison is complete. */
+ * is fetched and its digest compared with the entries whose own id is not
+ * listed (identity.h).  Unidentified are all unknown items when the ids
+ * changed wholesale, items that share an id or whose id was ever shared, and
+ * items without an id.
+ * listing_retire turns entries that a complete listing does not show to
+ * `gone`, a slice at a time, unless they are now candidates for a comparison;
+ * the latter's `gone` follows when the comparison is complete.
+ * Errors: ERR_PEER (a number listed twice), ERR_LOCAL (memory). */
 #pragma once
 
 #include "base/err.h"
 #include "collect/identity.h"
 #include "store/ledger.h"
 
-enum { ITEM_UID_MAX = 16, LISTING_WHOLESALE = 10, LISTING_GAPS_MAX = 100 };
+enum { ITEM_UID_MAX = 18, LISTING_WHOLESALE = 10, LISTING_GAPS_MAX = 100, LISTING_SLICE = 1000 };
 
 enum item_flag {
 	ITEM_KNOWN = 1,		/* in the ledger, nothing to fetch */
@@ -29,12 +32,13 @@ enum item_flag {
 	ITEM_UNIDENTIFIED = 4,
 	ITEM_OWN_ID = 8,	/* `id` is the ledger's key; else it is the base (pop3) */
 	ITEM_DISPOSE = 16,	/* known and to be deleted now */
+	ITEM_COUNTED = 32,	/* its size is part of what is asked for */
 };
 
 struct item {
 	uint8_t id[32];
-	uint64_t size;		/* as the server says: a hint; 0 = not said */
 	uint32_t number;
+	uint32_t size;		/* as the server says, at most 4 GiB: a hint; 0 = not said */
 	uint8_t flags;
 	uint8_t uid_len;
 	char uid[ITEM_UID_MAX];	/* the beginning of its id, for people */
@@ -43,12 +47,18 @@ struct item {
 struct listing {
 	struct item *items;
 	size_t count, cap;
+	bool incomplete;	/* it shows less than the server says there is */
+	uint8_t retired[32];	/* listing_retire: the last entry looked at */
+	bool retiring, compare;
 };
 
 struct listing_rules {		/* what decides about known items */
 	bool dispose;		/* after = delete */
 	uint64_t delete_after_s;	/* 0 = never */
 	int64_t now;
+	enum ledger_state final;	/* of what every target has */
+	uint64_t targets[LEDGER_TARGETS_MAX];	/* their tags */
+	size_t target_count;
 };
 
 struct listing_found {
@@ -62,9 +72,14 @@ void listing_end(struct listing *l);
  * (blank, missing, no UIDL) and the base is that of the empty id. */
 [[nodiscard]] bool listing_add(struct listing *l, uint32_t number, const uint8_t base[32], struct span uid, bool trusted, struct err *e);
 /* Numbers 1..count that were not added come in without an id (`base`: of the
- * empty id), if they are at most `most`. */
+ * empty id), if they are at most `most`; else the listing is incomplete. */
 [[nodiscard]] bool listing_gaps(struct listing *l, uint64_t count, size_t most, const uint8_t base[32], struct err *e);
-/* Fills `identity` (started) when there is something to compare. */
 [[nodiscard]] bool listing_join(struct listing *l, struct ledger *ledger, const struct listing_rules *rules,
-	struct identity *identity, struct listing_found *found, struct err *e);
+	struct listing_found *found, struct err *e);
+/* At most LISTING_SLICE puts; *done when all entries were looked at and the
+ * items stand in order of their numbers.  Fills `identity` (started). */
+[[nodiscard]] bool listing_retire(struct listing *l, struct ledger *ledger, const struct listing_rules *rules,
+	struct identity *identity, bool *done, struct err *e);
+/* NULL when there is no such number.  Needs the items in order of numbers. */
+struct item *listing_find(struct listing *l, uint32_t number);
 void listing_size(struct listing *l, uint32_t number, uint64_t size);

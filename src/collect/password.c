@@ -23,12 +23,12 @@ static void trim(struct buf *b)
 static bool read_all(int fd, const char *path, struct buf *out, struct err *e)
 {
 	for (;;) {
-		char *room = buf_room(out, 256);
+		size_t left = out->max - out->len;
 		ssize_t n;
 
-		if (!room)
+		if (!left)
 			return err_set(e, ERR_CONFIG, "password file %s is longer than a password can be", path);
-		n = read(fd, room, 256);
+		n = read(fd, out->at + out->len, left);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -111,6 +111,11 @@ void password_get(struct visit *v)
 	bool good = true;
 	struct err e;
 
+	if (!buf_room(&v->password, v->password.max)) {	/* at once: growing would leave copies behind */
+		(void)err_set(&e, ERR_LOCAL, "out of memory");
+		visit_password_known(v, &e);
+		return;
+	}
 	switch (s->kind) {
 	case SECRET_NONE:
 		break;

@@ -30,6 +30,7 @@ void sasl_run_end(struct visit *v)
 	struct sasl_run *r = v->sasl;
 
 	v->sasl = NULL;
+	v->sasl_busy = false;
 	if (!r)
 		return;
 	if (r->running)

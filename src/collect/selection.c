@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "collect/visit.h"
 #include "wire/date.h"
 #include "wire/header.h"
@@ -52,51 +53,98 @@ bool selection_old(const struct visit *v)
 	return too_old(v, buf_span(&v->head));
 }
 
-/* It only grows older: the ledger remembers, and it is never asked for again. */
-void selection_skip(struct visit *v, const struct item *item)
+/* It only grows older: the ledger remembers, and it is never asked for again.
+ * Without an id of its own only its content could tell it the next time. */
+void selection_skip(struct visit *v, const struct item *item, const uint8_t digest[32])
 {
-	struct ledger_entry entry = { .state = LEDGER_SKIPPED, .size = item->size };
+	struct ledger_entry entry = { .state = LEDGER_SKIPPED, .size = item->size, .has_digest = digest };
 
-	entry.first_seen = entry.changed = clock_now_s();
 	v->result.skipped++;
+	v->uncompared -= item->flags & ITEM_UNIDENTIFIED && !digest;
+	if (!(item->flags & ITEM_OWN_ID) && !digest)
+		return;
+	v->recorded++;
+	entry.first_seen = entry.changed = clock_now_s();
 	if (item->flags & ITEM_OWN_ID)
 		memcpy(entry.id, item->id, sizeof entry.id);
 	else
 		identity_key(&v->identity, item->id, v->ledger, entry.id);
+	if (digest)
+		memcpy(entry.digest, digest, sizeof entry.digest);
 	header_value((struct span){ item->uid, item->uid_len }, entry.uid, sizeof entry.uid);
 	ledger_put(v->ledger, &entry, 0);
 }
 
-bool selection_plan(struct visit *v, struct err *e)
+/* In which pass an item is planned: what is new by its own id, then what was
+ * tried before, so that one message that fails for ever does not use up the
+ * limit; last what has to be fetched to know whether it is new, without limit. */
+static int pass_of(const struct item *i)
+{
+	if (!(i->flags & ITEM_OWN_ID))
+		return 2;
+	return i->flags & ITEM_PENDING ? 1 : 0;
+}
+
+static void plan_pass(struct visit *v, int pass)
 {
 	size_t count = v->listing.count;
 
-	v->limit = limit_of(v->with);
-	v->plan = reallocarray(NULL, v->found.fresh + 1, sizeof *v->plan);
-	if (!v->plan)
-		return err_set(e, ERR_LOCAL, "out of memory selecting out of %zu messages", count);
 	for (size_t n = 0; n < count; n++) {
 		uint32_t at = (uint32_t)(newest_first(v) ? count - 1 - n : n);
 		const struct item *i = &v->listing.items[at];
 
-		if (i->flags & ITEM_KNOWN)
+		if (i->flags & ITEM_KNOWN || pass_of(i) != pass)
 			continue;
 		if (too_large(v, i)) {
 			v->result.skipped++;
 			continue;
 		}
-		if (v->limit && v->plan_count == v->limit && !v->with->newer_than_s)
-			break;
+		if (pass < 2 && v->limit && v->plan_count >= v->limit && !v->with->newer_than_s)
+			continue;
 		assert(v->plan_count < v->found.fresh);
 		v->plan[v->plan_count++] = at;
 		v->planned_octets += i->size;
 	}
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const uint32_t *one = a, *two = b;
+
+	return (*one > *two) - (*one < *two);
+}
+
+bool selection_plan(struct visit *v, struct err *e)
+{
+	v->limit = limit_of(v->with);
+	v->plan = reallocarray(NULL, v->found.fresh + 1, sizeof *v->plan);
+	if (!v->plan)
+		return err_set(e, ERR_LOCAL, "out of memory selecting out of %zu messages", v->listing.count);
+	for (int pass = 0; pass < 3; pass++)
+		plan_pass(v, pass);
+	if (!v->limit && v->plan_count)		/* all of them, so in the server's order */
+		qsort(v->plan, v->plan_count, sizeof *v->plan, by_place);
 	return true;
 }
 
+/* A slice at a time; the answer of one begins the next. */
 void selection_baseline(struct visit *v)
 {
-	for (size_t n = 0; n < v->listing.count; n++)
-		if (!(v->listing.items[n].flags & (ITEM_KNOWN | ITEM_PENDING)))
-			selection_skip(v, &v->listing.items[n]);
+	size_t slice = 0;
+
+	for (; v->baseline_at < v->listing.count && slice < LISTING_SLICE; v->baseline_at++) {
+		const struct item *i = &v->listing.items[v->baseline_at];
+
+		if (i->flags & (ITEM_KNOWN | ITEM_PENDING))
+			continue;
+		if (!(i->flags & ITEM_OWN_ID)) {
+			log_warn(&v->tag, "message %u shares its id with others or has none, so it cannot be passed over: "
+				"the next visit takes it", i->number);
+			continue;
+		}
+		selection_skip(v, i, NULL);
+		slice++;
+	}
+	if (slice)
+		visit_slice(v);
 }

@@ -34,6 +34,15 @@ static bool in_ledger(struct sink *k, const struct mailbox_source *mark, struct 
 	return false;
 }
 
+/* Delivered, gone from the server, and only the mark forgot to go. */
+static bool was_delivered(struct sink *k, const struct mailbox_source *mark)
+{
+	struct ledger_entry entry;
+
+	return ledger_get(k->visit->ledger, mark->id, &entry) && entry.state == LEDGER_GONE && entry.has_digest &&
+	       memcmp(entry.digest, mark->digest, sizeof entry.digest) == 0;
+}
+
 static bool recover(struct sink *k, struct err *e)
 {
 	struct mailbox_source mark = { 0 };
@@ -41,7 +50,7 @@ static bool recover(struct sink *k, struct err *e)
 
 	(void)e;
 	while (mailbox_marks(k->box, ledger_tag(k->visit->ledger), &mark)) {
-		if (in_ledger(k, &mark, &entry)) {
+		if (in_ledger(k, &mark, &entry) || was_delivered(k, &mark)) {
 			mailbox_unmark(k->box, &mark);
 			continue;
 		}

@@ -5,7 +5,10 @@
  * Writing is spread over the job pool, because concurrent fsyncs share the
  * file system's journal commits; renames go one group at a time. */
 #include <assert.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "collect/visit.h"
@@ -32,12 +35,27 @@ struct batch_job {
 static void start_writers(struct sink *k);
 static void start_placing(struct sink *k);
 
+/* Whose tmp files may be swept: only those of this connection in this state on
+ * this host.  Another state may hold a connection of the same name, alive. */
+static void settle_tag(struct sink *k)
+{
+	char text[PATH_MAX + MAILDIR_HOST_MAX + SETTINGS_NAME_MAX + 3], state[PATH_MAX], host[MAILDIR_HOST_MAX + 1], given_host[HOST_NAME_MAX + 1] = "";
+	const char *given = store_state(collector_store(k->visit->collector));
+	uint64_t tag;
+
+	(void)gethostname(given_host, sizeof given_host - 1);
+	maildir_host(given_host, host);
+	(void)snprintf(text, sizeof text, "%s|%s|%s", realpath(given, state) ? state : given, host, k->visit->with->name);
+	tag = ledger_target_tag(text);
+	memcpy(k->maildir->tag, &tag, sizeof k->maildir->tag);
+}
+
 static bool sink_open(struct sink *k, struct err *e)
 {
 	k->maildir = calloc(1, sizeof *k->maildir);
 	if (!k->maildir)
 		return err_set(e, ERR_LOCAL, "out of memory");
-	memcpy(k->maildir->tag, ledger_tag(k->visit->ledger), sizeof k->maildir->tag);
+	settle_tag(k);
 	if (maildir_open(k->target->path, &k->maildir->dir, e))
 		return true;
 	free(k->maildir);
@@ -127,6 +145,16 @@ static struct batch_job *job_new(struct sink *k)
 	return j;
 }
 
+static void no_memory(struct sink *k, struct queue *waiting)
+{
+	struct message *m;
+	struct err e;
+
+	(void)err_set(&e, ERR_LOCAL, "out of memory");
+	while ((m = queue_take(waiting)))
+		message_failed(k->visit, m, &e);
+}
+
 static void start_writers(struct sink *k)
 {
 	struct maildir_sink *s = k->maildir;
@@ -135,8 +163,10 @@ static void start_writers(struct sink *k)
 		size_t share = s->to_write.count / (JOBS_THREADS - s->writers) + 1;
 		struct batch_job *j = job_new(k);
 
-		if (!j)
-			return;		/* the next message, or the next job's end, tries again */
+		if (!j) {
+			no_memory(k, &s->to_write);
+			return;
+		}
 		while (j->messages.count < share && j->messages.count < WRITE_BATCH && s->to_write.count)
 			queue_add(&j->messages, queue_take(&s->to_write));
 		s->writers++;
@@ -151,10 +181,13 @@ static void place_work(void *user)
 	struct message *m;
 
 	while (!j->failed && (m = queue_take(&j->messages))) {
-		if (maildir_place(s->dir, m->place, &j->e))
+		if (maildir_place(s->dir, m->place, &j->e)) {
 			queue_add(&j->done, m);
-		else
-			j->failed = m;
+			continue;
+		}
+		if (!maildir_waits(s->dir, m->place))	/* after a crash that means delivered; now it means lost */
+			m->place[0] = '\0';
+		j->failed = m;
 	}
 	j->synced = !j->done.count || maildir_sync(s->dir, &j->e);
 }
@@ -193,8 +226,10 @@ static void start_placing(struct sink *k)
 	if (s->placing || !s->to_place.count)
 		return;
 	j = job_new(k);
-	if (!j)
+	if (!j) {
+		no_memory(k, &s->to_place);
 		return;
+	}
 	j->messages = s->to_place;
 	s->to_place = (struct queue){ 0 };
 	s->placing = true;
@@ -280,7 +315,7 @@ static void recover_work(void *user)
 	for (size_t n = 0; r->good && n < r->count; n++) {
 		struct intent *i = &r->intents[n];
 
-		r->good = maildir_place(dir, i->place, &r->e);
+		r->good = maildir_place_again(dir, i->place, &r->e);
 		i->there = !i->old || maildir_has(dir, i->place);
 	}
 	r->good = r->good && (!r->count || maildir_sync(dir, &r->e));

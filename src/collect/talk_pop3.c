@@ -35,78 +35,6 @@ static void on_ready(struct visit *v)
 	p3c_uidl(v->pop);
 }
 
-static bool add_item(struct visit *v, uint32_t number, struct span uid, struct err *e)
-{
-	uint8_t base[32];
-
-	ledger_pop3_base(span_of(v->with->host), span_of(v->with->user), uid, base);
-	return listing_add(&v->listing, number, base, uid, uid.len > 0, e);
-}
-
-/* A server without UIDL: whatever is there is told apart by its content. */
-static bool without_ids(struct visit *v, struct err *e)
-{
-	if (v->with->after != AFTER_DELETE || v->what == VISIT_BASELINE)
-		return err_set(e, ERR_CONFIG, "the server has no UIDL, so mail that stays there cannot be told from new mail: "
-			"after = keep cannot work with it, only after = delete");
-	for (uint64_t n = 1; n <= v->stat_count && n <= P3C_LIST_MAX; n++)
-		if (!add_item(v, (uint32_t)n, (struct span){ 0 }, e))
-			return false;
-	return true;
-}
-
-static void on_sizes(struct visit *v)
-{
-	v->planned_octets = 0;
-	for (size_t n = 0; n < v->plan_count; n++)
-		v->planned_octets += v->listing.items[v->plan[n]].size;
-	v->sizes_known = true;
-}
-
-static bool plan(struct visit *v, struct err *e)
-{
-	if (v->what == VISIT_BASELINE) {
-		selection_baseline(v);
-		v->phase = VISIT_FETCHING;
-		return true;
-	}
-	if (!selection_plan(v, e))
-		return false;
-	v->phase = selection_judges(v) ? VISIT_JUDGING : VISIT_FETCHING;
-	if (v->phase == VISIT_FETCHING && v->limit && v->plan_count > v->limit)
-		v->plan_count = v->limit;	/* without TOP, age shows only after the fetch */
-	return true;
-}
-
-/* All ids are in: join them with the ledger, and ask for sizes only when there
- * is something to fetch.  Sizes come in front of the first message, so waiting
- * for them is needed only where they decide. */
-static void end_listing(struct visit *v)
-{
-	struct listing_rules rules = {
-		.dispose = v->with->after == AFTER_DELETE && v->what == VISIT_COLLECT,
-		.delete_after_s = v->what == VISIT_COLLECT ? v->with->delete_after_s : 0,
-		.now = clock_now_s(),
-	};
-	uint8_t empty[32];
-	struct err e;
-	bool good;
-
-	ledger_pop3_base(span_of(v->with->host), span_of(v->with->user), (struct span){ 0 }, empty);
-	good = v->no_ids ? without_ids(v, &e) : listing_gaps(&v->listing, v->stat_count, LISTING_GAPS_MAX, empty, &e);
-	good = good && listing_join(&v->listing, v->ledger, &rules, &v->identity, &v->found, &e);
-	v->listed = true;
-	v->uncompared = v->found.unidentified;
-	if (good && v->what == VISIT_COLLECT && v->found.fresh) {
-		v->sizes_asked = true;
-		p3c_list(v->pop);
-		if (v->with->max_size)
-			return;		/* P3C_LISTED of LIST goes on */
-	}
-	if (!good || !plan(v, &e))
-		visit_fail(v, &e);
-}
-
 static void on_listed(struct visit *v, const struct p3c_event *ev)
 {
 	bool refused = ev->what == P3C_REFUSED;
@@ -120,20 +48,35 @@ static void on_listed(struct visit *v, const struct p3c_event *ev)
 			visit_fail(v, &e);
 			return;
 		}
+		if (refused && p3c_capabilities(v->pop) & P3C_CAPA_UIDL) {
+			(void)err_set(&e, ERR_PEER, "UIDL is offered and was refused");
+			(void)err_peer(&e, ev->text);
+			visit_fail(v, &e);
+			return;
+		}
 		v->no_ids = refused;
-		end_listing(v);
+		listing_over(v);
 		return;
 	case P3C_ASK_LIST:
-		if (v->phase == VISIT_LISTING && !plan(v, &e))
+		if (refused && v->with->max_size) {
+			(void)err_set(&e, ERR_PEER, "LIST was refused, so max_size cannot be kept");
+			(void)err_peer(&e, ev->text);
 			visit_fail(v, &e);
-		on_sizes(v);
+			return;
+		}
+		if (v->phase == VISIT_LISTING && !listing_plan(v, &e))
+			visit_fail(v, &e);
+		listing_sizes_known(v);
 		return;
 	case P3C_ASK_DELE:
 		(void)err_set(&e, ERR_PEER, "message %u could not be deleted, the next visit tries again", ev->number);
 		(void)err_peer(&e, ev->text);
 		log_warn(&v->tag, "%s", e.text);
+		delivery_not_disposed(v, ev->number);
 		return;
-	case P3C_ASK_STAT:	/* refused: UIDL alone counts */
+	case P3C_ASK_STAT:	/* UIDL alone counts, if there is one */
+		v->stat_refused = true;
+		return;
 	case P3C_ASK_NONE:
 	case P3C_ASK_RETR:
 	case P3C_ASK_TOP:
@@ -162,7 +105,7 @@ static void on_refused(struct visit *v, const struct p3c_event *ev)
 		return;
 	}
 	v->plan_answered++;
-	v->asked_octets -= i->size < v->asked_octets ? i->size : v->asked_octets;
+	ask_answered(v, v->plan[v->plan_answered - 1]);
 	message_refused(v, i, ev->text);
 }
 
@@ -184,7 +127,7 @@ static void on_body(struct visit *v, struct span octets)
 
 		(void)!buf_add(&v->head, (struct span){ octets.at, octets.len < room ? octets.len : room });
 	}
-	if (v->current && !v->why.kind && !message_octets(v, octets, &e))
+	if (v->current && !message_octets(v, octets, &e))
 		visit_fail(v, &e);
 }
 
@@ -194,22 +137,15 @@ static void on_end(struct visit *v)
 
 	if (v->phase == VISIT_JUDGING) {
 		if (selection_old(v))
-			selection_skip(v, i);
+			selection_skip(v, i, NULL);
 		else
 			v->plan[v->plan_kept++] = v->plan[v->plan_answered];
 		v->plan_answered++;
 		return;
 	}
 	v->plan_answered++;
-	v->asked_octets -= i->size < v->asked_octets ? i->size : v->asked_octets;
-	if (!v->current || v->why.kind)
-		return;
-	if (v->with->newer_than_s && selection_old(v)) {
-		message_drop(v, v->current);
-		selection_skip(v, i);
-		return;
-	}
-	message_complete(v);
+	ask_answered(v, v->plan[v->plan_answered - 1]);
+	message_complete(v, v->with->newer_than_s && selection_old(v));
 }
 
 /* `+OK` means that what was marked is gone; without it the messages stay
@@ -218,7 +154,7 @@ static void on_bye(struct visit *v, const struct p3c_event *ev)
 {
 	v->bye = ev->good;
 	if (ev->good)
-		ledger_note(v->ledger, LEDGER_NOTE_DISPOSED, clock_now_s());
+		ledger_note(v->ledger, LEDGER_NOTE_DISPOSED, clock_now_s(), 0);
 	else
 		log_warn(&v->tag, "QUIT was refused");
 	visit_close(v);
@@ -229,7 +165,7 @@ static void no_bye(struct visit *v)
 {
 	if (v->bye || v->why.kind)
 		return;
-	if (v->delete_asked || v->found.dispose)
+	if (v->deletes_ever || v->found.dispose)
 		(void)err_set(&v->why, ERR_PEER, "QUIT was not answered with +OK; deleted messages may still be there, "
 			"the next visit looks");
 	else
@@ -251,7 +187,7 @@ static void on_event(struct visit *v, const struct p3c_event *ev)
 		v->stat_count = ev->number;
 		return;
 	case P3C_UID:
-		if (!add_item(v, ev->number, ev->text, &e))
+		if (!listing_take(v, ev->number, ev->text, &e))
 			visit_fail(v, &e);
 		return;
 	case P3C_SIZE:
@@ -296,11 +232,9 @@ static void take_events(struct visit *v)
 {
 	struct p3c_event ev;
 
-	while (p3c_next(v->pop, &ev) != P3C_NOTHING) {
+	while (!v->why.kind && !v->securing && p3c_next(v->pop, &ev) != P3C_NOTHING) {
 		trace_event(v, &ev);
 		on_event(v, &ev);
-		if (ev.what == P3C_TLS)
-			return;
 	}
 }
 
@@ -321,7 +255,8 @@ void talk_move(struct visit *v)
 	p3c_sent(v->pop, out.len);
 	collector_throttle(v->collector, v, delivery_full(v));
 	conn_pause(v->conn, v->throttled);
-	if (v->phase == VISIT_CONNECTING || p3c_outstanding(v->pop))
+	v->idle = v->phase != VISIT_CONNECTING && (v->throttled || !p3c_outstanding(v->pop));
+	if (!v->idle)
 		conn_deadline(v->conn, v->sasl_busy ? 0 : v->with->timeout_ms, waited_for(v));
 	else
 		conn_deadline(v->conn, 0, NULL);	/* it is us who keep the server waiting */
@@ -330,10 +265,32 @@ void talk_move(struct visit *v)
 
 /* ---- the connection's calls */
 
+/* A time-out ends silence; this ends a server that drips. */
+static bool drips(struct visit *v, size_t octets)
+{
+	uint64_t now = loop_now_ms(collector_loop(v->collector));
+	uint64_t window = (uint64_t)v->with->timeout_ms * SLOW_FACTOR;
+	struct err e;
+
+	v->slow_octets += octets;
+	if (v->slow_octets >= SLOW_OCTETS || v->idle) {
+		v->slow_since_ms = now;
+		v->slow_octets = 0;
+	}
+	if (now - v->slow_since_ms <= window)
+		return false;
+	(void)err_set(&e, ERR_NET, "%s:%u: less than %d octets came in %llu s", v->with->host, v->conn_settings.port, SLOW_OCTETS,
+		(unsigned long long)(window / 1000));
+	visit_fail(v, &e);
+	return true;
+}
+
 static size_t on_turn(void *user, struct span in)
 {
 	struct visit *v = user;
 
+	if (drips(v, in.len))
+		return in.len;
 	v->greeted = true;
 	trace_in(v, in);
 	p3c_feed(v->pop, in);
@@ -376,7 +333,7 @@ static void on_closed(void *user, const struct err *why)
 
 	v->closing = true;
 	v->tls_technical = conn_tls_technical(v->conn);
-	if (!v->why.kind && why->kind)
+	if (!v->why.kind && why->kind && v->phase != VISIT_LEAVING)
 		v->why = *why;
 	if (v->phase == VISIT_LEAVING) {
 		no_bye(v);
@@ -458,6 +415,8 @@ void talk_connect(struct visit *v)
 	struct err e;
 
 	v->phase = VISIT_CONNECTING;
+	v->slow_since_ms = loop_now_ms(collector_loop(v->collector));
+	v->slow_octets = 0;
 	v->greeted = v->tls_technical = v->securing = v->closing = v->bye = false;
 	v->pop = calloc(1, p3c_size());
 	if (!v->pop) {

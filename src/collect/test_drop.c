@@ -24,12 +24,14 @@ static bool say(struct server_peer *p, const char *format, ...)
 
 static bool list(struct drop *d, struct server_peer *p, bool uids)
 {
-	if (uids && d->no_uidl)
+	size_t most = uids && d->list_first ? d->list_first : d->count;
+
+	if (uids ? d->no_uidl : d->refuse_list)
 		return say(p, "-ERR what is that\r\n");
 	(void)say(p, "+OK\r\n");
-	for (size_t n = 0; n < d->count; n++) {
+	for (size_t n = 0; n < most; n++) {
 		if (uids)
-			(void)say(p, "%zu %s\r\n", n + 1, d->messages[n].uid);
+			(void)say(p, "%zu %s\r\n", d->same_number ? 1 : n + 1, d->messages[n].uid);
 		else
 			(void)say(p, "%zu %zu\r\n", n + 1, strlen(d->messages[n].text));
 	}
@@ -73,7 +75,8 @@ static bool leave(struct drop *d, struct server_peer *p)
 		(void)say(p, "-ERR not deleted\r\n");
 		return false;
 	}
-	delete_marked(d);
+	if (!d->ignore_dele)
+		delete_marked(d);
 	if (!d->mute_quit)
 		(void)say(p, "+OK\r\n");
 	return false;
@@ -98,7 +101,7 @@ static bool answer(struct drop *d, struct server_peer *p, const char *line)
 	if (strncasecmp(line, "PASS", 4) == 0)
 		return say(p, d->wrong_password ? "-ERR [AUTH] no\r\n" : "+OK\r\n");
 	if (strcasecmp(line, "STAT") == 0)
-		return say(p, "+OK %zu 1000\r\n", d->count);
+		return d->refuse_stat ? say(p, "-ERR no\r\n") : say(p, "+OK %zu 1000\r\n", d->count + d->stat_more);
 	if (strcasecmp(line, "UIDL") == 0 || strcasecmp(line, "LIST") == 0)
 		return list(d, p, line[0] == 'U');
 	if (strncasecmp(line, "RETR", 4) == 0 || strncasecmp(line, "TOP", 3) == 0)

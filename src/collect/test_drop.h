@@ -21,6 +21,9 @@ struct drop {
 	struct drop_message messages[DROP_MAX];
 	size_t count;
 	bool no_uidl, no_top, no_pipelining, wrong_password, mute_quit, refuse_quit;
+	bool refuse_stat, refuse_list, ignore_dele;
+	size_t stat_more, list_first;	/* STAT counts so many more; UIDL shows only so many (0 = all) */
+	bool same_number;		/* UIDL numbers all messages 1 */
 	size_t refuse_retr, cut_retr;	/* message number; 0 = none */
 	unsigned retrs, tops;		/* asked in the last session */
 };

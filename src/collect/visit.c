@@ -20,6 +20,7 @@ struct visit *visit_new(struct collector *c, uint32_t index, const struct connec
 	v->with = with;
 	v->what = what;
 	v->tag = (struct tag){ NULL, "connection", with->name };
+	v->started_ms = loop_now_ms(collector_loop(c));
 	buf_start(&v->password, PASSWORD_MAX);
 	buf_start(&v->head, HEAD_MAX);
 	listing_start(&v->listing);
@@ -45,7 +46,7 @@ void visit_free(struct visit **out)
 /* Forgets what one connection to the server showed; what is durable stays. */
 void visit_reset_attempt(struct visit *v)
 {
-	assert(!v->conn && !v->under_way);
+	assert(!v->conn && !v->under_way && !v->waiting);
 	if (v->pop)
 		p3c_end(v->pop);
 	free(v->pop);
@@ -57,7 +58,10 @@ void visit_reset_attempt(struct visit *v)
 	listing_end(&v->listing);
 	identity_end(&v->identity);
 	v->found = (struct listing_found){ 0 };
-	v->uidl_asked = v->listed = v->sizes_asked = v->sizes_known = v->no_ids = false;
+	v->listed = v->no_ids = v->stat_refused = v->deletes_ever = false;
+	v->baseline_at = v->slices = 0;
+	v->result.failed = 0;		/* of what failed, this attempt tells anew */
+	v->result.skipped = v->recorded;
 	v->plan_count = v->plan_asked = v->plan_answered = v->plan_kept = v->limit = 0;
 	v->delete_count = v->delete_cap = v->delete_asked = v->dispose_at = v->uncompared = 0;
 	v->asked_octets = v->planned_octets = v->stat_count = 0;
@@ -78,10 +82,6 @@ static void connect_again(void *user)
 {
 	struct visit *v = user;
 
-	if (v->stopping) {
-		end(v);
-		return;
-	}
 	visit_reset_attempt(v);
 	talk_connect(v);
 }
@@ -96,7 +96,7 @@ static bool worth_another_try(struct visit *v)
 {
 	uint64_t most = v->with->max_retries;
 
-	if (v->stopping || !v->prepared || !most || !v->with->retry_interval_ms)
+	if (!v->prepared || !most || !v->with->retry_interval_ms)
 		return false;
 	switch (v->why.kind) {
 	case ERR_BUSY:		/* not counted, but not for ever */
@@ -118,7 +118,11 @@ static bool worth_another_try(struct visit *v)
 /* The connection is gone and nothing is under way any more. */
 static void attempt_over(struct visit *v)
 {
-	if ((v->why.kind == ERR_NET || v->why.kind == ERR_PEER) && !v->lockstep && !v->stopping && v->pipeline_stuck) {
+	if (v->stopping) {
+		end(v);
+		return;
+	}
+	if ((v->why.kind == ERR_NET || v->why.kind == ERR_PEER) && !v->lockstep && v->pipeline_stuck) {
 		log_warn(&v->tag, "pipelining seems broken at this server, going on without: %s", v->why.text);
 		v->lockstep = true;
 	} else if (v->why.kind == ERR_NET && v->mechs_new && v->mech_tries++ < MECH_TRIES_MAX) {
@@ -162,9 +166,11 @@ void visit_stop(struct visit *v)
 {
 	struct err why;
 
-	if (v->stopping || v->phase >= VISIT_LEAVING)
+	if (v->stopping)
 		return;
 	v->stopping = true;
+	if (v->phase >= VISIT_LEAVING)
+		return;		/* QUIT was sent: what is deleted is deleted */
 	(void)err_set(&why, ERR_LOCAL, "stopped before the visit was complete; the next one goes on from here");
 	if (v->retry)
 		timer_stop(v->retry);

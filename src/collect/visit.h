@@ -7,7 +7,9 @@
  *   ask_pop3.c      what to ask the server next
  *   sasl_run.c      steps of a SASL exchange, slow ones in jobs
  *   selection.c     which messages, in what order
+ *   list_pop3.c     from UIDL and LIST to a plan
  *   delivery.c      a message's way through the sinks into the ledger
+ *   answers.c       what is done when something is durable
  *   sink_*.c        one kind of target each
  *
  * Everything runs on the loop's thread.  A visit ends when its connection is
@@ -33,6 +35,9 @@ enum {
 	UNDER_WAY_OCTETS = 4 << 20,
 	HEAD_MAX = 64 * 1024,		/* of a message, looked at for its date */
 	TOP_ALL_LINES = 99999999,
+	SINK_FAILURES_MAX = 10,		/* in a row, after which a target gets nothing more in this visit */
+	SLOW_FACTOR = 10,		/* within so many time-outs */
+	SLOW_OCTETS = 4096,		/* at least so much must come */
 };
 
 enum visit_phase {
@@ -47,7 +52,7 @@ enum visit_phase {
 	VISIT_ENDED,
 };
 
-enum ticket_kind { TICKET_APPENDED = 1, TICKET_PLACING, TICKET_FINAL, TICKET_RECOVERED };
+enum ticket_kind { TICKET_APPENDED = 1, TICKET_PLACING, TICKET_FINAL, TICKET_RECOVERED, TICKET_SLICE };
 
 struct visit;
 struct sink;
@@ -59,7 +64,8 @@ struct message {		/* being received, or complete and on its way */
 	uint64_t size;
 	int64_t first_seen;
 	uint32_t attempts;
-	uint32_t accepted;	/* bit n: sink n has it durably */
+	uint32_t accepted;	/* bit n: sink n has it durably, */
+	uint32_t failed;	/* or did not take it in this visit */
 	uint8_t turn;		/* the sink that is at it */
 	bool has_id, unidentified;
 	uint8_t uid_len;
@@ -95,6 +101,7 @@ struct sink {
 	const struct target *target;
 	uint64_t tag;
 	uint8_t index;
+	unsigned failures;		/* in a row */
 	struct mailbox *box;		/* sink_mailbox */
 	struct maildir_sink *maildir;	/* sink_maildir */
 };
@@ -135,7 +142,7 @@ struct visit {
 	unsigned mechs_out, mechs_new, mech_tries;	/* refused by the server: in all, in this attempt */
 	struct sasl_run *sasl;
 	bool sasl_busy, greeted, securing, closing, bye;
-	bool throttled;
+	bool throttled, idle;		/* waiting for room in the store; not for the server */
 	bool prepared;		/* lock, targets and password are there */
 
 	/* what it sees and does */
@@ -143,7 +150,10 @@ struct visit {
 	struct listing listing;
 	struct listing_found found;
 	struct identity identity;
-	bool uidl_asked, listed, sizes_asked, sizes_known, no_ids;
+	struct listing_rules rules;
+	bool listed, no_ids, stat_refused;
+	size_t slices;			/* of ledger work that answers are awaited for */
+	size_t baseline_at, recorded;	/* baseline: next item; skipped for good in the ledger */
 	uint32_t *plan;			/* items to fetch, in order */
 	size_t plan_count, plan_asked, plan_answered, plan_kept;
 	size_t limit;			/* at most so many; 0 = no limit */
@@ -151,6 +161,7 @@ struct visit {
 	size_t dispose_at;		/* next known item to look at for DELE */
 	uint32_t *deletes;		/* numbers to delete, of messages delivered now */
 	size_t delete_count, delete_cap, delete_asked;
+	bool deletes_ever;
 	struct message *current;
 	struct buf head;
 	struct message **slots;		/* by slot; free ones NULL */
@@ -158,6 +169,9 @@ struct visit {
 	struct queue spare;
 	size_t under_way;
 	uint64_t under_way_octets;
+	struct err last_failure;	/* of a target */
+	uint64_t slow_since_ms;		/* the window in which something must come */
+	size_t slow_octets, puts;	/* what came in it; ledger puts since the last slice */
 	size_t uncompared;		/* unidentified items not yet settled */
 };
 
@@ -173,10 +187,18 @@ void visit_reset_attempt(struct visit *v);
 
 /* ask_pop3.c */
 void ask_pop3(struct visit *v);
+void ask_answered(struct visit *v, uint32_t at);	/* the item at `at` was answered */
 
 /* talk_pop3.c */
 void talk_connect(struct visit *v);
 void talk_move(struct visit *v);
+
+/* list_pop3.c */
+[[nodiscard]] bool listing_take(struct visit *v, uint32_t number, struct span uid, struct err *e);
+void listing_over(struct visit *v);		/* all ids are in */
+void listing_slice(struct visit *v);		/* goes on with what a listing turns to gone */
+void listing_sizes_known(struct visit *v);
+[[nodiscard]] bool listing_plan(struct visit *v, struct err *e);
 
 /* password.c: the answer is visit_password_known */
 void password_get(struct visit *v);
@@ -186,7 +208,8 @@ void visit_password_known(struct visit *v, const struct err *why);
 [[nodiscard]] bool selection_plan(struct visit *v, struct err *e);
 bool selection_judges(const struct visit *v);	/* by header, before fetching */
 bool selection_old(const struct visit *v);	/* by v->head: older than newer_than */
-void selection_skip(struct visit *v, const struct item *item);
+/* For good: the ledger remembers it.  `digest`: of its octets, when they are known. */
+void selection_skip(struct visit *v, const struct item *item, const uint8_t digest[32]);
 void selection_baseline(struct visit *v);
 
 /* delivery.c */
@@ -194,13 +217,22 @@ void selection_baseline(struct visit *v);
 void delivery_close(struct visit *v);
 [[nodiscard]] bool message_begin(struct visit *v, const struct item *item, struct err *e);
 [[nodiscard]] bool message_octets(struct visit *v, struct span octets, struct err *e);
-void message_complete(struct visit *v);
+void message_complete(struct visit *v, bool too_old);
 void message_drop(struct visit *v, struct message *m);	/* as if it never came */
 void message_accepted(struct visit *v, struct message *m);	/* by the sink whose turn it is */
 void message_failed(struct visit *v, struct message *m, const struct err *why);
 void message_refused(struct visit *v, const struct item *item, struct span words);
+void message_leave(struct visit *v, struct message *m);	/* it is under way no more */
+/* What the entry says of target `tag` (`place` NULL: none) is replaced, or added. */
+void entry_set_target(struct ledger_entry *entry, uint64_t tag, enum ledger_target_state state, const char place[MAILDIR_NAME_MAX]);
+void delivery_want_delete(struct visit *v, uint32_t number);	/* when `after` says so */
 void message_entry(const struct visit *v, const struct message *m, enum ledger_state state, struct ledger_entry *entry);
 bool delivery_full(const struct visit *v);
+
+/* answers.c */
+void delivery_not_disposed(struct visit *v, uint32_t number);	/* its DELE was refused */
+void visit_count_puts(struct visit *v, size_t puts);	/* without tickets: now and then a slice */
+void visit_slice(struct visit *v);		/* TICKET_SLICE when all puts so far are durable */
 void visit_answer(struct visit *v, uint32_t slot, enum ticket_kind kind, const struct err *why);
 uint64_t visit_ticket(struct visit *v, uint32_t slot, enum ticket_kind kind);	/* counts it in v->waiting */
 enum ledger_state visit_final_state(const struct visit *v);

@@ -1,174 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Whole visits against a maildrop with faults: what arrives, what the ledger
- * says, what is left on the server (PRODUCT 2.3).  Each case has a store, an
- * account and a Maildir of its own. */
-#include <dirent.h>
-#include <ftw.h>
-#include <setjmp.h>
-#include <stdarg.h>
+ * says, what is left on the server (PRODUCT 2.3). */
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
-#include <cmocka.h>
-
-#include "base/clock.h"
 #include "base/log.h"
-#include "collect/collect.h"
-#include "collect/test_drop.h"
-#include "sasl/client.h"
-#include "store/account.h"
+#include "collect/test_world.h"
 #include "store/ledger.h"
 #include "store/mailbox.h"
-#include "store/maildir.h"
 
 #define OLD "Date: Mon, 1 Jan 2001 00:00:00 +0000\r\nSubject: old\r\n\r\nlong ago\r\n"
-
-struct world {
-	char directory[64], path[96];
-	struct drop drop;
-	struct loop *loop;
-	struct store *store;
-	struct tls_contexts *contexts;
-	struct connection with;
-	struct target mailbox, maildir;
-	const struct target *deliver[2];
-	uint8_t auth[1];
-	struct visit_result result;
-};
-
-static void ended(void *user, const struct connection *with, const struct visit_result *result)
-{
-	struct world *w = user;
-
-	assert_ptr_equal(with, &w->with);
-	w->result = *result;
-}
-
-static int start(void **state)
-{
-	struct world *w = calloc(1, sizeof *w);
-	struct err e;
-
-	assert_non_null(w);
-	(void)snprintf(w->directory, sizeof w->directory, "/tmp/visit_test.XXXXXX");
-	assert_non_null(mkdtemp(w->directory));
-	(void)snprintf(w->path, sizeof w->path, "%s/Mail", w->directory);
-	assert_true(store_open(w->directory, 1u << 30, "test", &w->store, &e));
-	assert_true(account_add(w->store, "anna", SPAN(""), false, &e));
-	w->loop = loop_new(&e);
-	w->contexts = tls_contexts_new(&e);
-	assert_true(w->loop && w->contexts);
-	drop_start(&w->drop);
-	w->mailbox = (struct target){ .name = "box", .type = TARGET_MAILBOX, .canonical = "mailbox:anna/INBOX", .mailbox = "anna/INBOX" };
-	w->maildir = (struct target){ .name = "dir", .type = TARGET_MAILDIR, .canonical = w->path, .path = w->path };
-	w->deliver[0] = &w->mailbox;
-	w->deliver[1] = &w->maildir;
-	w->auth[0] = SASL_USER;
-	w->with = (struct connection){
-		.name = "test", .enabled = true, .host = "127.0.0.1", .user = "anna", .port = w->drop.server.port, .port_set = true,
-		.password = { SECRET_LITERAL, "secret" }, .auth = w->auth, .auth_count = 1, .allow_cleartext = true,
-		.detect_capa = true, .tls = { .mode = MODE_NONE }, .after = AFTER_KEEP, .connect_timeout_ms = 20000,
-		.timeout_ms = 20000, .deliver = w->deliver, .deliver_count = 1,
-	};
-	*state = w;
-	return 0;
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-	(void)st;
-	(void)type;
-	(void)at;
-	return remove(path);
-}
-
-static int stop(void **state)
-{
-	struct world *w = *state;
-
-	drop_stop(&w->drop);
-	tls_contexts_free(&w->contexts);
-	loop_free(&w->loop);
-	store_close(&w->store);
-	(void)nftw(w->directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-	free(w);
-	return 0;
-}
-
-static void visit(struct world *w, enum visit_what what)
-{
-	struct collector_with with = { w->loop, w->store, w->contexts, 8, ended, w };
-	struct collector *c;
-	struct err e;
-
-	w->result = (struct visit_result){ .collected = 999 };
-	assert_true(collector_new(&with, &c, &e));
-	collector_add(c, &w->with, what);
-	loop_run(w->loop);
-	assert_int_equal(collector_left(c), 0);
-	collector_free(&c);
-}
-
-static void expect(struct world *w, uint64_t collected, uint64_t skipped, uint64_t failed, enum err_kind kind)
-{
-	visit(w, VISIT_COLLECT);
-	if (w->result.why.kind != kind)
-		print_error("%s\n", w->result.why.text);
-	assert_int_equal(w->result.why.kind, kind);
-	assert_int_equal(w->result.collected, collected);
-	assert_int_equal(w->result.skipped, skipped);
-	assert_int_equal(w->result.failed, failed);
-}
-
-static uint64_t in_mailbox(struct world *w)
-{
-	struct mailbox *box;
-	struct err e;
-
-	assert_true(mailbox_open(w->store, "anna/INBOX", true, &box, &e));
-	return mailbox_count(box);
-}
-
-static uint64_t in_maildir(struct world *w, const char *part)
-{
-	char path[128];
-	struct dirent *one;
-	uint64_t count = 0;
-	DIR *d;
-
-	(void)snprintf(path, sizeof path, "%s/%s", w->path, part);
-	d = opendir(path);
-	assert_non_null(d);
-	while ((one = readdir(d)))
-		count += one->d_name[0] != '.';
-	(void)closedir(d);
-	return count;
-}
-
-static void fill(struct drop *d, char prefix, size_t count)
-{
-	char uid[32], text[64];
-
-	d->count = 0;
-	for (size_t n = 0; n < count; n++) {
-		(void)snprintf(uid, sizeof uid, "%c%zu", prefix, n);
-		(void)snprintf(text, sizeof text, "Subject: number %zu\r\n\r\nhello\r\n", n);
-		drop_add(d, uid, text);
-	}
-}
 
 static void keeps_and_takes_once(void **state)
 {
 	struct world *w = *state;
 
-	fill(&w->drop, 'a', 5);
-	expect(w, 5, 0, 0, ERR_NONE);
-	expect(w, 0, 0, 0, ERR_NONE);
+	drop_fill(&w->drop, 'a', 5);
+	world_expect(w, 5, 0, 0, ERR_NONE);
+	world_expect(w, 0, 0, 0, ERR_NONE);
 	assert_int_equal(w->drop.retrs, 0);
 	assert_int_equal(w->drop.count, 5);
-	assert_int_equal(in_mailbox(w), 5);
+	assert_int_equal(world_mailbox(w), 5);
 }
 
 static void deletes_what_it_has(void **state)
@@ -177,14 +29,14 @@ static void deletes_what_it_has(void **state)
 
 	w->with.after = AFTER_DELETE;
 	w->deliver[0] = &w->maildir;
-	fill(&w->drop, 'a', 20);
-	expect(w, 20, 0, 0, ERR_NONE);
+	drop_fill(&w->drop, 'a', 20);
+	world_expect(w, 20, 0, 0, ERR_NONE);
 	assert_int_equal(w->drop.count, 0);
-	assert_int_equal(in_maildir(w, "new"), 20);
-	assert_int_equal(in_maildir(w, "tmp"), 0);
-	fill(&w->drop, 'b', 3);		/* the same texts under new ids are new mail */
-	expect(w, 3, 0, 0, ERR_NONE);
-	assert_int_equal(in_maildir(w, "new"), 23);
+	assert_int_equal(world_maildir(w, "new"), 20);
+	assert_int_equal(world_maildir(w, "tmp"), 0);
+	drop_fill(&w->drop, 'b', 3);		/* the same texts under new ids are new mail */
+	world_expect(w, 3, 0, 0, ERR_NONE);
+	assert_int_equal(world_maildir(w, "new"), 23);
 }
 
 static void delivers_to_two_targets(void **state)
@@ -192,10 +44,10 @@ static void delivers_to_two_targets(void **state)
 	struct world *w = *state;
 
 	w->with.deliver_count = 2;
-	fill(&w->drop, 'a', 7);
-	expect(w, 7, 0, 0, ERR_NONE);
-	assert_int_equal(in_mailbox(w), 7);
-	assert_int_equal(in_maildir(w, "new"), 7);
+	drop_fill(&w->drop, 'a', 7);
+	world_expect(w, 7, 0, 0, ERR_NONE);
+	assert_int_equal(world_mailbox(w), 7);
+	assert_int_equal(world_maildir(w, "new"), 7);
 }
 
 static void a_refused_message_is_one_message(void **state)
@@ -204,12 +56,12 @@ static void a_refused_message_is_one_message(void **state)
 
 	w->with.after = AFTER_DELETE;
 	w->drop.refuse_retr = 2;
-	fill(&w->drop, 'a', 4);
-	expect(w, 3, 0, 1, ERR_NONE);
+	drop_fill(&w->drop, 'a', 4);
+	world_expect(w, 3, 0, 1, ERR_NONE);
 	assert_int_equal(w->drop.count, 1);
 	w->drop.refuse_retr = 0;
-	expect(w, 1, 0, 0, ERR_NONE);
-	assert_int_equal(in_mailbox(w), 4);
+	world_expect(w, 1, 0, 0, ERR_NONE);
+	assert_int_equal(world_mailbox(w), 4);
 }
 
 static void a_cut_download_is_not_delivered(void **state)
@@ -218,13 +70,13 @@ static void a_cut_download_is_not_delivered(void **state)
 
 	w->with.after = AFTER_DELETE;
 	w->drop.cut_retr = 3;
-	fill(&w->drop, 'a', 4);
-	expect(w, 2, 0, 0, ERR_NET);
+	drop_fill(&w->drop, 'a', 4);
+	world_expect(w, 2, 0, 0, ERR_NET);
 	assert_int_equal(w->drop.count, 4);	/* no QUIT, no deletion */
 	w->drop.cut_retr = 0;
-	expect(w, 2, 0, 0, ERR_NONE);
+	world_expect(w, 2, 0, 0, ERR_NONE);
 	assert_int_equal(w->drop.count, 0);
-	assert_int_equal(in_mailbox(w), 4);
+	assert_int_equal(world_mailbox(w), 4);
 }
 
 static void quit_without_an_answer(void **state)
@@ -233,45 +85,45 @@ static void quit_without_an_answer(void **state)
 
 	w->with.after = AFTER_DELETE;
 	w->drop.mute_quit = true;
-	fill(&w->drop, 'a', 3);
-	expect(w, 3, 0, 0, ERR_PEER);
+	drop_fill(&w->drop, 'a', 3);
+	world_expect(w, 3, 0, 0, ERR_PEER);
 	w->drop.mute_quit = false;
 	w->drop.refuse_quit = true;
-	fill(&w->drop, 'a', 3);		/* still listed: the same messages, whatever was asked */
-	expect(w, 0, 0, 0, ERR_PEER);
+	drop_fill(&w->drop, 'a', 3);		/* still listed: the same messages, whatever was asked */
+	world_expect(w, 0, 0, 0, ERR_PEER);
 	w->drop.refuse_quit = false;
-	expect(w, 0, 0, 0, ERR_NONE);
+	world_expect(w, 0, 0, 0, ERR_NONE);
 	assert_int_equal(w->drop.count, 0);
-	assert_int_equal(in_mailbox(w), 3);
+	assert_int_equal(world_mailbox(w), 3);
 }
 
 static void an_id_that_comes_back_is_new(void **state)
 {
 	struct world *w = *state;
 
-	fill(&w->drop, 'a', 2);
-	expect(w, 2, 0, 0, ERR_NONE);
+	drop_fill(&w->drop, 'a', 2);
+	world_expect(w, 2, 0, 0, ERR_NONE);
 	w->drop.count = 1;
-	expect(w, 0, 0, 0, ERR_NONE);
-	fill(&w->drop, 'a', 2);
-	expect(w, 1, 0, 0, ERR_NONE);
+	world_expect(w, 0, 0, 0, ERR_NONE);
+	drop_fill(&w->drop, 'a', 2);
+	world_expect(w, 1, 0, 0, ERR_NONE);
 }
 
 static void ids_change_wholesale(void **state)
 {
 	struct world *w = *state;
 
-	fill(&w->drop, 'a', 12);
-	expect(w, 12, 0, 0, ERR_NONE);
-	fill(&w->drop, 'b', 12);
+	drop_fill(&w->drop, 'a', 12);
+	world_expect(w, 12, 0, 0, ERR_NONE);
+	drop_fill(&w->drop, 'b', 12);
 	drop_add(&w->drop, "b99", "Subject: new\r\n\r\nreally\r\n");
 	w->drop.cut_retr = 6;
-	expect(w, 0, 0, 0, ERR_NET);
+	world_expect(w, 0, 0, 0, ERR_NET);
 	w->drop.cut_retr = 0;
-	expect(w, 1, 0, 0, ERR_NONE);
-	expect(w, 0, 0, 0, ERR_NONE);
+	world_expect(w, 1, 0, 0, ERR_NONE);
+	world_expect(w, 0, 0, 0, ERR_NONE);
 	assert_int_equal(w->drop.retrs, 0);
-	assert_int_equal(in_mailbox(w), 13);
+	assert_int_equal(world_mailbox(w), 13);
 }
 
 static void doubled_and_blank_ids(void **state)
@@ -281,14 +133,14 @@ static void doubled_and_blank_ids(void **state)
 	drop_add(&w->drop, "same", "Subject: one\r\n\r\n");
 	drop_add(&w->drop, "same", "Subject: two\r\n\r\n");
 	drop_add(&w->drop, "", "Subject: blank\r\n\r\n");
-	expect(w, 3, 0, 0, ERR_NONE);
-	expect(w, 0, 0, 0, ERR_NONE);
+	world_expect(w, 3, 0, 0, ERR_NONE);
+	world_expect(w, 0, 0, 0, ERR_NONE);
 	w->drop.messages[0] = w->drop.messages[1];
 	drop_add(&w->drop, "same", "Subject: three\r\n\r\n");
 	w->drop.messages[1] = w->drop.messages[3];
 	w->drop.count = 3;
-	expect(w, 1, 0, 0, ERR_NONE);
-	assert_int_equal(in_mailbox(w), 4);
+	world_expect(w, 1, 0, 0, ERR_NONE);
+	assert_int_equal(world_mailbox(w), 4);
 }
 
 static void a_server_without_uidl(void **state)
@@ -296,15 +148,15 @@ static void a_server_without_uidl(void **state)
 	struct world *w = *state;
 
 	w->drop.no_uidl = true;
-	fill(&w->drop, 'a', 3);
-	expect(w, 0, 0, 0, ERR_CONFIG);
+	drop_fill(&w->drop, 'a', 3);
+	world_expect(w, 0, 0, 0, ERR_CONFIG);
 	w->with.after = AFTER_DELETE;
 	w->drop.refuse_quit = true;
-	expect(w, 3, 0, 0, ERR_PEER);
+	world_expect(w, 3, 0, 0, ERR_PEER);
 	w->drop.refuse_quit = false;
-	expect(w, 0, 0, 0, ERR_NONE);	/* told apart by content, and deleted now */
+	world_expect(w, 0, 0, 0, ERR_NONE);	/* told apart by content, and deleted now */
 	assert_int_equal(w->drop.count, 0);
-	assert_int_equal(in_mailbox(w), 3);
+	assert_int_equal(world_mailbox(w), 3);
 }
 
 static void selects_by_size_number_and_age(void **state)
@@ -318,13 +170,13 @@ static void selects_by_size_number_and_age(void **state)
 	w->with.max_size = 80;
 	w->with.newer_than_s = 86400;
 	w->with.max_messages = 1;
-	expect(w, 1, 2, 0, ERR_NONE);
+	world_expect(w, 1, 2, 0, ERR_NONE);
 	assert_int_equal(w->drop.retrs, 1);
 	w->with.newer_than_s = 0;
-	expect(w, 1, 1, 0, ERR_NONE);	/* what was too old stays skipped, what is too large is looked at again */
+	world_expect(w, 1, 1, 0, ERR_NONE);	/* what was too old stays skipped, what is too large is looked at again */
 	w->with.max_size = 0;
-	expect(w, 1, 0, 0, ERR_NONE);
-	assert_int_equal(in_mailbox(w), 3);
+	world_expect(w, 1, 0, 0, ERR_NONE);
+	assert_int_equal(world_mailbox(w), 3);
 }
 
 static void age_without_top(void **state)
@@ -335,9 +187,9 @@ static void age_without_top(void **state)
 	w->with.newer_than_s = 86400;
 	drop_add(&w->drop, "old", OLD);
 	drop_add(&w->drop, "a", "Subject: a\r\n\r\n");
-	expect(w, 1, 1, 0, ERR_NONE);
+	world_expect(w, 1, 1, 0, ERR_NONE);
 	assert_int_equal(w->drop.tops, 0);
-	assert_int_equal(in_mailbox(w), 1);
+	assert_int_equal(world_mailbox(w), 1);
 }
 
 static void pulls_first_and_last(void **state)
@@ -352,7 +204,7 @@ static void pulls_first_and_last(void **state)
 		drop_add(&w->drop, &"dcba"[n], n == 0 ? "A: 1\r\n" : n == 1 ? "A: 12\r\n" : n == 2 ? "A: 123\r\n" : "A: 1234\r\n");
 	for (size_t n = 0; n < COUNT(pulls); n++) {
 		w->with.pull = pulls[n];
-		expect(w, 1, 0, 0, ERR_NONE);
+		world_expect(w, 1, 0, 0, ERR_NONE);
 	}
 	assert_true(mailbox_open(w->store, "anna/INBOX", false, &box, &e));
 	assert_int_equal(mailbox_entries(box, 0, entries, 4), 4);
@@ -367,11 +219,11 @@ static void fetches_with_top(void **state)
 	struct world *w = *state;
 
 	w->with.use_top = true;
-	fill(&w->drop, 'a', 2);
-	expect(w, 2, 0, 0, ERR_NONE);
+	drop_fill(&w->drop, 'a', 2);
+	world_expect(w, 2, 0, 0, ERR_NONE);
 	assert_int_equal(w->drop.retrs, 0);
 	w->drop.no_top = true;
-	expect(w, 0, 0, 0, ERR_CONFIG);
+	world_expect(w, 0, 0, 0, ERR_CONFIG);
 }
 
 static void baseline_passes_over(void **state)
@@ -379,11 +231,11 @@ static void baseline_passes_over(void **state)
 	struct world *w = *state;
 
 	w->with.after = AFTER_DELETE;
-	fill(&w->drop, 'a', 3);
-	visit(w, VISIT_BASELINE);
+	drop_fill(&w->drop, 'a', 3);
+	world_visit(w, VISIT_BASELINE);
 	assert_int_equal(w->result.skipped, 3);
 	drop_add(&w->drop, "new", "Subject: new\r\n\r\n");
-	expect(w, 1, 0, 0, ERR_NONE);
+	world_expect(w, 1, 0, 0, ERR_NONE);
 	assert_int_equal(w->drop.count, 3);	/* skipped mail is never deleted */
 }
 
@@ -395,15 +247,15 @@ static void deletes_after_days(void **state)
 	struct err e;
 
 	w->with.delete_after_s = 3 * 86400;
-	fill(&w->drop, 'a', 2);
-	expect(w, 2, 0, 0, ERR_NONE);
-	expect(w, 0, 0, 0, ERR_NONE);
+	drop_fill(&w->drop, 'a', 2);
+	world_expect(w, 2, 0, 0, ERR_NONE);
+	world_expect(w, 0, 0, 0, ERR_NONE);
 	assert_int_equal(w->drop.count, 2);
 	assert_true(ledger_open(w->store, "test", &l, &e));
 	assert_true(ledger_next(l, NULL, &entry));
 	entry.accepted -= 4 * 86400;
 	ledger_put(l, &entry, 0);
-	expect(w, 0, 0, 0, ERR_NONE);
+	world_expect(w, 0, 0, 0, ERR_NONE);
 	assert_int_equal(w->drop.count, 1);
 }
 
@@ -412,12 +264,12 @@ static void lock_step_and_wrong_password(void **state)
 	struct world *w = *state;
 
 	w->drop.no_pipelining = true;
-	fill(&w->drop, 'a', 3);
+	drop_fill(&w->drop, 'a', 3);
 	w->drop.wrong_password = true;
-	expect(w, 0, 0, 0, ERR_AUTH);
+	world_expect(w, 0, 0, 0, ERR_AUTH);
 	assert_null(strstr(w->result.why.text, "secret"));
 	w->drop.wrong_password = false;
-	expect(w, 3, 0, 0, ERR_NONE);
+	world_expect(w, 3, 0, 0, ERR_NONE);
 }
 
 /* As a crash leaves it: in the mailbox with its mark, and the ledger without it. */
@@ -442,17 +294,17 @@ static void a_mark_counts_as_delivered(void **state)
 	assert_true(store_wait(w->store));
 	while (store_next(w->store, &(struct store_done){ 0 }))
 		continue;
-	fill(&w->drop, 'a', 2);
-	expect(w, 1, 0, 0, ERR_NONE);
+	drop_fill(&w->drop, 'a', 2);
+	world_expect(w, 1, 0, 0, ERR_NONE);
 	assert_int_equal(w->drop.retrs, 1);
-	assert_int_equal(in_mailbox(w), 2);
+	assert_int_equal(world_mailbox(w), 2);
 }
 
 int main(void)
 {
 	struct err e;
 	const struct CMUnitTest tests[] = {
-#define CASE(f) cmocka_unit_test_setup_teardown(f, start, stop)
+#define CASE(f) cmocka_unit_test_setup_teardown(f, world_start, world_stop)
 		CASE(keeps_and_takes_once), CASE(deletes_what_it_has), CASE(delivers_to_two_targets),
 		CASE(a_refused_message_is_one_message), CASE(a_cut_download_is_not_delivered), CASE(quit_without_an_answer),
 		CASE(an_id_that_comes_back_is_new), CASE(ids_change_wholesale), CASE(doubled_and_blank_ids),

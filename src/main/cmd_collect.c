@@ -52,7 +52,7 @@ static void ended(void *user, const struct connection *with, const struct visit_
 			with->name, (unsigned long long)r->collected, (unsigned long long)r->skipped,
 			(unsigned long long)r->held, (unsigned long long)r->failed, (double)r->ms / 1000,
 			(double)r->collected / seconds, (double)r->octets / 1e6 / seconds);
-	(void)fflush(stdout);
+	c->failed = fflush(stdout) != 0 || c->failed;
 	if (collector_left(c->collector) == 1)	/* this was the last: nothing is to be drawn any more */
 		timer_free(&c->draw);
 }
@@ -150,7 +150,7 @@ static int give_password(struct cli *cli, struct connection *with)
 
 static int collect_url(struct cli *cli, const char *url, const char *to)
 {
-	struct key_value keys[128];
+	struct key_value *keys;
 	size_t count = 0, warned;
 	struct buf report;
 	struct connection *with;
@@ -161,7 +161,8 @@ static int collect_url(struct cli *cli, const char *url, const char *to)
 	if (status != EXIT_GOOD)
 		return status;
 	warned = cli->settings.warning_count;
-	for (size_t n = 0; n < cli->given_count && count < COUNT(keys); n++)
+	keys = arena_take(&cli->settings.arena, (cli->given_count + 1) * sizeof *keys);
+	for (size_t n = 0; n < cli->given_count; n++)
 		if (settings_is_key(cli->given[n].key))
 			keys[count++] = cli->given[n];
 	buf_start(&report, 1 << 16);
@@ -175,6 +176,14 @@ static int collect_url(struct cli *cli, const char *url, const char *to)
 	with = cli->settings.connections[cli->settings.connection_count - 1];
 	status = give_password(cli, with);
 	return status == EXIT_GOOD ? visit_all(cli, (const struct connection *[]){ with }, 1, VISIT_COLLECT) : status;
+}
+
+static bool named_before(const struct connection **which, size_t count, const struct connection *with)
+{
+	while (count)
+		if (which[--count] == with)
+			return true;
+	return false;
 }
 
 static int collect_named(struct cli *cli, enum visit_what what)
@@ -193,7 +202,8 @@ static int collect_named(struct cli *cli, enum visit_what what)
 			return cli_usage(cli, "there is no connection %s in %s", cli->args[n], cli->settings.file);
 		if (!with->enabled)
 			return cli_usage(cli, "connection %s is disabled; set enabled = true to visit it", cli->args[n]);
-		which[count++] = with;
+		if (!named_before(which, count, with))
+			which[count++] = with;
 	}
 	for (size_t n = 0; !cli->arg_count && n < cli->settings.connection_count; n++)
 		if (cli->settings.connections[n]->enabled)
@@ -214,8 +224,8 @@ static int run_collect(struct cli *cli)
 			return cli_usage(cli, "a URL needs --to TARGET, for example --to maildir:~/Mail");
 		return collect_url(cli, cli->args[0], to);
 	}
-	for (size_t n = 0; n < cli->given_count; n++)
-		return cli_usage(cli, "--%s goes with a URL; named connections have it in the configuration", cli->given[n].key);
+	if (cli->given_count)
+		return cli_usage(cli, "--%s goes with a URL; named connections have it in the configuration", cli->given[0].key);
 	return collect_named(cli, VISIT_COLLECT);
 }
 

@@ -8,7 +8,7 @@
 
 enum { ENTRY_FORMAT = 1 };
 
-static const char *const state_names[] = { "pending", "accepted", "held", "quarantined", "disposing", "gone", "skipped" };
+static const char *const state_names[] = { "pending", "accepted", "held", "quarantined", "disposing", "gone", "skipped", "shared" };
 static_assert(COUNT(state_names) == LEDGER_STATES, "a name for each state");
 
 const char *ledger_state_name(enum ledger_state state)

@@ -341,14 +341,14 @@ void ledger_remove(struct ledger *l, const uint8_t id[OVERLAY_ID])
 	put(l, entry_key(key, id), (struct span){ 0 }, 0);
 }
 
-void ledger_note(struct ledger *l, enum ledger_note note, int64_t when)
+void ledger_note(struct ledger *l, enum ledger_note note, int64_t when, uint64_t ticket)
 {
 	char key[2] = { 'n', (char)note }, value[8];
 
 	assert(note < LEDGER_NOTES);
 	pack_u64(value, (uint64_t)when);
 	l->notes[note] = when;
-	put(l, (struct span){ key, sizeof key }, (struct span){ value, sizeof value }, 0);
+	put(l, (struct span){ key, sizeof key }, (struct span){ value, sizeof value }, ticket);
 }
 
 int64_t ledger_noted(struct ledger *l, enum ledger_note note)

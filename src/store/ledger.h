@@ -5,7 +5,8 @@
  *
  * An entry's key is BLAKE2b-256: over (host, user, mailbox, UIDVALIDITY, UID),
  * or for POP3 over (base, k) where base is BLAKE2b-256 over (host, user, UIDL)
- * and k numbers equal ids within one listing.  Each field goes in with its
+ * and k numbers equal ids within one listing: 0 for an id that one message alone
+ * has, 1 and up for those that were ever listed under a shared one.  Each field goes in with its
  * length, so that no two different tuples read alike.
  * Puts are asynchronous and grouped: one batch under way a ledger; the answer
  * comes from store_next with the ticket (ticket 0: no answer wanted).  Reads
@@ -23,6 +24,7 @@ enum ledger_state {
 	LEDGER_PENDING,		/* some target has it or is about to; see targets */
 	LEDGER_ACCEPTED, LEDGER_HELD, LEDGER_QUARANTINED, LEDGER_DISPOSING, LEDGER_GONE,
 	LEDGER_SKIPPED,		/* present at baseline, never fetched */
+	LEDGER_SHARED,		/* no message: several were listed under this id at once, so it tells nothing */
 	LEDGER_STATES
 };
 
@@ -74,9 +76,12 @@ enum ledger_note {
 	LEDGER_NOTE_LISTED,	/* the last complete listing */
 	LEDGER_NOTE_DISPOSED,	/* the server confirmed what was `disposing` up to then */
 	LEDGER_NOTE_COMPARING,	/* ids changed wholesale; messages are compared until all were */
+	LEDGER_NOTE_SHARED,	/* the last time an id was found shared: there may be `shared` entries */
+	LEDGER_NOTE_IGNORED,	/* the server confirmed deletions and went on listing the messages */
 	LEDGER_NOTES
 };
-void ledger_note(struct ledger *l, enum ledger_note note, int64_t when);	/* asynchronous, as a put */
+/* Asynchronous, as a put; `ticket` also tells that all puts before it are durable. */
+void ledger_note(struct ledger *l, enum ledger_note note, int64_t when, uint64_t ticket);
 int64_t ledger_noted(struct ledger *l, enum ledger_note note);
 [[nodiscard]] bool ledger_forget(struct ledger *l, struct err *e);	/* rescan: all entries; blocks */
 uint64_t ledger_count(struct ledger *l);

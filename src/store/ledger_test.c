@@ -142,10 +142,10 @@ static void notes_are_kept(void **state)
 	(void)state;
 	for (int n = 0; n < LEDGER_NOTES; n++) {
 		assert_int_equal(ledger_noted(l, (enum ledger_note)n), 0);
-		ledger_note(l, (enum ledger_note)n, 1000 + n);
+		ledger_note(l, (enum ledger_note)n, 1000 + n, 0);
 		assert_int_equal(ledger_noted(l, (enum ledger_note)n), 1000 + n);
 	}
-	ledger_note(l, LEDGER_NOTE_COMPARING, 0);
+	ledger_note(l, LEDGER_NOTE_COMPARING, 0, 0);
 	store_close(&s);
 	s = fixture_store(directory);
 	l = opened(s, "c");
@@ -174,7 +174,7 @@ static void a_rescan_forgets_everything(void **state)
 		if (n == ENTRIES / 2)
 			(void)fixture_drain(s);	/* half durable, half under way */
 	}
-	ledger_note(l, LEDGER_NOTE_LISTED, 7);
+	ledger_note(l, LEDGER_NOTE_LISTED, 7, 0);
 	must(ledger_forget(l, &fixture_err));
 	assert_int_equal(ledger_count(l), 0);
 	assert_int_equal(walk(l, LEDGER_ACCEPTED), 0);

@@ -226,9 +226,18 @@ bool maildir_place(struct maildir *m, const char *name, struct err *e)
 		return false;
 	if (renameat(m->tmp, name, m->new, name) == 0)
 		return true;
-	if (errno == ENOENT && is_there(m->tmp) && is_there(m->new))
-		return true;
 	return err_errno(e, ERR_LOCAL, "%s: %s cannot go from tmp to new", m->path, name);
+}
+
+bool maildir_place_again(struct maildir *m, const char *name, struct err *e)
+{
+	return check_name(name, e) &&
+	       (maildir_place(m, name, e) || (!maildir_waits(m, name) && is_there(m->tmp) && is_there(m->new)));
+}
+
+bool maildir_waits(struct maildir *m, const char *name)
+{
+	return faccessat(m->tmp, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 bool maildir_dress(struct maildir *m, const char *name, int64_t arrived, bool seen, struct err *e)

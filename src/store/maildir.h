@@ -6,11 +6,12 @@
  *     maildir_write       the message into tmp/NAME, fsync
  *     … the caller commits `placing NAME` to its ledger …
  *     maildir_sync_tmp before that commit, once a group: the name in tmp is durable too
- *     maildir_place       rename tmp/NAME → new/NAME; no file in tmp: it was
- *                         placed before, whatever a reader did since: good
+ *     maildir_place       rename tmp/NAME → new/NAME; no file in tmp: somebody
+ *                         took it away, the message is not delivered
  *     maildir_sync        fsync of new/ (and tmp/), once a group
  *     … the caller commits `accepted` …
- * After a crash: maildir_place again for each `placing`; for an intent older
+ * After a crash: maildir_place_again for each `placing`: no file in tmp means
+ * that it was placed before, whatever a reader did since, which is good; for an intent older
  * than 24 h maildir_has looks in new/ and cur/ (by the name up to ':').
  * Lines end with LF in the files (as every Maildir reader expects), CRLF on the
  * way in and out; S= and W= are kept in the name.
@@ -32,6 +33,8 @@ void maildir_close(struct maildir **m);
 [[nodiscard]] bool maildir_write(struct maildir *m, const struct spool *message, const uint8_t tag[8], char name[MAILDIR_NAME_MAX], struct err *e);
 [[nodiscard]] bool maildir_sync_tmp(struct maildir *m, struct err *e);
 [[nodiscard]] bool maildir_place(struct maildir *m, const char *name, struct err *e);
+[[nodiscard]] bool maildir_place_again(struct maildir *m, const char *name, struct err *e);	/* after a crash */
+bool maildir_waits(struct maildir *m, const char *name);	/* in tmp */
 [[nodiscard]] bool maildir_sync(struct maildir *m, struct err *e);
 bool maildir_has(struct maildir *m, const char *name);
 /* A host's name as part of a file's: what has a meaning there as \ooo, and cut. */

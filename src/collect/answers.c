@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What is done when something is durable: answers by ticket, and what a crash
+ * left to be brought up to date. */
+#include <assert.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "collect/visit.h"
+
+void delivery_recovered(struct visit *v, struct ledger_entry *entry, const struct sink *k)
+{
+	uint32_t accepted = 0;
+
+	if (entry->state != LEDGER_PENDING)
+		entry->target_count = 0;
+	entry->state = LEDGER_PENDING;
+	entry->changed = clock_now_s();
+	entry_set_target(entry, k->tag, LEDGER_TARGET_ACCEPTED, NULL);
+	for (size_t n = 0; n < v->sink_count; n++)
+		for (size_t t = 0; t < entry->target_count; t++)
+			if (entry->targets[t].target == v->sinks[n].tag && entry->targets[t].state == LEDGER_TARGET_ACCEPTED)
+				accepted |= 1u << n;
+	if (accepted == (1u << v->sink_count) - 1) {
+		entry->state = visit_final_state(v);
+		entry->accepted = entry->changed;
+		entry->target_count = 0;
+	}
+	ledger_put(v->ledger, entry, visit_ticket(v, 0, TICKET_RECOVERED));
+}
+
+void delivery_not_disposed(struct visit *v, uint32_t number)
+{
+	const struct item *i = listing_find(&v->listing, number);
+	struct ledger_entry entry;
+
+	if (!i || !(i->flags & ITEM_OWN_ID) || !ledger_get(v->ledger, i->id, &entry) || entry.state != LEDGER_DISPOSING)
+		return;
+	entry.state = LEDGER_ACCEPTED;
+	entry.changed = clock_now_s();
+	ledger_put(v->ledger, &entry, 0);
+}
+
+void visit_slice(struct visit *v)
+{
+	v->slices++;
+	ledger_note(v->ledger, LEDGER_NOTE_LISTED, ledger_noted(v->ledger, LEDGER_NOTE_LISTED), visit_ticket(v, 0, TICKET_SLICE));
+}
+
+void visit_count_puts(struct visit *v, size_t puts)
+{
+	v->puts += puts;
+	if (v->puts < LISTING_SLICE)
+		return;
+	v->puts = 0;
+	visit_slice(v);
+}
+
+static void slice_durable(struct visit *v)
+{
+	if (v->listing.retiring)
+		listing_slice(v);
+	else if (v->what == VISIT_BASELINE && v->conn && !v->why.kind)
+		selection_baseline(v);
+	collector_dirty(v->collector, v);
+}
+
+/* The ledger has it for good: count it, let the sinks forget their marks, dispose. */
+static void settled(struct visit *v, struct message *m)
+{
+	v->result.collected++;
+	v->result.octets += m->size;
+	for (size_t n = 0; n < v->sink_count; n++)
+		v->sinks[n].ops->settled(&v->sinks[n], m);
+	delivery_want_delete(v, m->number);
+	message_leave(v, m);
+}
+
+static void answer_good(struct visit *v, struct message *m, enum ticket_kind kind)
+{
+	switch (kind) {
+	case TICKET_APPENDED:
+	case TICKET_PLACING:
+		v->sinks[m->turn].ops->answered(&v->sinks[m->turn], m, kind);
+		return;
+	case TICKET_FINAL:
+		settled(v, m);
+		return;
+	case TICKET_RECOVERED:
+		for (size_t n = 0; n < v->sink_count; n++)
+			v->sinks[n].ops->answered(&v->sinks[n], NULL, kind);
+		return;
+	case TICKET_SLICE:
+		slice_durable(v);
+		return;
+	}
+}
+
+/* Our own ledger cannot be written: nothing can be delivered any more. */
+static void ledger_failed(struct visit *v, struct message *m, const struct err *why)
+{
+	v->result.failed++;
+	message_leave(v, m);
+	visit_fail(v, why);
+}
+
+void visit_answer(struct visit *v, uint32_t slot, enum ticket_kind kind, const struct err *why)
+{
+	bool of_message = kind != TICKET_RECOVERED && kind != TICKET_SLICE;
+	struct message *m = of_message ? v->slots[slot] : NULL;
+
+	assert(v->waiting);
+	v->waiting--;
+	if (kind == TICKET_SLICE)
+		v->slices--;
+	if (!why)
+		answer_good(v, m, kind);
+	else if (kind == TICKET_APPENDED)
+		message_failed(v, m, why);
+	else if (of_message)
+		ledger_failed(v, m, why);
+	else
+		visit_fail(v, why);
+	ledger_flush(v->ledger);
+}
