@@ -19,6 +19,7 @@ static_assert(COUNT(journal_prefixes) == LOG_LEVELS, "a prefix for each level");
 static enum log_level log_level = LOG_INFO;
 static enum log_format log_format = LOG_TEXT;
 static int log_fd = STDERR_FILENO;
+static void (*log_clear)(void);
 
 enum { LOG_TAGS_MAX = LOG_LINE_MAX / 2 };
 
@@ -43,6 +44,11 @@ bool log_start(enum log_level level, enum log_format format, const char *to, str
 	log_level = level;
 	log_format = format;
 	return true;
+}
+
+void log_before_line(void (*clear)(void))
+{
+	log_clear = clear;
 }
 
 bool log_wants(enum log_level level)
@@ -145,6 +151,8 @@ void log_at(enum log_level level, const struct tag *tag, const char *format, ...
 	compose(&l, level, tag, message);
 	text_clean(l.at, l.len);
 	l.at[l.len++] = '\n';
+	if (log_clear && log_fd == STDERR_FILENO)
+		log_clear();
 	while (write(log_fd, l.at, l.len) < 0 && errno == EINTR)
 		;	/* any other failure has nobody to be told */
 	errno = before;

@@ -35,6 +35,8 @@ struct tag {
  * is appended to (mode 0640 when made).  False: the path cannot be opened. */
 [[nodiscard]] bool log_start(enum log_level level, enum log_format format, const char *to, struct err *e);
 bool log_wants(enum log_level level);
+/* Called before a line is written to standard error, to clear what is drawn there; NULL = nothing. */
+void log_before_line(void (*clear)(void));
 void log_at(enum log_level level, const struct tag *tag, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #define log_error(tag, ...) log_at(LOG_ERROR, tag, __VA_ARGS__)

@@ -137,7 +137,7 @@ void password_get(struct visit *v)
 		good = err_set(&e, ERR_CONFIG, "password vault:%s: the vault is not built yet; use file: or command:", s->text);
 		break;
 	case SECRET_ASK:
-		good = err_set(&e, ERR_CONFIG, "no password: use --password-file FILE or --password-command CMD");
+		good = err_set(&e, ERR_CONFIG, "no password is set; write password = 'file:PATH' or 'command:CMD'");
 		break;
 	}
 	if (s->kind != SECRET_LITERAL)

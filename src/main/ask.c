@@ -53,21 +53,41 @@ static bool from_command(const char *command, struct buf *out, struct err *e)
 	return true;
 }
 
+/* The signal keys come as bytes while the password is typed, so that nothing
+ * ends us with the terminal's echo switched off. */
+static bool read_hidden(int tty, struct buf *out, bool *interrupted, struct err *e)
+{
+	enum { CTRL_C = 3, CTRL_BACKSLASH = 28, CTRL_Z = 26, CTRL_D = 4 };
+	char c;
+
+	while (read(tty, &c, 1) == 1 && c != '\n' && c != '\r' && c != CTRL_D) {
+		*interrupted = c == CTRL_C || c == CTRL_BACKSLASH || c == CTRL_Z;
+		if (*interrupted)
+			return true;
+		if (c == '\b' || c == 127)
+			out->len -= out->len > 0;
+		else if (!buf_add_byte(out, c))
+			return err_set(e, ERR_CONFIG, "the password is longer than a password can be");
+	}
+	return true;
+}
+
 static bool from_terminal(int tty, const char *prompt, struct buf *out, struct err *e)
 {
 	struct termios old, quiet;
+	bool interrupted = false;
 	bool good;
 
 	if (tcgetattr(tty, &old) < 0)
 		return err_errno(e, ERR_LOCAL, "the terminal");
 	quiet = old;
-	quiet.c_lflag &= ~(tcflag_t)ECHO;
+	quiet.c_lflag &= ~(tcflag_t)(ECHO | ISIG | ICANON);
 	(void)!write(tty, prompt, strlen(prompt));
 	(void)tcsetattr(tty, TCSAFLUSH, &quiet);
-	good = read_line(tty, "the terminal", out, false, e);
+	good = read_hidden(tty, out, &interrupted, e);
 	(void)tcsetattr(tty, TCSAFLUSH, &old);
 	(void)!write(tty, "\n", 1);
-	return good;
+	return interrupted ? err_set(e, ERR_LOCAL, "stopped at the password prompt") : good;
 }
 
 static bool ask_terminal(int tty, const char *prompt, bool twice, struct buf *out, struct err *e)

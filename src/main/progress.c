@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 
 enum { BAR_MAX = 40, TEXT_ROOM = 62, COLUMNS_DEFAULT = 80 };
 
@@ -43,6 +44,12 @@ void progress_line(const struct collect_progress *now, uint64_t elapsed_ms, size
 		(double)now->octets / 1e6 / seconds, left);
 }
 
+/* A line of the log begins where the bar stands. */
+static void progress_wipe(void)
+{
+	(void)!write(STDERR_FILENO, "\r\033[K", 4);
+}
+
 void progress_draw(struct progress *p, const struct collect_progress *now)
 {
 	struct winsize w = { 0 };
@@ -55,15 +62,18 @@ void progress_draw(struct progress *p, const struct collect_progress *now)
 	if (now->planned)
 		progress_line(now, clock_mono_ms() - p->started_ms, w.ws_col, line, sizeof line);
 	else
-		(void)snprintf(line, sizeof line, "%u of %u connections visited", now->ended, now->visits);
+		(void)snprintf(line, sizeof line, "%u of %u connection%s visited", now->ended, now->visits,
+			now->visits == 1 ? "" : "s");
 	(void)fprintf(stderr, "\r\033[K%s%.*s%s", p->color ? "\033[32m" : "", (int)w.ws_col - 1, line, p->color ? "\033[0m" : "");
 	(void)fflush(stderr);
+	log_before_line(progress_wipe);
 	p->drawn = true;
 }
 
 void progress_clear(struct progress *p)
 {
 	if (p->drawn)
-		(void)fputs("\r\033[K", stderr);
+		progress_wipe();
+	log_before_line(NULL);
 	p->drawn = false;
 }

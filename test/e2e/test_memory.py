@@ -84,7 +84,6 @@ def peaks_of_listing(p, command, count):
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=True, reason="a known item takes 82 octets at a visit, 373 at a baseline: the listing's and the ledger's work")
 @pytest.mark.parametrize("command", ["baseline", "collect"])
 def test_many_messages_take_little_memory(p, command):
     few, many = 1_000, 100_000
