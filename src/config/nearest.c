@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <limits.h>
+#include <strings.h>
 
 static unsigned least(unsigned a, unsigned b)
 {
@@ -51,4 +52,29 @@ bool nearest_better(struct span word, struct span candidate, unsigned *best)
 		return false;
 	*best = distance;
 	return true;
+}
+
+static const struct {
+	struct span word;
+	const char *key;
+} synonyms[] = {
+	{ SPAN("pass"),     "password" },
+	{ SPAN("passwd"),   "password" },
+	{ SPAN("username"), "user" },
+	{ SPAN("login"),    "user" },
+	{ SPAN("server"),   "host" },
+	{ SPAN("ssl"),      "tls" },
+	{ SPAN("starttls"), "tls" },
+	{ SPAN("keep"),     "after" },
+	{ SPAN("fetchall"), "after" },
+	{ SPAN("folder"),   "mailbox" },
+	{ SPAN("to"),       "deliver" },
+};
+
+const char *nearest_synonym(struct span word)
+{
+	for (size_t n = 0; n < COUNT(synonyms); n++)
+		if (word.len == synonyms[n].word.len && strncasecmp(word.at, synonyms[n].word.at, word.len) == 0)
+			return synonyms[n].key;
+	return NULL;
 }

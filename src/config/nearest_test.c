@@ -56,11 +56,34 @@ static void only_the_nearer_one_wins(void **state)
 	assert_int_equal(best, 0);
 }
 
+static void words_of_other_programs(void **state)
+{
+	static const struct {
+		struct span word;
+		const char *key;
+	} words[] = {
+		{ SPAN("pass"), "password" }, { SPAN("passwd"), "password" }, { SPAN("username"), "user" }, { SPAN("login"), "user" },
+		{ SPAN("server"), "host" }, { SPAN("SERVER"), "host" }, { SPAN("ssl"), "tls" }, { SPAN("starttls"), "tls" },
+		{ SPAN("keep"), "after" }, { SPAN("fetchall"), "after" }, { SPAN("folder"), "mailbox" }, { SPAN("to"), "deliver" },
+		{ SPAN(""), NULL }, { SPAN("serve"), NULL }, { SPAN("servers"), NULL }, { SPAN("host"), NULL },
+	};
+
+	(void)state;
+	for (size_t n = 0; n < COUNT(words); n++) {
+		const char *key = nearest_synonym(words[n].word);
+
+		assert_int_equal(key == NULL, words[n].key == NULL);
+		if (key)
+			assert_string_equal(key, words[n].key);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(distances),
 		cmocka_unit_test(only_the_nearer_one_wins),
+		cmocka_unit_test(words_of_other_programs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,8 +7,10 @@
 #include <assert.h>
 #include <confuse.h>
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "config/build.h"
 #include "config/path.h"
@@ -242,8 +244,14 @@ static bool read_one(struct reading *r, const char *path, struct where from, str
 {
 	cfg_opt_t *options = table(&r->settings->arena, settings_rows);
 	cfg_t *cfg;
-	bool good = source_read(&r->source, path, from);
+	bool good;
 
+	if (top && access(path, F_OK) != 0 && errno == ENOENT) {
+		report_error(&r->report, from, "postrider: there is no configuration %s; write one (postrider.conf.example shows how), "
+			"name one with -c FILE, or collect a URL: postrider collect pop3s://USER@HOST --to maildir:PATH", path);
+		return false;
+	}
+	good = source_read(&r->source, path, from);
 	if (!good)
 		return false;
 	cfg = cfg_init(options, CFGF_NONE);

@@ -13,13 +13,20 @@ static const struct wrong {
 	{ "unknown key", SPAN(BOX "intervall = 5min\n}\n"),
 		"c.conf:4: connection box: unknown key intervall; the nearest one is interval\n" },
 	{ "unknown key, near nothing", SPAN(BOX "zebra = 5min\n}\n"),
-		"c.conf:4: connection box: unknown key zebra; leave it out, or see the manual for the names\n" },
+		"c.conf:4: connection box: unknown key zebra; leave it out, or see docs/postrider.conf.example for the names\n" },
 	{ "unknown keys and more, in one run", SPAN(BOX "prot = 1\nport = 0\nzzz { a = 1 b { c = {1, 2} } }\npull = newest\n}\n"),
 		"c.conf:4: connection box: unknown key prot; the nearest one is port\n"
 		"c.conf:5: connection box: port: 0 is not in 1..65535; write a port number, 995 for pop3s\n"
-		"c.conf:6: connection box: unknown section zzz; leave it out, or see the manual for the names\n"
+		"c.conf:6: connection box: unknown section zzz; leave it out, or see docs/postrider.conf.example for the names\n"
 		"c.conf:7: connection box: pull: newest is none of all, unread, first, first-unread, last, last-unread; "
 		"write all, unread, first, first-unread, last or last-unread\n" },
+	{ "words of other programs", SPAN(BOX "server = h\nssl { }\nkeep = true\npass = 'geheim'\n}\n"),
+		"c.conf:4: connection box: unknown key server; the nearest one is host\n"
+		"c.conf:5: connection box: unknown section ssl; the nearest one is tls\n"
+		"c.conf:6: connection box: unknown key keep; the nearest one is after\n"
+		"c.conf:7: connection box: unknown key pass; the nearest one is password\n" },
+	{ "a word that is another program's, but has no key here", SPAN("server = h\n"),
+		"c.conf:1: unknown key server; leave it out, or see docs/postrider.conf.example for the names\n" },
 	{ "a key of an inner section", SPAN(BOX "verify_depth = 2\n}\n"),
 		"c.conf:4: connection box: unknown key verify_depth; it belongs into tls { … }\n" },
 	{ "a key with a dot", SPAN(BOX "tls.mode = none\n}\n"),
@@ -72,7 +79,7 @@ static const struct wrong {
 	{ "a bad escape", SPAN("main_domain = \"a\\9\"\n"),
 		"c.conf:1: there is no such escape; write \\\\ for a backslash, or single quotes\n" },
 	{ "the first error behind comments has its own line", SPAN("/* one\n two */ # three\n// four\n/* five */ state = /a /* six\nseven */\nxyz = 1\n"),
-		"c.conf:6: unknown key xyz; leave it out, or see the manual for the names\n" },
+		"c.conf:6: unknown key xyz; leave it out, or see docs/postrider.conf.example for the names\n" },
 	{ "a control character", SPAN("main_domain = \"a\\tb\"\n"), "c.conf:1: main_domain: control characters cannot stand in it; write a domain\n" },
 	{ "a control character is not shown", SPAN("store = \"a\x1b[2J\"\n"),
 		"c.conf:1: store: a?[2J is none of lmdb, rados; write lmdb (embedded) or rados (Ceph)\n" },
@@ -284,7 +291,8 @@ static void files_that_cannot_be_read(void **state)
 	assert_false(settings_read("nothing.conf", &s, &report));
 	assert_false(settings_read("/", &s, &report));
 	assert_true(buf_terminate(&report));
-	assert_string_equal(memory, "nothing.conf: cannot be opened: No such file or directory\n/: cannot be read: Is a directory\n");
+	assert_string_equal(memory, "postrider: there is no configuration nothing.conf; write one (postrider.conf.example shows how), name one with -c FILE, "
+		"or collect a URL: postrider collect pop3s://USER@HOST --to maildir:PATH\n/: cannot be read: Is a directory\n");
 	assert_string_equal(scratch_read(SPAN(""), 0600, &s), "");
 	assert_int_equal(s.connection_count, 0);
 	settings_end(&s);

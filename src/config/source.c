@@ -109,12 +109,15 @@ static const char *home_of(const struct option *rows, struct span key)
 
 static const char *nearest(const struct option *rows, struct span key)
 {
-	const char *name = NULL;
+	const char *name = NULL, *synonym = nearest_synonym(key);
 	unsigned best = UINT_MAX;
 
-	for (const struct option *o = rows; o->name; o++)
+	for (const struct option *o = rows; o->name; o++) {
+		if (synonym && strcmp(o->name, synonym) == 0)
+			return synonym;
 		if (nearest_better(key, span_of(o->name), &best))
 			name = o->name;
+	}
 	if (nearest_better(key, SPAN("include"), &best))
 		name = "include";
 	return name;
@@ -139,7 +142,7 @@ static void unknown(struct source *s, const struct file *f, const struct frame *
 		report_error(s->report, at(f, key->line), "%sunknown %s %.*s; the nearest one is %s", frame->name,
 			section ? "section" : "key", shown(text), text.at, near);
 	else
-		report_error(s->report, at(f, key->line), "%sunknown %s %.*s; leave it out, or see the manual for the names",
+		report_error(s->report, at(f, key->line), "%sunknown %s %.*s; leave it out, or see docs/postrider.conf.example for the names",
 			frame->name, section ? "section" : "key", shown(text), text.at);
 }
 

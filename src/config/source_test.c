@@ -50,10 +50,10 @@ static const struct row {
 	{ SPAN("connection a { auth = {} }"), "'connection' 'a' {\n'auth' = {''} } 1 1 {1" },
 	{ SPAN("state {}"), "'state'  { } 1 {1" },
 	{ SPAN("connection a { foo = {1, 2} bar { x = 1 } }\nxyz = 1"),
-		"c.conf:1: connection a: unknown key foo; leave it out, or see the manual for the names\n"
-		"c.conf:1: connection a: unknown section bar; leave it out, or see the manual for the names\n"
-		"c.conf:2: unknown key xyz; leave it out, or see the manual for the names\n" },
-	{ SPAN("a{a{a{a{a{a{a{a{a{a{a{a{a{a{a{a{a{"), "c.conf:1: unknown section a; leave it out, or see the manual for the names\n"
+		"c.conf:1: connection a: unknown key foo; leave it out, or see docs/postrider.conf.example for the names\n"
+		"c.conf:1: connection a: unknown section bar; leave it out, or see docs/postrider.conf.example for the names\n"
+		"c.conf:2: unknown key xyz; leave it out, or see docs/postrider.conf.example for the names\n" },
+	{ SPAN("a{a{a{a{a{a{a{a{a{a{a{a{a{a{a{a{a{"), "c.conf:1: unknown section a; leave it out, or see docs/postrider.conf.example for the names\n"
 		"c.conf:1: a: a: a: a: a: a: a: a: a: a: a: a: a: a: a: a: sections nest too deep\n" },
 	{ SPAN("include()"), "c.conf:1: only a file can be called for; write include(\"FILE\")\n" },
 	{ SPAN("include('a', 'b')"), "c.conf:1: only a file can be called for; write include(\"FILE\")\n" },
