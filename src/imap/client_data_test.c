@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "imap/client_story.h"
+
+static const struct story_row rows[] = {
+	{ "list", .ask = "l*", .peer = SPAN(LOGGED_IN "* LIST (\\HasNoChildren) \"/\" INBOX\r\n* LIST (\\Noselect \\Junk) NIL {3}\r\na b\r\n"
+	  "* LIST () \"\\\\\" \"a\\\"b\" (x (y))\r\n* LIST () \"\" &AOk-\r\nP2 OK\r\n"),
+	  .want = "ready;box 0 / [INBOX];box 5 - [a b];box 0 \\ [a\"b];box 0 - [&AOk-];done 2;", .sent = LOGIN_SENT "P2 LIST \"\" \"*\"\r\n" },
+	{ "list without a name", .ask = "l*", .peer = SPAN(LOGGED_IN "* LIST () \"/\"\r\n* LIST\r\nP2 OK\r\n"), .want = "ready;done 2;" },
+	{ "list with paths", .ask = "l*", .peer = SPAN(LOGGED_IN "* LIST () \"/\" \"../../etc\"\r\nP2 OK\r\n"), .want = "ready;box 0 / [../../etc];done 2;" },
+	{ "search", .ask = "?UID 5:* UNSEEN", .peer = SPAN(LOGGED_IN "* SEARCH 9 743000000 5 (MODSEQ 917)\r\n* SEARCH\r\nP2 OK\r\n"),
+	  .want = "ready;found 9:9;found 743000000:743000000;found 5:5;done 2;", .sent = LOGIN_SENT "P2 UID SEARCH UID 5:* UNSEEN\r\n" },
+	{ "search, nothing told", .ask = "?ALL", .peer = SPAN(LOGGED_IN "P2 OK\r\n"), .want = "ready;done 2;" },
+	{ "esearch", .ask = "?ALL", .peer = SPAN(CAPA("") IN("ESEARCH") "* ESEARCH (TAG \"P2\") UID COUNT 4 ALL 1:3,9 MODSEQ 5\r\nP2 OK\r\n"),
+	  .want = "ready;found 1:3;found 9:9;done 2;", .sent = LOGIN_SENT "P2 UID SEARCH RETURN (ALL) ALL\r\n" },
+	{ "esearch, empty", .ask = "?ALL", .peer = SPAN(CAPA("") IN("ESEARCH") "* ESEARCH (TAG \"P2\") UID\r\nP2 OK\r\n"), .want = "ready;done 2;" },
+	{ "search, no number", .ask = "?ALL", .peer = SPAN(LOGGED_IN "* SEARCH 1 x\r\nP2 OK\r\n"), .want = "ready;found 1:1;failed peer;" },
+	{ "search, 0", .ask = "?ALL", .peer = SPAN(LOGGED_IN "* SEARCH 0\r\nP2 OK\r\n"), .want = "ready;failed peer;" },
+	{ "search, too large", .ask = "?ALL", .peer = SPAN(LOGGED_IN "* SEARCH 4294967296\r\nP2 OK\r\n"), .want = "ready;failed peer;" },
+	{ "esearch, the whole world", .ask = "?ALL", .peer = SPAN(CAPA("") IN("ESEARCH") "* ESEARCH UID ALL 1:4294967295\r\nP2 OK\r\n"),
+	  .want = "ready;failed peer;", .why = "without end" },
+	{ "search refused", .ask = "?X", .peer = SPAN(LOGGED_IN "P2 BAD what\r\n"), .want = "ready;refused 2 0 peer [what];" },
+};
+
+static void every_split_tells_the_same_story(void **state)
+{
+	(void)state;
+	story_run(rows, COUNT(rows));
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = { cmocka_unit_test(every_split_tells_the_same_story) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The IMAP client's insides, shared by its own files only:
+ *   client.c         the session: bytes in and out, the queue, the turn
+ *   client_reply.c   from tokens to responses: tags, statuses, codes
+ *   client_data.c    LIST, SEARCH, ESEARCH, CAPABILITY as they come
+ *   client_fetch.c   FETCH as it comes, and which message it belongs to
+ *   client_ask.c     the caller's commands and their answers
+ *   client_login.c   greeting, CAPABILITY, STARTTLS, ID, up to IMC_READY
+ *   client_auth.c    which mechanism next, LOGIN, refusals
+ *   client_sasl.c    one AUTHENTICATE exchange
+ *
+ * Everything that was said and not yet answered stands in `asked`, a slot each,
+ * found by its tag.  A response is read token by token: `at` is where in it we
+ * are, and nothing but names, texts and sets is kept of it. */
+#pragma once
+
+#include "imap/client.h"
+
+enum { CHALLENGE_MAX = IMC_WORD_MAX / 4 * 3, TEXT_MAX = 512, SET_MAX = 4096, TAG_MAX = 12 };
+
+#define NOTHING ((struct span){ 0 })
+
+enum verb {
+	VERB_NONE = IMC_ASK_NONE, VERB_LIST = IMC_ASK_LIST, VERB_SELECT = IMC_ASK_SELECT, VERB_EXAMINE = IMC_ASK_EXAMINE,
+	VERB_SEARCH = IMC_ASK_SEARCH, VERB_LISTING = IMC_ASK_LISTING, VERB_FETCH = IMC_ASK_FETCH, VERB_STORE = IMC_ASK_STORE,
+	VERB_EXPUNGE = IMC_ASK_EXPUNGE, VERB_COPY = IMC_ASK_COPY, VERB_MOVE = IMC_ASK_MOVE, VERB_NOOP = IMC_ASK_NOOP,
+	VERB_LOGOUT = IMC_ASK_LOGOUT,
+	VERB_CAPABILITY, VERB_STARTTLS, VERB_ID, VERB_LOGIN, VERB_AUTHENTICATE, VERB_CANCEL,
+	VERBS
+};
+
+struct asked {
+	uint32_t tag;			/* 0: the slot is free */
+	uint32_t found;			/* data told so far */
+	uint32_t told, empty, again;	/* of uids, as bits */
+	uint32_t uids[IMC_FETCH_MAX];
+	uint8_t verb, count;
+};
+
+enum phase { PHASE_GREETING, PHASE_LOGIN, PHASE_READY, PHASE_LOGOUT, PHASE_OVER };
+enum turn { TURN_SERVER, TURN_TLS, TURN_SASL };	/* whose turn it is: the server's, or the caller's */
+enum status { STATUS_NONE, STATUS_OK, STATUS_NO, STATUS_BAD, STATUS_BYE, STATUS_PREAUTH };
+enum who { WHO_NOBODY, WHO_UNTAGGED, WHO_TAGGED, WHO_MORE };
+
+enum at {
+	AT_TAG, AT_WORD, AT_KIND, AT_STATUS, AT_CODE, AT_CODE_ARGS, AT_CAPABILITIES,
+	AT_LIST_FLAGS, AT_LIST_DELIMITER, AT_LIST_NAME, AT_SEARCH, AT_ESEARCH, AT_FETCH, AT_REST
+};
+
+enum code_name {
+	CODE_NONE, CODE_ALERT, CODE_CAPABILITY, CODE_UIDVALIDITY, CODE_UIDNEXT, CODE_HIGHESTMODSEQ, CODE_READ_ONLY, CODE_READ_WRITE,
+	CODE_UIDNOTSTICKY, CODE_COPYUID, CODE_TRYCREATE, CODE_NONEXISTENT, CODE_OVERQUOTA, CODE_NOPERM, CODE_BUSY, CODE_AUTH,
+	CODE_PRIVACY, CODE_OTHER
+};
+
+enum item { ITEM_NONE, ITEM_UID, ITEM_FLAGS, ITEM_SIZE, ITEM_GMAIL, ITEM_BODY, ITEM_OTHER };
+
+struct response {		/* the one that is being read */
+	enum who who;
+	enum at at;
+	enum status status;
+	enum code_name code;
+	struct asked *asked;	/* TAGGED */
+	uint32_t words, number, place;	/* place: within LIST, codes, ESEARCH */
+	unsigned depth;
+	unsigned flags;		/* LIST */
+	char delimiter;
+	bool cut;		/* a set, a name or a text did not fit */
+	uint32_t validity;	/* of COPYUID */
+};
+
+struct fetched {		/* a FETCH that is being read */
+	enum item item;
+	struct asked *asked;	/* whose body is being told */
+	unsigned slot;		/* its bit there */
+	uint32_t uid, body_uid;
+	uint64_t size, gmail_id;
+	unsigned flags;
+	bool has_flags, has_size, body_seen;
+	bool telling;		/* the string that is read is its body */
+	bool octets;		/* of the body, some came */
+};
+
+struct imc {
+	const struct imc_login *login;
+	struct span in;
+	struct tokens tokens;
+	struct response r;
+	struct fetched f;
+	struct imc_mailbox mailbox;
+	struct buf out, text, name, from, to;
+	struct span set, piece;		/* of the last token, still to be told: what was found; a body's octets */
+	struct asked *found_by;		/* whose `set` is */
+	size_t out_sent;
+	enum phase phase;
+	enum turn turn;
+	uint32_t tag, count;		/* the last said; slots in use */
+	unsigned capabilities, offered, refused;
+	struct asked *ending;		/* answered, and its untold messages are being refused */
+	enum status ending_status;
+	uint32_t warn;			/* id of an EXPUNGE to be warned of */
+
+	bool secure, clear_agreed, logged_in, tls_refused;
+	bool told_capabilities;		/* since the login, or TLS, or the greeting */
+	bool capa_refused;
+	bool id_sent;
+	bool eof, failed, try_next, ready, bye;
+	bool one_by_one;		/* bodies come in front of their UID */
+
+	enum sasl_mech mech;
+	size_t mech_at;
+	unsigned tries;
+	bool clear_skipped, strong_refused;
+	uint8_t login_part;		/* of LOGIN: what a "+" asks for */
+	struct {
+		bool initial, spoke, last, proof_failed;
+		unsigned rounds;
+	} sasl;
+
+	struct err error;
+	char challenge[CHALLENGE_MAX];
+	char word_memory[IMC_WORD_MAX];
+	char out_memory[IMC_OUT_MAX];
+	char text_memory[IMC_WORD_MAX], name_memory[IMC_NAME_MAX], from_memory[SET_MAX], to_memory[SET_MAX];
+	struct asked asked[IMC_WINDOW];
+};
+
+/* ---- client.c */
+
+const char *client_verb(enum verb verb);
+void client_fail(struct imc *s, enum err_kind kind, const char *why, struct span words);
+struct asked *client_begin(struct imc *s, enum verb verb);	/* a slot, and its tag and a blank said */
+void client_pop(struct imc *s, struct asked *a);
+void client_say(struct imc *s, struct span text);
+void client_command(struct imc *s, enum verb verb, struct span arguments);
+struct asked *client_find(struct imc *s, enum verb verb);	/* the oldest of that verb, or NULL */
+
+/* ---- client_reply.c */
+
+void reply_token(struct imc *s, const struct token *tok, struct imc_event *ev);
+/* What a refusal means: its code, else ERR_PEER; `words` of its line. */
+enum err_kind reply_kind(const struct imc *s);
+enum imc_code reply_code(const struct imc *s);
+
+/* ---- client_data.c */
+
+void data_capabilities_begin(struct imc *s);
+void data_capability(struct imc *s, struct span word);
+void data_begin(struct imc *s, const struct token *word);	/* "* WORD …" */
+void data_found(struct imc *s, struct imc_event *ev);	/* the next of s->set */
+void data_token(struct imc *s, const struct token *tok, struct imc_event *ev);
+unsigned data_message_flag(struct span word);
+
+/* ---- client_fetch.c */
+
+void fetch_begin(struct imc *s);
+void fetch_token(struct imc *s, const struct token *tok, struct imc_event *ev);
+void fetch_line(struct imc *s, struct imc_event *ev);
+
+/* ---- client_ask.c */
+
+void ask_answered(struct imc *s, struct asked *a, struct imc_event *ev);
+void ask_ending(struct imc *s, struct imc_event *ev);	/* the next message without an answer, or the end */
+void ask_copied(struct imc *s, struct imc_event *ev);	/* COPYUID was read */
+void ask_bye(struct imc *s, struct imc_event *ev, bool good);
+
+/* ---- client_login.c */
+
+void login_greeting(struct imc *s);
+void login_answered(struct imc *s, struct asked *a, struct imc_event *ev);
+void login_done(struct imc *s);
+
+/* ---- client_auth.c */
+
+void auth_next(struct imc *s, struct imc_event *ev);
+void auth_more(struct imc *s);		/* "+" to LOGIN */
+void auth_refused(struct imc *s, bool ends);
+void auth_pass_over(struct imc *s);
+
+/* ---- client_sasl.c */
+
+void sasl_begin(struct imc *s, struct imc_event *ev);
+void sasl_more(struct imc *s, struct asked *a, struct imc_event *ev);
+void sasl_answered(struct imc *s, struct asked *a, struct imc_event *ev);

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "wire/utf7.h"
+
+static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,";
+
+enum { SURROGATE_HIGH = 0xd800, SURROGATE_LOW = 0xdc00, SURROGATE_END = 0xe000, PLANE_1 = 0x10000, UNICODE_END = 0x110000 };
+
+static bool printable(uint32_t c)
+{
+	return c >= ' ' && c <= '~';
+}
+
+/* ---- UTF-8 */
+
+/* The next character of *in; false when it is none (RFC 3629). */
+static bool take_utf8(struct span *in, uint32_t *c)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, PLANE_1 };
+	unsigned char first = (unsigned char)in->at[0];
+	size_t n = first < 0x80 ? 1 : first < 0xc0 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf8 ? 4 : 0;
+
+	if (!n || n > in->len)
+		return false;
+	*c = n == 1 ? first : first & (0x7fu >> n);
+	for (size_t i = 1; i < n; i++) {
+		unsigned char more = (unsigned char)in->at[i];
+
+		if ((more & 0xc0) != 0x80)
+			return false;
+		*c = *c << 6 | (more & 0x3f);
+	}
+	*in = span_from(*in, n);
+	return *c && *c >= least[n] && *c < UNICODE_END && (*c < SURROGATE_HIGH || *c >= SURROGATE_END);
+}
+
+static bool add_utf8(struct buf *out, uint32_t c)
+{
+	char text[4];
+	size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < PLANE_1 ? 3 : 4;
+
+	for (size_t i = n; i > 1; i--, c >>= 6)
+		text[i - 1] = (char)(0x80 | (c & 0x3f));
+	text[0] = (char)(n == 1 ? c : (0xf00u >> n & 0xff) | c);
+	return buf_add(out, (struct span){ text, n });
+}
+
+/* ---- encoding */
+
+struct shift {
+	uint32_t bits;		/* not yet written, the lowest `count` */
+	unsigned count;
+	bool on;
+};
+
+static bool add_unit(struct buf *out, struct shift *s, uint32_t unit)
+{
+	s->bits = s->bits << 16 | unit;
+	for (s->count += 16; s->count >= 6; s->count -= 6)
+		if (!buf_add_byte(out, alphabet[s->bits >> (s->count - 6) & 63]))
+			return false;
+	s->bits &= (1u << s->count) - 1;
+	return true;
+}
+
+static bool shift_in(struct buf *out, struct shift *s)
+{
+	bool was_on = s->on;
+
+	s->on = true;
+	return was_on || buf_add_byte(out, '&');
+}
+
+static bool shift_out(struct buf *out, struct shift *s)
+{
+	struct shift was = *s;
+
+	*s = (struct shift){ 0 };
+	if (was.count && !buf_add_byte(out, alphabet[was.bits << (6 - was.count) & 63]))
+		return false;
+	return !was.on || buf_add_byte(out, '-');
+}
+
+static bool encode_char(struct buf *out, struct shift *s, uint32_t c)
+{
+	if (printable(c))
+		return shift_out(out, s) && buf_add(out, c == '&' ? SPAN("&-") : (struct span){ &(char){ (char)c }, 1 });
+	if (!shift_in(out, s))
+		return false;
+	if (c < PLANE_1)
+		return add_unit(out, s, c);
+	c -= PLANE_1;
+	return add_unit(out, s, SURROGATE_HIGH | c >> 10) && add_unit(out, s, SURROGATE_LOW | (c & 0x3ff));
+}
+
+bool utf7_encode(struct span utf8, struct buf *out)
+{
+	struct shift s = { 0 };
+	size_t before = out->len;
+	bool good = true;
+	uint32_t c;
+
+	while (good && utf8.len)
+		good = take_utf8(&utf8, &c) && encode_char(out, &s, c);
+	if (good && shift_out(out, &s))
+		return true;
+	out->len = before;
+	return false;
+}
+
+/* ---- decoding */
+
+/* 0 to 63, or 64 for what is not of the alphabet. */
+static uint32_t digit(char c)
+{
+	const char *at = c ? strchr(alphabet, c) : NULL;
+
+	return at ? (uint32_t)(at - alphabet) : 64;
+}
+
+/* One unit of UTF-16; *high is a first half that waits for its second. */
+static bool decode_unit(struct buf *out, uint32_t unit, uint32_t *high)
+{
+	uint32_t pair = *high;
+
+	*high = 0;
+	if (pair && (unit < SURROGATE_LOW || unit >= SURROGATE_END))
+		return false;
+	if (pair)
+		return add_utf8(out, PLANE_1 + ((pair & 0x3ff) << 10 | (unit & 0x3ff)));
+	if (unit >= SURROGATE_HIGH && unit < SURROGATE_LOW) {
+		*high = unit;
+		return true;
+	}
+	if (unit >= SURROGATE_LOW && unit < SURROGATE_END)
+		return false;
+	return unit && !printable(unit) && add_utf8(out, unit);
+}
+
+/* What stands between "&" and "-": at least one unit, and fewer than six bits
+ * behind the last, all zero. */
+static bool decode_shifted(struct span text, struct buf *out)
+{
+	uint32_t bits = 0, high = 0;
+	unsigned count = 0;
+
+	if (text.len < 3)
+		return false;
+	for (size_t i = 0; i < text.len; i++) {
+		uint32_t d = digit(text.at[i]);
+
+		if (d > 63)
+			return false;
+		bits = bits << 6 | d;
+		count += 6;
+		if (count < 16)
+			continue;
+		count -= 16;
+		if (!decode_unit(out, bits >> count & 0xffff, &high))
+			return false;
+		bits &= (1u << count) - 1;
+	}
+	return count < 6 && !bits && !high;
+}
+
+/* One character as it stands, "&-", or a shifted stretch.  Two such stretches
+ * in a row are one shift too many. */
+static bool decode_next(struct span *in, bool *shifted, struct buf *out)
+{
+	bool was = *shifted;
+	char c = in->at[0];
+	size_t end;
+
+	*shifted = false;
+	if (!printable((unsigned char)c))
+		return false;
+	if (c != '&') {
+		*in = span_from(*in, 1);
+		return buf_add_byte(out, c);
+	}
+	end = span_find(*in, '-');
+	if (end == in->len)
+		return false;
+	*shifted = end > 1;
+	if (end == 1 ? !buf_add_byte(out, '&') : was || !decode_shifted((struct span){ in->at + 1, end - 1 }, out))
+		return false;
+	*in = span_from(*in, end + 1);
+	return true;
+}
+
+bool utf7_decode(struct span utf7, struct buf *out)
+{
+	size_t before = out->len;
+	bool shifted = false;
+
+	while (utf7.len) {
+		if (decode_next(&utf7, &shifted, out))
+			continue;
+		out->len = before;
+		return false;
+	}
+	return true;
+}
