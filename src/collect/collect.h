@@ -15,7 +15,8 @@
  * select, fetch in a window, deliver to each target in turn, record, dispose,
  * leave.  A message is disposed of only after every target has it durably and
  * the ledger says so durably.  collector_stop asks every visit to end soon:
- * what is complete is still delivered, nothing more is fetched or deleted.
+ * what is complete is still delivered, nothing more is fetched; what was marked
+ * for deletion is deleted only if QUIT was already sent.
  *
  * Ownership: everything in `with` is borrowed and outlives the collector.
  * Errors of one connection are in its result and touch no other. */

@@ -164,7 +164,6 @@ bool message_begin(struct visit *v, const struct item *item, struct err *e)
 	m->first_seen = clock_now_s();
 	if (m->has_id)
 		recall(v, m);
-	v->head.len = 0;
 	for (size_t n = 0; n < v->sink_count; n++) {
 		struct sink *k = &v->sinks[n];
 

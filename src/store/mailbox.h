@@ -70,10 +70,9 @@ struct incoming;
 [[nodiscard]] struct incoming *incoming_new(struct mailbox *box, struct err *e);
 [[nodiscard]] bool incoming_add(struct incoming *in, struct span octets, struct err *e);
 bool incoming_full(const struct incoming *in);
+uint64_t incoming_size(const struct incoming *in);
 /* SHA-256 of everything added; once, after the last add and before incoming_finish. */
 void incoming_digest(struct incoming *in, uint8_t digest[32]);
-uint64_t incoming_size(const struct incoming *in);
-void incoming_digest(struct incoming *in, uint8_t digest[32]);	/* SHA-256 of the octets, after the last add */
 void incoming_finish(struct incoming **in, const struct mailbox_source *source, int64_t arrived, uint32_t flags, uint64_t ticket);
 void incoming_abort(struct incoming **in);	/* as if it never was */
 
