@@ -234,7 +234,7 @@ static bool prepare(struct visit *v, struct err *e)
 		return false;
 	if (!store_lock_take(store, v->with->name, &v->lock, e))
 		return false;
-	if (!ledger_open(store, v->with->name, &v->ledger, e))
+	if (!ledger_open(store, v->with->name, "", &v->ledger, e))
 		return false;
 	return v->what == VISIT_BASELINE || delivery_open(v, e);
 }
