@@ -66,7 +66,7 @@ static void settle_rules(struct visit *v)
 /* The join is done: ask for sizes only when there is something to fetch.  They
  * come in front of the first message, so waiting for them is needed only where
  * they decide. */
-static void listing_settled(struct visit *v)
+void listing_settled(struct visit *v)
 {
 	struct err e;
 
@@ -95,7 +95,7 @@ void listing_slice(struct visit *v)
 		return;
 	}
 	if (done)
-		listing_settled(v);
+		v->talk->listed(v);
 	else
 		visit_slice(v);
 	ledger_flush(v->ledger);

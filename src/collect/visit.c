@@ -18,6 +18,7 @@ struct visit *visit_new(struct collector *c, uint32_t index, const struct connec
 	v->collector = c;
 	v->index = index;
 	v->with = with;
+	v->talk = &talk_pop3;
 	v->what = what;
 	v->tag = (struct tag){ NULL, "connection", with->name };
 	v->started_ms = loop_now_ms(collector_loop(c));
@@ -47,12 +48,9 @@ void visit_free(struct visit **out)
 void visit_reset_attempt(struct visit *v)
 {
 	assert(!v->conn && !v->under_way && !v->waiting);
-	if (v->pop)
-		p3c_end(v->pop);
-	free(v->pop);
+	v->talk->free(v);
 	free(v->plan);
 	free(v->deletes);
-	v->pop = NULL;
 	v->plan = NULL;
 	v->deletes = NULL;
 	listing_end(&v->listing);
@@ -236,7 +234,7 @@ static bool prepare(struct visit *v, struct err *e)
 		return false;
 	if (!store_lock_take(store, v->with->name, &v->lock, e))
 		return false;
-	if (!ledger_open(store, v->with->name, &v->ledger, e))
+	if (!ledger_open(store, v->with->name, "", &v->ledger, e))
 		return false;
 	return v->what == VISIT_BASELINE || delivery_open(v, e);
 }

@@ -3,7 +3,8 @@
  * One visit, inside the room: what its files share.  Not for other rooms.
  *
  *   visit.c         from lock to result: prepare, connect, retry, end
- *   talk_pop3.c     between connection and POP3 session
+ *   talk.c          between connection and session, whatever the protocol
+ *   talk_pop3.c     the POP3 session's events
  *   ask_pop3.c      what to ask the server next
  *   sasl_run.c      steps of a SASL exchange, slow ones in jobs
  *   selection.c     which messages, in what order
@@ -106,6 +107,30 @@ struct sink {
 	struct maildir_sink *maildir;	/* sink_maildir */
 };
 
+/* One protocol, as talk.c drives it: a table each, in talk_pop3.c and its like. */
+struct talk_ops {
+	const char *service;		/* what SASL calls it (IANA: GSSAPI service names) */
+	uint16_t clear_port;
+	bool (*make)(struct visit *v);	/* the session, for one attempt; false: out of memory */
+	void (*free)(struct visit *v);	/* also when there is none */
+	void (*start)(struct visit *v);	/* the connection is open */
+	void (*feed)(struct visit *v, struct span in);
+	size_t (*unread)(const struct visit *v);
+	bool (*event)(struct visit *v);	/* takes one, and does what it asks for; false: there is none */
+	void (*ask)(struct visit *v);	/* what to ask next */
+	size_t (*outstanding)(const struct visit *v);	/* asked and not answered */
+	struct span (*out)(const struct visit *v);
+	void (*sent)(struct visit *v, size_t n);
+	void (*secured)(struct visit *v);
+	void (*sasl_answer)(struct visit *v, struct span response);
+	void (*sasl_cancel)(struct visit *v, bool proof_failed, const struct err *why);
+	void (*eof)(struct visit *v);	/* the server closed; v->why tells, or stays empty */
+	void (*left)(struct visit *v);	/* the connection ended behind our goodbye */
+	unsigned (*refused)(const struct visit *v);	/* mechanisms, as bits */
+	bool (*stuck)(const struct visit *v);	/* it ends as at a server that takes no pipelining */
+	void (*listed)(struct visit *v);	/* the ledger stands as the listing says: go on */
+};
+
 struct visit {
 	struct collector *collector;
 	struct visit *next_dirty;
@@ -136,9 +161,12 @@ struct visit {
 	struct err why;			/* of this attempt; kind ERR_NONE = fine so far */
 	struct conn *conn;
 	struct conn_settings conn_settings;
-	struct p3c *pop;
-	struct p3c_login login;
-	enum sasl_mech mechs[SASL_MECHS];
+	const struct talk_ops *talk;
+	struct p3c *pop;		/* the session, of the one protocol */
+	struct p3c_login pop_login;
+	bool channel_binding;
+	enum sasl_mech mechs[SASL_MECHS];	/* to be tried, in order */
+	size_t mech_count;
 	unsigned mechs_out, mechs_new, mech_tries;	/* refused by the server: in all, in this attempt */
 	struct sasl_run *sasl;
 	bool sasl_busy, greeted, securing, closing, bye;
@@ -185,17 +213,26 @@ void visit_stop(struct visit *v);
 void visit_move(struct visit *v);	/* something changed: go on as far as possible */
 void visit_reset_attempt(struct visit *v);
 
-/* ask_pop3.c */
-void ask_pop3(struct visit *v);
-void ask_answered(struct visit *v, uint32_t at);	/* the item at `at` was answered */
-
-/* talk_pop3.c */
+/* talk.c */
 void talk_connect(struct visit *v);
 void talk_move(struct visit *v);
+void talk_secure(struct visit *v);	/* the session waits for TLS */
+
+/* talk_pop3.c, ask_pop3.c */
+extern const struct talk_ops talk_pop3;
+void ask_pop3(struct visit *v);
+
+/* ask.c: the plan, whatever the protocol */
+bool ask_window_open(const struct visit *v);
+void ask_begins(struct visit *v, struct item *item);	/* its message is asked for */
+void ask_answered(struct visit *v, const struct item *item);
+void ask_begin_fetching(struct visit *v);
+bool ask_judged(const struct visit *v);		/* VISIT_JUDGING has seen all that it needs */
 
 /* list_pop3.c */
 [[nodiscard]] bool listing_take(struct visit *v, uint32_t number, struct span uid, struct err *e);
 void listing_over(struct visit *v);		/* all ids are in */
+void listing_settled(struct visit *v);		/* and the ledger stands as they say */
 void listing_slice(struct visit *v);		/* goes on with what a listing turns to gone */
 void listing_sizes_known(struct visit *v);
 [[nodiscard]] bool listing_plan(struct visit *v, struct err *e);
