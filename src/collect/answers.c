@@ -72,6 +72,7 @@ static void settled(struct visit *v, struct message *m)
 	v->result.octets += m->size;
 	for (size_t n = 0; n < v->sink_count; n++)
 		v->sinks[n].ops->settled(&v->sinks[n], m);
+	listing_key(&v->listing, m->number, m->id);
 	delivery_want_delete(v, m->number);
 	message_leave(v, m);
 }

@@ -385,6 +385,7 @@ static bool known_content(struct visit *v, struct message *m, const uint8_t old[
 	} else {
 		memcpy(m->id, old, sizeof m->id);
 	}
+	listing_key(&v->listing, m->number, m->id);
 	ledger_put(v->ledger, &entry, 0);
 	visit_count_puts(v, 2);
 	if (moves)

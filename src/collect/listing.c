@@ -444,6 +444,16 @@ struct item *listing_find(struct listing *l, uint32_t number)
 	return low < l->count && l->items[low].number == number ? &l->items[low] : NULL;
 }
 
+void listing_key(struct listing *l, uint32_t number, const uint8_t id[32])
+{
+	struct item *i = listing_find(l, number);
+
+	if (!i)
+		return;
+	memcpy(i->id, id, sizeof i->id);
+	i->flags |= ITEM_OWN_ID;
+}
+
 void listing_size(struct listing *l, uint32_t number, uint64_t size)
 {
 	struct item *i = listing_find(l, number);

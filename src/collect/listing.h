@@ -92,6 +92,9 @@ void listing_flag(struct listing *l, uint32_t first, uint32_t last, uint8_t flag
 	struct identity *identity, bool *done, struct err *e);
 /* NULL when there is no such number.  Needs the items in order of numbers. */
 struct item *listing_find(struct listing *l, uint32_t number);
+/* The ledger's key of a message that was told by its content: a refused deletion
+ * finds the entry by it. */
+void listing_key(struct listing *l, uint32_t number, const uint8_t id[32]);
 void listing_size(struct listing *l, uint32_t number, uint64_t size);
 /* What Gmail calls the message in all its mailboxes; 0 = not told.  It lies where
  * POP3 keeps the beginning of the id. */
