@@ -462,8 +462,8 @@ void message_refused(struct visit *v, const struct item *item, struct span words
 	(void)err_peer(&why, words);
 	v->result.failed++;
 	log_error(&v->tag, "message %u (%.*s): %s", item->number, (int)item->uid_len, item->uid, why.text);
-	if (!(item->flags & ITEM_OWN_ID))
-		return;
+	if (!(item->flags & ITEM_OWN_ID) || item->flags & ITEM_UNIDENTIFIED)
+		return;		/* an entry of its own would keep it from being compared the next time */
 	if (!ledger_get(v->ledger, item->id, &entry) || entry.state != LEDGER_PENDING)
 		entry = (struct ledger_entry){ .state = LEDGER_PENDING, .first_seen = clock_now_s() };
 	memcpy(entry.id, item->id, sizeof entry.id);
