@@ -104,11 +104,17 @@ _Noreturn static void death(void)
 	_exit(0);
 }
 
+/* With a limit a visit may only have compared, and collected nothing. */
+static int quiet_enough(void)
+{
+	return QUIET_VISITS + (world->plan.max_messages ? (int)(world->mail_count / world->plan.max_messages) : 0);
+}
+
 static void calm_down(void)
 {
 	int quiet = 0;
 
-	for (int n = 0; quiet < QUIET_VISITS; n++) {
+	for (int n = 0; quiet < quiet_enough(); n++) {
 		if (n == CALM_VISITS_MAX)
 			violation("the end: %d calm visits, and still something is collected", n);
 		visit();
