@@ -64,6 +64,11 @@ bool delivery_open(struct visit *v, struct err *e)
 			return err_in(e, "target %s", k->target->name);
 		v->sink_count++;
 	}
+	return delivery_recover(v, e);
+}
+
+bool delivery_recover(struct visit *v, struct err *e)
+{
 	for (size_t n = 0; n < v->sink_count; n++)
 		if (!v->sinks[n].ops->recover(&v->sinks[n], e))
 			return err_in(e, "target %s", v->sinks[n].target->name);

@@ -79,9 +79,14 @@ static void end(struct visit *v)
 static void connect_again(void *user)
 {
 	struct visit *v = user;
+	struct err e;
 
 	visit_reset_attempt(v);
-	talk_connect(v);
+	v->phase = VISIT_PREPARING;	/* the last attempt may have left a placing undecided */
+	if (delivery_recover(v, &e))
+		collector_dirty(v->collector, v);
+	else
+		visit_fail(v, &e);
 }
 
 /* The implicit port speaks no TLS: the clear one may do (tls.required = false). */

@@ -251,6 +251,8 @@ void selection_baseline(struct visit *v);
 
 /* delivery.c */
 [[nodiscard]] bool delivery_open(struct visit *v, struct err *e);
+/* Brings the ledger up to date, before each attempt; v->waiting counts what it waits for. */
+[[nodiscard]] bool delivery_recover(struct visit *v, struct err *e);
 void delivery_close(struct visit *v);
 [[nodiscard]] bool message_begin(struct visit *v, const struct item *item, struct err *e);
 [[nodiscard]] bool message_octets(struct visit *v, struct span octets, struct err *e);
