@@ -126,6 +126,15 @@ static void change_ids(void)
 			(void)snprintf(world->mails[n].uid, UID_TEXT, "g%u-%zu", world->uid_generation, n);
 }
 
+/* Two had this id: one gone unseen, the other would pass for it, and nobody could know. */
+static bool id_was_shared(const struct mail *m)
+{
+	for (size_t n = 0; n < world->mail_count; n++)
+		if (&world->mails[n] != m && strcmp(world->mails[n].uid, m->uid) == 0)
+			return true;
+	return false;
+}
+
 void origin_between(void)
 {
 	while (one_in(3))
@@ -133,7 +142,7 @@ void origin_between(void)
 	if (one_in(8) && world->mail_count) {
 		struct mail *m = &world->mails[below(world->mail_count)];
 
-		if (m->present)
+		if (m->present && !id_was_shared(m))
 			origin_remove(m, false);
 	}
 	if (world->plan.wholesale && one_in(4))
