@@ -19,7 +19,7 @@ void ask_begins(struct visit *v, struct item *item)
 	v->asked_octets += item->size;
 }
 
-void ask_answered(struct visit *v, const struct item *item)
+void ask_over(struct visit *v, const struct item *item)
 {
 	if (item->flags & ITEM_COUNTED)
 		v->asked_octets -= item->size;

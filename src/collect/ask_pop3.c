@@ -58,13 +58,7 @@ static bool disposed(const struct visit *v)
 
 static void leave(struct visit *v)
 {
-	bool compared = v->listing.count && !v->listing.incomplete && !v->uncompared &&
-	                (v->found.comparing || v->found.unidentified);
-
-	if (compared && v->what == VISIT_COLLECT) {
-		identity_close(&v->identity, v->ledger, clock_now_s());
-		ledger_note(v->ledger, LEDGER_NOTE_COMPARING, 0, 0);
-	}
+	listed_close(v);
 	v->phase = VISIT_LEAVING;
 	p3c_quit(v->pop);
 }

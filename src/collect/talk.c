@@ -48,6 +48,8 @@ void talk_move(struct visit *v)
 	else
 		conn_deadline(v->conn, 0, NULL);	/* it is us who keep the server waiting */
 	ledger_flush(v->ledger);
+	if (v->own != v->ledger)
+		ledger_flush(v->own);
 }
 
 /* ---- the connection's calls */

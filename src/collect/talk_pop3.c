@@ -101,7 +101,7 @@ static void on_refused(struct visit *v, const struct p3c_event *ev)
 		return;
 	}
 	v->plan_answered++;
-	ask_answered(v, i);
+	ask_over(v, i);
 	message_refused(v, i, ev->text);
 }
 
@@ -140,7 +140,7 @@ static void on_end(struct visit *v)
 		return;
 	}
 	v->plan_answered++;
-	ask_answered(v, i);
+	ask_over(v, i);
 	message_complete(v, v->with->newer_than_s && selection_old(v));
 }
 

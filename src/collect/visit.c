@@ -18,7 +18,7 @@ struct visit *visit_new(struct collector *c, uint32_t index, const struct connec
 	v->collector = c;
 	v->index = index;
 	v->with = with;
-	v->talk = &talk_pop3;
+	v->talk = with->protocol == PROTOCOL_IMAP ? &talk_imap : &talk_pop3;
 	v->what = what;
 	v->tag = (struct tag){ NULL, "connection", with->name };
 	v->started_ms = loop_now_ms(collector_loop(c));
@@ -36,6 +36,7 @@ void visit_free(struct visit **out)
 	assert(!v->waiting && !v->conn && !v->under_way);
 	visit_reset_attempt(v);
 	delivery_close(v);
+	free(v->ledgers);
 	store_lock_drop(&v->lock);
 	timer_free(&v->retry);
 	buf_wipe(&v->password);
@@ -49,6 +50,18 @@ void visit_reset_attempt(struct visit *v)
 {
 	assert(!v->conn && !v->under_way && !v->waiting);
 	v->talk->free(v);
+	visit_reset_mailbox(v);
+	v->no_ids = v->stat_refused = v->deletes_ever = false;
+	v->result.failed = 0;		/* of what failed, this attempt tells anew */
+	v->result.skipped = v->recorded;
+	v->taken = 0;
+	v->taken_octets = v->stat_count = 0;
+	v->why = (struct err){ 0 };
+}
+
+void visit_reset_mailbox(struct visit *v)
+{
+	assert(!v->under_way && !v->slices && !v->current);
 	free(v->plan);
 	free(v->deletes);
 	v->plan = NULL;
@@ -56,14 +69,11 @@ void visit_reset_attempt(struct visit *v)
 	listing_end(&v->listing);
 	identity_end(&v->identity);
 	v->found = (struct listing_found){ 0 };
-	v->listed = v->no_ids = v->stat_refused = v->deletes_ever = false;
-	v->baseline_at = v->slices = 0;
-	v->result.failed = 0;		/* of what failed, this attempt tells anew */
-	v->result.skipped = v->recorded;
+	v->listed = false;
+	v->baseline_at = 0;
 	v->plan_count = v->plan_asked = v->plan_answered = v->plan_kept = v->limit = 0;
 	v->delete_count = v->delete_cap = v->delete_asked = v->dispose_at = v->uncompared = 0;
-	v->asked_octets = v->planned_octets = v->stat_count = 0;
-	v->why = (struct err){ 0 };
+	v->asked_octets = v->planned_octets = 0;
 }
 
 static void end(struct visit *v)
@@ -228,6 +238,27 @@ static bool can_be_visited(const struct visit *v, struct err *e)
 	return true;
 }
 
+/* All there are: what a crash left in any of them is put right first. */
+static bool open_ledgers(struct visit *v, struct store *store, struct err *e)
+{
+	struct ledger_name name = { 0 };
+
+	if (!ledger_open(store, v->with->name, "", &v->own, e))
+		return false;
+	v->ledger = v->own;
+	while (ledger_each(store, v->with->name, &name)) {
+		struct ledger **more = reallocarray(v->ledgers, v->ledger_count + 1, sizeof *more);
+
+		if (!more)
+			return err_set(e, ERR_LOCAL, "out of memory");
+		v->ledgers = more;
+		if (!ledger_open(store, name.connection, name.mailbox, &v->ledgers[v->ledger_count], e))
+			return false;
+		v->ledger_count++;
+	}
+	return true;
+}
+
 static bool prepare(struct visit *v, struct err *e)
 {
 	struct store *store = collector_store(v->collector);
@@ -239,7 +270,7 @@ static bool prepare(struct visit *v, struct err *e)
 		return false;
 	if (!store_lock_take(store, v->with->name, &v->lock, e))
 		return false;
-	if (!ledger_open(store, v->with->name, "", &v->ledger, e))
+	if (!open_ledgers(v, store, e))
 		return false;
 	return v->what == VISIT_BASELINE || delivery_open(v, e);
 }

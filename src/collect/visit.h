@@ -9,6 +9,8 @@
  *   sasl_run.c      steps of a SASL exchange, slow ones in jobs
  *   selection.c     which messages, in what order
  *   list_pop3.c     from UIDL and LIST to a plan
+ *   ask.c, listed.c what asking and listing have in common, whatever the protocol
+ *   visit_imap.h    the same over IMAP: names those files
  *   delivery.c      a message's way through the sinks into the ledger
  *   answers.c       what is done when something is durable
  *   sink_*.c        one kind of target each
@@ -57,10 +59,11 @@ enum ticket_kind { TICKET_APPENDED = 1, TICKET_PLACING, TICKET_FINAL, TICKET_REC
 
 struct visit;
 struct sink;
+struct imap_visit;
 
 struct message {		/* being received, or complete and on its way */
 	struct message *next;
-	uint32_t slot, number;
+	uint32_t slot, number;		/* number: IMAP: its UID */
 	uint8_t id[32], digest[32];
 	uint64_t size;
 	int64_t first_seen;
@@ -129,6 +132,7 @@ struct talk_ops {
 	unsigned (*refused)(const struct visit *v);	/* mechanisms, as bits */
 	bool (*stuck)(const struct visit *v);	/* it ends as at a server that takes no pipelining */
 	void (*listed)(struct visit *v);	/* the ledger stands as the listing says: go on */
+	void (*settled)(struct visit *v, const struct message *m);	/* the ledger has it for good; may be NULL */
 };
 
 struct visit {
@@ -145,7 +149,10 @@ struct visit {
 	struct visit_result result;
 
 	struct store_lock *lock;
-	struct ledger *ledger;
+	struct ledger *own;		/* the connection's, */
+	struct ledger *ledger;		/* and that of the mailbox that is visited */
+	struct ledger **ledgers;	/* all that there were at the start */
+	size_t ledger_count;
 	struct buf password;
 	bool password_known;
 	struct sink sinks[LEDGER_TARGETS_MAX];
@@ -164,6 +171,7 @@ struct visit {
 	const struct talk_ops *talk;
 	struct p3c *pop;		/* the session, of the one protocol */
 	struct p3c_login pop_login;
+	struct imap_visit *imap;
 	bool channel_binding;
 	enum sasl_mech mechs[SASL_MECHS];	/* to be tried, in order */
 	size_t mech_count;
@@ -185,9 +193,11 @@ struct visit {
 	uint32_t *plan;			/* items to fetch, in order */
 	size_t plan_count, plan_asked, plan_answered, plan_kept;
 	size_t limit;			/* at most so many; 0 = no limit */
+	size_t taken;			/* planned in mailboxes before this one; in them were */
+	uint64_t taken_octets;
 	uint64_t asked_octets, planned_octets;
 	size_t dispose_at;		/* next known item to look at for DELE */
-	uint32_t *deletes;		/* numbers to delete, of messages delivered now */
+	uint32_t *deletes;		/* numbers to dispose of, of messages delivered now */
 	size_t delete_count, delete_cap, delete_asked;
 	bool deletes_ever;
 	struct message *current;
@@ -212,6 +222,7 @@ void visit_close(struct visit *v);	/* the connection, in order */
 void visit_stop(struct visit *v);
 void visit_move(struct visit *v);	/* something changed: go on as far as possible */
 void visit_reset_attempt(struct visit *v);
+void visit_reset_mailbox(struct visit *v);	/* forgets what one listing showed and what came of it */
 
 /* talk.c */
 void talk_connect(struct visit *v);
@@ -219,13 +230,13 @@ void talk_move(struct visit *v);
 void talk_secure(struct visit *v);	/* the session waits for TLS */
 
 /* talk_pop3.c, ask_pop3.c */
-extern const struct talk_ops talk_pop3;
+extern const struct talk_ops talk_pop3, talk_imap;
 void ask_pop3(struct visit *v);
 
 /* ask.c: the plan, whatever the protocol */
 bool ask_window_open(const struct visit *v);
 void ask_begins(struct visit *v, struct item *item);	/* its message is asked for */
-void ask_answered(struct visit *v, const struct item *item);
+void ask_over(struct visit *v, const struct item *item);
 void ask_begin_fetching(struct visit *v);
 bool ask_judged(const struct visit *v);		/* VISIT_JUDGING has seen all that it needs */
 
@@ -233,9 +244,13 @@ bool ask_judged(const struct visit *v);		/* VISIT_JUDGING has seen all that it n
 [[nodiscard]] bool listing_take(struct visit *v, uint32_t number, struct span uid, struct err *e);
 void listing_over(struct visit *v);		/* all ids are in */
 void listing_settled(struct visit *v);		/* and the ledger stands as they say */
-void listing_slice(struct visit *v);		/* goes on with what a listing turns to gone */
+
+/* listed.c: a complete listing, whatever the protocol */
+[[nodiscard]] bool listed_join(struct visit *v, struct err *e);
+void listing_slice(struct visit *v);		/* goes on with what a listing turns to gone; then talk->listed */
 void listing_sizes_known(struct visit *v);
 [[nodiscard]] bool listing_plan(struct visit *v, struct err *e);
+void listed_close(struct visit *v);		/* all that was unidentified is compared: who was not found is gone */
 
 /* password.c: the answer is visit_password_known */
 void password_get(struct visit *v);
@@ -244,6 +259,7 @@ void visit_password_known(struct visit *v, const struct err *why);
 /* selection.c */
 [[nodiscard]] bool selection_plan(struct visit *v, struct err *e);
 bool selection_judges(const struct visit *v);	/* by header, before fetching */
+bool selection_newest_first(const struct visit *v);
 bool selection_old(const struct visit *v);	/* by v->head: older than newer_than */
 /* For good: the ledger remembers it.  `digest`: of its octets, when they are known. */
 void selection_skip(struct visit *v, const struct item *item, const uint8_t digest[32]);
@@ -264,19 +280,22 @@ void message_refused(struct visit *v, const struct item *item, struct span words
 void message_leave(struct visit *v, struct message *m);	/* it is under way no more */
 /* What the entry says of target `tag` (`place` NULL: none) is replaced, or added. */
 void entry_set_target(struct ledger_entry *entry, uint64_t tag, enum ledger_target_state state, const char place[MAILDIR_NAME_MAX]);
-void delivery_want_delete(struct visit *v, uint32_t number);	/* when `after` says so */
+void delivery_want_disposal(struct visit *v, uint32_t number);	/* when `after` says so */
+/* How people call it: its UIDL, or "uidvalidity/uid". */
+void message_uid_text(const struct visit *v, uint32_t number, struct span uid, char out[LEDGER_UID_MAX + 1]);
 void message_entry(const struct visit *v, const struct message *m, enum ledger_state state, struct ledger_entry *entry);
 bool delivery_full(const struct visit *v);
 
 /* answers.c */
-void delivery_not_disposed(struct visit *v, uint32_t number);	/* its DELE was refused */
+void delivery_not_disposed(struct visit *v, uint32_t number);	/* its disposition was refused */
 void visit_count_puts(struct visit *v, size_t puts);	/* without tickets: now and then a slice */
 void visit_slice(struct visit *v);		/* TICKET_SLICE when all puts so far are durable */
+void visit_slice_of(struct visit *v, struct ledger *l);	/* the same of another ledger */
 void visit_answer(struct visit *v, uint32_t slot, enum ticket_kind kind, const struct err *why);
 uint64_t visit_ticket(struct visit *v, uint32_t slot, enum ticket_kind kind);	/* counts it in v->waiting */
 enum ledger_state visit_final_state(const struct visit *v);
-/* After a crash: sink `k` has this message; into the ledger (TICKET_RECOVERED). */
-void delivery_recovered(struct visit *v, struct ledger_entry *entry, const struct sink *k);
+/* After a crash: sink `k` has this message; into its ledger (TICKET_RECOVERED). */
+void delivery_recovered(struct visit *v, struct ledger *l, struct ledger_entry *entry, const struct sink *k);
 
 void queue_add(struct queue *q, struct message *m);
 struct message *queue_take(struct queue *q);

@@ -3,24 +3,32 @@
 
     with Dovecot(authority) as d:
         d.fill("anna", messages)      a Maildir of these octets, each as one file in new/
-        d.pop3, d.pop3s               ports (STLS offered on the first)
+        d.fill("anna", messages, "lists/a")     into a folder of it
+        d.pop3, d.pop3s, d.imap, d.imaps        ports (STLS, STARTTLS offered on the first ones)
         d.password                    every user's; any name is a user
+        with d.client("anna") as c:   another IMAP client of hers: see Client
 
 As root it runs as `nobody`: Dovecot serves no mail as root.
 """
+import contextlib
 import grp
+import imaplib
 import os
 import pwd
+import re
 import shutil
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
 
+from imap_parse import quoted, utf7
+
 PASSWORD = "geheim-7Q2x"
 
 CONFIG = """\
-protocols = pop3
+protocols = pop3 imap
 listen = 127.0.0.1
 base_dir = {home}/run
 state_dir = {home}/state
@@ -37,6 +45,11 @@ auth_mechanisms = plain login cram-md5 scram-sha-1 scram-sha-256
 auth_failure_delay = 0
 mail_location = maildir:{home}/mail/%u
 mail_max_userip_connections = 0
+mail_plugins = {plugins}
+namespace inbox {{
+  inbox = yes
+  separator = /
+}}
 mail_fsync = never
 passdb {{
   driver = static
@@ -65,6 +78,19 @@ service pop3-login {{
     ssl = yes
   }}
 }}
+service imap-login {{
+  chroot =
+  inet_listener imap {{
+    port = {imap}
+  }}
+  inet_listener imaps {{
+    port = {imaps}
+    ssl = yes
+  }}
+}}
+protocol imap {{
+  mail_plugins = {imap_plugins}
+}}
 """
 
 
@@ -82,14 +108,73 @@ def free_ports(count):
     return ports
 
 
+imaplib._MAXLINE = 1 << 24      # it refuses longer ones
+
+
+class Client:
+    """Another client of the user's: what it sees, and what it does between our visits.  Names as people write them."""
+
+    def __init__(self, imap):
+        self.imap = imap
+
+    def ask(self, verb, *args):
+        kind, data = self.imap.uid(verb, *args) if verb in ("FETCH", "STORE", "SEARCH") else getattr(self.imap, verb.lower())(*args)
+        assert kind == "OK", (verb, args, data)
+        return data
+
+    @contextlib.contextmanager
+    def folder(self, name):
+        """→ its UIDVALIDITY"""
+        self.ask("SELECT", quoted(utf7(name)))
+        yield int(self.imap.response("UIDVALIDITY")[1][0])
+        self.imap.close() if self.imap.state == "SELECTED" else None
+
+    def flags(self, name="INBOX"):
+        """UID → flags without \\Recent, in order of UIDs."""
+        with self.folder(name):
+            rows = [r for r in self.ask("FETCH", "1:*", "(UID FLAGS)") if r]
+        found = (re.search(rb"UID (\d+) FLAGS \((.*?)\)", r) for r in rows)
+        return {int(m[1]): set(m[2].decode().split()) - {"\\Recent"} for m in found}
+
+    def octets(self, name="INBOX"):
+        with self.folder(name):
+            return [r[1] for r in self.ask("FETCH", "1:*", "(UID BODY.PEEK[])") if isinstance(r, tuple)]
+
+    def store(self, uids, how, flags, name="INBOX"):
+        """how: +FLAGS, -FLAGS.  Leaves nothing expunged that was not asked for."""
+        self.ask("SELECT", quoted(utf7(name)))
+        self.ask("STORE", ",".join(map(str, uids)), how, flags)
+        self.imap.unselect()
+
+    def expunge(self, uids, name="INBOX"):
+        self.ask("SELECT", quoted(utf7(name)))
+        self.ask("STORE", ",".join(map(str, uids)), "+FLAGS.SILENT", "(\\Deleted)")
+        self.imap.uid("EXPUNGE", ",".join(map(str, uids)))
+        self.imap.unselect()
+
+    def validity(self, name="INBOX"):
+        with self.folder(name) as validity:
+            return validity
+
+    def create(self, name):
+        self.ask("CREATE", quoted(utf7(name)))
+
+    def delete(self, name):
+        self.ask("DELETE", quoted(utf7(name)))
+
+    def folders(self):
+        return sorted(re.search(r'"/" (.*)$', r.decode())[1].strip('"') for r in self.ask("LIST"))
+
+
 class Dovecot:
-    def __init__(self, authority, password=PASSWORD, names=("DNS:localhost", "IP:127.0.0.1")):
+    def __init__(self, authority, password=PASSWORD, names=("DNS:localhost", "IP:127.0.0.1"), compress=False):
         self.home = tempfile.mkdtemp(prefix="pr-dovecot-")
         os.chmod(self.home, 0o755)
         who = pwd.getpwnam("nobody") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
         self.uid, self.gid, self.user = who.pw_uid, who.pw_gid, who.pw_name
         self.group = grp.getgrgid(self.gid).gr_name
         self.password, self.process, self.filled, self.users = password, None, 0, 0
+        self.authority, self.plugins = authority, ("zlib", "zlib imap_zlib") if compress else ("", "")
         cert, key = authority.sign("dovecot", names)
         self.cert, self.key = (shutil.copy(p, self.home) for p in (cert, key))
         for name in ("run", "state", "mail"):
@@ -104,9 +189,13 @@ class Dovecot:
             for name in [base, *(os.path.join(base, n) for n in dirs + files)]:
                 os.chown(name, self.uid, self.gid)
 
-    def fill(self, user, messages):
+    def folder(self, user, name="INBOX"):
+        """Where a folder lies: Maildir++."""
+        return self.path("mail", user, *([] if name == "INBOX" else ["." + utf7(name).replace("/", ".")]))
+
+    def fill(self, user, messages, folder="INBOX"):
         """Adds messages to the user's Maildir, in order, durable for Dovecot's eyes at once."""
-        box = self.path("mail", user)
+        box = self.folder(user, folder)
         for name in ("tmp", "new", "cur"):
             os.makedirs(os.path.join(box, name), exist_ok=True)
         for octets in messages:
@@ -115,7 +204,7 @@ class Dovecot:
             path = os.path.join(box, "new", name)
             with open(path, "wb") as f:
                 f.write(octets)
-        self.give(box)
+        self.give(self.path("mail", user))
 
     def fresh(self, messages=()):
         """A user nobody had before, with these messages → the name."""
@@ -124,28 +213,54 @@ class Dovecot:
         self.fill(user, messages)
         return user
 
-    def left(self, user):
+    def recreate(self, user, folder="INBOX"):
+        """The folder deleted and made again with the same mail: a new UIDVALIDITY.  → how many"""
+        mail = self.left(user, folder)
+        with self.client(user) as c:
+            old = c.validity(folder)
+        box = self.folder(user, folder)
+        for name in os.listdir(box):
+            if not name.startswith("."):
+                path = os.path.join(box, name)
+                shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
+        self.fill(user, mail, folder)
+        with self.client(user) as c:
+            for _ in range(50):     # it counts seconds, unless the folder's list is still in its mind
+                if c.validity(folder) != old:
+                    return len(mail)
+                time.sleep(0.1)
+        raise AssertionError("the same UIDVALIDITY")
+
+    @contextlib.contextmanager
+    def client(self, user):
+        imap = imaplib.IMAP4_SSL("localhost", self.imaps, ssl_context=ssl.create_default_context(cafile=self.authority.ca))
+        imap.login(user, self.password)
+        yield Client(imap)
+        imap.logout()
+
+    def left(self, user, folder="INBOX"):
         """What lies in the Maildir now, as a list of octets."""
-        out = []
+        out, box = [], self.folder(user, folder)
         for sub in ("new", "cur"):
-            folder = self.path("mail", user, sub)
-            for name in sorted(os.listdir(folder)):
+            folder = os.path.join(box, sub)
+            for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
                 with open(os.path.join(folder, name), "rb") as f:
                     out.append(f.read())
         return out
 
     def start(self):
         for _ in range(5):      # a port may be taken between choosing and listening
-            self.pop3, self.pop3s = free_ports(2)
+            self.pop3, self.pop3s, self.imap, self.imaps = ports = free_ports(4)
             conf = CONFIG.format(home=self.home, user=self.user, group=self.group, uid=self.uid, gid=self.gid,
-                                 cert=self.cert, key=self.key, pop3=self.pop3, pop3s=self.pop3s, password=self.password)
+                                 cert=self.cert, key=self.key, pop3=self.pop3, pop3s=self.pop3s, imap=self.imap, imaps=self.imaps, password=self.password,
+                                 plugins=self.plugins[0], imap_plugins=self.plugins[1])
             with open(self.path("dovecot.conf"), "w", encoding="ascii") as f:
                 f.write(conf)
             os.chmod(self.path("dovecot.conf"), 0o644)
             drop = {} if os.getuid() else {"user": self.uid, "group": self.gid, "extra_groups": []}
             self.process = subprocess.Popen(["dovecot", "-F", "-c", self.path("dovecot.conf")], cwd=self.home,
                                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **drop)
-            if self.listening(self.pop3) and self.listening(self.pop3s):
+            if all(self.listening(port) for port in ports):
                 return self
             self.stop()
         raise RuntimeError("dovecot does not start:\n" + self.log())

@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the scripted servers share: the script language, a session, a listening port.
+
+A `Script` replaces the replies to chosen commands (see parse_script).  `event`
+is called with a word at every step ("RETR 3", "sent RETR 3", "gone", and what
+the protocol adds), so that a test can do something at exactly that instant.
+"""
+import fnmatch
+import re
+import socket
+import ssl
+import threading
+import time
+
+ESCAPE = {"n": b"\n", "r": b"\r", "t": b"\t", "0": b"\0", "\\": b"\\"}
+
+
+class Rule:
+    """Replies to commands that match `pattern`; rules with one pattern take turns, the last one stays."""
+
+    def __init__(self, pattern):
+        self.pattern, self.actions = pattern, []
+
+
+def unescape(text):
+    out, at = b"", 0
+    for m in re.finditer(r"\\(x[0-9a-fA-F]{2}|.)", text):
+        out += text[at:m.start()].encode()
+        out += bytes([int(m[1][1:], 16)]) if m[1][0] == "x" and len(m[1]) == 3 else ESCAPE[m[1]]
+        at = m.end()
+    return out + text[at:].encode()
+
+
+def parse_script(lines):
+    """Script lines → rules.
+
+    > RETR 1        when the client says this (fnmatch pattern, any case; `greeting`)
+    < +OK text      the line is sent, with CRLF; escapes \\r \\n \\t \\0 \\\\ \\xHH
+    << text         sent without CRLF
+    <*1000 text     sent so many times
+    ! faithful      what a right server would say    ! close     close the connection
+    ! silently      do that, but say nothing         ! wait S    pause
+    ! edit /A/B/    say that with A (a pattern) become B; any sign may stand for /
+    ! hang          say nothing any more             ! forget    ignore what the client sent on already
+    ! secure        start TLS here                   ! deleted   remove what is marked, as QUIT or EXPUNGE do
+    What else a protocol knows, and what `{words}` it replaces in a line, its session says.
+    """
+    rules = []
+    for line in lines:
+        if line.startswith("> "):
+            rules.append(Rule(line[2:].strip()))
+            continue
+        m = re.match(r"<(<|\*\d+)?(?: (.*))?$", line)
+        if m:
+            text = unescape(m[2] or "")
+            times = int(m[1][1:]) if m[1] and m[1] != "<" else 1
+            rules[-1].actions.append(("send", (text if m[1] == "<" else text + b"\r\n"), times))
+        elif line.startswith("! edit "):
+            rules[-1].actions.append(("edit", line[7:]))
+        elif line.startswith("! "):
+            verb, *args = line[2:].split()
+            rules[-1].actions.append((verb, *args))
+        elif line.strip():
+            raise ValueError("not a script line: " + line)
+    return rules
+
+
+class Script:
+    def __init__(self, rules):
+        self.rules, self.lock = list(rules), threading.Lock()
+
+    def take(self, said):
+        """The actions for what the client said, or None."""
+        with self.lock:
+            match = [r for r in self.rules if fnmatch.fnmatchcase(said.upper(), r.pattern.upper())]
+            if not match:
+                return None
+            again = [r for r in match if r.pattern == match[0].pattern]
+            if len(again) > 1:
+                self.rules.remove(again[0])
+            return match[0].actions
+
+
+class Gone(Exception):
+    """The connection ends here."""
+
+
+class Session:
+    """One connection: reads lines, answers, sends when it has read all that came.
+
+    A protocol gives `greet` and `heard` (a command line came), and may give
+    `filled` (words in a script's line), `remove_deleted` and acts of its own
+    (a method act_NAME for `! NAME`).
+    """
+
+    def __init__(self, origin, sock):
+        self.origin, self.sock = origin, sock
+        self.inbuf, self.out = b"", []
+        self.tls = origin.tls == "implicit"
+
+    def run(self):
+        try:
+            if self.tls:
+                self.secure()
+            self.answer("greeting", self.greet)
+            while True:
+                self.heard(self.line().decode("latin-1"))
+        except (Gone, OSError):
+            pass
+        finally:
+            self.origin.event("gone")
+            try:
+                self.sock.close()
+            except OSError:
+                pass
+
+    def receive(self):
+        self.flush()
+        got = self.sock.recv(65536)
+        if not got:
+            raise Gone
+        self.inbuf += got
+
+    def line(self):
+        while b"\n" not in self.inbuf:
+            self.receive()
+        line, _, self.inbuf = self.inbuf.partition(b"\n")
+        return line.rstrip(b"\r")
+
+    def say(self, *lines):
+        self.out += [line.encode() + b"\r\n" for line in lines]
+
+    def flush(self):
+        out, self.out = b"".join(self.out), []
+        if out:
+            self.sock.sendall(out)
+
+    def secure(self):
+        self.sock = self.origin.context.wrap_socket(self.sock, server_side=True)
+        self.tls = True
+
+    def answer(self, said, faithful):
+        self.origin.event(said)
+        actions = self.origin.script.take(said) if self.origin.script else None
+        if actions is None:
+            faithful()
+        for verb, *args in actions or ():
+            self.act(faithful, verb, *args)
+        if self.origin.watched:
+            self.flush()
+        self.origin.event("sent " + said)
+
+    def act(self, faithful, verb, *args):
+        if verb == "faithful":
+            faithful()
+        elif verb in ("silently", "edit"):
+            before, self.out = self.out, []
+            try:
+                faithful()
+            finally:
+                self.out = before + ([self.edited(b"".join(self.out), *args)] if args else [])
+        else:
+            done = getattr(self, "act_" + verb, None)
+            if not done:
+                raise ValueError("no such action: " + verb)
+            done(*args)
+
+    def edited(self, octets, how):
+        _, old, new, _ = how.split(how[0])
+        return re.sub(old.encode(), self.filled(new.encode()), octets)
+
+    def filled(self, octets):
+        return octets
+
+    def act_send(self, octets, times):
+        octets = self.filled(octets)
+        for _ in range(times // 1000):
+            self.sock.sendall(octets * 1000)
+        self.out += [octets] * (times % 1000)
+
+    def act_forget(self):
+        time.sleep(0.2)
+        self.sock.setblocking(False)
+        try:
+            while self.sock.recv(65536):
+                pass
+        except (BlockingIOError, ssl.SSLWantReadError):
+            pass
+        self.sock.setblocking(True)
+        self.inbuf = b""
+
+    def act_wait(self, seconds):
+        self.flush()
+        time.sleep(float(seconds))
+
+    def act_secure(self):
+        self.flush()
+        self.secure()
+
+    def act_hang(self):
+        self.flush()
+        self.origin.ended.wait()
+        raise Gone
+
+    def act_close(self):
+        self.flush()
+        raise Gone
+
+    def act_deleted(self):
+        self.remove_deleted()
+
+    def remove_deleted(self):
+        raise ValueError("nothing to delete here")
+
+
+class Origin:
+    """A port with sessions behind it.  `tls`: None, "implicit" or "stls" (offered in clear)."""
+
+    session = Session
+
+    def __init__(self, tls=None, cert=None, key=None, user="anna", password="geheim-7Q2x", script=None, pace=0.0, event=None):
+        self.tls, self.user, self.password, self.script, self.pace = tls, user, password, script, pace
+        self.watched, self.event = bool(event), event or (lambda word: None)
+        self.said, self.ended = [], threading.Event()
+        if tls:
+            self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.context.load_cert_chain(cert, key)
+        self.server = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.port = self.server.getsockname()[1]
+
+    def accept(self):
+        while True:
+            try:
+                sock, _ = self.server.accept()
+            except OSError:
+                return
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            threading.Thread(target=self.session(self, sock).run, daemon=True).start()
+
+    def saw(self, line):
+        self.said.append(line)
+
+    def verbs(self, verb):
+        """What the client said that begins with these words."""
+        words = verb.upper().split()
+        return [line for line in self.said if line.upper().split()[:len(words)] == words]
+
+    def __enter__(self):
+        threading.Thread(target=self.accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.ended.set()
+        self.server.close()
