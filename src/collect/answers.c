@@ -81,7 +81,8 @@ static void settled(struct visit *v, struct message *m)
 	listing_key(&v->listing, m->number, m->id);
 	if (v->talk->settled)
 		v->talk->settled(v, m);
-	delivery_want_disposal(v, m->number);
+	if (v->with->after != AFTER_KEEP)
+		delivery_want_disposal(v, m->number);
 	message_leave(v, m);
 }
 

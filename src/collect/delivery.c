@@ -379,8 +379,6 @@ void message_failed(struct visit *v, struct message *m, const struct err *why)
 
 void delivery_want_disposal(struct visit *v, uint32_t number)
 {
-	if (v->with->after == AFTER_KEEP)
-		return;
 	if (v->delete_count == v->delete_cap) {
 		size_t cap = v->delete_cap ? v->delete_cap * 2 : 256;
 		uint32_t *more = reallocarray(v->deletes, cap, sizeof *more);
@@ -406,7 +404,7 @@ static bool known_content(struct visit *v, struct message *m, const uint8_t old[
 		return false;
 	disposable = entry.state == LEDGER_ACCEPTED || entry.state == LEDGER_QUARANTINED || entry.state == LEDGER_DISPOSING ||
 		     entry.state == LEDGER_SEEN;
-	if (disposable && v->with->after != AFTER_KEEP) {
+	if (disposable && (v->with->after != AFTER_KEEP || listing_old_enough(&entry, &v->rules))) {
 		entry.state = LEDGER_DISPOSING;
 		entry.changed = clock_now_s();
 		delivery_want_disposal(v, m->number);

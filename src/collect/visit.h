@@ -280,7 +280,7 @@ void message_refused(struct visit *v, const struct item *item, struct span words
 void message_leave(struct visit *v, struct message *m);	/* it is under way no more */
 /* What the entry says of target `tag` (`place` NULL: none) is replaced, or added. */
 void entry_set_target(struct ledger_entry *entry, uint64_t tag, enum ledger_target_state state, const char place[MAILDIR_NAME_MAX]);
-void delivery_want_disposal(struct visit *v, uint32_t number);	/* when `after` says so */
+void delivery_want_disposal(struct visit *v, uint32_t number);	/* of a message the ledger has as `disposing` */
 /* How people call it: its UIDL, or "uidvalidity/uid". */
 void message_uid_text(const struct visit *v, uint32_t number, struct span uid, char out[LEDGER_UID_MAX + 1]);
 void message_entry(const struct visit *v, const struct message *m, enum ledger_state state, struct ledger_entry *entry);
