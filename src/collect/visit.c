@@ -86,6 +86,29 @@ static void end(struct visit *v)
 	collector_ended(v->collector, v);
 }
 
+/* All that the connection has now: an attempt may make more. */
+static bool open_ledgers(struct visit *v, struct err *e)
+{
+	struct store *store = collector_store(v->collector);
+	struct ledger_name name = { 0 };
+
+	if (!ledger_open(store, v->with->name, "", &v->own, e))
+		return false;
+	v->ledger = v->own;
+	v->ledger_count = 0;
+	while (ledger_each(store, v->with->name, &name)) {
+		struct ledger **more = reallocarray(v->ledgers, v->ledger_count + 1, sizeof *more);
+
+		if (!more)
+			return err_set(e, ERR_LOCAL, "out of memory");
+		v->ledgers = more;
+		if (!ledger_open(store, name.connection, name.mailbox, &v->ledgers[v->ledger_count], e))
+			return false;
+		v->ledger_count++;
+	}
+	return true;
+}
+
 static void connect_again(void *user)
 {
 	struct visit *v = user;
@@ -93,7 +116,7 @@ static void connect_again(void *user)
 
 	visit_reset_attempt(v);
 	v->phase = VISIT_PREPARING;	/* the last attempt may have left a placing undecided */
-	if (delivery_recover(v, &e))
+	if (open_ledgers(v, &e) && delivery_recover(v, &e))
 		collector_dirty(v->collector, v);
 	else
 		visit_fail(v, &e);
@@ -239,26 +262,6 @@ static bool can_be_visited(const struct visit *v, struct err *e)
 }
 
 /* All there are: what a crash left in any of them is put right first. */
-static bool open_ledgers(struct visit *v, struct store *store, struct err *e)
-{
-	struct ledger_name name = { 0 };
-
-	if (!ledger_open(store, v->with->name, "", &v->own, e))
-		return false;
-	v->ledger = v->own;
-	while (ledger_each(store, v->with->name, &name)) {
-		struct ledger **more = reallocarray(v->ledgers, v->ledger_count + 1, sizeof *more);
-
-		if (!more)
-			return err_set(e, ERR_LOCAL, "out of memory");
-		v->ledgers = more;
-		if (!ledger_open(store, name.connection, name.mailbox, &v->ledgers[v->ledger_count], e))
-			return false;
-		v->ledger_count++;
-	}
-	return true;
-}
-
 static bool prepare(struct visit *v, struct err *e)
 {
 	struct store *store = collector_store(v->collector);
@@ -270,7 +273,7 @@ static bool prepare(struct visit *v, struct err *e)
 		return false;
 	if (!store_lock_take(store, v->with->name, &v->lock, e))
 		return false;
-	if (!open_ledgers(v, store, e))
+	if (!open_ledgers(v, e))
 		return false;
 	return v->what == VISIT_BASELINE || delivery_open(v, e);
 }
