@@ -100,7 +100,7 @@ static void cut(struct conn *c, enum cut how)
 		session_gone(c->session);
 		c->session->closing = true;
 		if (one_in(2))
-			c->session->out_len = 0;
+			c->session->out_len = c->session->out_at;
 		move_down(c);
 		return;
 	case CUT_SILENT:
@@ -137,16 +137,15 @@ static void on_down(void *user)
 	c->down_moving = false;
 	if (c->state != OPEN || c->paused || c->silent)
 		return;
-	n = piece_of(c, s->out_len);
+	n = piece_of(c, s->out_len - s->out_at);
 	if (n > c->down_left)
 		n = (size_t)c->down_left;
 	c->down_left -= n;
 	if (n) {
 		lent = malloc(n);	/* of its own, so that ASan sees who keeps it */
 		assert(lent);
-		memcpy(lent, s->out, n);
-		memmove(s->out, s->out + n, s->out_len - n);
-		s->out_len -= n;
+		memcpy(lent, s->out + s->out_at, n);
+		s->out_at += n;
 		c->deadline_at = world->now_us + c->deadline_us;
 		used = c->user.turn(c->user.user, (struct span){ lent, n });
 		free(lent);
@@ -162,12 +161,12 @@ static void move_down(struct conn *c)
 {
 	if (c->down_moving || c->paused || c->silent || c->state != OPEN)
 		return;
-	if (!c->session->out_len && c->session->closing) {
-		finish(c, ERR_NONE, "closed by the server");
+	if (c->session->out_len == c->session->out_at) {
+		c->session->out_len = c->session->out_at = 0;
+		if (c->session->closing)
+			finish(c, ERR_NONE, "closed by the server");
 		return;
 	}
-	if (!c->session->out_len)
-		return;
 	c->down_moving = true;
 	event_at(1 + log_below(c->latency_us), on_down, c);
 }

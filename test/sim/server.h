@@ -15,7 +15,7 @@ enum { LINE_MAX_OCTETS = 4096, SESSION_MAILS = MAILS_MAX };
 
 struct session {
 	char *out;
-	size_t out_len, out_cap;
+	size_t out_at, out_len, out_cap;	/* the network took what is in front of out_at */
 	char line[LINE_MAX_OCTETS];
 	size_t line_len;
 	bool closing, gone;

@@ -2,6 +2,7 @@
  * The simulation's main: runs by their seeds, each life in a child of its own. */
 #include <getopt.h>
 #include <inttypes.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -11,6 +12,7 @@
 #include "base/log.h"
 #include "server.h"
 #include "sim.h"
+#include "store/digest.h"
 
 enum { LIVES_MAX = 200, SHOWN_LINES = 60 };
 
@@ -170,6 +172,15 @@ static void remove_state(char *state)
 	}
 }
 
+/* What every life would do again: the libraries' first call of a digest. */
+static void warm_up(void)
+{
+	struct err e;
+	struct digest *d = sodium_init() < 0 ? NULL : digest_new(&e);
+
+	digest_free(&d);
+}
+
 int main(int argc, char **argv)
 {
 	char state[] = "/tmp/postrider-sim.XXXXXX";
@@ -180,6 +191,7 @@ int main(int argc, char **argv)
 
 	program = argv[0];
 	world_make();
+	warm_up();
 	w = understand(argc, argv);
 	if (!mkdtemp(state) || !log_start(world->shows ? LOG_DEBUG : LOG_ERROR, LOG_TEXT, world->shows ? NULL : "/dev/null", &e)) {
 		perror("sim");
