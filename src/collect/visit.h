@@ -11,6 +11,7 @@
  *   list_pop3.c     from UIDL and LIST to a plan
  *   ask.c, listed.c what asking and listing have in common, whatever the protocol
  *   visit_imap.h    the same over IMAP: names those files
+ *   compared.c      messages whose id cannot be trusted
  *   delivery.c      a message's way through the sinks into the ledger
  *   answers.c       what is done when something is durable
  *   sink_*.c        one kind of target each
@@ -275,6 +276,8 @@ void message_drop(struct visit *v, struct message *m);	/* as if it never came */
 void message_accepted(struct visit *v, struct message *m);	/* by the sink whose turn it is */
 void message_failed(struct visit *v, struct message *m, const struct err *why);
 void message_refused(struct visit *v, const struct item *item, struct span words);
+/* What an earlier visit left: which targets have it already. */
+void message_recall(struct visit *v, struct message *m);
 void message_leave(struct visit *v, struct message *m);	/* it is under way no more */
 /* What the entry says of target `tag` (`place` NULL: none) is replaced, or added. */
 void entry_set_target(struct ledger_entry *entry, uint64_t tag, enum ledger_target_state state, const char place[MAILDIR_NAME_MAX]);
@@ -283,6 +286,10 @@ void delivery_want_disposal(struct visit *v, uint32_t number);	/* when `after` s
 void message_uid_text(const struct visit *v, uint32_t number, struct span uid, char out[LEDGER_UID_MAX + 1]);
 void message_entry(const struct visit *v, const struct message *m, enum ledger_state state, struct ledger_entry *entry);
 bool delivery_full(const struct visit *v);
+
+/* compared.c */
+[[nodiscard]] bool message_known(struct visit *v, struct message *m, const uint8_t old[32]);	/* it is the message of entry `old`; false: some target still wants it */
+[[nodiscard]] bool message_identify(struct visit *v, struct message *m);	/* false: it is no new message, and is done with */
 
 /* answers.c */
 void delivery_not_disposed(struct visit *v, uint32_t number);	/* its disposition was refused */
