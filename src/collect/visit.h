@@ -5,6 +5,7 @@
  *   visit.c         from lock to result: prepare, connect, retry, end
  *   talk_pop3.c     between connection and POP3 session
  *   ask_pop3.c      what to ask the server next
+ *   offered.c       certificates that were not trusted are kept
  *   sasl_run.c      steps of a SASL exchange, slow ones in jobs
  *   selection.c     which messages, in what order
  *   list_pop3.c     from UIDL and LIST to a plan
@@ -192,6 +193,10 @@ void ask_answered(struct visit *v, uint32_t at);	/* the item at `at` was answere
 /* talk_pop3.c */
 void talk_connect(struct visit *v);
 void talk_move(struct visit *v);
+
+/* offered.c: inside closed(), when v->why is known.  What was offered and not
+ * trusted goes into the store, and v->why tells where to look. */
+void offered_keep(struct visit *v);
 
 /* list_pop3.c */
 [[nodiscard]] bool listing_take(struct visit *v, uint32_t number, struct span uid, struct err *e);
