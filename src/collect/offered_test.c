@@ -29,7 +29,7 @@ static void visit(struct world *w, void (*talk)(struct server_peer *p, void *use
 	struct store_done done;
 	struct server server;
 
-	server_start(&server, "127.0.0.1", talk, NULL);
+	server_start(&server, strchr(host, ':') ? host : "127.0.0.1", talk, NULL);
 	w->with.host = host;
 	w->with.port = server.port;
 	w->with.tls = (struct tls_keys){ .mode = MODE_IMPLICIT, .required = true, .verify_server = true, .verify_host = true,
@@ -66,6 +66,18 @@ static void what_is_not_trusted_is_kept(void **state)
 	assert_string_equal(all.list[0].key_sha256, pin);
 	arena_end(&a);
 	buf_end(&chain);
+}
+
+static void an_address_is_shown_in_brackets(void **state)
+{
+	struct world *w = *state;
+	struct trust_entry entry;
+	char hint[100];
+
+	visit(w, shows_its_certificate, "::1");
+	(void)snprintf(hint, sizeof hint, "; see `postrider trust show [::1]:%u`", w->with.port);
+	assert_non_null(strstr(w->result.why.text, hint));
+	assert_true(trust_get(w->store, "::1", w->with.port, &entry));
 }
 
 static void technical_failures_offer_nothing(void **state)
@@ -113,6 +125,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(what_is_not_trusted_is_kept),
+		TEST(an_address_is_shown_in_brackets),
 		TEST(technical_failures_offer_nothing),
 		TEST(a_hint_is_whole_or_not_there),
 	};

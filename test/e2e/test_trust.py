@@ -117,6 +117,16 @@ def test_a_second_failure_counts_and_another_chain_begins_anew(p, strangers, aut
     assert row["key_sha256"] == pin(cert)
 
 
+def test_visits_at_once_all_count(p, strangers):
+    cert, key, ca, _ = strangers["unknown CA"]
+    with Pop3d(Maildrop(corpus.small(1)), tls="implicit", cert=cert, key=key) as origin:
+        for n in range(12):
+            p.connection(f"box{n}", host="localhost", port=origin.port, tls__ca_certificates=ca)
+        assert p("collect").code == 1
+    [row] = p.good("trust", "list", "--json").rows()
+    assert row["times"] == 12
+
+
 def test_the_whole_chain_is_shown(p, authority, home):
     """The server sends its authority along."""
     other = certs.Authority(os.path.join(home, "other"), "Somebody else")
