@@ -44,6 +44,7 @@ static void on_closed(uv_handle_t *h)
 		c->user.closed(c->user.user, &c->why);
 	}
 	SSL_free(c->ssl);
+	free(c->offered);
 	free(c);
 }
 

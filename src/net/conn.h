@@ -47,6 +47,8 @@
 
 enum { CONN_OUT_MAX = 1 << 20, CONN_OUT_LOW = 64 * 1024, CONN_IN_MAX = 64 * 1024 };
 
+enum { CONN_OFFERED_CERTIFICATES = 10, CONN_OFFERED_MAX = 64 * 1024 };
+
 enum conn_tls { CONN_TLS_NONE, CONN_TLS_IMPLICIT };
 
 struct conn_settings {		/* borrowed until opened or closed */
@@ -79,6 +81,18 @@ void conn_close(struct conn *c);
 /* The handshake broke for a technical reason (no TLS spoken, reset, version):
  * what tls.required = false may forgive; never chain, pin, date, revocation. */
 bool conn_tls_technical(const struct conn *c);
+/* The handshake ended because the server's certificate was not accepted (chain,
+ * name, date, revocation, pin, depth, weak key): what the server offered, to be
+ * asked inside closed(), which is how long it lives.  The chain is PEM, the
+ * server's own certificate first, at most CONN_OFFERED_CERTIFICATES and whole
+ * ones only, together at most CONN_OFFERED_MAX octets.  Nothing proves that
+ * the server has the keys: the handshake did not come that far.  `reason` is the
+ * error's text without host and port.  False: it was something else. */
+struct conn_offered {
+	struct span chain;
+	const char *reason;
+};
+bool conn_tls_offered(const struct conn *c, struct conn_offered *offered);
 bool conn_is_tls(const struct conn *c);
 const char *conn_peer(const struct conn *c);	/* "192.0.2.1:995", "" before connect */
 const char *conn_tls_text(const struct conn *c);	/* "TLSv1.3 TLS_AES_256_GCM_SHA384", "" in clear */

@@ -64,6 +64,7 @@ struct conn {
 
 	SSL *ssl;			/* NULL: in clear */
 	struct tls_peer peer;
+	struct tls_offered *offered;	/* NULL: nothing, or nothing wrong with it */
 	struct span cipher;		/* octets of this turn that TLS has not seen yet */
 
 	struct err why;

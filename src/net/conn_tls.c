@@ -123,7 +123,7 @@ void conn_tls_begin(struct conn *c)
 	assert(!c->ssl && c->tls_client);
 	c->state = CONN_HANDSHAKING;
 	c->heard = false;
-	c->peer = (struct tls_peer){ c->tls_client, c->name, c->port, &c->why };
+	c->peer = (struct tls_peer){ c->tls_client, c->name, c->port, &c->why, &c->offered };
 	conn_set_deadline(c, c->timeout_ms, "TLS handshake", true);
 	c->ssl = tls_peer_start(&c->peer, &why);
 	if (!c->ssl) {
@@ -225,6 +225,14 @@ void conn_tls_eof(struct conn *c)
 bool conn_tls_technical(const struct conn *c)
 {
 	return c->technical;
+}
+
+bool conn_tls_offered(const struct conn *c, struct conn_offered *offered)
+{
+	if (!c->offered)
+		return false;
+	*offered = (struct conn_offered){ { c->offered->chain, c->offered->len }, c->offered->reason };
+	return true;
 }
 
 bool conn_is_tls(const struct conn *c)
