@@ -40,16 +40,21 @@ void imc_end(struct imc *s)
 	s->phase = PHASE_OVER;
 }
 
-/* The server's words go with it, unless they repeat the password. */
-void client_fail(struct imc *s, enum err_kind kind, const char *why, struct span words)
+bool client_secret(const struct imc *s, struct span words)
 {
 	struct span secret = s->phase < PHASE_READY ? s->login->password : NOTHING;
 
+	return secret.len && memmem(words.at, words.len, secret.at, secret.len);
+}
+
+/* The server's words go with it, unless they repeat the password. */
+void client_fail(struct imc *s, enum err_kind kind, const char *why, struct span words)
+{
 	if (s->failed)
 		return;
 	s->failed = true;
 	(void)err_set(&s->error, kind, "%s", why);
-	if (words.len && !(secret.len && memmem(words.at, words.len, secret.at, secret.len)))
+	if (words.len && !client_secret(s, words))
 		(void)err_peer(&s->error, words);
 }
 

@@ -25,6 +25,7 @@
  * pipelined, and an answer is matched to its command by tag; what selects a
  * mailbox, and imc_close, is for a moment when nothing is outstanding (asserted).
  *     imc_list    → IMC_MAILBOX a name…, IMC_DONE
+ *     (names are octets of the server's: utf7_decode judges them)
  *     imc_select, imc_examine → IMC_DONE, and imc_selected tells what it is
  *     imc_select_since → IMC_VANISHED a range of ids…, IMC_MESSAGE a message that
  *                   changed…, IMC_DONE: all with its id; see below
@@ -62,7 +63,9 @@
  * is asked again without QRESYNC; what was asked behind it may be refused then.
  * IMC_VANISHED may name ids that never were; with `earlier` they were gone before
  * we came, else they went now, as EXPUNGE says it to others: of these expunged
- * counts each, and exists shrinks.  Both come unasked too, with id 0.
+ * counts each, and exists shrinks.  Both come unasked too, with id 0.  A server
+ * that did not say ENABLED (iCloud), or says it wrongly (with IMC_WARNING), is not
+ * believed: imc_qresync says no from then on, and no IMC_VANISHED comes.
  *
  * imc_expunge without UIDPLUS says EXPUNGE, which also removes what other
  * clients marked: IMC_WARNING comes with it.  IMC_WARNING also brings [ALERT].
@@ -196,7 +199,7 @@ void imc_sasl_answer(struct imc *s, struct span response);
 void imc_sasl_cancel(struct imc *s, bool proof_failed, const struct err *why);
 
 unsigned imc_capabilities(const struct imc *s);
-bool imc_qresync(const struct imc *s);		/* the server enabled QRESYNC: it says VANISHED for EXPUNGE */
+bool imc_qresync(const struct imc *s);		/* enabled and believed: VANISHED comes for EXPUNGE */
 enum sasl_mech imc_mechanism(const struct imc *s);	/* that logged in, or is being tried */
 unsigned imc_mechs_refused(const struct imc *s);	/* bits 1 << enum sasl_mech; see p3c_mechs_refused */
 bool imc_tls_refused(const struct imc *s);	/* failed because STARTTLS was not to be had */

@@ -137,6 +137,7 @@ struct imc {
 
 const char *client_verb(enum verb verb);
 void client_fail(struct imc *s, enum err_kind kind, const char *why, struct span words);
+bool client_secret(const struct imc *s, struct span words);	/* they repeat the password */
 struct asked *client_begin(struct imc *s, enum verb verb);	/* a slot, and its tag and a blank said */
 void client_pop(struct imc *s, struct asked *a);
 void client_say(struct imc *s, struct span text);

@@ -23,6 +23,17 @@ static const struct story_row rows[] = {
 	{ "capabilities corrupted", .peer = SPAN("* OK\r\n* CAPABILITY\0\0x\r\nP1 OK\r\n"), .want = "failed peer;" },
 	{ "gone after CAPABILITY", .how = EOF_AT_END, .peer = SPAN("* OK\r\n* CAPABILITY IMAP4\r\n"), .want = "failed net;", .why = "CAPABILITY" },
 
+	{ "capabilities in lower case, blanks between", .peer = SPAN("* ok hi\r\n*  capability  imap4rev1   logindisabled \r\np1 ok\r\n"), .want = "failed config;" },
+	{ "iCloud's capabilities", .mechs = "plain", .peer = SPAN("* OK [CAPABILITY XAPPLEPUSHSERVICE IMAP4 IMAP4rev1 SASL-IR AUTH=ATOKEN AUTH=PLAIN] (1925B11-13a715ea5586) st43p00im\r\n" STEP
+	  "P1 OK user authenticated\r\n" STEP "* CAPABILITY XAPPLEPUSHSERVICE IMAP4 ENABLE QRESYNC\r\nP2 OK Completed\r\nP3 OK\r\n"), .answers = "a|", .want =
+	  "sasl PLAIN first [];sasl PLAIN last [];ready;", .sent = "P1 AUTHENTICATE PLAIN YQ==\r\nP2 CAPABILITY\r\nP3 ENABLE QRESYNC\r\n" },
+	{ "capabilities not closed", .peer = SPAN("* OK [CAPABILITY LOGINDISABLED hi\r\n"), .want = "failed config;", .sent = "" },
+	{ "capabilities of other shapes", .peer = SPAN("* OK\r\n* CAPABILITY \"X\" (LOGINDISABLED {1}\r\nz) AUTH= =\r\nP1 OK\r\n"), .want = "failed config;" },
+	{ "data anywhere", .how = TLS_REQUIRED, .peer = SPAN("* OK\r\n* 3 EXISTS\r\n* FLAGS (x)\r\n* CAPABILITY STARTTLS\r\n* 1 EXPUNGE\r\nP1 OK\r\n* LIST () NIL x\r\nP2 OK\r\n" STEP
+	  "* SEARCH 1\r\nP3 OK\r\n* OK still here\r\nP4 OK [CAPABILITY X]\r\n"), .want = "tls;ready;" },
+	{ "BYE to CAPABILITY", .peer = SPAN("* OK\r\n* BYE idle for too long\r\n"), .want = "failed net;", .why = "idle for too long" },
+	{ "BYE to STARTTLS", .how = TLS_REQUIRED, .peer = SPAN(CAPA("STARTTLS") "* BYE x\r\n"), .want = "failed net;" },
+	{ "BYE to LOGIN", .peer = SPAN(CAPA("") "* BYE Session invalidated - AccessTokenExpired\r\n"), .want = "failed net;", .why = "AccessTokenExpired" },
 	{ "a message before the login", .peer = SPAN(CAPA("") "* 1 FETCH (UID 5 FLAGS ())\r\n" IN("")), .want = "ready;" },
 
 	/* ---- PREAUTH */

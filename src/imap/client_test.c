@@ -123,6 +123,41 @@ static void large_things(void **state)
 	free(piece);
 }
 
+/* Words of any length beside a code, and a line that never ends, take no memory. */
+static void long_lines(void **state)
+{
+	enum { PIECE = 65536 };
+	static const struct story_row row = { "long", .ask = "n", .peer = SPAN(LOGGED_IN "* OK [ALERT ") };
+	char *piece = malloc(PIECE);
+	struct story t;
+
+	(void)state;
+	memset(piece, 'x', PIECE);
+	play(&t, &row);
+	t.told.len = 0;
+	story_feed(&t, piece, PIECE);
+	story_feed(&t, "] ", 2);
+	for (int i = 0; i < 64; i++)
+		story_feed(&t, piece, PIECE);
+	assert_int_equal(t.told.len, 0);
+	story_feed(&t, "\r\nP2 OK\r\n", 9);
+	assert_int_equal(t.told.len, strlen("warning [];done 2;") + IMC_WORD_MAX);
+	story_end(&t);
+	free(piece);
+}
+
+/* NUL belongs to a message like any octet. */
+static void octets_of_any_kind(void **state)
+{
+	static const struct story_row row = { "NUL", .ask = "f5", .peer = SPAN(LOGGED_IN "* 1 FETCH (UID 5 BODY[] ~{4}\r\na\0\r\xff)\r\nP2 OK\r\n") };
+	struct story t;
+
+	(void)state;
+	play(&t, &row);
+	assert_true(span_equal(buf_span(&t.told), SPAN("ready;begin 5:a\0\r\xff" "end 5;done 2;")));
+	story_end(&t);
+}
+
 static void a_full_window(void **state)
 {
 	static const struct story_row row = { "window", .peer = SPAN(LOGGED_IN) };
@@ -192,6 +227,8 @@ int main(void)
 		cmocka_unit_test(capabilities),
 		cmocka_unit_test(another_mailbox),
 		cmocka_unit_test(large_things),
+		cmocka_unit_test(long_lines),
+		cmocka_unit_test(octets_of_any_kind),
 		cmocka_unit_test(a_full_window),
 		cmocka_unit_test(nothing_is_sent),
 		cmocka_unit_test(failure_comes_once),
