@@ -8,7 +8,7 @@
 
 static const char *const verb_names[] = {
 	"", "LIST", "SELECT", "EXAMINE", "UID SEARCH", "UID FETCH", "UID FETCH", "UID FETCH", "UID STORE", "EXPUNGE",
-	"UID COPY", "UID MOVE", "CREATE", "UNSELECT", "NOOP", "LOGOUT", "CAPABILITY", "STARTTLS", "ID", "ENABLE", "LOGIN", "AUTHENTICATE", "the cancelled AUTHENTICATE",
+	"UID COPY", "UID MOVE", "CREATE", "UNSELECT", "NOOP", "LOGOUT", "CAPABILITY", "STARTTLS", "ID", "ENABLE", "COMPRESS", "LOGIN", "AUTHENTICATE", "the cancelled AUTHENTICATE",
 };
 static_assert(COUNT(verb_names) == VERBS, "a name for each verb");
 
@@ -205,6 +205,8 @@ static bool on_token(struct imc *s, struct imc_event *ev)
 				"would insert them (RFC 3501 section 6.2.1)", NOTHING);
 		return s->in.len;
 	}
+	if (s->turn == TURN_COMPRESS)
+		return false;
 	switch (tokens_next(&s->tokens, &s->in, &tok)) {
 	case TOKEN_MORE:
 		return false;
@@ -248,7 +250,9 @@ static bool tell_due(struct imc *s, struct imc_event *ev)
 		auth_next(s, ev);
 	} else if (s->enable_next && may_go) {
 		login_enable(s);
-	} else if (s->ready && may_go) {
+	} else if (s->compress_next && may_go) {
+		login_compress(s);
+	} else if (s->ready && may_go && !login_compressing(s)) {
 		s->ready = false;
 		s->phase = PHASE_READY;
 		ev->what = IMC_READY;

@@ -70,6 +70,23 @@ static const struct story_row rows[] = {
 	{ "enable not before the login", .peer = SPAN(CAPA("ENABLE QRESYNC")), .want = "", .sent = LOGIN_SENT },
 	{ "enable after PREAUTH", .peer = SPAN("* PREAUTH [CAPABILITY ENABLE QRESYNC] hi\r\n"), .want = "ready;", .sent = "P1 ENABLE QRESYNC\r\n" },
 	{ "ENABLE, but no QRESYNC", .peer = SPAN(CAPA("") IN("ENABLE CONDSTORE")), .want = "ready;", .sent = LOGIN_SENT },
+
+	/* ---- COMPRESS: what stands behind the OK is fed again, as the inflater would */
+	{ "compress", .how = COMPRESS, .ask = "n", .peer = SPAN(CAPA("COMPRESS=DEFLATE") IN("COMPRESS=DEFLATE") STEP "* 3 EXISTS\r\nP2 OK\r\n* OK behind it\r\n" STEP "P3 OK\r\n"),
+	  .want = "compress;ready;done 3;", .sent = LOGIN_SENT "P2 COMPRESS DEFLATE\r\nP3 NOOP\r\n" },
+	{ "compress behind ID and ENABLE", .how = COMPRESS | WITH_ID, .ask = "n", .peer = SPAN(CAPA("") IN("ID ENABLE QRESYNC COMPRESS=DEFLATE") STEP
+	  "P2 OK\r\nP4 OK\r\n* ENABLED QRESYNC\r\nP3 OK\r\n" STEP "P5 OK\r\n"), .want = "compress;ready;done 5;",
+	  .sent = LOGIN_SENT "P2 ID (\"name\" \"x\")\r\nP3 ENABLE QRESYNC\r\nP4 COMPRESS DEFLATE\r\nP5 NOOP\r\n" },
+	{ "compress in lock-step", .how = COMPRESS | LOCKSTEP, .ask = "n", .peer = SPAN(CAPA("") IN("ENABLE QRESYNC COMPRESS=DEFLATE") STEP "P2 OK\r\n" STEP "P3 OK\r\n"),
+	  .want = "compress;ready;", .sent = LOGIN_SENT "P2 ENABLE QRESYNC\r\nP3 COMPRESS DEFLATE\r\nP4 NOOP\r\n" },
+	{ "nothing before its answer", .how = COMPRESS, .ask = "n", .peer = SPAN(CAPA("") IN("COMPRESS=DEFLATE") STEP "* 3 EXISTS\r\n"), .want = "",
+	  .sent = LOGIN_SENT "P2 COMPRESS DEFLATE\r\n" },
+	{ "compress refused", .how = COMPRESS, .ask = "n", .peer = SPAN(CAPA("") IN("COMPRESS=DEFLATE") STEP "P2 NO [COMPRESSIONACTIVE] by TLS\r\n"), .want = "ready;",
+	  .sent = LOGIN_SENT "P2 COMPRESS DEFLATE\r\nP3 NOOP\r\n" },
+	{ "compress unknown", .how = COMPRESS, .peer = SPAN(CAPA("") IN("COMPRESS=DEFLATE") STEP "P2 BAD what\r\n"), .want = "ready;" },
+	{ "compress not offered after the login", .how = COMPRESS, .peer = SPAN(CAPA("COMPRESS=DEFLATE") IN("COMPRESS=LZ4")), .want = "ready;", .sent = LOGIN_SENT },
+	{ "compress not wanted", .peer = SPAN(CAPA("") IN("COMPRESS=DEFLATE")), .want = "ready;", .sent = LOGIN_SENT },
+	{ "gone instead of an answer", .how = COMPRESS | EOF_AT_END, .peer = SPAN(CAPA("") IN("COMPRESS=DEFLATE") STEP), .want = "failed net;", .why = "COMPRESS" },
 	{ "id in lock-step", .how = WITH_ID | LOCKSTEP, .peer = SPAN(CAPA("ID")), .want = "", .sent = "P1 ID (\"name\" \"x\")\r\n" },
 };
 

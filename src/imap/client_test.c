@@ -203,6 +203,34 @@ static void nothing_is_sent(void **state)
 	story_end(&t);
 }
 
+/* The answer to COMPRESS ends what is eaten; one that came first is a lie. */
+static void compression(void **state)
+{
+	static const struct story_row row = { "compress", .how = COMPRESS, .peer = SPAN(CAPA("")) }, early = { "early", .how = COMPRESS,
+		.peer = SPAN(CAPA("") IN("COMPRESS=DEFLATE") "P2 OK\r\n"), .want = "failed peer;", .why = "before it was asked" };
+	static const struct span in = SPAN(IN("COMPRESS=DEFLATE")), answer = SPAN("P2 OK\r\n\xff\xfe"), later = SPAN("* 3 EXISTS\r\n");
+	struct imc_event ev;
+	struct story t;
+
+	(void)state;
+	play(&t, &row);
+	story_feed(&t, in.at, in.len);
+	imc_feed(t.s, answer);
+	assert_int_equal(imc_next(t.s, &ev), IMC_COMPRESS);
+	assert_int_equal(imc_next(t.s, &ev), IMC_NOTHING);
+	assert_int_equal(imc_unread(t.s), 2);
+	assert_false(imc_can_ask(t.s));
+	imc_compressed(t.s);
+	assert_int_equal(imc_unread(t.s), 0);
+	assert_int_equal(imc_next(t.s, &ev), IMC_READY);
+	story_feed(&t, later.at, later.len);
+	assert_int_equal(imc_selected(t.s)->exists, 3);
+	story_end(&t);
+	play(&t, &early);
+	story_is(&t, 0);
+	story_end(&t);
+}
+
 static void failure_comes_once(void **state)
 {
 	static const struct story_row row = { "once", .peer = SPAN(LOGGED_IN "what\r\n") };
@@ -231,6 +259,7 @@ int main(void)
 		cmocka_unit_test(octets_of_any_kind),
 		cmocka_unit_test(a_full_window),
 		cmocka_unit_test(nothing_is_sent),
+		cmocka_unit_test(compression),
 		cmocka_unit_test(failure_comes_once),
 	};
 
