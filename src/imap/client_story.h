@@ -78,7 +78,7 @@ static inline void story_fetch(struct story *t, struct span set, bool heads)
 static inline void story_since(struct story *t, struct span text, bool examine)
 {
 	struct span validity, modseq;
-	uint64_t v, m;
+	uint64_t v = 0, m = 0;
 
 	assert_true(span_word(&text, &validity) && span_word(&text, &modseq));
 	assert_true(span_number(validity, UINT32_MAX, &v) && span_number(modseq, INT64_MAX, &m));
