@@ -196,7 +196,8 @@ void imc_sent(struct imc *s, size_t n);
 const struct err *imc_error(const struct imc *s);	/* after IMC_FAILED */
 
 void imc_secured(struct imc *s);
-/* After IMC_COMPRESS nothing more is eaten until this is called.  What is fed and
+/* At IMC_COMPRESS imc_out is sent, as it is, and then compression begins; nothing
+ * more is eaten until this is called.  What is fed and
  * unread then (imc_unread) is compressed already: the driver's, for its inflater,
  * and forgotten here.  From then on octets go in and out as before it. */
 void imc_compressed(struct imc *s);

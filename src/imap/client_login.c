@@ -60,10 +60,6 @@ static void on_compress(struct imc *s, struct imc_event *ev)
 {
 	if (s->r.status != STATUS_OK)
 		return;
-	if (imc_out(s).len) {
-		client_fail(s, ERR_PEER, "the server answers COMPRESS before it was asked (RFC 4978)", NOTHING);
-		return;
-	}
 	s->turn = TURN_COMPRESS;
 	ev->what = IMC_COMPRESS;
 }

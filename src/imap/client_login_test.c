@@ -85,6 +85,8 @@ static const struct story_row rows[] = {
 	  .sent = LOGIN_SENT "P2 COMPRESS DEFLATE\r\nP3 NOOP\r\n" },
 	{ "compress unknown", .how = COMPRESS, .peer = SPAN(CAPA("") IN("COMPRESS=DEFLATE") STEP "P2 BAD what\r\n"), .want = "ready;" },
 	{ "compress not offered after the login", .how = COMPRESS, .peer = SPAN(CAPA("COMPRESS=DEFLATE") IN("COMPRESS=LZ4")), .want = "ready;", .sent = LOGIN_SENT },
+	{ "compress answered before it was asked", .how = COMPRESS, .ask = "n", .peer = SPAN(CAPA("") IN("COMPRESS=DEFLATE") "P2 OK\r\n* 3 EXISTS\r\nP3 OK\r\n"),
+	  .want = "compress;ready;done 3;", .sent = LOGIN_SENT "P2 COMPRESS DEFLATE\r\nP3 NOOP\r\n" },
 	{ "compress not wanted", .peer = SPAN(CAPA("") IN("COMPRESS=DEFLATE")), .want = "ready;", .sent = LOGIN_SENT },
 	{ "gone instead of an answer", .how = COMPRESS | EOF_AT_END, .peer = SPAN(CAPA("") IN("COMPRESS=DEFLATE") STEP), .want = "failed net;", .why = "COMPRESS" },
 	{ "id in lock-step", .how = WITH_ID | LOCKSTEP, .peer = SPAN(CAPA("ID")), .want = "", .sent = "P1 ID (\"name\" \"x\")\r\n" },
