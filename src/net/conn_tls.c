@@ -90,6 +90,8 @@ static bool go_on(struct conn *c, int code, const struct err *why)
 		return false;
 	if (code == SSL_ERROR_NONE)
 		return true;
+	if (conn_deflate_parts(c, code == SSL_ERROR_ZERO_RETURN ? NULL : why))
+		return false;
 	if (code == SSL_ERROR_ZERO_RETURN) {
 		conn_tls_bye(c);
 		conn_end(c, NULL);
@@ -180,7 +182,7 @@ static void read_records(struct conn *c)
 			c->deaf = EPROTO;	/* but what came before is still good */
 		}
 		if (len)
-			conn_turn(c, (struct span){ c->loop->clear, len });
+			conn_input(c, (struct span){ c->loop->clear, len });
 	} while (go_on(c, code, &why));
 }
 
