@@ -96,6 +96,7 @@ static void expunge(struct visit *v)
 	dispose_expunge(v);
 	if (!dispose_expunged(v) || imc_outstanding(i->session))
 		return;
+	dispose_confirmed(v);
 	listed_close(v);
 	list_imap_settled(v);
 	i->step = IMAP_BETWEEN;

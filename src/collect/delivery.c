@@ -141,8 +141,7 @@ static void message_free(struct visit *v, struct message *m)
 	queue_add(&v->spare, m);
 }
 
-/* What an earlier visit left: which targets have it already. */
-static void recall(struct visit *v, struct message *m)
+void message_recall(struct visit *v, struct message *m)
 {
 	struct ledger_entry entry;
 
@@ -172,7 +171,7 @@ bool message_begin(struct visit *v, const struct item *item, struct err *e)
 	memcpy(m->uid, item->uid, sizeof m->uid);
 	m->first_seen = clock_now_s();
 	if (m->has_id)
-		recall(v, m);
+		message_recall(v, m);
 	for (size_t n = 0; n < v->sink_count; n++) {
 		struct sink *k = &v->sinks[n];
 
@@ -391,61 +390,6 @@ void delivery_want_disposal(struct visit *v, uint32_t number)
 	v->deletes[v->delete_count++] = number;
 }
 
-/* The content is known: it is this entry's message, under another id perhaps,
- * which the entry then takes.  The new one is put before the old one goes.
- * False: some target still wants it. */
-static bool known_content(struct visit *v, struct message *m, const uint8_t old[32])
-{
-	bool moves = m->has_id && memcmp(old, m->id, sizeof m->id) != 0;
-	struct ledger_entry entry;
-	bool disposable;
-
-	if (!ledger_get(v->ledger, old, &entry))
-		return false;
-	disposable = entry.state == LEDGER_ACCEPTED || entry.state == LEDGER_QUARANTINED || entry.state == LEDGER_DISPOSING ||
-		     entry.state == LEDGER_SEEN;
-	if (disposable && (v->with->after != AFTER_KEEP || listing_old_enough(&entry, &v->rules))) {
-		entry.state = LEDGER_DISPOSING;
-		entry.changed = clock_now_s();
-		delivery_want_disposal(v, m->number);
-	}
-	if (moves) {
-		memcpy(entry.id, m->id, sizeof entry.id);
-		message_uid_text(v, m->number, (struct span){ m->uid, m->uid_len }, entry.uid);
-	} else {
-		memcpy(m->id, old, sizeof m->id);
-	}
-	listing_key(&v->listing, m->number, m->id);
-	ledger_put(v->ledger, &entry, 0);
-	visit_count_puts(v, 2);
-	if (moves)
-		ledger_remove(v->ledger, old);
-	return entry.state != LEDGER_PENDING;
-}
-
-/* False: it is no new message, and is done with. */
-static bool identify(struct visit *v, struct message *m)
-{
-	struct ledger_entry entry;
-	uint8_t old[32], base[32];
-
-	assert(v->uncompared);
-	v->uncompared--;
-	if (identity_find(&v->identity, m->digest, old)) {
-		if (known_content(v, m, old))
-			return false;
-		recall(v, m);
-		return true;
-	}
-	if (!m->has_id) {
-		memcpy(base, m->id, sizeof base);
-		identity_key(&v->identity, base, v->ledger, m->id);
-		message_entry(v, m, LEDGER_PENDING, &entry);	/* the next of this base must see that it is taken */
-		ledger_put(v->ledger, &entry, 0);
-	}
-	return true;
-}
-
 /* Only now that it is here shows that it is too old. */
 static void skip_old(struct visit *v, struct message *m)
 {
@@ -470,11 +414,11 @@ void message_complete(struct visit *v, bool too_old)
 	}
 	if (too_old) {		/* known, and older now than is asked for: as it is */
 		v->uncompared--;
-		(void)known_content(v, m, old);
+		(void)message_known(v, m, old);
 		message_free(v, m);
 		return;
 	}
-	if (m->unidentified && !identify(v, m)) {
+	if (m->unidentified && !message_identify(v, m)) {
 		message_free(v, m);
 		return;
 	}

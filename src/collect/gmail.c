@@ -7,24 +7,12 @@
  * own ledger, from X-GM-MSGID to the owner's id, is durable before anything is
  * fetched.  The others then know that the message is the owner's, and only its
  * disposition is left to do. */
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "base/clock.h"
 #include "collect/visit_imap.h"
 
-static void hex(const uint8_t id[32], char out[65])
-{
-	for (size_t n = 0; n < 32; n++)
-		(void)snprintf(out + 2 * n, 3, "%02x", id[n]);
-}
-
 static bool is_owner(const struct ledger_entry *alias, const uint8_t id[32])
 {
-	char text[65];
-
-	hex(id, text);
-	return strcmp(alias->uid, text) == 0;
+	return memcmp(alias->digest, id, sizeof alias->digest) == 0;
 }
 
 static void alias_id(const struct visit *v, uint64_t gmail_id, uint8_t id[32])
@@ -34,37 +22,22 @@ static void alias_id(const struct visit *v, uint64_t gmail_id, uint8_t id[32])
 
 static void own(struct visit *v, const struct item *item)
 {
-	struct ledger_entry alias = { .state = LEDGER_ALIAS, .first_seen = clock_now_s(), .changed = clock_now_s() };
+	struct ledger_entry alias = { .state = LEDGER_ALIAS, .has_digest = true, .first_seen = clock_now_s(), .changed = clock_now_s() };
 
 	alias_id(v, item_gmail(item), alias.id);
-	hex(item->id, alias.uid);
+	memcpy(alias.digest, item->id, sizeof alias.digest);
 	ledger_put(v->own, &alias, 0);
-}
-
-static bool parse(const char *text, uint8_t id[32])
-{
-	for (size_t n = 0; n < 32; n++) {
-		unsigned octet;
-
-		if (sscanf(text + 2 * n, "%2x", &octet) != 1)
-			return false;
-		id[n] = (uint8_t)octet;
-	}
-	return true;
 }
 
 /* The owner's entry, in whichever mailbox of this visit it stands. */
 static bool owner_entry(struct visit *v, const struct ledger_entry *alias, struct ledger_entry *entry)
 {
 	const struct folders *f = &v->imap->folders;
-	uint8_t id[32];
 	struct ledger *l;
 	struct err e;
 
-	if (strlen(alias->uid) != 64 || !parse(alias->uid, id))
-		return false;
 	for (size_t n = 0; n < f->count; n++)
-		if (ledger_open(collector_store(v->collector), v->with->name, f->names[n], &l, &e) && ledger_get(l, id, entry))
+		if (ledger_open(collector_store(v->collector), v->with->name, f->names[n], &l, &e) && ledger_get(l, alias->digest, entry))
 			return true;
 	return false;
 }

@@ -49,7 +49,7 @@ static void reset(struct visit *v)
 	i->empty = i->empty_command = i->expunges = i->answers = 0;
 	i->all = i->unseen = i->matched = 0;
 	i->validity = 0;
-	i->disposed = i->read_only = false;
+	i->disposed = i->undisposed = i->read_only = false;
 	i->failed_before = v->result.failed;
 	i->passed_before = v->result.skipped - v->recorded;
 }

@@ -10,7 +10,7 @@
 #include "collect/visit_imap.h"
 
 static const char *const event_names[] = {
-	"nothing", "start of TLS", "challenge", "logged in", "mailbox", "found", "vanished", "message", "message begins",
+	"nothing", "start of TLS", "challenge", "compression", "logged in", "mailbox", "found", "vanished", "message", "message begins",
 	"octets", "message ends", "copied", "done", "refused", "warning", "goodbye", "failed",
 };
 static_assert(COUNT(event_names) == IMC_FAILED + 1, "a name for each event");
@@ -229,6 +229,9 @@ static void on_event(struct visit *v, const struct imc_event *ev)
 	case IMC_SASL:
 		sasl_run_step(v, &(struct sasl_ask){ ev->mech, ev->text, ev->first, ev->last_step });
 		return;
+	case IMC_COMPRESS:
+		v->compressing = true;
+		return;
 	case IMC_READY:
 		on_ready(v);
 		return;
@@ -314,6 +317,7 @@ static void start(struct visit *v)
 		.secure = v->conn_settings.tls == CONN_TLS_IMPLICIT,
 		.starttls = with->tls.mode == MODE_EXPLICIT && !v->in_clear, .starttls_required = with->tls.required,
 		.clear_allowed = with->allow_cleartext, .lockstep = v->lockstep, .channel_binding = v->channel_binding,
+		.compress = with->compress,
 	};
 	imc_start(v->imap->session, &v->imap->login);
 }
@@ -347,6 +351,11 @@ static void secured(struct visit *v)
 {
 	v->imap->login.channel_binding = v->channel_binding;
 	imc_secured(v->imap->session);
+}
+
+static void compressed(struct visit *v)
+{
+	imc_compressed(v->imap->session);
 }
 
 static void sasl_answer(struct visit *v, struct span response)
@@ -383,6 +392,7 @@ static bool stuck(const struct visit *v)
 const struct talk_ops talk_imap = {
 	.service = "imap", .clear_port = 143, .make = make, .free = free_session, .start = start, .feed = feed, .unread = unread,
 	.event = take_event, .ask = ask_imap, .outstanding = outstanding, .out = out, .sent = sent, .secured = secured,
+	.compressed = compressed,
 	.sasl_answer = sasl_answer, .sasl_cancel = sasl_cancel, .eof = eof, .left = left, .refused = refused, .stuck = stuck,
 	.listed = list_imap_joined, .settled = gmail_settled,
 };

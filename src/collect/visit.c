@@ -86,26 +86,33 @@ static void end(struct visit *v)
 	collector_ended(v->collector, v);
 }
 
-/* All that the connection has now: an attempt may make more. */
+static bool add_ledger(struct visit *v, const char *mailbox, struct err *e)
+{
+	struct ledger **more = reallocarray(v->ledgers, v->ledger_count + 1, sizeof *more);
+
+	if (!more)
+		return err_set(e, ERR_LOCAL, "out of memory");
+	v->ledgers = more;
+	if (!ledger_open(collector_store(v->collector), v->with->name, mailbox, &v->ledgers[v->ledger_count], e))
+		return false;
+	v->ledger_count++;
+	return true;
+}
+
+/* All there are: what a crash left in any of them is put right first.  The
+ * directory may not know the connection's own yet; a mailbox's is in it before
+ * anything of that mailbox is delivered, by the note of its UIDVALIDITY. */
 static bool open_ledgers(struct visit *v, struct err *e)
 {
-	struct store *store = collector_store(v->collector);
 	struct ledger_name name = { 0 };
 
-	if (!ledger_open(store, v->with->name, "", &v->own, e))
+	v->ledger_count = 0;	/* an earlier attempt may have made more */
+	if (!add_ledger(v, "", e))
 		return false;
-	v->ledger = v->own;
-	v->ledger_count = 0;
-	while (ledger_each(store, v->with->name, &name)) {
-		struct ledger **more = reallocarray(v->ledgers, v->ledger_count + 1, sizeof *more);
-
-		if (!more)
-			return err_set(e, ERR_LOCAL, "out of memory");
-		v->ledgers = more;
-		if (!ledger_open(store, name.connection, name.mailbox, &v->ledgers[v->ledger_count], e))
+	v->own = v->ledger = v->ledgers[0];
+	while (ledger_each(collector_store(v->collector), v->with->name, &name))
+		if (name.mailbox[0] && !add_ledger(v, name.mailbox, e))
 			return false;
-		v->ledger_count++;
-	}
 	return true;
 }
 
@@ -261,7 +268,6 @@ static bool can_be_visited(const struct visit *v, struct err *e)
 	return true;
 }
 
-/* All there are: what a crash left in any of them is put right first. */
 static bool prepare(struct visit *v, struct err *e)
 {
 	struct store *store = collector_store(v->collector);

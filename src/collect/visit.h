@@ -6,11 +6,13 @@
  *   talk.c          between connection and session, whatever the protocol
  *   talk_pop3.c     the POP3 session's events
  *   ask_pop3.c      what to ask the server next
+ *   offered.c       certificates that were not trusted are kept
  *   sasl_run.c      steps of a SASL exchange, slow ones in jobs
  *   selection.c     which messages, in what order
  *   list_pop3.c     from UIDL and LIST to a plan
  *   ask.c, listed.c what asking and listing have in common, whatever the protocol
  *   visit_imap.h    the same over IMAP: names those files
+ *   compared.c      messages whose id cannot be trusted
  *   delivery.c      a message's way through the sinks into the ledger
  *   answers.c       what is done when something is durable
  *   sink_*.c        one kind of target each
@@ -125,6 +127,7 @@ struct talk_ops {
 	struct span (*out)(const struct visit *v);
 	void (*sent)(struct visit *v, size_t n);
 	void (*secured)(struct visit *v);
+	void (*compressed)(struct visit *v);	/* after v->compressing; NULL where that never is */
 	void (*sasl_answer)(struct visit *v, struct span response);
 	void (*sasl_cancel)(struct visit *v, bool proof_failed, const struct err *why);
 	void (*eof)(struct visit *v);	/* the server closed; v->why tells, or stays empty */
@@ -177,7 +180,7 @@ struct visit {
 	size_t mech_count;
 	unsigned mechs_out, mechs_new, mech_tries;	/* refused by the server: in all, in this attempt */
 	struct sasl_run *sasl;
-	bool sasl_busy, greeted, securing, closing, bye;
+	bool sasl_busy, greeted, securing, compressing, closing, bye;
 	bool throttled, idle;		/* waiting for room in the store; not for the server */
 	bool prepared;		/* lock, targets and password are there */
 
@@ -240,6 +243,10 @@ void ask_over(struct visit *v, const struct item *item);
 void ask_begin_fetching(struct visit *v);
 bool ask_judged(const struct visit *v);		/* VISIT_JUDGING has seen all that it needs */
 
+/* offered.c: inside closed(), when v->why is known.  What was offered and not
+ * trusted goes into the store, and v->why tells where to look. */
+void offered_keep(struct visit *v);
+
 /* list_pop3.c */
 [[nodiscard]] bool listing_take(struct visit *v, uint32_t number, struct span uid, struct err *e);
 void listing_over(struct visit *v);		/* all ids are in */
@@ -277,6 +284,8 @@ void message_drop(struct visit *v, struct message *m);	/* as if it never came */
 void message_accepted(struct visit *v, struct message *m);	/* by the sink whose turn it is */
 void message_failed(struct visit *v, struct message *m, const struct err *why);
 void message_refused(struct visit *v, const struct item *item, struct span words);
+/* What an earlier visit left: which targets have it already. */
+void message_recall(struct visit *v, struct message *m);
 void message_leave(struct visit *v, struct message *m);	/* it is under way no more */
 /* What the entry says of target `tag` (`place` NULL: none) is replaced, or added. */
 void entry_set_target(struct ledger_entry *entry, uint64_t tag, enum ledger_target_state state, const char place[MAILDIR_NAME_MAX]);
@@ -285,6 +294,10 @@ void delivery_want_disposal(struct visit *v, uint32_t number);	/* of a message t
 void message_uid_text(const struct visit *v, uint32_t number, struct span uid, char out[LEDGER_UID_MAX + 1]);
 void message_entry(const struct visit *v, const struct message *m, enum ledger_state state, struct ledger_entry *entry);
 bool delivery_full(const struct visit *v);
+
+/* compared.c */
+[[nodiscard]] bool message_known(struct visit *v, struct message *m, const uint8_t old[32]);	/* it is the message of entry `old`; false: some target still wants it */
+[[nodiscard]] bool message_identify(struct visit *v, struct message *m);	/* false: it is no new message, and is done with */
 
 /* answers.c */
 void delivery_not_disposed(struct visit *v, uint32_t number);	/* its disposition was refused */

@@ -78,7 +78,8 @@ struct imap_visit {
 	/* the mailbox that is visited */
 	uint32_t validity;
 	struct imc_mailbox opened;	/* as it was when it was selected */
-	bool gmail, disposed, read_only;
+	bool gmail, read_only;
+	bool disposed, undisposed;	/* something was, or could not be */
 	uint32_t all, unseen, matched;	/* searches */
 	unsigned answers;		/* of searches and details to come */
 	size_t details_at, aliases_at;
@@ -125,3 +126,4 @@ bool dispose_done(const struct visit *v);
 void dispose_event(struct visit *v, const struct imc_event *ev);
 void dispose_expunge(struct visit *v);		/* asks, as far as there is room */
 bool dispose_expunged(const struct visit *v);
+void dispose_confirmed(struct visit *v);	/* after that */

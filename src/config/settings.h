@@ -90,6 +90,7 @@ struct connection {
 	size_t auth_count;
 	bool auth_auto;
 	bool allow_cleartext;
+	bool compress;		/* IMAP: COMPRESS=DEFLATE where it is offered */
 	bool detect_capa, detect_auth, detect_greeting;
 	struct tls_keys tls;
 	struct texts mailboxes;
@@ -114,7 +115,6 @@ struct connection {
 	const struct target **deliver;	/* and the targets that are meant */
 	size_t deliver_count;
 	bool has_envelope;
-	const char *unbuilt;	/* "protocol imap" when that is not built yet; NULL = it can be visited */
 };
 
 struct settings {

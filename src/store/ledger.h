@@ -33,7 +33,7 @@ enum ledger_state {
 	LEDGER_SKIPPED,		/* present at baseline, never fetched */
 	LEDGER_SHARED,		/* no message: several were listed under this id at once, so it tells nothing */
 	LEDGER_SEEN,		/* every target has it, and the server showed \Seen on it */
-	LEDGER_ALIAS,		/* no message: `uid` is the hexadecimal id of the entry that is the same message */
+	LEDGER_ALIAS,		/* no message: `digest` is the id of the entry that is the same message */
 	LEDGER_STATES
 };
 

@@ -393,6 +393,19 @@ bool conn_tls_technical(const struct conn *c)
 	return false;
 }
 
+bool conn_tls_offered(const struct conn *c, struct conn_offered *offered)
+{
+	(void)c;
+	(void)offered;
+	return false;
+}
+
+bool conn_start_deflate(struct conn *c, struct err *e)
+{
+	(void)c;
+	return err_set(e, ERR_LOCAL, "no compression here");
+}
+
 bool conn_is_tls(const struct conn *c)
 {
 	(void)c;
