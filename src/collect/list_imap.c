@@ -119,25 +119,33 @@ static void settle_validity(struct visit *v)
 
 static void all_told(struct visit *v);
 
+static bool wants_matches(const struct visit *v)
+{
+	return v->with->search && v->what == VISIT_COLLECT;
+}
+
 static void search(struct visit *v)
 {
 	struct imap_visit *i = v->imap;
 
 	i->step = IMAP_LISTING;
-	if (!i->opened.exists) {
+	if (i->opened.exists)
+		i->answers = 1u + (wants_flags(v) ? 1u : 0u) + (wants_matches(v) ? 1u : 0u);
+	else
 		all_told(v);
-		return;
-	}
-	i->all = imc_search(i->session, SPAN("ALL"));
-	i->answers = 1;
-	if (wants_flags(v)) {
+}
+
+/* All first, and what tells of some behind it; one by one where that is how to talk to this server. */
+static void ask_searches(struct visit *v)
+{
+	struct imap_visit *i = v->imap;
+
+	if (!i->all && imc_can_ask(i->session))
+		i->all = imc_search(i->session, SPAN("ALL"));
+	if (!i->unseen && wants_flags(v) && imc_can_ask(i->session))
 		i->unseen = imc_search(i->session, SPAN("UNSEEN"));
-		i->answers++;
-	}
-	if (v->with->search && v->what == VISIT_COLLECT) {
+	if (!i->matched && wants_matches(v) && imc_can_ask(i->session))
 		i->matched = imc_search(i->session, span_of(v->with->search));
-		i->answers++;
-	}
 }
 
 static void opened(struct visit *v)
@@ -330,6 +338,8 @@ void list_imap_ask(struct visit *v)
 	struct imap_visit *i = v->imap;
 	struct err e;
 
+	if (i->step == IMAP_LISTING)
+		ask_searches(v);
 	if (i->step == IMAP_DETAILS)
 		ask_details(v);
 	while (i->step == IMAP_ALIASES && !v->slices && !v->why.kind) {
