@@ -130,8 +130,11 @@ void imapd_expunge(struct session *s, struct span *args)
 	for (size_t n = 0; n < world->mail_count; n++) {
 		struct mail *m = &world->mails[n];
 
-		if (m->present && m->deleted && imapd_in_set(set, m->number))
-			origin_remove(m, args || m->marked);
+		if (!m->present || !m->deleted || !imapd_in_set(set, m->number))
+			continue;
+		if (!m->marked && world->plan.capabilities & IMAPD_UIDPLUS)
+			violation("message %zu was marked by another client only, and our EXPUNGE took it", n);
+		origin_remove(m, m->marked);
 	}
 	deed();
 	imapd_tell_changes(s);
@@ -154,6 +157,7 @@ void imapd_copy(struct session *s, struct span args, bool move)
 {
 	char from[LINE_MAX_OCTETS / 2] = "", to[LINE_MAX_OCTETS / 2] = "", code[LINE_MAX_OCTETS] = "";
 	size_t from_len = 0, to_len = 0;
+	bool partly = false;
 	struct span set;
 
 	if (!span_word(&args, &set) || !world->folder_there || fault(60)) {
@@ -170,8 +174,9 @@ void imapd_copy(struct session *s, struct span args, bool move)
 		from_len += (size_t)snprintf(from + from_len, sizeof from - from_len, "%s%u", comma, m->number);
 		to_len += (size_t)snprintf(to + to_len, sizeof to - to_len, "%s%u", comma, ++world->folder_next);
 		to_folder(m, move);
-		if (move && fault(200))
-			break;		/* a MOVE that is cut off in the middle */
+		partly = move && fault(200);
+		if (partly)
+			break;
 	}
 	deed();
 	if (from_len && world->plan.capabilities & IMAPD_UIDPLUS)
@@ -179,5 +184,8 @@ void imapd_copy(struct session *s, struct span args, bool move)
 	if (move && code[0])
 		session_say(s, "* OK %sdone", code);
 	imapd_tell_changes(s);
-	session_say(s, "%s OK %sdone", s->tag, move ? "" : code);
+	if (partly)
+		imapd_no(s, "not all could be moved");
+	else
+		session_say(s, "%s OK %sdone", s->tag, move ? "" : code);
 }
