@@ -237,7 +237,7 @@ void imapd_line(struct session *s, struct span line)
 	}
 	memcpy(s->tag, tag.at, tag.len);
 	s->tag[tag.len] = '\0';
-	if (!world->calm && s->selected && one_in(25))
+	if (!world->calm && s->selected && one_in(12))
 		origin_others();
 	if (span_equal_nocase(verb, SPAN("CAPABILITY"))) {
 		capability(s);

@@ -155,7 +155,7 @@ static void to_folder(struct mail *m, bool move)
 
 void imapd_copy(struct session *s, struct span args, bool move)
 {
-	char from[LINE_MAX_OCTETS / 2] = "", to[LINE_MAX_OCTETS / 2] = "", code[LINE_MAX_OCTETS] = "";
+	char from[LINE_MAX_OCTETS / 2] = "", to[LINE_MAX_OCTETS / 2] = "", code[LINE_MAX_OCTETS + 40] = "";
 	size_t from_len = 0, to_len = 0;
 	bool partly = false;
 	struct span set;

@@ -54,7 +54,7 @@ void plan_make(void)
 	else
 		plan_imap(p);
 	p->power = one_in(2);
-	p->retries = one_in(4) ? 1 + (uint32_t)below(2) : 0;
+	p->retries = one_in(3) ? 1 + (uint32_t)below(2) : 0;
 	p->visits = 2 + (uint32_t)below(10);
 	p->fault_percent = one_in(6) ? 0 : 20 + (uint32_t)below(60);
 	p->crash_percent = one_in(6) ? 0 : 20 + (uint32_t)below(75);
