@@ -170,8 +170,8 @@ void origin_others(void)
 	case 2:
 		m->deleted = true;
 		break;
-	case 3:
-		m->deleted = false;
+	case 3:		/* not ours between STORE and EXPUNGE, when ids may change too: that confirms what is not so */
+		m->deleted = m->deleted && m->marked && world->plan.wholesale;
 		break;
 	}
 	told("origin: another client makes message %zu %s %s", (size_t)(m - world->mails), m->seen ? "seen" : "unseen",
