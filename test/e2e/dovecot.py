@@ -24,6 +24,7 @@ import tempfile
 import time
 
 from imap_parse import quoted, utf7
+from imap_store import crlf
 
 PASSWORD = "geheim-7Q2x"
 
@@ -92,6 +93,11 @@ protocol imap {{
   mail_plugins = {imap_plugins}
 }}
 """
+
+
+def shown(octets):
+    """A message as Dovecot's IMAP shows it: CRLF, and 0x80 for NUL, which no literal may hold."""
+    return crlf(octets).replace(b"\0", b"\x80")
 
 
 def available():
