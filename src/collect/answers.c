@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "collect/visit.h"
 
-void delivery_recovered(struct visit *v, struct ledger_entry *entry, const struct sink *k)
+void delivery_recovered(struct visit *v, struct ledger *l, struct ledger_entry *entry, const struct sink *k)
 {
 	uint32_t accepted = 0;
 
@@ -26,7 +26,7 @@ void delivery_recovered(struct visit *v, struct ledger_entry *entry, const struc
 		entry->accepted = entry->changed;
 		entry->target_count = 0;
 	}
-	ledger_put(v->ledger, entry, visit_ticket(v, 0, TICKET_RECOVERED));
+	ledger_put(l, entry, visit_ticket(v, 0, TICKET_RECOVERED));
 }
 
 void delivery_not_disposed(struct visit *v, uint32_t number)
@@ -41,10 +41,16 @@ void delivery_not_disposed(struct visit *v, uint32_t number)
 	ledger_put(v->ledger, &entry, 0);
 }
 
-void visit_slice(struct visit *v)
+void visit_slice_of(struct visit *v, struct ledger *l)
 {
 	v->slices++;
-	ledger_note(v->ledger, LEDGER_NOTE_LISTED, ledger_noted(v->ledger, LEDGER_NOTE_LISTED), visit_ticket(v, 0, TICKET_SLICE));
+	ledger_note(l, LEDGER_NOTE_LISTED, ledger_noted(l, LEDGER_NOTE_LISTED), visit_ticket(v, 0, TICKET_SLICE));
+	ledger_flush(l);
+}
+
+void visit_slice(struct visit *v)
+{
+	visit_slice_of(v, v->ledger);
 }
 
 void visit_count_puts(struct visit *v, size_t puts)
@@ -72,7 +78,9 @@ static void settled(struct visit *v, struct message *m)
 	v->result.octets += m->size;
 	for (size_t n = 0; n < v->sink_count; n++)
 		v->sinks[n].ops->settled(&v->sinks[n], m);
-	delivery_want_delete(v, m->number);
+	if (v->talk->settled)
+		v->talk->settled(v, m);
+	delivery_want_disposal(v, m->number);
 	message_leave(v, m);
 }
 

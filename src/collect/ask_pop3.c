@@ -5,30 +5,20 @@
 #include "base/clock.h"
 #include "collect/visit.h"
 
-static bool window_open(const struct visit *v)
-{
-	size_t asked = v->plan_asked - v->plan_answered;
-
-	return p3c_can_ask(v->pop) && asked < WINDOW_MESSAGES && v->asked_octets < WINDOW_OCTETS && !delivery_full(v);
-}
-
 static void ask_messages(struct visit *v)
 {
 	bool judging = v->phase == VISIT_JUDGING;
 
 	if (judging && v->limit && v->plan_kept >= v->limit)
 		return;
-	while (v->plan_asked < v->plan_count && window_open(v)) {
+	while (v->plan_asked < v->plan_count && p3c_can_ask(v->pop) && ask_window_open(v)) {
 		struct item *i = &v->listing.items[v->plan[v->plan_asked++]];
 
 		if (judging) {
 			p3c_top(v->pop, i->number, 0);
 			continue;
 		}
-		if (i->size) {		/* else it comes later, and is not counted */
-			i->flags |= ITEM_COUNTED;
-			v->asked_octets += i->size;
-		}
+		ask_begins(v, i);
 		if (v->with->use_top)
 			p3c_top(v->pop, i->number, TOP_ALL_LINES);
 		else
@@ -61,44 +51,14 @@ static void ask_disposals(struct visit *v)
 		v->delete_asked = v->delete_count = 0;
 }
 
-void ask_answered(struct visit *v, uint32_t at)
-{
-	const struct item *i = &v->listing.items[at];
-
-	if (i->flags & ITEM_COUNTED)
-		v->asked_octets -= i->size;
-}
-
 static bool disposed(const struct visit *v)
 {
 	return (!v->found.dispose || v->dispose_at == v->listing.count) && v->delete_asked == v->delete_count;
 }
 
-static void begin_fetching(struct visit *v)
-{
-	v->phase = VISIT_FETCHING;
-	v->plan_asked = v->plan_answered = 0;
-	v->asked_octets = 0;
-}
-
-static void judging_over(struct visit *v)
-{
-	v->plan_count = v->limit && v->plan_kept > v->limit ? v->limit : v->plan_kept;
-	v->planned_octets = 0;
-	for (size_t n = 0; n < v->plan_count; n++)
-		v->planned_octets += v->listing.items[v->plan[n]].size;
-	begin_fetching(v);
-}
-
 static void leave(struct visit *v)
 {
-	bool compared = v->listing.count && !v->listing.incomplete && !v->uncompared &&
-	                (v->found.comparing || v->found.unidentified);
-
-	if (compared && v->what == VISIT_COLLECT) {
-		identity_close(&v->identity, v->ledger, clock_now_s());
-		ledger_note(v->ledger, LEDGER_NOTE_COMPARING, 0, 0);
-	}
+	listed_close(v);
 	v->phase = VISIT_LEAVING;
 	p3c_quit(v->pop);
 }
@@ -107,9 +67,8 @@ void ask_pop3(struct visit *v)
 {
 	if (v->why.kind || v->phase == VISIT_CONNECTING || v->phase == VISIT_LEAVING)
 		return;
-	if (v->phase == VISIT_JUDGING && v->plan_answered == v->plan_asked &&
-	    (v->plan_asked == v->plan_count || (v->limit && v->plan_kept >= v->limit)))
-		judging_over(v);
+	if (v->phase == VISIT_JUDGING && ask_judged(v))
+		ask_begin_fetching(v);
 	if (v->phase == VISIT_JUDGING || v->phase == VISIT_FETCHING)
 		ask_messages(v);
 	if (v->phase == VISIT_FETCHING) {

@@ -77,10 +77,10 @@ static void start_waiting(struct collector *c, const struct visit *ended)
 
 static void add_progress(const struct visit *v, struct collect_progress *p)
 {
-	if (v->phase < VISIT_FETCHING)
+	if (v->phase < VISIT_FETCHING && !v->taken)
 		return;
-	p->planned += v->plan_count;
-	p->planned_octets += v->planned_octets;
+	p->planned += v->taken + v->plan_count;
+	p->planned_octets += v->taken_octets + v->planned_octets;
 	p->collected += v->result.collected;
 	p->octets += v->result.octets;
 }

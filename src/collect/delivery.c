@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "collect/visit.h"
+#include "collect/visit_imap.h"
 #include "wire/header.h"
+#include "wire/utf7.h"
+
+enum { NAME_SHOWN = 256 };
 
 void queue_add(struct queue *q, struct message *m)
 {
@@ -95,7 +99,7 @@ bool delivery_full(const struct visit *v)
 
 enum ledger_state visit_final_state(const struct visit *v)
 {
-	return v->with->after == AFTER_DELETE ? LEDGER_DISPOSING : LEDGER_ACCEPTED;
+	return v->with->after == AFTER_KEEP ? LEDGER_ACCEPTED : LEDGER_DISPOSING;
 }
 
 static struct message *message_new(struct visit *v)
@@ -132,8 +136,7 @@ static void message_free(struct visit *v, struct message *m)
 	queue_add(&v->spare, m);
 }
 
-/* What an earlier visit left: which targets have it already. */
-static void recall(struct visit *v, struct message *m)
+void message_recall(struct visit *v, struct message *m)
 {
 	struct ledger_entry entry;
 
@@ -163,7 +166,7 @@ bool message_begin(struct visit *v, const struct item *item, struct err *e)
 	memcpy(m->uid, item->uid, sizeof m->uid);
 	m->first_seen = clock_now_s();
 	if (m->has_id)
-		recall(v, m);
+		message_recall(v, m);
 	for (size_t n = 0; n < v->sink_count; n++) {
 		struct sink *k = &v->sinks[n];
 
@@ -239,6 +242,26 @@ static void pending_targets(const struct visit *v, const struct message *m, stru
 	}
 }
 
+void message_uid_text(const struct visit *v, uint32_t number, struct span uid, char out[LEDGER_UID_MAX + 1])
+{
+	if (v->with->protocol == PROTOCOL_IMAP)
+		(void)snprintf(out, LEDGER_UID_MAX + 1, "%u/%u", imap_validity(v), number);
+	else
+		header_value(uid, out, LEDGER_UID_MAX + 1);
+}
+
+/* How it stands in errors. */
+static void message_name(const struct visit *v, uint32_t number, struct span uid, char out[NAME_SHOWN])
+{
+	char box[NAME_SHOWN / 2];
+
+	utf7_show(span_of(ledger_mailbox(v->ledger)), box, sizeof box);
+	if (v->with->protocol == PROTOCOL_IMAP)
+		(void)snprintf(out, NAME_SHOWN, "message %u of %s", number, box);
+	else
+		(void)snprintf(out, NAME_SHOWN, "message %u (%.*s)", number, (int)uid.len, uid.at ? uid.at : "");
+}
+
 void message_entry(const struct visit *v, const struct message *m, enum ledger_state state, struct ledger_entry *entry)
 {
 	*entry = (struct ledger_entry){
@@ -247,7 +270,7 @@ void message_entry(const struct visit *v, const struct message *m, enum ledger_s
 	};
 	memcpy(entry->id, m->id, sizeof entry->id);
 	memcpy(entry->digest, m->digest, sizeof entry->digest);
-	header_value((struct span){ m->uid, m->uid_len }, entry->uid, sizeof entry->uid);
+	message_uid_text(v, m->number, (struct span){ m->uid, m->uid_len }, entry->uid);
 	if (state == LEDGER_PENDING)
 		pending_targets(v, m, entry);
 	else
@@ -334,9 +357,11 @@ static void count_failure(struct visit *v, struct sink *k, const struct err *why
 void message_failed(struct visit *v, struct message *m, const struct err *why)
 {
 	struct sink *k = &v->sinks[m->turn];
+	char name[NAME_SHOWN];
 
+	message_name(v, m->number, (struct span){ m->uid, m->uid_len }, name);
 	if (k->failures < SINK_FAILURES_MAX)
-		log_error(&v->tag, "message %u (%.*s): target %s: %s", m->number, (int)m->uid_len, m->uid, k->target->name, why->text);
+		log_error(&v->tag, "%s: target %s: %s", name, k->target->name, why->text);
 	v->last_failure = *why;
 	m->failed |= 1u << m->turn;
 	count_failure(v, k, why);
@@ -346,73 +371,20 @@ void message_failed(struct visit *v, struct message *m, const struct err *why)
 		go_on(v, m);
 }
 
-void delivery_want_delete(struct visit *v, uint32_t number)
+void delivery_want_disposal(struct visit *v, uint32_t number)
 {
-	if (v->with->after != AFTER_DELETE)
+	if (v->with->after == AFTER_KEEP)
 		return;
 	if (v->delete_count == v->delete_cap) {
 		size_t cap = v->delete_cap ? v->delete_cap * 2 : 256;
 		uint32_t *more = reallocarray(v->deletes, cap, sizeof *more);
 
 		if (!more)
-			return;		/* it stays, `disposing`: the next visit deletes it */
+			return;		/* it stays, `disposing`: the next visit disposes of it */
 		v->deletes = more;
 		v->delete_cap = cap;
 	}
 	v->deletes[v->delete_count++] = number;
-}
-
-/* The content is known: it is this entry's message, under another id perhaps,
- * which the entry then takes.  The new one is put before the old one goes.
- * False: some target still wants it. */
-static bool known_content(struct visit *v, struct message *m, const uint8_t old[32])
-{
-	bool moves = m->has_id && memcmp(old, m->id, sizeof m->id) != 0;
-	struct ledger_entry entry;
-	bool disposable;
-
-	if (!ledger_get(v->ledger, old, &entry))
-		return false;
-	disposable = entry.state == LEDGER_ACCEPTED || entry.state == LEDGER_QUARANTINED || entry.state == LEDGER_DISPOSING;
-	if (disposable && v->with->after == AFTER_DELETE) {
-		entry.state = LEDGER_DISPOSING;
-		entry.changed = clock_now_s();
-		delivery_want_delete(v, m->number);
-	}
-	if (moves) {
-		memcpy(entry.id, m->id, sizeof entry.id);
-		header_value((struct span){ m->uid, m->uid_len }, entry.uid, sizeof entry.uid);
-	} else {
-		memcpy(m->id, old, sizeof m->id);
-	}
-	ledger_put(v->ledger, &entry, 0);
-	visit_count_puts(v, 2);
-	if (moves)
-		ledger_remove(v->ledger, old);
-	return entry.state != LEDGER_PENDING;
-}
-
-/* False: it is no new message, and is done with. */
-static bool identify(struct visit *v, struct message *m)
-{
-	struct ledger_entry entry;
-	uint8_t old[32], base[32];
-
-	assert(v->uncompared);
-	v->uncompared--;
-	if (identity_find(&v->identity, m->digest, old)) {
-		if (known_content(v, m, old))
-			return false;
-		recall(v, m);
-		return true;
-	}
-	if (!m->has_id) {
-		memcpy(base, m->id, sizeof base);
-		identity_key(&v->identity, base, v->ledger, m->id);
-		message_entry(v, m, LEDGER_PENDING, &entry);	/* the next of this base must see that it is taken */
-		ledger_put(v->ledger, &entry, 0);
-	}
-	return true;
 }
 
 /* Only now that it is here shows that it is too old. */
@@ -439,11 +411,11 @@ void message_complete(struct visit *v, bool too_old)
 	}
 	if (too_old) {		/* known, and older now than is asked for: as it is */
 		v->uncompared--;
-		(void)known_content(v, m, old);
+		(void)message_known(v, m, old);
 		message_free(v, m);
 		return;
 	}
-	if (m->unidentified && !identify(v, m)) {
+	if (m->unidentified && !message_identify(v, m)) {
 		message_free(v, m);
 		return;
 	}
@@ -454,13 +426,16 @@ void message_complete(struct visit *v, bool too_old)
 
 void message_refused(struct visit *v, const struct item *item, struct span words)
 {
+	struct span uid = { item->uid, item->uid_len };
 	struct ledger_entry entry;
+	char name[NAME_SHOWN];
 	struct err why;
 
+	message_name(v, item->number, uid, name);
 	(void)err_set(&why, ERR_PEER, "the server refused to hand it over");
 	(void)err_peer(&why, words);
 	v->result.failed++;
-	log_error(&v->tag, "message %u (%.*s): %s", item->number, (int)item->uid_len, item->uid, why.text);
+	log_error(&v->tag, "%s: %s", name, why.text);
 	if (!(item->flags & ITEM_OWN_ID))
 		return;
 	if (!ledger_get(v->ledger, item->id, &entry) || entry.state != LEDGER_PENDING)
@@ -469,7 +444,7 @@ void message_refused(struct visit *v, const struct item *item, struct span words
 	entry.size = item->size;
 	entry.changed = clock_now_s();
 	entry.attempts++;
-	header_value((struct span){ item->uid, item->uid_len }, entry.uid, sizeof entry.uid);
+	message_uid_text(v, item->number, uid, entry.uid);
 	header_value(span_of(why.text), entry.error, sizeof entry.error);
 	ledger_put(v->ledger, &entry, 0);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From the server's UIDL and LIST to a plan: ids, the join with the ledger,
- * what is gone, what is selected. */
+ * From the server's UIDL and LIST to a listing that is joined with the ledger. */
 #include "base/clock.h"
 #include "base/log.h"
 #include "collect/visit.h"
@@ -30,48 +29,14 @@ static bool without_ids(struct visit *v, struct err *e)
 	return true;
 }
 
-void listing_sizes_known(struct visit *v)
-{
-	v->planned_octets = 0;
-	for (size_t n = 0; n < v->plan_count; n++)
-		v->planned_octets += v->listing.items[v->plan[n]].size;
-}
-
-bool listing_plan(struct visit *v, struct err *e)
-{
-	if (v->what == VISIT_BASELINE) {
-		v->phase = VISIT_FETCHING;
-		selection_baseline(v);
-		return true;
-	}
-	if (!selection_plan(v, e))
-		return false;
-	v->phase = selection_judges(v) ? VISIT_JUDGING : VISIT_FETCHING;
-	if (v->phase == VISIT_FETCHING && v->with->newer_than_s && v->limit && v->plan_count > v->limit)
-		v->plan_count = v->limit;	/* without TOP, age shows only after the fetch */
-	return true;
-}
-
-static void settle_rules(struct visit *v)
-{
-	v->rules = (struct listing_rules){
-		.dispose = v->with->after == AFTER_DELETE && v->what == VISIT_COLLECT,
-		.delete_after_s = v->what == VISIT_COLLECT ? v->with->delete_after_s : 0,
-		.now = clock_now_s(), .final = visit_final_state(v), .target_count = v->sink_count,
-	};
-	for (size_t n = 0; n < v->sink_count; n++)
-		v->rules.targets[n] = v->sinks[n].tag;
-}
-
 /* The join is done: ask for sizes only when there is something to fetch.  They
  * come in front of the first message, so waiting for them is needed only where
  * they decide. */
-static void listing_settled(struct visit *v)
+void listing_settled(struct visit *v)
 {
 	struct err e;
 
 	v->listed = true;
-	v->uncompared = v->found.unidentified;
 	if (v->what == VISIT_COLLECT && v->found.fresh) {
 		p3c_list(v->pop);
 		if (v->with->max_size)
@@ -81,26 +46,6 @@ static void listing_settled(struct visit *v)
 		visit_fail(v, &e);
 }
 
-/* Slice by slice, each durable before the next: memory stays bounded however
- * many entries go at once. */
-void listing_slice(struct visit *v)
-{
-	struct err e;
-	bool done;
-
-	if (!v->conn || v->why.kind)
-		return;
-	if (!listing_retire(&v->listing, v->ledger, &v->rules, &v->identity, &done, &e)) {
-		visit_fail(v, &e);
-		return;
-	}
-	if (done)
-		listing_settled(v);
-	else
-		visit_slice(v);
-	ledger_flush(v->ledger);
-}
-
 /* All ids are in. */
 void listing_over(struct visit *v)
 {
@@ -108,13 +53,12 @@ void listing_over(struct visit *v)
 	struct err e;
 	bool good;
 
-	settle_rules(v);
 	ledger_pop3_base(span_of(v->with->host), span_of(v->with->user), (struct span){ 0 }, empty);
 	good = v->no_ids ? without_ids(v, &e) : listing_gaps(&v->listing, v->stat_count, LISTING_GAPS_MAX, empty, &e);
 	if (v->listing.incomplete)
 		log_warn(&v->tag, "UIDL lists %zu messages where STAT counts %llu; nothing counts as gone", v->listing.count,
 			(unsigned long long)v->stat_count);
-	if (!good || !listing_join(&v->listing, v->ledger, &v->rules, &v->found, &e)) {
+	if (!good || !listed_join(v, &e)) {
 		visit_fail(v, &e);
 		return;
 	}

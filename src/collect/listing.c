@@ -41,6 +41,14 @@ bool listing_add(struct listing *l, uint32_t number, const uint8_t base[32], str
 	return true;
 }
 
+bool listing_add_uid(struct listing *l, uint32_t uid, const uint8_t id[32], struct err *e)
+{
+	if (!listing_add(l, uid, id, (struct span){ 0 }, true, e))
+		return false;
+	l->items[l->count - 1].flags = ITEM_OWN_ID;
+	return true;
+}
+
 static int by_number(const struct item *one, const struct item *two)
 {
 	return (one->number > two->number) - (one->number < two->number);
@@ -111,6 +119,17 @@ bool listing_gaps(struct listing *l, uint64_t count, size_t most, const uint8_t 
 	return true;
 }
 
+void listing_settle_uids(struct listing *l)
+{
+	size_t kept = 0;
+
+	sort(l, by_number);
+	for (size_t n = 0; n < l->count; n++)
+		if (!kept || l->items[kept - 1].number != l->items[n].number)
+			l->items[kept++] = l->items[n];
+	l->count = kept;
+}
+
 static bool numbers_are_unique(struct listing *l, struct err *e)
 {
 	sort(l, by_number);
@@ -164,6 +183,8 @@ static void settle_ids(struct listing *l, struct ledger *ledger, int64_t now)
 		uint8_t id[32];
 
 		run = 1;
+		if (first->flags & ITEM_OWN_ID)
+			continue;
 		if (first->flags & ITEM_UNIDENTIFIED)
 			break;
 		while (n + run < l->count && memcmp(first[run].id, first->id, sizeof first->id) == 0 &&
@@ -195,6 +216,18 @@ static bool has_all(const struct ledger_entry *entry, const struct listing_rules
 	return rules->target_count && accepted == rules->target_count;
 }
 
+/* Its flag was taken back: before anything is fetched, the entry must say that
+ * no target has it any more, or a crash would take the new copy for the old. */
+static void offer_again(struct item *i, struct ledger_entry *entry, struct ledger *ledger, int64_t now)
+{
+	i->flags |= ITEM_PENDING;
+	entry->state = LEDGER_PENDING;
+	entry->changed = now;
+	entry->accepted = 0;
+	entry->target_count = 0;
+	ledger_put(ledger, entry, 0);
+}
+
 static void judge_known(struct item *i, struct ledger_entry *entry, struct ledger *ledger, const struct listing_rules *rules)
 {
 	bool old_enough = rules->delete_after_s && entry->accepted &&
@@ -219,15 +252,25 @@ static void judge_known(struct item *i, struct ledger_entry *entry, struct ledge
 		if (rules->dispose || old_enough)
 			i->flags |= ITEM_DISPOSE;
 		return;
+	case LEDGER_SEEN:
+		if (rules->seen && i->flags & ITEM_UNSEEN) {
+			offer_again(i, entry, ledger, rules->now);
+			return;
+		}
+		i->flags |= ITEM_KNOWN;
+		if ((rules->dispose && !rules->seen) || old_enough)
+			i->flags |= ITEM_DISPOSE;
+		return;
 	case LEDGER_HELD:
 	case LEDGER_SKIPPED:
 		i->flags |= ITEM_KNOWN;
 		return;
 	case LEDGER_SHARED:	/* settle_ids keeps such ids apart */
+	case LEDGER_ALIAS:	/* not among the ids of messages */
 	case LEDGER_STATES:
 		break;
 	}
-	assert(entry->state < LEDGER_SHARED);
+	assert(0);
 }
 
 struct walk {			/* items and ledger side by side, both in order of ids */
@@ -264,7 +307,7 @@ static int64_t disposed_until(struct ledger *ledger)
 }
 
 struct tally {
-	size_t expected, seen, missing, ignored;
+	size_t expected, seen, missing, ignored, offered;
 };
 
 static void walk_entries(struct listing *l, struct ledger *ledger, const struct listing_rules *rules, struct tally *t)
@@ -277,6 +320,8 @@ static void walk_entries(struct listing *l, struct ledger *ledger, const struct 
 		struct item *i = entry.state == LEDGER_SHARED ? NULL : listed(&w, entry.id);
 		bool vanishes = should_vanish(&entry, disposed);
 
+		if (entry.state == LEDGER_ALIAS)
+			continue;
 		if (entry.state == LEDGER_GONE) {
 			t->missing += !i && rules->now - entry.changed > PRUNE_AFTER_S;
 			continue;
@@ -287,8 +332,12 @@ static void walk_entries(struct listing *l, struct ledger *ledger, const struct 
 			t->seen += i != NULL;
 			t->expected += !vanishes || i;
 		}
-		if (i)
+		if (i) {
+			enum ledger_state before = entry.state;
+
 			judge_known(i, &entry, ledger, rules);
+			t->offered += before == LEDGER_SEEN && entry.state == LEDGER_PENDING;
+		}
 	}
 }
 
@@ -319,6 +368,7 @@ bool listing_join(struct listing *l, struct ledger *ledger, const struct listing
 	found->comparing = l->count && ((t.expected >= LISTING_WHOLESALE && !t.seen) ||
 	                                ledger_noted(ledger, LEDGER_NOTE_COMPARING) != 0);
 	count_items(l, found);
+	found->offered = t.offered;
 	if (found->comparing || ledger_noted(ledger, LEDGER_NOTE_COMPARING))
 		ledger_note(ledger, LEDGER_NOTE_COMPARING, found->comparing ? rules->now : 0, 0);
 	if (t.ignored)
@@ -365,7 +415,7 @@ bool listing_retire(struct listing *l, struct ledger *ledger, const struct listi
 			break;
 		}
 		memcpy(l->retired, entry.id, sizeof l->retired);
-		if (entry.state != LEDGER_SHARED && listed(&w, entry.id))
+		if (entry.state == LEDGER_ALIAS || (entry.state != LEDGER_SHARED && listed(&w, entry.id)))
 			continue;
 		looked++;
 		if (!retire(&entry, ledger, rules, identity, l->compare, disposed, e))
@@ -400,4 +450,34 @@ void listing_size(struct listing *l, uint32_t number, uint64_t size)
 
 	if (i)
 		i->size = size < UINT32_MAX ? (uint32_t)size : UINT32_MAX;
+}
+
+void listing_flag(struct listing *l, uint32_t first, uint32_t last, uint8_t flag)
+{
+	size_t low = 0, high = l->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (l->items[middle].number < first)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < l->count && l->items[low].number <= last; low++)
+		l->items[low].flags |= flag;
+}
+
+void item_set_gmail(struct item *i, uint64_t gmail_id)
+{
+	static_assert(sizeof gmail_id <= sizeof i->uid, "it has room there");
+	memcpy(i->uid, &gmail_id, sizeof gmail_id);
+}
+
+uint64_t item_gmail(const struct item *i)
+{
+	uint64_t gmail_id;
+
+	memcpy(&gmail_id, i->uid, sizeof gmail_id);
+	return gmail_id;
 }

@@ -33,15 +33,17 @@ enum item_flag {
 	ITEM_OWN_ID = 8,	/* `id` is the ledger's key; else it is the base (pop3) */
 	ITEM_DISPOSE = 16,	/* known and to be deleted now */
 	ITEM_COUNTED = 32,	/* its size is part of what is asked for */
+	ITEM_UNSEEN = 64,	/* IMAP: without \Seen, where that was asked */
+	ITEM_MATCHED = 128,	/* IMAP: found by `search` */
 };
 
 struct item {
 	uint8_t id[32];
-	uint32_t number;
+	uint32_t number;	/* of the message; IMAP: its UID */
 	uint32_t size;		/* as the server says, at most 4 GiB: a hint; 0 = not said */
 	uint8_t flags;
 	uint8_t uid_len;
-	char uid[ITEM_UID_MAX];	/* the beginning of its id, for people */
+	char uid[ITEM_UID_MAX];	/* the beginning of its id, for people; IMAP: see item_set_gmail */
 };
 
 struct listing {
@@ -53,7 +55,8 @@ struct listing {
 };
 
 struct listing_rules {		/* what decides about known items */
-	bool dispose;		/* after = delete */
+	bool dispose;		/* `after` is not keep */
+	bool seen;		/* after = seen: what had the flag and lost it is offered again */
 	uint64_t delete_after_s;	/* 0 = never */
 	int64_t now;
 	enum ledger_state final;	/* of what every target has */
@@ -63,6 +66,7 @@ struct listing_rules {		/* what decides about known items */
 
 struct listing_found {
 	size_t known, fresh, unidentified, dispose;
+	size_t offered;		/* of fresh: again, and their entries say so once what was put is durable */
 	bool comparing;		/* ids changed wholesale, now or in a visit that was cut off */
 };
 
@@ -71,6 +75,12 @@ void listing_end(struct listing *l);
 /* One message with the base of its id; `trusted` false: it has no id of its own
  * (blank, missing, no UIDL) and the base is that of the empty id. */
 [[nodiscard]] bool listing_add(struct listing *l, uint32_t number, const uint8_t base[32], struct span uid, bool trusted, struct err *e);
+/* IMAP: ids are keys of the ledger as they are.  Told twice, it counts once. */
+[[nodiscard]] bool listing_add_uid(struct listing *l, uint32_t uid, const uint8_t id[32], struct err *e);
+/* Of an IMAP listing that is complete: in order of UIDs, each once. */
+void listing_settle_uids(struct listing *l);
+/* Flags every item from `first` to `last`; needs the items in order. */
+void listing_flag(struct listing *l, uint32_t first, uint32_t last, uint8_t flag);
 /* Numbers 1..count that were not added come in without an id (`base`: of the
  * empty id), if they are at most `most`; else the listing is incomplete. */
 [[nodiscard]] bool listing_gaps(struct listing *l, uint64_t count, size_t most, const uint8_t base[32], struct err *e);
@@ -83,3 +93,7 @@ void listing_end(struct listing *l);
 /* NULL when there is no such number.  Needs the items in order of numbers. */
 struct item *listing_find(struct listing *l, uint32_t number);
 void listing_size(struct listing *l, uint32_t number, uint64_t size);
+/* What Gmail calls the message in all its mailboxes; 0 = not told.  It lies where
+ * POP3 keeps the beginning of the id. */
+void item_set_gmail(struct item *i, uint64_t gmail_id);
+uint64_t item_gmail(const struct item *i);

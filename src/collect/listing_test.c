@@ -103,7 +103,7 @@ static struct ledger *ledger(const char *name)
 	struct ledger *l;
 	struct err e;
 
-	assert_true(ledger_open(store, name, &l, &e));
+	assert_true(ledger_open(store, name, "", &l, &e));
 	return l;
 }
 

@@ -43,7 +43,7 @@ static struct sasl_run *run_new(struct visit *v, enum sasl_mech mech, struct err
 {
 	struct sasl_run *r = calloc(1, sizeof *r);
 	struct sasl_credentials with = {
-		.user = v->with->user, .password = buf_span(&v->password), .service = "pop", .host = v->with->host,
+		.user = v->with->user, .password = buf_span(&v->password), .service = v->talk->service, .host = v->with->host,
 	};
 
 	if (!r) {
@@ -77,9 +77,9 @@ static void work(void *user)
 static void tell(struct visit *v, struct sasl_run *r)
 {
 	if (!r->good)
-		p3c_sasl_cancel(v->pop, r->e.kind == ERR_AUTH, &r->e);
+		v->talk->sasl_cancel(v, r->e.kind == ERR_AUTH, &r->e);
 	else
-		p3c_sasl_answer(v->pop, buf_span(&r->response));
+		v->talk->sasl_answer(v, buf_span(&r->response));
 }
 
 static void done(void *user)
@@ -103,37 +103,37 @@ static void on_last(struct visit *v)
 	struct err e;
 
 	if (v->sasl && sasl_client_verified(v->sasl->client)) {
-		p3c_sasl_answer(v->pop, (struct span){ 0 });
+		v->talk->sasl_answer(v, (struct span){ 0 });
 		return;
 	}
 	(void)err_set(&e, ERR_AUTH, "the server did not prove that it knows the password; somebody may be in between");
-	p3c_sasl_cancel(v->pop, true, &e);
+	v->talk->sasl_cancel(v, true, &e);
 }
 
-void sasl_run_step(struct visit *v, const struct p3c_event *ev)
+void sasl_run_step(struct visit *v, const struct sasl_ask *ask)
 {
 	struct err e;
 
-	if (ev->last) {
+	if (ask->last) {
 		on_last(v);
 		return;
 	}
-	if (ev->first) {
+	if (ask->first) {
 		sasl_run_end(v);
-		v->sasl = run_new(v, ev->mech, &e);
+		v->sasl = run_new(v, ask->mech, &e);
 		if (!v->sasl) {
-			p3c_sasl_cancel(v->pop, false, &e);
+			v->talk->sasl_cancel(v, false, &e);
 			return;
 		}
 	}
 	assert(v->sasl && !v->sasl->running);
 	v->sasl->challenge.len = 0;
-	if (!buf_add(&v->sasl->challenge, ev->text)) {
-		(void)err_set(&e, ERR_PEER, "a SASL challenge of %zu octets is too long", ev->text.len);
-		p3c_sasl_cancel(v->pop, false, &e);
+	if (!buf_add(&v->sasl->challenge, ask->challenge)) {
+		(void)err_set(&e, ERR_PEER, "a SASL challenge of %zu octets is too long", ask->challenge.len);
+		v->talk->sasl_cancel(v, false, &e);
 		return;
 	}
-	if (sasl_mech_slow(ev->mech) && job_start(collector_loop(v->collector), work, done, v->sasl, &e)) {
+	if (sasl_mech_slow(ask->mech) && job_start(collector_loop(v->collector), work, done, v->sasl, &e)) {
 		v->sasl->running = v->sasl_busy = true;
 		return;
 	}

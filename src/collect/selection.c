@@ -8,7 +8,7 @@
 #include "wire/date.h"
 #include "wire/header.h"
 
-static bool newest_first(const struct visit *v)
+bool selection_newest_first(const struct visit *v)
 {
 	return v->with->pull == PULL_LAST || v->with->pull == PULL_LAST_UNREAD;
 }
@@ -17,7 +17,7 @@ static size_t limit_of(const struct connection *with)
 {
 	switch (with->pull) {
 	case PULL_ALL:
-	case PULL_UNREAD:	/* on POP3, unread is what the ledger does not have */
+	case PULL_UNREAD:	/* on POP3, unread is what the ledger does not have; for IMAP see passed_over */
 		return (size_t)with->max_messages;
 	case PULL_FIRST:
 	case PULL_FIRST_UNREAD:
@@ -37,7 +37,7 @@ static bool too_large(const struct visit *v, const struct item *i)
 
 bool selection_judges(const struct visit *v)
 {
-	return v->with->newer_than_s && (p3c_capabilities(v->pop) & P3C_CAPA_TOP);
+	return v->with->newer_than_s && (!v->pop || p3c_capabilities(v->pop) & P3C_CAPA_TOP);
 }
 
 static bool too_old(const struct visit *v, struct span head)
@@ -71,8 +71,18 @@ void selection_skip(struct visit *v, const struct item *item, const uint8_t dige
 		identity_key(&v->identity, item->id, v->ledger, entry.id);
 	if (digest)
 		memcpy(entry.digest, digest, sizeof entry.digest);
-	header_value((struct span){ item->uid, item->uid_len }, entry.uid, sizeof entry.uid);
+	message_uid_text(v, item->number, (struct span){ item->uid, item->uid_len }, entry.uid);
 	ledger_put(v->ledger, &entry, 0);
+}
+
+/* By what an IMAP server said of it.  It may be otherwise tomorrow. */
+static bool passed_over(const struct visit *v, const struct item *i)
+{
+	bool unread = v->with->pull == PULL_UNREAD || v->with->pull == PULL_FIRST_UNREAD || v->with->pull == PULL_LAST_UNREAD;
+
+	if (v->with->protocol != PROTOCOL_IMAP || i->flags & ITEM_PENDING)
+		return false;
+	return (unread && !(i->flags & ITEM_UNSEEN)) || (v->with->search && !(i->flags & ITEM_MATCHED));
 }
 
 /* In which pass an item is planned: what is new by its own id, then what was
@@ -90,12 +100,12 @@ static void plan_pass(struct visit *v, int pass)
 	size_t count = v->listing.count;
 
 	for (size_t n = 0; n < count; n++) {
-		uint32_t at = (uint32_t)(newest_first(v) ? count - 1 - n : n);
+		uint32_t at = (uint32_t)(selection_newest_first(v) ? count - 1 - n : n);
 		const struct item *i = &v->listing.items[at];
 
 		if (i->flags & ITEM_KNOWN || pass_of(i) != pass)
 			continue;
-		if (too_large(v, i)) {
+		if (too_large(v, i) || passed_over(v, i)) {
 			v->result.skipped++;
 			continue;
 		}
@@ -117,6 +127,9 @@ static int by_place(const void *a, const void *b)
 bool selection_plan(struct visit *v, struct err *e)
 {
 	v->limit = limit_of(v->with);
+	if (v->limit && v->taken >= v->limit)
+		return true;
+	v->limit -= v->limit ? v->taken : 0;
 	v->plan = reallocarray(NULL, v->found.fresh + 1, sizeof *v->plan);
 	if (!v->plan)
 		return err_set(e, ERR_LOCAL, "out of memory selecting out of %zu messages", v->listing.count);

@@ -22,9 +22,9 @@ static struct mailbox_source source_of(const struct sink *k, const struct messag
 	return source;
 }
 
-static bool in_ledger(struct sink *k, const struct mailbox_source *mark, struct ledger_entry *entry)
+static bool in_ledger(struct sink *k, struct ledger *l, const struct mailbox_source *mark, struct ledger_entry *entry)
 {
-	if (!ledger_get(k->visit->ledger, mark->id, entry) || entry->state == LEDGER_GONE)
+	if (!ledger_get(l, mark->id, entry) || entry->state == LEDGER_GONE)
 		return false;
 	if (entry->state != LEDGER_PENDING)
 		return true;
@@ -35,32 +35,39 @@ static bool in_ledger(struct sink *k, const struct mailbox_source *mark, struct 
 }
 
 /* Delivered, gone from the server, and only the mark forgot to go. */
-static bool was_delivered(struct sink *k, const struct mailbox_source *mark)
+static bool was_delivered(struct ledger *l, const struct mailbox_source *mark)
 {
 	struct ledger_entry entry;
 
-	return ledger_get(k->visit->ledger, mark->id, &entry) && entry.state == LEDGER_GONE && entry.has_digest &&
+	return ledger_get(l, mark->id, &entry) && entry.state == LEDGER_GONE && entry.has_digest &&
 	       memcmp(entry.digest, mark->digest, sizeof entry.digest) == 0;
 }
 
-static bool recover(struct sink *k, struct err *e)
+static void recover_ledger(struct sink *k, struct ledger *l)
 {
 	struct mailbox_source mark = { 0 };
 	struct ledger_entry entry;
 
-	(void)e;
-	while (mailbox_marks(k->box, ledger_tag(k->visit->ledger), &mark)) {
-		if (in_ledger(k, &mark, &entry) || was_delivered(k, &mark)) {
+	while (mailbox_marks(k->box, ledger_tag(l), &mark)) {
+		if (in_ledger(k, l, &mark, &entry) || was_delivered(l, &mark)) {
 			mailbox_unmark(k->box, &mark);
 			continue;
 		}
-		if (!ledger_get(k->visit->ledger, mark.id, &entry) || entry.state == LEDGER_GONE)
+		if (!ledger_get(l, mark.id, &entry) || entry.state == LEDGER_GONE)
 			entry = (struct ledger_entry){ .first_seen = clock_now_s() };
 		memcpy(entry.id, mark.id, sizeof entry.id);
 		memcpy(entry.digest, mark.digest, sizeof entry.digest);
 		entry.has_digest = true;
-		delivery_recovered(k->visit, &entry, k);
+		delivery_recovered(k->visit, l, &entry, k);
 	}
+	ledger_flush(l);
+}
+
+static bool recover(struct sink *k, struct err *e)
+{
+	(void)e;
+	for (size_t n = 0; n < k->visit->ledger_count; n++)
+		recover_ledger(k, k->visit->ledgers[n]);
 	return true;
 }
 

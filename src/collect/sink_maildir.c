@@ -258,6 +258,7 @@ static void settled(struct sink *k, struct message *m)
 
 /* Intents that a crash left behind. */
 struct intent {
+	struct ledger *ledger;
 	uint8_t id[32];
 	char place[MAILDIR_NAME_MAX];
 	bool old, there;
@@ -266,30 +267,31 @@ struct intent {
 struct recovery {
 	struct sink *sink;
 	struct intent *intents;
-	size_t count;
+	size_t count, cap;
 	bool good;
 	struct err e;
 };
 
-static bool collect_intents(struct sink *k, struct recovery *r, struct err *e)
+static bool collect_intents(struct sink *k, struct ledger *l, struct recovery *r, struct err *e)
 {
 	struct ledger_entry entry;
-	size_t cap = 0;
 
-	for (const uint8_t *after = NULL; ledger_next(k->visit->ledger, after, &entry); after = entry.id) {
+	for (const uint8_t *after = NULL; ledger_next(l, after, &entry); after = entry.id) {
 		for (size_t t = 0; entry.state == LEDGER_PENDING && t < entry.target_count; t++) {
 			const struct ledger_target *target = &entry.targets[t];
 
 			if (target->target != k->tag || target->state != LEDGER_TARGET_PLACING)
 				continue;
-			if (r->count == cap) {
-				struct intent *more = reallocarray(r->intents, cap = cap ? cap * 2 : 64, sizeof *more);
+			if (r->count == r->cap) {
+				size_t cap = r->cap ? r->cap * 2 : 64;
+				struct intent *more = reallocarray(r->intents, cap, sizeof *more);
 
 				if (!more)
 					return err_set(e, ERR_LOCAL, "out of memory");
 				r->intents = more;
+				r->cap = cap;
 			}
-			r->intents[r->count] = (struct intent){ .old = clock_now_s() - entry.changed > INTENT_OLD_S };
+			r->intents[r->count] = (struct intent){ .ledger = l, .old = clock_now_s() - entry.changed > INTENT_OLD_S };
 			memcpy(r->intents[r->count].id, entry.id, sizeof entry.id);
 			memcpy(r->intents[r->count++].place, target->place, sizeof target->place);
 		}
@@ -333,12 +335,13 @@ static void recover_done(void *user)
 	if (!r->good)
 		visit_fail(v, &r->e);
 	for (size_t n = 0; r->good && n < r->count; n++) {
-		if (!ledger_get(v->ledger, r->intents[n].id, &entry) || entry.state != LEDGER_PENDING)
+		struct ledger *l = r->intents[n].ledger;
+
+		if (!r->intents[n].there || !ledger_get(l, r->intents[n].id, &entry) || entry.state != LEDGER_PENDING)
 			continue;
-		if (r->intents[n].there)
-			delivery_recovered(v, &entry, r->sink);
+		delivery_recovered(v, l, &entry, r->sink);
+		ledger_flush(l);
 	}
-	ledger_flush(v->ledger);
 	free(r->intents);
 	free(r);
 	collector_dirty(v->collector, v);
@@ -347,11 +350,14 @@ static void recover_done(void *user)
 static bool recover(struct sink *k, struct err *e)
 {
 	struct recovery *r = calloc(1, sizeof *r);
+	bool good = true;
 
 	if (!r)
 		return err_set(e, ERR_LOCAL, "out of memory");
 	r->sink = k;
-	if (!collect_intents(k, r, e) || !job_start(collector_loop(k->visit->collector), recover_work, recover_done, r, e)) {
+	for (size_t n = 0; good && n < k->visit->ledger_count; n++)
+		good = collect_intents(k, k->visit->ledgers[n], r, e);
+	if (!good || !job_start(collector_loop(k->visit->collector), recover_work, recover_done, r, e)) {
 		free(r->intents);
 		free(r);
 		return false;

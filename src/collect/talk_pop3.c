@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Between the connection and the POP3 session: bytes in, events handled, and
- * after every turn what to ask next. */
+ * What a POP3 session says, and what a visit does about it. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -10,14 +9,11 @@
 #include "collect/trace.h"
 #include "collect/visit.h"
 
-/* ---- turns */
-
-static const char *waited_for(const struct visit *v)
-{
-	if (v->phase != VISIT_CONNECTING)
-		return v->current ? "data" : "answer";
-	return v->greeted ? "answer" : "greeting";
-}
+static const char *const event_names[] = {
+	"nothing", "start of TLS", "challenge", "logged in", "maildrop", "unique-id", "size", "listing ends",
+	"message begins", "octets", "message ends", "deleted", "refused", "goodbye", "failed",
+};
+static_assert(COUNT(event_names) == P3C_FAILED + 1, "a name for each event");
 
 static void on_ready(struct visit *v)
 {
@@ -105,7 +101,7 @@ static void on_refused(struct visit *v, const struct p3c_event *ev)
 		return;
 	}
 	v->plan_answered++;
-	ask_answered(v, v->plan[v->plan_answered - 1]);
+	ask_over(v, i);
 	message_refused(v, i, ev->text);
 }
 
@@ -144,7 +140,7 @@ static void on_end(struct visit *v)
 		return;
 	}
 	v->plan_answered++;
-	ask_answered(v, v->plan[v->plan_answered - 1]);
+	ask_over(v, i);
 	message_complete(v, v->with->newer_than_s && selection_old(v));
 }
 
@@ -178,7 +174,7 @@ static void on_event(struct visit *v, const struct p3c_event *ev)
 
 	switch (ev->what) {
 	case P3C_SASL:
-		sasl_run_step(v, ev);
+		sasl_run_step(v, &(struct sasl_ask){ ev->mech, ev->text, ev->first, ev->last });
 		return;
 	case P3C_READY:
 		on_ready(v);
@@ -218,8 +214,7 @@ static void on_event(struct visit *v, const struct p3c_event *ev)
 		visit_fail(v, &e);
 		return;
 	case P3C_TLS:
-		v->securing = true;
-		conn_start_tls(v->conn);
+		talk_secure(v);
 		return;
 	case P3C_DELETED:
 	case P3C_NOTHING:
@@ -227,207 +222,109 @@ static void on_event(struct visit *v, const struct p3c_event *ev)
 	}
 }
 
-/* What the session has to say: after input, and after each answer of ours. */
-static void take_events(struct visit *v)
+/* ---- as talk.c drives it */
+
+static bool take_event(struct visit *v)
 {
 	struct p3c_event ev;
 
-	while (!v->why.kind && !v->securing && p3c_next(v->pop, &ev) != P3C_NOTHING) {
-		trace_event(v, &ev);
-		on_event(v, &ev);
-	}
-}
-
-void talk_move(struct visit *v)
-{
-	struct span out;
-
-	if (!v->conn || !v->pop || v->closing)
-		return;
-	take_events(v);
-	if (v->closing)
-		return;
-	ask_pop3(v);
-	out = p3c_out(v->pop);
-	trace_out(v, out);
-	if (out.len && !conn_send(v->conn, out))
-		return;
-	p3c_sent(v->pop, out.len);
-	collector_throttle(v->collector, v, delivery_full(v));
-	conn_pause(v->conn, v->throttled);
-	v->idle = v->phase != VISIT_CONNECTING && (v->throttled || !p3c_outstanding(v->pop));
-	if (!v->idle)
-		conn_deadline(v->conn, v->sasl_busy ? 0 : v->with->timeout_ms, waited_for(v));
-	else
-		conn_deadline(v->conn, 0, NULL);	/* it is us who keep the server waiting */
-	ledger_flush(v->ledger);
-}
-
-/* ---- the connection's calls */
-
-/* A time-out ends silence; this ends a server that drips. */
-static bool drips(struct visit *v, size_t octets)
-{
-	uint64_t now = loop_now_ms(collector_loop(v->collector));
-	uint64_t window = (uint64_t)v->with->timeout_ms * SLOW_FACTOR;
-	struct err e;
-
-	v->slow_octets += octets;
-	if (v->slow_octets >= SLOW_OCTETS || v->idle) {
-		v->slow_since_ms = now;
-		v->slow_octets = 0;
-	}
-	if (now - v->slow_since_ms <= window)
+	if (p3c_next(v->pop, &ev) == P3C_NOTHING)
 		return false;
-	(void)err_set(&e, ERR_NET, "%s:%u: less than %d octets came in %llu s", v->with->host, v->conn_settings.port, SLOW_OCTETS,
-		(unsigned long long)(window / 1000));
-	visit_fail(v, &e);
+	if (ev.what != P3C_BODY && ev.what != P3C_UID && ev.what != P3C_SIZE)
+		trace_event(v, event_names[ev.what], ev.number);
+	on_event(v, &ev);
 	return true;
 }
 
-static size_t on_turn(void *user, struct span in)
+static bool make(struct visit *v)
 {
-	struct visit *v = user;
-
-	if (drips(v, in.len))
-		return in.len;
-	v->greeted = true;
-	trace_in(v, in);
-	p3c_feed(v->pop, in);
-	take_events(v);
-	if (v->securing)	/* octets behind the answer to STLS are the driver's to refuse */
-		return in.len - p3c_unread(v->pop);
-	talk_move(v);
-	return in.len;
+	v->pop = calloc(1, p3c_size());
+	return v->pop;
 }
 
-static void on_opened(void *user)
+static void free_session(struct visit *v)
 {
-	struct visit *v = user;
-	char binding[64];
-
-	v->login.channel_binding = conn_tls_exporter(v->conn, binding) || conn_tls_unique(v->conn, binding);
-	p3c_start(v->pop, &v->login);
-	talk_move(v);
+	if (v->pop)
+		p3c_end(v->pop);
+	free(v->pop);
+	v->pop = NULL;
 }
 
-static void on_secured(void *user)
-{
-	struct visit *v = user;
-	char binding[64];
-
-	v->securing = false;
-	v->login.channel_binding = conn_tls_exporter(v->conn, binding) || conn_tls_unique(v->conn, binding);
-	p3c_secured(v->pop);
-	talk_move(v);
-}
-
-static void on_drained(void *user)
-{
-	collector_dirty(((struct visit *)user)->collector, user);
-}
-
-static void on_closed(void *user, const struct err *why)
-{
-	struct visit *v = user;
-
-	v->closing = true;
-	v->tls_technical = conn_tls_technical(v->conn);
-	if (!v->why.kind && why->kind && v->phase != VISIT_LEAVING)
-		v->why = *why;
-	if (v->phase == VISIT_LEAVING) {
-		no_bye(v);
-	} else if (!v->why.kind) {
-		p3c_eof(v->pop);
-		take_events(v);
-		if (!v->why.kind)
-			(void)err_set(&v->why, ERR_NET, "%s:%u: the server closed the connection", v->with->host,
-				v->conn_settings.port);
-	}
-	v->pipeline_stuck = p3c_pipelining_broken(v->pop) ||
-		(p3c_pipelined(v->pop) && p3c_outstanding(v->pop) > 1 && v->plan_answered <= 1);
-	v->mechs_new = p3c_mechs_refused(v->pop) & ~v->mechs_out;
-	v->mechs_out |= v->mechs_new;
-	v->conn = NULL;
-	v->phase = VISIT_CLOSED;
-	collector_throttle(v->collector, v, false);
-	if (v->current)
-		message_drop(v, v->current);	/* a cut download is never delivered */
-	sasl_run_end(v);
-	collector_dirty(v->collector, v);
-}
-
-static bool settle_connection(struct visit *v, struct err *e)
-{
-	const struct connection *with = v->with;
-	bool tls = with->tls.mode != MODE_NONE && !v->in_clear;
-	struct tls_settings s = {
-		.legacy = with->tls.legacy, .versions = with->tls.versions, .ciphers = with->tls.ciphers,
-		.ciphersuites = with->tls.ciphersuites, .certificate = with->tls.certificate, .key = with->tls.key,
-		.ca_certificates = with->tls.ca_certificates, .crl = with->tls.crl,
-		.verify_server = with->tls.verify_server, .verify_host = with->tls.verify_host && with->tls.required,
-		.verify_depth = with->tls.verify_depth, .pin = with->tls.pin,
-	};
-
-	v->conn_settings = (struct conn_settings){
-		.host = with->host, .port = with->port, .source_address = with->source_address,
-		.tls = tls && with->tls.mode == MODE_IMPLICIT ? CONN_TLS_IMPLICIT : CONN_TLS_NONE,
-		.connect_timeout_ms = with->connect_timeout_ms, .timeout_ms = with->timeout_ms,
-	};
-	if (v->in_clear && with->tls.mode == MODE_IMPLICIT && !with->port_set)
-		v->conn_settings.port = 110;
-	if (!tls)
-		return true;
-	v->conn_settings.tls_client = tls_client_get(collector_contexts(v->collector), &s, e);
-	return v->conn_settings.tls_client;
-}
-
-static_assert(SASL_EXTERNAL == (int)MECHANISM_EXTERNAL && SASL_APOP == (int)MECHANISM_APOP && SASL_MECHS == (int)MECHANISMS,
-	"config names the mechanisms in the order of sasl");
-static_assert(TLS_1_0 == (int)VERSION_TLS_1_0 && TLS_1_3 == (int)VERSION_TLS_1_3, "config names the versions as net does");
-
-static void settle_login(struct visit *v)
+static void start(struct visit *v)
 {
 	const struct connection *with = v->with;
 
-	size_t count = 0;
-
-	for (size_t n = 0; n < with->auth_count; n++) {
-		bool hopeless = with->auth[n] == SASL_EXTERNAL && with->auth_auto && !with->tls.certificate;
-
-		if (!hopeless && !(v->mechs_out & 1u << with->auth[n]))
-			v->mechs[count++] = (enum sasl_mech)with->auth[n];
-	}
-	v->login = (struct p3c_login){
-		.user = with->user, .password = buf_span(&v->password), .mechs = v->mechs, .mech_count = count,
+	v->pop_login = (struct p3c_login){
+		.user = with->user, .password = buf_span(&v->password), .mechs = v->mechs, .mech_count = v->mech_count,
 		.detect_capa = with->detect_capa, .detect_auth = with->detect_auth, .detect_greeting = with->detect_greeting,
 		.secure = v->conn_settings.tls == CONN_TLS_IMPLICIT,
 		.stls = with->tls.mode == MODE_EXPLICIT && !v->in_clear, .stls_required = with->tls.required,
 		.clear_allowed = with->allow_cleartext, .lockstep = v->lockstep, .listed = !with->auth_auto,
+		.channel_binding = v->channel_binding,
 	};
+	p3c_start(v->pop, &v->pop_login);
 }
 
-void talk_connect(struct visit *v)
+static void feed(struct visit *v, struct span in)
 {
-	const struct conn_user user = {
-		.opened = on_opened, .turn = on_turn, .secured = on_secured, .drained = on_drained, .closed = on_closed, .user = v,
-	};
-	struct err e;
-
-	v->phase = VISIT_CONNECTING;
-	v->slow_since_ms = loop_now_ms(collector_loop(v->collector));
-	v->slow_octets = 0;
-	v->greeted = v->tls_technical = v->securing = v->closing = v->bye = false;
-	v->pop = calloc(1, p3c_size());
-	if (!v->pop) {
-		(void)err_set(&e, ERR_LOCAL, "out of memory");
-		visit_fail(v, &e);
-		return;
-	}
-	if (settle_connection(v, &e)) {
-		settle_login(v);
-		v->conn = conn_open(collector_loop(v->collector), &v->conn_settings, &user, &e);
-	}
-	if (!v->conn)
-		visit_fail(v, &e);
+	p3c_feed(v->pop, in);
 }
+
+static size_t unread(const struct visit *v)
+{
+	return p3c_unread(v->pop);
+}
+
+static size_t outstanding(const struct visit *v)
+{
+	return p3c_outstanding(v->pop);
+}
+
+static struct span out(const struct visit *v)
+{
+	return p3c_out(v->pop);
+}
+
+static void sent(struct visit *v, size_t n)
+{
+	p3c_sent(v->pop, n);
+}
+
+static void secured(struct visit *v)
+{
+	v->pop_login.channel_binding = v->channel_binding;
+	p3c_secured(v->pop);
+}
+
+static void sasl_answer(struct visit *v, struct span response)
+{
+	p3c_sasl_answer(v->pop, response);
+}
+
+static void sasl_cancel(struct visit *v, bool proof_failed, const struct err *why)
+{
+	p3c_sasl_cancel(v->pop, proof_failed, why);
+}
+
+static void eof(struct visit *v)
+{
+	p3c_eof(v->pop);
+}
+
+static unsigned refused(const struct visit *v)
+{
+	return p3c_mechs_refused(v->pop);
+}
+
+static bool stuck(const struct visit *v)
+{
+	return p3c_pipelining_broken(v->pop) ||
+	       (p3c_pipelined(v->pop) && p3c_outstanding(v->pop) > 1 && v->plan_answered <= 1);
+}
+
+const struct talk_ops talk_pop3 = {
+	.service = "pop", .clear_port = 110, .make = make, .free = free_session, .start = start, .feed = feed, .unread = unread,
+	.event = take_event, .ask = ask_pop3, .outstanding = outstanding, .out = out, .sent = sent, .secured = secured,
+	.sasl_answer = sasl_answer, .sasl_cancel = sasl_cancel, .eof = eof, .left = no_bye, .refused = refused, .stuck = stuck,
+	.listed = listing_settled,
+};

@@ -138,6 +138,6 @@ struct ledger *world_ledger(struct world *w)
 	struct ledger *l;
 	struct err e;
 
-	assert_true(ledger_open(w->store, "test", &l, &e));
+	assert_true(ledger_open(w->store, "test", "", &l, &e));
 	return l;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "collect/trace.h"
 
-#include <assert.h>
 #include <stdio.h>
 
 static const struct masked {
@@ -11,12 +10,6 @@ static const struct masked {
 	{ SPAN("CAPA"), 0 }, { SPAN("STLS"), 0 }, { SPAN("QUIT"), 0 }, { SPAN("USER"), 0 },
 	{ SPAN("AUTH"), 2 }, { SPAN("APOP"), 2 }, { SPAN("PASS"), 1 },
 };
-
-static const char *const event_names[] = {
-	"nothing", "start of TLS", "challenge", "logged in", "maildrop", "unique-id", "size", "listing ends",
-	"message begins", "octets", "message ends", "deleted", "refused", "goodbye", "failed",
-};
-static_assert(COUNT(event_names) == P3C_FAILED + 1, "a name for each event");
 
 void trace_mask(struct span line, bool logged_in, char out[TRACE_LINE_MAX])
 {
@@ -77,9 +70,8 @@ void trace_in(const struct visit *v, struct span in)
 	}
 }
 
-void trace_event(const struct visit *v, const struct p3c_event *ev)
+void trace_event(const struct visit *v, const char *what, uint32_t number)
 {
-	if (v->with->trace != TRACE_PROTOCOL || ev->what == P3C_BODY || ev->what == P3C_UID || ev->what == P3C_SIZE)
-		return;
-	log_info(&v->tag, "trace S: %s number=%u", event_names[ev->what], ev->number);
+	if (v->with->trace == TRACE_PROTOCOL)
+		log_info(&v->tag, "trace S: %s number=%u", what, number);
 }

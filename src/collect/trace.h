@@ -16,6 +16,6 @@ enum { TRACE_LINE_MAX = 200 };
 
 void trace_out(const struct visit *v, struct span out);
 void trace_in(const struct visit *v, struct span in);
-void trace_event(const struct visit *v, const struct p3c_event *ev);
+void trace_event(const struct visit *v, const char *what, uint32_t number);
 /* One line as it may be shown; exposed for its test. */
 void trace_mask(struct span line, bool logged_in, char out[TRACE_LINE_MAX]);

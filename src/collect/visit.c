@@ -18,6 +18,7 @@ struct visit *visit_new(struct collector *c, uint32_t index, const struct connec
 	v->collector = c;
 	v->index = index;
 	v->with = with;
+	v->talk = with->protocol == PROTOCOL_IMAP ? &talk_imap : &talk_pop3;
 	v->what = what;
 	v->tag = (struct tag){ NULL, "connection", with->name };
 	v->started_ms = loop_now_ms(collector_loop(c));
@@ -35,6 +36,7 @@ void visit_free(struct visit **out)
 	assert(!v->waiting && !v->conn && !v->under_way);
 	visit_reset_attempt(v);
 	delivery_close(v);
+	free(v->ledgers);
 	store_lock_drop(&v->lock);
 	timer_free(&v->retry);
 	buf_wipe(&v->password);
@@ -47,25 +49,31 @@ void visit_free(struct visit **out)
 void visit_reset_attempt(struct visit *v)
 {
 	assert(!v->conn && !v->under_way && !v->waiting);
-	if (v->pop)
-		p3c_end(v->pop);
-	free(v->pop);
+	v->talk->free(v);
+	visit_reset_mailbox(v);
+	v->no_ids = v->stat_refused = v->deletes_ever = false;
+	v->result.failed = 0;		/* of what failed, this attempt tells anew */
+	v->result.skipped = v->recorded;
+	v->taken = 0;
+	v->taken_octets = v->stat_count = 0;
+	v->why = (struct err){ 0 };
+}
+
+void visit_reset_mailbox(struct visit *v)
+{
+	assert(!v->under_way && !v->slices && !v->current);
 	free(v->plan);
 	free(v->deletes);
-	v->pop = NULL;
 	v->plan = NULL;
 	v->deletes = NULL;
 	listing_end(&v->listing);
 	identity_end(&v->identity);
 	v->found = (struct listing_found){ 0 };
-	v->listed = v->no_ids = v->stat_refused = v->deletes_ever = false;
-	v->baseline_at = v->slices = 0;
-	v->result.failed = 0;		/* of what failed, this attempt tells anew */
-	v->result.skipped = v->recorded;
+	v->listed = false;
+	v->baseline_at = 0;
 	v->plan_count = v->plan_asked = v->plan_answered = v->plan_kept = v->limit = 0;
 	v->delete_count = v->delete_cap = v->delete_asked = v->dispose_at = v->uncompared = 0;
-	v->asked_octets = v->planned_octets = v->stat_count = 0;
-	v->why = (struct err){ 0 };
+	v->asked_octets = v->planned_octets = 0;
 }
 
 static void end(struct visit *v)
@@ -225,6 +233,35 @@ static bool can_be_visited(const struct visit *v, struct err *e)
 	return true;
 }
 
+static bool add_ledger(struct visit *v, const char *mailbox, struct err *e)
+{
+	struct ledger **more = reallocarray(v->ledgers, v->ledger_count + 1, sizeof *more);
+
+	if (!more)
+		return err_set(e, ERR_LOCAL, "out of memory");
+	v->ledgers = more;
+	if (!ledger_open(collector_store(v->collector), v->with->name, mailbox, &v->ledgers[v->ledger_count], e))
+		return false;
+	v->ledger_count++;
+	return true;
+}
+
+/* All there are: what a crash left in any of them is put right first.  The
+ * directory may not know the connection's own yet; a mailbox's is in it before
+ * anything of that mailbox is delivered, by the note of its UIDVALIDITY. */
+static bool open_ledgers(struct visit *v, struct err *e)
+{
+	struct ledger_name name = { 0 };
+
+	if (!add_ledger(v, "", e))
+		return false;
+	v->own = v->ledger = v->ledgers[0];
+	while (ledger_each(collector_store(v->collector), v->with->name, &name))
+		if (name.mailbox[0] && !add_ledger(v, name.mailbox, e))
+			return false;
+	return true;
+}
+
 static bool prepare(struct visit *v, struct err *e)
 {
 	struct store *store = collector_store(v->collector);
@@ -236,7 +273,7 @@ static bool prepare(struct visit *v, struct err *e)
 		return false;
 	if (!store_lock_take(store, v->with->name, &v->lock, e))
 		return false;
-	if (!ledger_open(store, v->with->name, &v->ledger, e))
+	if (!open_ledgers(v, e))
 		return false;
 	return v->what == VISIT_BASELINE || delivery_open(v, e);
 }

@@ -3,11 +3,15 @@
  * One visit, inside the room: what its files share.  Not for other rooms.
  *
  *   visit.c         from lock to result: prepare, connect, retry, end
- *   talk_pop3.c     between connection and POP3 session
+ *   talk.c          between connection and session, whatever the protocol
+ *   talk_pop3.c     the POP3 session's events
  *   ask_pop3.c      what to ask the server next
  *   sasl_run.c      steps of a SASL exchange, slow ones in jobs
  *   selection.c     which messages, in what order
  *   list_pop3.c     from UIDL and LIST to a plan
+ *   ask.c, listed.c what asking and listing have in common, whatever the protocol
+ *   visit_imap.h    the same over IMAP: names those files
+ *   compared.c      messages whose id cannot be trusted
  *   delivery.c      a message's way through the sinks into the ledger
  *   answers.c       what is done when something is durable
  *   sink_*.c        one kind of target each
@@ -56,10 +60,11 @@ enum ticket_kind { TICKET_APPENDED = 1, TICKET_PLACING, TICKET_FINAL, TICKET_REC
 
 struct visit;
 struct sink;
+struct imap_visit;
 
 struct message {		/* being received, or complete and on its way */
 	struct message *next;
-	uint32_t slot, number;
+	uint32_t slot, number;		/* number: IMAP: its UID */
 	uint8_t id[32], digest[32];
 	uint64_t size;
 	int64_t first_seen;
@@ -106,6 +111,31 @@ struct sink {
 	struct maildir_sink *maildir;	/* sink_maildir */
 };
 
+/* One protocol, as talk.c drives it: a table each, in talk_pop3.c and its like. */
+struct talk_ops {
+	const char *service;		/* what SASL calls it (IANA: GSSAPI service names) */
+	uint16_t clear_port;
+	bool (*make)(struct visit *v);	/* the session, for one attempt; false: out of memory */
+	void (*free)(struct visit *v);	/* also when there is none */
+	void (*start)(struct visit *v);	/* the connection is open */
+	void (*feed)(struct visit *v, struct span in);
+	size_t (*unread)(const struct visit *v);
+	bool (*event)(struct visit *v);	/* takes one, and does what it asks for; false: there is none */
+	void (*ask)(struct visit *v);	/* what to ask next */
+	size_t (*outstanding)(const struct visit *v);	/* asked and not answered */
+	struct span (*out)(const struct visit *v);
+	void (*sent)(struct visit *v, size_t n);
+	void (*secured)(struct visit *v);
+	void (*sasl_answer)(struct visit *v, struct span response);
+	void (*sasl_cancel)(struct visit *v, bool proof_failed, const struct err *why);
+	void (*eof)(struct visit *v);	/* the server closed; v->why tells, or stays empty */
+	void (*left)(struct visit *v);	/* the connection ended behind our goodbye */
+	unsigned (*refused)(const struct visit *v);	/* mechanisms, as bits */
+	bool (*stuck)(const struct visit *v);	/* it ends as at a server that takes no pipelining */
+	void (*listed)(struct visit *v);	/* the ledger stands as the listing says: go on */
+	void (*settled)(struct visit *v, const struct message *m);	/* the ledger has it for good; may be NULL */
+};
+
 struct visit {
 	struct collector *collector;
 	struct visit *next_dirty;
@@ -120,7 +150,10 @@ struct visit {
 	struct visit_result result;
 
 	struct store_lock *lock;
-	struct ledger *ledger;
+	struct ledger *own;		/* the connection's, */
+	struct ledger *ledger;		/* and that of the mailbox that is visited */
+	struct ledger **ledgers;	/* all that there were at the start */
+	size_t ledger_count;
 	struct buf password;
 	bool password_known;
 	struct sink sinks[LEDGER_TARGETS_MAX];
@@ -136,9 +169,13 @@ struct visit {
 	struct err why;			/* of this attempt; kind ERR_NONE = fine so far */
 	struct conn *conn;
 	struct conn_settings conn_settings;
-	struct p3c *pop;
-	struct p3c_login login;
-	enum sasl_mech mechs[SASL_MECHS];
+	const struct talk_ops *talk;
+	struct p3c *pop;		/* the session, of the one protocol */
+	struct p3c_login pop_login;
+	struct imap_visit *imap;
+	bool channel_binding;
+	enum sasl_mech mechs[SASL_MECHS];	/* to be tried, in order */
+	size_t mech_count;
 	unsigned mechs_out, mechs_new, mech_tries;	/* refused by the server: in all, in this attempt */
 	struct sasl_run *sasl;
 	bool sasl_busy, greeted, securing, closing, bye;
@@ -157,9 +194,11 @@ struct visit {
 	uint32_t *plan;			/* items to fetch, in order */
 	size_t plan_count, plan_asked, plan_answered, plan_kept;
 	size_t limit;			/* at most so many; 0 = no limit */
+	size_t taken;			/* planned in mailboxes before this one; in them were */
+	uint64_t taken_octets;
 	uint64_t asked_octets, planned_octets;
 	size_t dispose_at;		/* next known item to look at for DELE */
-	uint32_t *deletes;		/* numbers to delete, of messages delivered now */
+	uint32_t *deletes;		/* numbers to dispose of, of messages delivered now */
 	size_t delete_count, delete_cap, delete_asked;
 	bool deletes_ever;
 	struct message *current;
@@ -184,21 +223,35 @@ void visit_close(struct visit *v);	/* the connection, in order */
 void visit_stop(struct visit *v);
 void visit_move(struct visit *v);	/* something changed: go on as far as possible */
 void visit_reset_attempt(struct visit *v);
+void visit_reset_mailbox(struct visit *v);	/* forgets what one listing showed and what came of it */
 
-/* ask_pop3.c */
-void ask_pop3(struct visit *v);
-void ask_answered(struct visit *v, uint32_t at);	/* the item at `at` was answered */
-
-/* talk_pop3.c */
+/* talk.c */
 void talk_connect(struct visit *v);
 void talk_move(struct visit *v);
+void talk_secure(struct visit *v);	/* the session waits for TLS */
+
+/* talk_pop3.c, ask_pop3.c */
+extern const struct talk_ops talk_pop3, talk_imap;
+void ask_pop3(struct visit *v);
+
+/* ask.c: the plan, whatever the protocol */
+bool ask_window_open(const struct visit *v);
+void ask_begins(struct visit *v, struct item *item);	/* its message is asked for */
+void ask_over(struct visit *v, const struct item *item);
+void ask_begin_fetching(struct visit *v);
+bool ask_judged(const struct visit *v);		/* VISIT_JUDGING has seen all that it needs */
 
 /* list_pop3.c */
 [[nodiscard]] bool listing_take(struct visit *v, uint32_t number, struct span uid, struct err *e);
 void listing_over(struct visit *v);		/* all ids are in */
-void listing_slice(struct visit *v);		/* goes on with what a listing turns to gone */
+void listing_settled(struct visit *v);		/* and the ledger stands as they say */
+
+/* listed.c: a complete listing, whatever the protocol */
+[[nodiscard]] bool listed_join(struct visit *v, struct err *e);
+void listing_slice(struct visit *v);		/* goes on with what a listing turns to gone; then talk->listed */
 void listing_sizes_known(struct visit *v);
 [[nodiscard]] bool listing_plan(struct visit *v, struct err *e);
+void listed_close(struct visit *v);		/* all that was unidentified is compared: who was not found is gone */
 
 /* password.c: the answer is visit_password_known */
 void password_get(struct visit *v);
@@ -207,6 +260,7 @@ void visit_password_known(struct visit *v, const struct err *why);
 /* selection.c */
 [[nodiscard]] bool selection_plan(struct visit *v, struct err *e);
 bool selection_judges(const struct visit *v);	/* by header, before fetching */
+bool selection_newest_first(const struct visit *v);
 bool selection_old(const struct visit *v);	/* by v->head: older than newer_than */
 /* For good: the ledger remembers it.  `digest`: of its octets, when they are known. */
 void selection_skip(struct visit *v, const struct item *item, const uint8_t digest[32]);
@@ -222,22 +276,31 @@ void message_drop(struct visit *v, struct message *m);	/* as if it never came */
 void message_accepted(struct visit *v, struct message *m);	/* by the sink whose turn it is */
 void message_failed(struct visit *v, struct message *m, const struct err *why);
 void message_refused(struct visit *v, const struct item *item, struct span words);
+/* What an earlier visit left: which targets have it already. */
+void message_recall(struct visit *v, struct message *m);
 void message_leave(struct visit *v, struct message *m);	/* it is under way no more */
 /* What the entry says of target `tag` (`place` NULL: none) is replaced, or added. */
 void entry_set_target(struct ledger_entry *entry, uint64_t tag, enum ledger_target_state state, const char place[MAILDIR_NAME_MAX]);
-void delivery_want_delete(struct visit *v, uint32_t number);	/* when `after` says so */
+void delivery_want_disposal(struct visit *v, uint32_t number);	/* when `after` says so */
+/* How people call it: its UIDL, or "uidvalidity/uid". */
+void message_uid_text(const struct visit *v, uint32_t number, struct span uid, char out[LEDGER_UID_MAX + 1]);
 void message_entry(const struct visit *v, const struct message *m, enum ledger_state state, struct ledger_entry *entry);
 bool delivery_full(const struct visit *v);
 
+/* compared.c */
+[[nodiscard]] bool message_known(struct visit *v, struct message *m, const uint8_t old[32]);	/* it is the message of entry `old`; false: some target still wants it */
+[[nodiscard]] bool message_identify(struct visit *v, struct message *m);	/* false: it is no new message, and is done with */
+
 /* answers.c */
-void delivery_not_disposed(struct visit *v, uint32_t number);	/* its DELE was refused */
+void delivery_not_disposed(struct visit *v, uint32_t number);	/* its disposition was refused */
 void visit_count_puts(struct visit *v, size_t puts);	/* without tickets: now and then a slice */
 void visit_slice(struct visit *v);		/* TICKET_SLICE when all puts so far are durable */
+void visit_slice_of(struct visit *v, struct ledger *l);	/* the same of another ledger */
 void visit_answer(struct visit *v, uint32_t slot, enum ticket_kind kind, const struct err *why);
 uint64_t visit_ticket(struct visit *v, uint32_t slot, enum ticket_kind kind);	/* counts it in v->waiting */
 enum ledger_state visit_final_state(const struct visit *v);
-/* After a crash: sink `k` has this message; into the ledger (TICKET_RECOVERED). */
-void delivery_recovered(struct visit *v, struct ledger_entry *entry, const struct sink *k);
+/* After a crash: sink `k` has this message; into its ledger (TICKET_RECOVERED). */
+void delivery_recovered(struct visit *v, struct ledger *l, struct ledger_entry *entry, const struct sink *k);
 
 void queue_add(struct queue *q, struct message *m);
 struct message *queue_take(struct queue *q);

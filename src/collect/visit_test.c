@@ -251,7 +251,7 @@ static void deletes_after_days(void **state)
 	world_expect(w, 2, 0, 0, ERR_NONE);
 	world_expect(w, 0, 0, 0, ERR_NONE);
 	assert_int_equal(w->drop.count, 2);
-	assert_true(ledger_open(w->store, "test", &l, &e));
+	assert_true(ledger_open(w->store, "test", "", &l, &e));
 	assert_true(ledger_next(l, NULL, &entry));
 	entry.accepted -= 4 * 86400;
 	ledger_put(l, &entry, 0);
@@ -283,7 +283,7 @@ static void a_mark_counts_as_delivered(void **state)
 	uint8_t base[32];
 	struct err e;
 
-	assert_true(ledger_open(w->store, "test", &l, &e));
+	assert_true(ledger_open(w->store, "test", "", &l, &e));
 	assert_true(mailbox_open(w->store, "anna/INBOX", true, &box, &e));
 	ledger_pop3_base(SPAN("127.0.0.1"), SPAN("anna"), SPAN("a0"), base);
 	ledger_pop3_id(base, 0, source.id);

@@ -135,6 +135,14 @@ static void check_after(struct connection *c, const struct section *section, str
 		section_warning(section, r, "on_refused", "not built yet; it has no effect");
 }
 
+static bool is_ascii(const char *text)
+{
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~')
+			return false;
+	return true;
+}
+
 static void check_protocol(struct connection *c, const struct section *section, struct report *r)
 {
 	const struct given *g = section_given(section, "protocol");
@@ -142,11 +150,13 @@ static void check_protocol(struct connection *c, const struct section *section, 
 	if (!g)
 		section_error(section, r, NULL, "protocol is missing; write protocol = pop3 or imap");
 	c->protocol_set = g && strcmp(g->values.at[0], c->protocol == PROTOCOL_POP3 ? "pop3" : "imap") == 0;
-	if (c->protocol == PROTOCOL_POP3)
-		return;
-	c->unbuilt = "protocol imap";
-	section_warning(section, r, "protocol", "imap is not built yet; it has no effect");
-	if (c->use_top)
+	if (c->protocol == PROTOCOL_POP3 && section_given(section, "mailbox"))
+		section_warning(section, r, "mailbox", "POP3 has one mailbox without a name; it has no effect");
+	if (c->protocol == PROTOCOL_POP3 && c->search)
+		section_warning(section, r, "search", "POP3 cannot search; it has no effect");
+	if (c->protocol == PROTOCOL_IMAP && c->search && !is_ascii(c->search))
+		section_error(section, r, "search", "it has characters outside ASCII; write it with ASCII alone");
+	if (c->protocol == PROTOCOL_IMAP && c->use_top)
 		section_error(section, r, "use_top", "TOP is a command of POP3; leave use_top out of a connection by imap");
 }
 

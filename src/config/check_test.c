@@ -165,7 +165,7 @@ static void defaults(void **state)
 	assert_int_equal(c->retry_interval_ms, 0);
 	assert_int_equal(c->delay_failed_host_ms, 5 * 60 * 1000);
 	assert_int_equal(c->delay_failed_account_ms, 3600 * 1000);
-	assert_true(!c->source_address && !c->proxy && !c->has_envelope && !c->unbuilt);
+	assert_true(!c->source_address && !c->proxy && !c->has_envelope);
 	assert_int_equal(c->connect_timeout_ms, 30000);
 	assert_int_equal(c->timeout_ms, 60000);
 	assert_int_equal(c->trace, TRACE_OFF);
@@ -173,7 +173,6 @@ static void defaults(void **state)
 	c = good(SPAN("connection box { protocol = imap host = h user = anna deliver = 'maildir:M' }"));
 	assert_int_equal(c->after, AFTER_KEEP);
 	assert_int_equal(c->port, 993);
-	assert_string_equal(c->unbuilt, "protocol imap");
 }
 
 static void every_key_has_its_effect(void **state)
@@ -343,21 +342,20 @@ static const struct unbuilt {
 } unbuilts[] = {
 	{ IN(""), "" },
 	{ IN("idle = true"), AT "idle: not built yet; it has no effect\n" },
-	{ IN("search = ALL"), AT "search: not built yet; it has no effect\n" },
+	{ IN("search = ALL"), AT "search: POP3 cannot search; it has no effect\n" },
 	{ IN("proxy = 'socks5://h:1'"), AT "proxy: not built yet; it has no effect\n" },
 	{ IN("held_max = 1GB"), AT "held_max: not built yet; it has no effect\n" },
 	{ IN("interval = 0"), AT "interval: not built yet; it has no effect\n" },
 	{ IN("active = always"), AT "active: not built yet; it has no effect\n" },
 	{ IN("delay_failed_host = 1h"), AT "delay_failed_host: not built yet; it has no effect\n" },
 	{ IN("delay_failed_account = 1h"), AT "delay_failed_account: not built yet; it has no effect\n" },
-	{ IN("mailbox = x"), AT "mailbox: not built yet; it has no effect\n" },
+	{ IN("mailbox = x"), AT "mailbox: POP3 has one mailbox without a name; it has no effect\n" },
 	{ IN("on_refused = quarantine"), "" },
 	{ IN("on_refused = delete"), AT "on_refused: not built yet; it has no effect\n" },
 	{ IN("oauth { flow = device\nclient_id = x }"), AT "oauth: not built yet; it has no effect\n" },
 	{ IN("envelope { recipients = 'a@b' }"), AT "envelope: not built yet; it has no effect\n" },
 	{ IN("auth = {gssapi, user, xoauth2}"), AT "auth: gssapi is not built yet; it has no effect\n" AT "auth: xoauth2 is not built yet; it has no effect\n" },
-	{ SPAN("connection box { host = h user = u password = p deliver = 'maildir:M'\nprotocol = imap }"),
-		AT "protocol: imap is not built yet; it has no effect\n" },
+	{ SPAN("connection box { host = h user = u password = p deliver = 'maildir:M'\nprotocol = imap mailbox = {INBOX, 'a/%'} search = UNSEEN }"), "" },
 	{ SPAN("connection box { host = h user = u protocol = pop3 deliver = 'maildir:M'\npassword = 'vault:x' }"),
 		AT "password: vault: is not built yet; it has no effect\n" },
 	{ SPAN("connection box { host = h user = u protocol = pop3 password = p\ndeliver = {'folder:/x', 'command:x'} }"),

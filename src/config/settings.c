@@ -101,8 +101,6 @@ static bool unusable(struct err *e, struct where where, const char *what, const 
 
 bool settings_usable(const struct connection *c, struct err *e)
 {
-	if (c->unbuilt)
-		return unusable(e, c->where, "connection", c->name, c->unbuilt);
 	for (size_t n = 0; n < c->deliver_count; n++) {
 		const struct target *t = c->deliver[n];
 

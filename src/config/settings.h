@@ -114,7 +114,6 @@ struct connection {
 	const struct target **deliver;	/* and the targets that are meant */
 	size_t deliver_count;
 	bool has_envelope;
-	const char *unbuilt;	/* "protocol imap" when that is not built yet; NULL = it can be visited */
 };
 
 struct settings {

@@ -76,7 +76,7 @@ static bool take(struct source *s, struct file *f, const struct frame *frame, st
 {
 	struct err e;
 
-	return tokens_next(&f->tokens, token, &e) || syntax(s, f, f->tokens.line, frame, e.text);
+	return conf_tokens_next(&f->tokens, token, &e) || syntax(s, f, f->tokens.line, frame, e.text);
 }
 
 static bool peek(struct source *s, struct file *f, const struct frame *frame, struct token *first, struct token *second)
@@ -182,9 +182,9 @@ static bool list(struct source *s, struct file *f, struct frame *frame, const st
 
 		if (!take(s, f, frame, &t))
 			return false;
-		if (token_is(&t, "}"))
+		if (conf_token_is(&t, "}"))
 			break;
-		if (!token_is_text(&t) && !token_is(&t, ","))
+		if (!token_is_text(&t) && !conf_token_is(&t, ","))
 			return syntax(s, f, key->line, frame, "this list is not closed; write } behind its last element");
 		script_token(&s->script, &t);
 		check_variables(s, f, frame, &t);
@@ -201,7 +201,7 @@ static bool value(struct source *s, struct file *f, struct frame *frame, const s
 
 	if (!peek(s, f, frame, &t, &after))
 		return false;
-	if (!token_is(&t, "{") && (!token_is_text(&t) || token_is(&after, "=") || token_is(&after, "+="))) {
+	if (!conf_token_is(&t, "{") && (!token_is_text(&t) || conf_token_is(&after, "=") || conf_token_is(&after, "+="))) {
 		report_error(s->report, at(f, key->line), "%sthere is nothing behind an =; write KEY = VALUE", frame->name);
 		return true;
 	}
@@ -209,7 +209,7 @@ static bool value(struct source *s, struct file *f, struct frame *frame, const s
 	put(s, "= ");
 	if (!take(s, f, frame, &t))
 		return false;
-	if (token_is(&t, "{"))
+	if (conf_token_is(&t, "{"))
 		return list(s, f, frame, key);
 	script_token(&s->script, &t);
 	check_variables(s, f, frame, &t);
@@ -334,7 +334,7 @@ static bool call(struct source *s, struct file *f, struct frame *frame, const st
 			return syntax(s, f, key->line, frame, "this ( is not closed; write )");
 		if (token_is_text(&t) && !count++)
 			path = t;
-	} while (!token_is(&t, ")"));
+	} while (!conf_token_is(&t, ")"));
 	if (!span_equal(key->text, SPAN("include")) || count != 1 || !path.text.len) {
 		report_error(s->report, at(f, key->line), "%sonly a file can be called for; write include(\"FILE\")", frame->name);
 		return true;
@@ -375,9 +375,9 @@ static bool item(struct source *s, struct file *f, struct frame *frame, const st
 		(void)option_find(frame->rows, key->text, &g);
 	if (!peek(s, f, frame, &next, &after))
 		return false;
-	if (token_is(&next, "("))
+	if (conf_token_is(&next, "("))
 		return take(s, f, frame, &next) && call(s, f, frame, key);
-	if (token_is(&next, "{") || (token_is_text(&next) && token_is(&after, "{"))) {
+	if (conf_token_is(&next, "{") || (token_is_text(&next) && conf_token_is(&after, "{"))) {
 		bool titled = token_is_text(&next);
 
 		if (!g.option && frame->rows)
@@ -385,12 +385,12 @@ static bool item(struct source *s, struct file *f, struct frame *frame, const st
 		return take(s, f, frame, &after) && (!titled || take(s, f, frame, &after)) &&
 		       section(s, f, frame, key, titled ? &next : NULL, g.option);
 	}
-	if (!token_is(&next, "=") && !token_is(&next, "+=")) {
+	if (!conf_token_is(&next, "=") && !conf_token_is(&next, "+=")) {
 		return loose(s, f, frame, key, &next, g.option);
 	}
 	if (!take(s, f, frame, &next))
 		return false;
-	if (token_is(&next, "+=") && frame->rows)
+	if (conf_token_is(&next, "+=") && frame->rows)
 		report_error(s->report, at(f, key->line), "%s+= is not used here; write all in one list, KEY = {A, B}", frame->name);
 	if (!g.option && frame->rows)
 		unknown(s, f, frame, key, false);
@@ -413,7 +413,7 @@ static bool walk(struct source *s, struct file *f, struct frame *frame, bool inn
 			return false;
 		if (key.kind == TOKEN_END)
 			return !inner || syntax(s, f, frame->opened, frame, "this section is not closed; write } at its end");
-		if (token_is(&key, "}")) {
+		if (conf_token_is(&key, "}")) {
 			if (inner)
 				return true;
 			return syntax(s, f, key.line, frame, "unexpected }: it closes nothing; leave it out, or look for a { that is missing");
@@ -476,7 +476,7 @@ static bool read_file(struct source *s, struct frame *frame, const char *path, s
 	}
 	if (from.file)
 		report_file(s->report, f.path);
-	tokens_start(&f.tokens, buf_span(&f.text));
+	conf_tokens_start(&f.tokens, buf_span(&f.text));
 	good = walk(s, &f, frame, false);
 	buf_wipe(&f.text);
 	return good;

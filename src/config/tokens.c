@@ -3,14 +3,14 @@
 
 #include <ctype.h>
 
-void tokens_start(struct tokens *t, struct span text)
+void conf_tokens_start(struct tokens *t, struct span text)
 {
 	if (span_starts(text, SPAN("\xef\xbb\xbf")))	/* some editors put a byte order mark there */
 		text = span_from(text, 3);
 	*t = (struct tokens){ text, 1 };
 }
 
-bool token_is(const struct token *token, const char *mark)
+bool conf_token_is(const struct token *token, const char *mark)
 {
 	return token->kind == TOKEN_MARK && span_equal(token->text, span_of(mark));
 }
@@ -142,7 +142,7 @@ static bool word(struct tokens *t, size_t *len, struct err *e)
 	return true;
 }
 
-bool tokens_next(struct tokens *t, struct token *token, struct err *e)
+bool conf_tokens_next(struct tokens *t, struct token *token, struct err *e)
 {
 	uint32_t lines = 0;
 	size_t len = 0;

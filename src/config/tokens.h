@@ -29,9 +29,9 @@ struct tokens {
 	uint32_t line;		/* of rest; after an error that of the fault */
 };
 
-void tokens_start(struct tokens *t, struct span text);
+void conf_tokens_start(struct tokens *t, struct span text);
 /* At the end of the text TOKEN_END, again and again. */
-[[nodiscard]] bool tokens_next(struct tokens *t, struct token *token, struct err *e);
-bool token_is(const struct token *token, const char *mark);
+[[nodiscard]] bool conf_tokens_next(struct tokens *t, struct token *token, struct err *e);
+bool conf_token_is(const struct token *token, const char *mark);
 /* A word or a text in quotes. */
 bool token_is_text(const struct token *token);

@@ -60,8 +60,8 @@ static void tell(struct span text, char *out, size_t size)
 	size_t used = 0;
 
 	out[0] = '\0';
-	for (tokens_start(&t, text); ; used = strlen(out)) {
-		if (!tokens_next(&t, &token, &e)) {
+	for (conf_tokens_start(&t, text); ; used = strlen(out)) {
+		if (!conf_tokens_next(&t, &token, &e)) {
 			(void)snprintf(out + used, size - used, "!%u %s", t.line, e.text);
 			return;
 		}
@@ -104,9 +104,9 @@ static void kinds_of_tokens(void **state)
 	struct token mark = { TOKEN_MARK, SPAN("{"), 1 }, word = { TOKEN_WORD, SPAN("{"), 1 };
 
 	(void)state;
-	assert_true(token_is(&mark, "{"));
-	assert_false(token_is(&mark, "}"));
-	assert_false(token_is(&word, "{"));
+	assert_true(conf_token_is(&mark, "{"));
+	assert_false(conf_token_is(&mark, "}"));
+	assert_false(conf_token_is(&word, "{"));
 	assert_true(token_is_text(&word));
 	assert_false(token_is_text(&mark));
 }

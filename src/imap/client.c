@@ -7,8 +7,8 @@
 #include "imap/client_internal.h"
 
 static const char *const verb_names[] = {
-	"", "LIST", "SELECT", "EXAMINE", "UID SEARCH", "UID FETCH", "UID FETCH", "UID STORE", "EXPUNGE", "UID COPY", "UID MOVE",
-	"NOOP", "LOGOUT", "CAPABILITY", "STARTTLS", "ID", "LOGIN", "AUTHENTICATE", "the cancelled AUTHENTICATE",
+	"", "LIST", "SELECT", "EXAMINE", "UID SEARCH", "UID FETCH", "UID FETCH", "UID FETCH", "UID STORE", "EXPUNGE",
+	"UID COPY", "UID MOVE", "CREATE", "UNSELECT", "NOOP", "LOGOUT", "CAPABILITY", "STARTTLS", "ID", "ENABLE", "LOGIN", "AUTHENTICATE", "the cancelled AUTHENTICATE",
 };
 static_assert(COUNT(verb_names) == VERBS, "a name for each verb");
 
@@ -65,6 +65,13 @@ struct asked *client_find(struct imc *s, enum verb verb)
 	return oldest;
 }
 
+struct asked *client_selecting(struct imc *s)
+{
+	struct asked *a = client_find(s, VERB_SELECT);
+
+	return a ? a : client_find(s, VERB_EXAMINE);
+}
+
 struct asked *client_begin(struct imc *s, enum verb verb)
 {
 	struct asked *a = s->asked;
@@ -99,6 +106,18 @@ void client_say(struct imc *s, struct span text)
 	}
 	if (!buf_add(&s->out, text))
 		client_fail(s, ERR_LOCAL, "a command is too long to be sent", NOTHING);
+}
+
+void client_say_quoted(struct imc *s, struct span text)
+{
+	client_say(s, SPAN("\""));
+	for (size_t i = 0; i < text.len; i++) {
+		assert((unsigned char)text.at[i] >= ' ' && text.at[i] <= '~');
+		if (text.at[i] == '"' || text.at[i] == '\\')
+			client_say(s, SPAN("\\"));
+		client_say(s, (struct span){ text.at + i, 1 });
+	}
+	client_say(s, SPAN("\""));
 }
 
 void client_command(struct imc *s, enum verb verb, struct span arguments)
@@ -209,7 +228,8 @@ static bool tell_due(struct imc *s, struct imc_event *ev)
 	bool may_go = !s->login->lockstep || !s->count;
 
 	if (s->piece.len) {
-		*ev = (struct imc_event){ .what = IMC_BODY, .verb = IMC_ASK_FETCH, .id = s->f.asked->tag, .uid = s->f.body_uid, .text = s->piece };
+		*ev = (struct imc_event){ .what = IMC_BODY, .verb = (enum imc_verb)s->f.asked->verb, .id = s->f.asked->tag,
+			.uid = s->f.body_uid, .text = s->piece };
 		s->piece = NOTHING;
 	} else if (s->set.len) {
 		data_found(s, ev);
@@ -221,6 +241,8 @@ static bool tell_due(struct imc *s, struct imc_event *ev)
 		s->warn = 0;
 	} else if (s->try_next && may_go) {
 		auth_next(s, ev);
+	} else if (s->enable_next && may_go) {
+		login_enable(s);
 	} else if (s->ready && may_go) {
 		s->ready = false;
 		s->phase = PHASE_READY;
@@ -260,6 +282,11 @@ const struct err *imc_error(const struct imc *s)
 unsigned imc_capabilities(const struct imc *s)
 {
 	return s->capabilities;
+}
+
+bool imc_qresync(const struct imc *s)
+{
+	return s->qresync;
 }
 
 enum sasl_mech imc_mechanism(const struct imc *s)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One IMAP client conversation, as pure computation (RFC 3501, 2971, 4315,
- * 4731, 4959, 5530, 6851, 7888; read so that RFC 9051 servers fit too).
+ * One IMAP client conversation, as pure computation (RFC 3501, 2971, 3691,
+ * 4315, 4731, 4959, 5161, 5530, 6851, 7162, 7888; read so that RFC 9051 servers fit too).
  *
  * The session does no I/O, takes no clock, allocates nothing and calls no one
  * back.  The driver's turn is always the same three steps:
@@ -17,19 +17,24 @@
  * The course: greeting → CAPABILITY, unless the greeting told → (STARTTLS:
  * IMC_TLS, the caller starts TLS and calls imc_secured; all capabilities are
  * forgotten and asked again) → ID, where offered and login.id is set → login →
- * CAPABILITY, unless the answer told → IMC_READY.  A PREAUTH greeting on a line
+ * CAPABILITY, unless the answer told → ENABLE QRESYNC, where offered (nothing
+ * waits for its answer) → IMC_READY.  A PREAUTH greeting on a line
  * that has to be protected first is an attack (CVE-2021-39272): ERR_TLS.
  * From then on the caller asks while imc_can_ask says there is room; each ask
  * returns an id, which comes with the events that belong to it.  All is
- * pipelined, and an answer is matched to its command by tag; imc_select and
- * imc_examine are for a moment when nothing is outstanding (asserted).
+ * pipelined, and an answer is matched to its command by tag; what selects a
+ * mailbox, and imc_close, is for a moment when nothing is outstanding (asserted).
  *     imc_list    → IMC_MAILBOX a name…, IMC_DONE
  *     imc_select, imc_examine → IMC_DONE, and imc_selected tells what it is
+ *     imc_select_since → IMC_VANISHED a range of ids…, IMC_MESSAGE a message that
+ *                   changed…, IMC_DONE: all with its id; see below
  *     imc_search  → IMC_FOUND a range of ids…, IMC_DONE
  *     imc_listing → IMC_MESSAGE a message…, IMC_DONE
  *     imc_fetch   → of each id, in the server's order, IMC_BEGIN, IMC_BODY
  *                   pieces…, IMC_END or IMC_REFUSED; then IMC_DONE
- *     imc_store, imc_expunge, imc_noop → IMC_DONE
+ *     imc_fetch_head → the same of their headers alone, which may be empty:
+ *                   then no IMC_BODY.  Never outstanding beside imc_fetch
+ *     imc_store, imc_expunge, imc_create, imc_close, imc_noop → IMC_DONE
  *     imc_copy, imc_move → IMC_COPIED where the server has UIDPLUS, IMC_DONE
  *     imc_logout  → IMC_BYE (with `good` = the server said so)
  * or IMC_REFUSED with uid 0 instead of IMC_DONE: that is the command's failure,
@@ -48,6 +53,17 @@
  * its id is below n: the caller's filter.  Ids come in any order, and twice.
  * What the server says of the mailbox at any time (EXISTS, EXPUNGE) counts in
  * imc_selected; a UIDVALIDITY that changes under us is a failure (ERR_NET).
+ *
+ * imc_select_since asks for what changed since `modseq` under `validity`, what
+ * imc_selected told at an earlier visit (either 0: nothing is known); without
+ * QRESYNC it only asks for the modseq, without CONDSTORE for neither, and the
+ * caller lists instead: when imc_qresync says no at IMC_DONE, when the validity
+ * is another, or the modseq is 0.  A server that refuses ENABLE, and then this,
+ * is asked again without QRESYNC; what was asked behind it may be refused then.
+ * IMC_VANISHED may name ids that never were; with `earlier` they were gone before
+ * we came, else they went now, as EXPUNGE says it to others: of these expunged
+ * counts each, and exists shrinks.  Both come unasked too, with id 0.
+ *
  * imc_expunge without UIDPLUS says EXPUNGE, which also removes what other
  * clients marked: IMC_WARNING comes with it.  IMC_WARNING also brings [ALERT].
  *
@@ -83,6 +99,8 @@ enum imc_capa {		/* bits of imc_capabilities() */
 	IMC_CAPA_STARTTLS = 1, IMC_CAPA_LOGINDISABLED = 2, IMC_CAPA_SASL_IR = 4, IMC_CAPA_ID = 8, IMC_CAPA_LITERAL = 16,
 	IMC_CAPA_UIDPLUS = 32, IMC_CAPA_MOVE = 64, IMC_CAPA_ESEARCH = 128, IMC_CAPA_CONDSTORE = 256, IMC_CAPA_IDLE = 512,
 	IMC_CAPA_GMAIL = 1024, IMC_CAPA_ANSWERED = 2048,	/* the server told its capabilities */
+	IMC_CAPA_QRESYNC = 4096,	/* comes with CONDSTORE */
+	IMC_CAPA_ENABLE = 8192, IMC_CAPA_COMPRESS = 16384, IMC_CAPA_UNSELECT = 32768, IMC_CAPA_SPECIAL_USE = 65536
 };
 
 struct imc_login {		/* borrowed until IMC_READY or IMC_FAILED */
@@ -101,13 +119,13 @@ struct imc_login {		/* borrowed until IMC_READY or IMC_FAILED */
 };
 
 enum imc_what {
-	IMC_NOTHING, IMC_TLS, IMC_SASL, IMC_READY, IMC_MAILBOX, IMC_FOUND, IMC_MESSAGE, IMC_BEGIN, IMC_BODY, IMC_END,
-	IMC_COPIED, IMC_DONE, IMC_REFUSED, IMC_WARNING, IMC_BYE, IMC_FAILED
+	IMC_NOTHING, IMC_TLS, IMC_SASL, IMC_READY, IMC_MAILBOX, IMC_FOUND, IMC_VANISHED, IMC_MESSAGE, IMC_BEGIN, IMC_BODY,
+	IMC_END, IMC_COPIED, IMC_DONE, IMC_REFUSED, IMC_WARNING, IMC_BYE, IMC_FAILED
 };
 
 enum imc_verb {
-	IMC_ASK_NONE, IMC_ASK_LIST, IMC_ASK_SELECT, IMC_ASK_EXAMINE, IMC_ASK_SEARCH, IMC_ASK_LISTING, IMC_ASK_FETCH, IMC_ASK_STORE,
-	IMC_ASK_EXPUNGE, IMC_ASK_COPY, IMC_ASK_MOVE, IMC_ASK_NOOP, IMC_ASK_LOGOUT
+	IMC_ASK_NONE, IMC_ASK_LIST, IMC_ASK_SELECT, IMC_ASK_EXAMINE, IMC_ASK_SEARCH, IMC_ASK_LISTING, IMC_ASK_FETCH, IMC_ASK_HEAD,
+	IMC_ASK_STORE, IMC_ASK_EXPUNGE, IMC_ASK_COPY, IMC_ASK_MOVE, IMC_ASK_CREATE, IMC_ASK_CLOSE, IMC_ASK_NOOP, IMC_ASK_LOGOUT
 };
 
 enum imc_flag {			/* of a message, as bits */
@@ -130,8 +148,8 @@ struct imc_event {
 	enum imc_what what;
 	enum imc_verb verb;	/* MAILBOX … REFUSED: of which command */
 	uint32_t id;		/* that command's, 0 when unasked */
-	uint32_t uid;		/* MESSAGE … END, REFUSED: message; FOUND: the first */
-	uint32_t last;		/* FOUND: the last of the range; COPIED: UIDVALIDITY of the target */
+	uint32_t uid;		/* MESSAGE … END, REFUSED: message; FOUND, VANISHED: the first */
+	uint32_t last;		/* FOUND, VANISHED: the last of the range; COPIED: UIDVALIDITY of the target */
 	uint64_t size;		/* MESSAGE */
 	uint64_t gmail_id;	/* MESSAGE: X-GM-MSGID, or 0 */
 	unsigned flags;		/* MESSAGE, END: enum imc_flag; MAILBOX: enum imc_box */
@@ -143,6 +161,7 @@ struct imc_event {
 	bool first, last_step;	/* SASL: as p3c_event.first and .last */
 	bool has_flags, has_size;	/* MESSAGE */
 	bool empty, again;	/* REFUSED, of a message: see above */
+	bool earlier;		/* VANISHED */
 	bool good;		/* BYE */
 	enum imc_code code;	/* REFUSED */
 	enum err_kind kind;	/* REFUSED: ERR_BUSY, ERR_AUTH, ERR_TLS or ERR_PEER */
@@ -150,8 +169,9 @@ struct imc_event {
 
 struct imc_mailbox {		/* the mailbox that is selected, 0 where not told */
 	uint32_t validity, uid_next, exists, expunged;	/* expunged: told since it was selected */
-	uint64_t modseq;
-	bool read_only, uids_not_sticky;
+	uint64_t modseq;	/* the highest; 0 also where the server keeps none (NOMODSEQ) */
+	unsigned permanent;	/* enum imc_flag: those that can be stored; when has_permanent */
+	bool has_permanent, read_only, uids_not_sticky;
 };
 
 struct imc;			/* ~90 KiB; see imc_size */
@@ -176,12 +196,13 @@ void imc_sasl_answer(struct imc *s, struct span response);
 void imc_sasl_cancel(struct imc *s, bool proof_failed, const struct err *why);
 
 unsigned imc_capabilities(const struct imc *s);
+bool imc_qresync(const struct imc *s);		/* the server enabled QRESYNC: it says VANISHED for EXPUNGE */
 enum sasl_mech imc_mechanism(const struct imc *s);	/* that logged in, or is being tried */
 unsigned imc_mechs_refused(const struct imc *s);	/* bits 1 << enum sasl_mech; see p3c_mechs_refused */
 bool imc_tls_refused(const struct imc *s);	/* failed because STARTTLS was not to be had */
 const struct imc_mailbox *imc_selected(const struct imc *s);
 bool imc_can_ask(const struct imc *s);		/* any one command */
-size_t imc_room(const struct imc *s);		/* ids that imc_fetch takes now, 0 to IMC_FETCH_MAX */
+size_t imc_room(const struct imc *s);		/* ids that imc_fetch or imc_fetch_head takes now, 0 to IMC_FETCH_MAX */
 size_t imc_outstanding(const struct imc *s);	/* commands asked and not answered */
 
 /* Names of mailboxes and patterns as on the wire, of printable ASCII and at most
@@ -191,9 +212,13 @@ size_t imc_outstanding(const struct imc *s);	/* commands asked and not answered 
 uint32_t imc_list(struct imc *s, struct span pattern);
 uint32_t imc_select(struct imc *s, struct span mailbox);
 uint32_t imc_examine(struct imc *s, struct span mailbox);
+uint32_t imc_select_since(struct imc *s, struct span mailbox, bool examine, uint32_t validity, uint64_t modseq);
+uint32_t imc_close(struct imc *s);	/* UNSELECT: removes nothing; needs IMC_CAPA_UNSELECT */
+uint32_t imc_create(struct imc *s, struct span mailbox);
 uint32_t imc_search(struct imc *s, struct span criteria);
 uint32_t imc_listing(struct imc *s, struct span set, unsigned want);	/* enum imc_want */
 uint32_t imc_fetch(struct imc *s, const uint32_t *uids, size_t count);	/* 1 to imc_room */
+uint32_t imc_fetch_head(struct imc *s, const uint32_t *uids, size_t count);
 uint32_t imc_store(struct imc *s, struct span set, unsigned flags);	/* adds SEEN, DELETED, FLAGGED */
 uint32_t imc_expunge(struct imc *s, struct span set);
 uint32_t imc_copy(struct imc *s, struct span set, struct span mailbox);

@@ -32,7 +32,7 @@ size_t imc_room(const struct imc *s)
 	if (!s->one_by_one)
 		return IMC_FETCH_MAX;
 	for (const struct asked *a = s->asked; a < s->asked + IMC_WINDOW; a++)
-		if (a->tag && a->verb == VERB_FETCH)
+		if (a->tag && (a->verb == VERB_FETCH || a->verb == VERB_HEAD))
 			return 0;
 	return 1;
 }
@@ -65,16 +65,10 @@ static struct asked *begin(struct imc *s, enum verb verb)
 	return a;
 }
 
-static void say_quoted(struct imc *s, struct span text)
+static void say_mailbox(struct imc *s, struct span name)
 {
-	assert(sendable(text) && text.len <= IMC_NAME_MAX);
-	client_say(s, SPAN("\""));
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.at[i] == '"' || text.at[i] == '\\')
-			client_say(s, SPAN("\\"));
-		client_say(s, (struct span){ text.at + i, 1 });
-	}
-	client_say(s, SPAN("\""));
+	assert(sendable(name) && name.len <= IMC_NAME_MAX);
+	client_say_quoted(s, name);
 }
 
 static uint32_t end(struct imc *s, const struct asked *a)
@@ -88,29 +82,62 @@ uint32_t imc_list(struct imc *s, struct span pattern)
 	struct asked *a = begin(s, VERB_LIST);
 
 	client_say(s, SPAN("\"\" "));
-	say_quoted(s, pattern);
+	say_mailbox(s, pattern);
 	return end(s, a);
 }
 
-static uint32_t open_mailbox(struct imc *s, enum verb verb, struct span mailbox)
+/* Begins to select; a mailbox that is open goes on to be told of until the
+ * server says CLOSED, which those with QRESYNC do. */
+static struct asked *open_mailbox(struct imc *s, enum verb verb, struct span mailbox)
 {
 	struct asked *a;
 
 	assert(!imc_outstanding(s));
 	a = begin(s, verb);
 	s->mailbox = (struct imc_mailbox){ 0 };
-	say_quoted(s, mailbox);
-	return end(s, a);
+	s->closing = s->open && s->qresync;
+	s->open = false;
+	s->reselect = NOTHING;
+	say_mailbox(s, mailbox);
+	return a;
 }
 
 uint32_t imc_select(struct imc *s, struct span mailbox)
 {
-	return open_mailbox(s, VERB_SELECT, mailbox);
+	return end(s, open_mailbox(s, VERB_SELECT, mailbox));
 }
 
 uint32_t imc_examine(struct imc *s, struct span mailbox)
 {
-	return open_mailbox(s, VERB_EXAMINE, mailbox);
+	return end(s, open_mailbox(s, VERB_EXAMINE, mailbox));
+}
+
+static void say_since(struct imc *s, uint32_t validity, uint64_t modseq)
+{
+	char text[64];
+	int n = snprintf(text, sizeof text, " (QRESYNC (%u %llu))", validity, (unsigned long long)modseq);
+
+	assert(n > 0 && (size_t)n < sizeof text);
+	client_say(s, (struct span){ text, (size_t)n });
+}
+
+/* While ENABLE is unanswered we count on it; the name is kept in case it is
+ * refused, and this with it. */
+uint32_t imc_select_since(struct imc *s, struct span mailbox, bool examine, uint32_t validity, uint64_t modseq)
+{
+	struct asked *a = open_mailbox(s, examine ? VERB_EXAMINE : VERB_SELECT, mailbox);
+	bool hoped = client_find(s, VERB_ENABLE), known = validity && modseq;
+
+	assert(modseq <= INT64_MAX);
+	if ((s->qresync || hoped) && known)
+		say_since(s, validity, modseq);
+	else if (s->capabilities & IMC_CAPA_CONDSTORE)
+		client_say(s, SPAN(" (CONDSTORE)"));
+	if (hoped && known) {
+		memcpy(s->reselect_memory, mailbox.at, mailbox.len);
+		s->reselect = (struct span){ s->reselect_memory, mailbox.len };
+	}
+	return end(s, a);
 }
 
 uint32_t imc_search(struct imc *s, struct span criteria)
@@ -149,7 +176,7 @@ uint32_t imc_listing(struct imc *s, struct span set, unsigned want)
 	return end(s, a);
 }
 
-uint32_t imc_fetch(struct imc *s, const uint32_t *uids, size_t count)
+static uint32_t fetch(struct imc *s, enum verb verb, const uint32_t *uids, size_t count)
 {
 	char memory[UIDSET_TEXT_MAX];
 	struct uidset set;
@@ -162,11 +189,23 @@ uint32_t imc_fetch(struct imc *s, const uint32_t *uids, size_t count)
 
 		assert(fits);
 	}
-	a = begin_set(s, VERB_FETCH, uidset_text(&set));
+	a = begin_set(s, verb, uidset_text(&set));
 	a->count = (uint8_t)count;
 	memcpy(a->uids, uids, count * sizeof *uids);
-	client_say(s, SPAN(" (UID BODY.PEEK[])"));
+	client_say(s, verb == VERB_HEAD ? SPAN(" (UID BODY.PEEK[HEADER])") : SPAN(" (UID BODY.PEEK[])"));
 	return end(s, a);
+}
+
+uint32_t imc_fetch(struct imc *s, const uint32_t *uids, size_t count)
+{
+	assert(!client_find(s, VERB_HEAD));
+	return fetch(s, VERB_FETCH, uids, count);
+}
+
+uint32_t imc_fetch_head(struct imc *s, const uint32_t *uids, size_t count)
+{
+	assert(!client_find(s, VERB_FETCH));
+	return fetch(s, VERB_HEAD, uids, count);
 }
 
 /* +FLAGS: the others stay; .SILENT: nobody needs the answer's data. */
@@ -211,7 +250,7 @@ static uint32_t transfer(struct imc *s, enum verb verb, struct span set, struct 
 	struct asked *a = begin_set(s, verb, set);
 
 	client_say(s, SPAN(" "));
-	say_quoted(s, mailbox);
+	say_mailbox(s, mailbox);
 	return end(s, a);
 }
 
@@ -231,6 +270,20 @@ static uint32_t simple(struct imc *s, enum verb verb)
 	assert(imc_can_ask(s));
 	client_command(s, verb, NOTHING);
 	return s->tag;
+}
+
+uint32_t imc_create(struct imc *s, struct span mailbox)
+{
+	struct asked *a = begin(s, VERB_CREATE);
+
+	say_mailbox(s, mailbox);
+	return end(s, a);
+}
+
+uint32_t imc_close(struct imc *s)
+{
+	assert((s->capabilities & IMC_CAPA_UNSELECT) && !imc_outstanding(s));
+	return simple(s, VERB_CLOSE);
 }
 
 uint32_t imc_noop(struct imc *s)
@@ -298,6 +351,36 @@ void ask_ending(struct imc *s, struct imc_event *ev)
 	client_pop(s, a);
 }
 
+static void select_ends(struct imc *s, bool open)
+{
+	s->open = open;
+	s->closing = false;
+	s->reselect = NOTHING;
+	if (!open)
+		s->mailbox = (struct imc_mailbox){ 0 };
+}
+
+/* Refused with QRESYNC behind an ENABLE that was refused: once more without,
+ * under the same tag, which is the caller's id. */
+static bool select_again(struct imc *s, const struct asked *a)
+{
+	char tag[TAG_MAX + 2];
+	int n;
+
+	if (s->r.status == STATUS_OK || !s->reselect.len || s->qresync || client_find(s, VERB_ENABLE))
+		return false;
+	n = snprintf(tag, sizeof tag, "P%u ", a->tag);
+	assert(n > 0 && (size_t)n < sizeof tag);
+	client_say(s, (struct span){ tag, (size_t)n });
+	client_say(s, span_of(client_verb(a->verb)));
+	client_say(s, SPAN(" "));
+	client_say_quoted(s, s->reselect);
+	client_say(s, SPAN("\r\n"));
+	s->reselect = NOTHING;
+	s->mailbox = (struct imc_mailbox){ 0 };
+	return true;
+}
+
 void ask_answered(struct imc *s, struct asked *a, struct imc_event *ev)
 {
 	if (a->verb == VERB_LOGOUT) {
@@ -308,7 +391,12 @@ void ask_answered(struct imc *s, struct asked *a, struct imc_event *ev)
 		client_fail(s, ERR_NET, "the server ended the session", buf_span(&s->text));
 		return;
 	}
-	if ((a->verb == VERB_SELECT || a->verb == VERB_EXAMINE) && s->r.status != STATUS_OK)
-		s->mailbox = (struct imc_mailbox){ 0 };
+	if (a->verb == VERB_SELECT || a->verb == VERB_EXAMINE) {
+		if (select_again(s, a))
+			return;
+		select_ends(s, s->r.status == STATUS_OK);
+	} else if (a->verb == VERB_CLOSE && s->r.status == STATUS_OK) {
+		select_ends(s, false);
+	}
 	s->ending = a;
 }

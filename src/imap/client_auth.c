@@ -46,17 +46,6 @@ static bool quotable(struct span text)
 	return true;
 }
 
-static void say_quoted(struct imc *s, struct span text)
-{
-	client_say(s, SPAN("\""));
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.at[i] == '"' || text.at[i] == '\\')
-			client_say(s, SPAN("\\"));
-		client_say(s, (struct span){ text.at + i, 1 });
-	}
-	client_say(s, SPAN("\""));
-}
-
 /* In quotes where ASCII suffices, else as a literal; false when the server has
  * to say "+" first. */
 static bool say_argument(struct imc *s, struct span text)
@@ -66,7 +55,7 @@ static bool say_argument(struct imc *s, struct span text)
 	int n;
 
 	if (quotable(text)) {
-		say_quoted(s, text);
+		client_say_quoted(s, text);
 		return true;
 	}
 	n = snprintf(head, sizeof head, waits ? "{%zu}\r\n" : "{%zu+}\r\n", text.len);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Untagged data as it comes: CAPABILITY, LIST, SEARCH and ESEARCH.  What nobody
- * asked for is read to its end and forgotten. */
+ * Untagged data as it comes: CAPABILITY, LIST, SEARCH, ESEARCH, VANISHED and
+ * ENABLED.  What nobody asked for is read to its end and forgotten. */
 #include <assert.h>
 
 #include "imap/client_internal.h"
@@ -12,8 +12,9 @@ static const struct named {
 } capability_names[] = {
 	{ "STARTTLS", IMC_CAPA_STARTTLS }, { "LOGINDISABLED", IMC_CAPA_LOGINDISABLED }, { "SASL-IR", IMC_CAPA_SASL_IR },
 	{ "ID", IMC_CAPA_ID }, { "LITERAL+", IMC_CAPA_LITERAL }, { "LITERAL-", IMC_CAPA_LITERAL }, { "UIDPLUS", IMC_CAPA_UIDPLUS },
-	{ "MOVE", IMC_CAPA_MOVE }, { "ESEARCH", IMC_CAPA_ESEARCH }, { "CONDSTORE", IMC_CAPA_CONDSTORE }, { "QRESYNC", IMC_CAPA_CONDSTORE },
-	{ "IDLE", IMC_CAPA_IDLE }, { "X-GM-EXT-1", IMC_CAPA_GMAIL },
+	{ "MOVE", IMC_CAPA_MOVE }, { "ESEARCH", IMC_CAPA_ESEARCH }, { "CONDSTORE", IMC_CAPA_CONDSTORE }, { "QRESYNC", IMC_CAPA_QRESYNC | IMC_CAPA_CONDSTORE },
+	{ "ENABLE", IMC_CAPA_ENABLE }, { "COMPRESS=DEFLATE", IMC_CAPA_COMPRESS }, { "UNSELECT", IMC_CAPA_UNSELECT },
+	{ "SPECIAL-USE", IMC_CAPA_SPECIAL_USE }, { "IDLE", IMC_CAPA_IDLE }, { "X-GM-EXT-1", IMC_CAPA_GMAIL },
 }, box_flags[] = {
 	{ "\\Noselect", IMC_BOX_NOSELECT }, { "\\NonExistent", IMC_BOX_NOSELECT }, { "\\All", IMC_BOX_ALL }, { "\\AllMail", IMC_BOX_ALL },
 	{ "\\Junk", IMC_BOX_JUNK }, { "\\Spam", IMC_BOX_JUNK }, { "\\Trash", IMC_BOX_TRASH }, { "\\Sent", IMC_BOX_SENT },
@@ -68,6 +69,10 @@ void data_begin(struct imc *s, const struct token *word)
 		s->r.at = AT_SEARCH;
 	} else if (token_is(word, "ESEARCH") && client_find(s, VERB_SEARCH)) {
 		s->r.at = AT_ESEARCH;
+	} else if (token_is(word, "VANISHED") && s->phase >= PHASE_READY) {
+		s->r.at = AT_VANISHED;
+	} else if (token_is(word, "ENABLED") && client_find(s, VERB_ENABLE)) {
+		s->r.at = AT_ENABLED;
 	}
 }
 
@@ -97,7 +102,7 @@ static void on_list_name(struct imc *s, const struct token *tok)
 	if (tok->kind == TOKEN_ATOM || tok->kind == TOKEN_PIECE)
 		s->r.cut |= !buf_add(&s->name, tok->text);
 	if ((tok->kind == TOKEN_ATOM && !tok->more) || tok->kind == TOKEN_STRING_END) {
-		s->r.place = 1;
+		s->r.named = true;
 		s->r.at = AT_REST;
 	}
 }
@@ -116,7 +121,7 @@ static void on_list_line(struct imc *s, struct imc_event *ev)
 {
 	struct asked *a = client_find(s, VERB_LIST);
 
-	if (!s->r.place || !a || !count_found(s, a, 1))
+	if (!s->r.named || !a || !count_found(s, a, 1))
 		return;
 	if (s->r.cut)
 		*ev = (struct imc_event){ .what = IMC_WARNING, .verb = IMC_ASK_LIST, .id = a->tag,
@@ -128,12 +133,53 @@ static void on_list_line(struct imc *s, struct imc_event *ev)
 
 /* ---- SEARCH and ESEARCH */
 
+static void tell_vanished(struct imc *s, struct uid_range range, struct imc_event *ev)
+{
+	const struct asked *a = s->closing ? NULL : client_selecting(s);
+	uint64_t n = (uint64_t)range.last - range.first + 1;
+	struct imc_mailbox *m = &s->mailbox;
+
+	*ev = (struct imc_event){ .what = IMC_VANISHED, .verb = a ? (enum imc_verb)a->verb : IMC_ASK_NONE, .id = a ? a->tag : 0,
+		.uid = range.first, .last = range.last, .earlier = s->r.earlier };
+	if (s->r.earlier)
+		return;
+	m->expunged = n < UINT32_MAX - m->expunged ? m->expunged + (uint32_t)n : UINT32_MAX;
+	m->exists = n < m->exists ? m->exists - (uint32_t)n : 0;
+}
+
+static void next_vanished(struct imc *s, struct imc_event *ev)
+{
+	struct uid_range range;
+
+	if (!uidset_next(&s->set, &range))
+		client_fail(s, ERR_PEER, "what VANISHED names is no set of unique ids (RFC 7162 section 3.2.10)", s->set);
+	else if (++s->r.number > IMC_LIST_MAX)
+		client_fail(s, ERR_PEER, "a VANISHED without end (more than 16777216 ranges)", NOTHING);
+	else
+		tell_vanished(s, range, ev);
+}
+
+/* (EARLIER) 1:3,5 */
+static void on_vanished(struct imc *s, const struct token *tok)
+{
+	if (tok->kind != TOKEN_ATOM)
+		return;
+	if (!s->r.depth)
+		s->set = tok->text;
+	else if (token_is(tok, "EARLIER"))
+		s->r.earlier = true;
+}
+
 /* The next range of s->set, which lies in the token's memory. */
 void data_found(struct imc *s, struct imc_event *ev)
 {
 	struct asked *a = s->found_by;
 	struct uid_range range;
 
+	if (s->r.at == AT_VANISHED) {
+		next_vanished(s, ev);
+		return;
+	}
 	if (!uidset_next(&s->set, &range)) {
 		client_fail(s, ERR_PEER, "what SEARCH found is no set of unique ids (RFC 3501 section 7.2.5, RFC 4731)", s->set);
 		return;
@@ -195,6 +241,12 @@ void data_token(struct imc *s, const struct token *tok, struct imc_event *ev)
 		return;
 	case AT_ESEARCH:
 		on_esearch(s, tok);
+		return;
+	case AT_VANISHED:
+		on_vanished(s, tok);
+		return;
+	case AT_ENABLED:
+		s->qresync |= token_is(tok, "QRESYNC");
 		return;
 	case AT_REST:
 		return;

@@ -28,7 +28,7 @@ static bool find_message(struct imc *s, uint32_t uid)
 	unsigned found = 0;
 
 	for (struct asked *a = s->asked; a < s->asked + IMC_WINDOW; a++) {
-		if (!a->tag || a->verb != VERB_FETCH)
+		if (!a->tag || (a->verb != VERB_FETCH && a->verb != VERB_HEAD))
 			continue;
 		for (unsigned i = 0; i < a->count; i++) {
 			if (a->told >> i & 1 || (uid && a->uids[i] != uid))
@@ -47,34 +47,38 @@ static void to_be_asked_again(struct imc *s)
 {
 	s->one_by_one = true;
 	for (struct asked *a = s->asked; a < s->asked + IMC_WINDOW; a++)
-		if (a->tag && a->verb == VERB_FETCH)
+		if (a->tag && (a->verb == VERB_FETCH || a->verb == VERB_HEAD))
 			a->again |= all_of(a) & ~a->told;
 }
 
-static void body_begins(struct imc *s)
+static void tell_begin(struct imc *s, struct imc_event *ev)
+{
+	s->f.begun = true;
+	*ev = (struct imc_event){ .what = IMC_BEGIN, .verb = (enum imc_verb)s->f.asked->verb, .id = s->f.asked->tag, .uid = s->f.body_uid };
+}
+
+static void body_begins(struct imc *s, struct imc_event *ev)
 {
 	if (s->f.body_seen)
 		return;
 	s->f.body_seen = true;
-	if (find_message(s, s->f.uid)) {
-		s->f.telling = true;
-		s->f.body_uid = s->f.asked->uids[s->f.slot];
+	if (!find_message(s, s->f.uid)) {
+		s->f.asked = NULL;
+		if (!s->f.uid)
+			to_be_asked_again(s);
 		return;
 	}
-	s->f.asked = NULL;
-	if (!s->f.uid)
-		to_be_asked_again(s);
+	s->f.telling = true;
+	s->f.body_uid = s->f.asked->uids[s->f.slot];
+	if (s->f.asked->verb == VERB_HEAD)
+		tell_begin(s, ev);
 }
 
 static void body_piece(struct imc *s, struct span piece, struct imc_event *ev)
 {
-	if (!s->f.telling)
-		return;
 	s->piece = piece;
-	if (s->f.octets)
-		return;
-	s->f.octets = true;
-	*ev = (struct imc_event){ .what = IMC_BEGIN, .verb = IMC_ASK_FETCH, .id = s->f.asked->tag, .uid = s->f.body_uid };
+	if (!s->f.begun)
+		tell_begin(s, ev);
 }
 
 /* ---- items */
@@ -83,6 +87,7 @@ static enum item item_of(const struct token *name)
 {
 	static const struct { const char *name; enum item item; } items[] = {
 		{ "UID", ITEM_UID }, { "FLAGS", ITEM_FLAGS }, { "RFC822.SIZE", ITEM_SIZE }, { "X-GM-MSGID", ITEM_GMAIL }, { "BODY[]", ITEM_BODY },
+		{ "BODY[HEADER]", ITEM_HEAD },
 	};
 
 	for (size_t i = 0; i < COUNT(items); i++)
@@ -110,6 +115,7 @@ static void on_value(struct imc *s, const struct token *tok)
 			s->f.gmail_id = 0;
 		return;
 	case ITEM_BODY:		/* NIL: not told */
+	case ITEM_HEAD:
 	case ITEM_FLAGS:
 	case ITEM_NONE:
 	case ITEM_OTHER:
@@ -138,13 +144,13 @@ static void on_list(struct imc *s, bool open)
 
 static void on_string(struct imc *s, const struct token *tok, struct imc_event *ev)
 {
-	bool body = s->r.depth == 1 && s->f.item == ITEM_BODY;
-
-	if (tok->kind == TOKEN_STRING && body) {
-		body_begins(s);
-	} else if (tok->kind == TOKEN_PIECE && body) {
+	if (s->r.depth != 1)
+		return;
+	if (tok->kind == TOKEN_STRING && s->f.item == (client_find(s, VERB_HEAD) ? ITEM_HEAD : ITEM_BODY)) {
+		body_begins(s, ev);
+	} else if (tok->kind == TOKEN_PIECE && s->f.telling) {
 		body_piece(s, tok->text, ev);
-	} else if (tok->kind == TOKEN_STRING_END && s->r.depth == 1) {
+	} else if (tok->kind == TOKEN_STRING_END) {
 		s->f.item = ITEM_NONE;
 		s->f.telling = false;
 	}
@@ -192,19 +198,21 @@ static void body_ends(struct imc *s, struct imc_event *ev)
 		client_fail(s, ERR_PEER, "a message came that nobody asked for, in place of one that was", NOTHING);
 		return;
 	}
-	if (!s->f.octets) {
+	if (!s->f.begun) {
 		a->empty |= 1u << s->f.slot;
 		return;
 	}
 	a->told |= 1u << s->f.slot;
-	*ev = (struct imc_event){ .what = IMC_END, .verb = IMC_ASK_FETCH, .id = a->tag, .uid = s->f.body_uid, .flags = s->f.flags,
+	*ev = (struct imc_event){ .what = IMC_END, .verb = (enum imc_verb)a->verb, .id = a->tag, .uid = s->f.body_uid, .flags = s->f.flags,
 		.has_flags = s->f.has_flags };
 }
 
 void fetch_line(struct imc *s, struct imc_event *ev)
 {
-	struct asked *a = client_find(s, VERB_LISTING);
+	struct asked *a = s->closing ? NULL : client_selecting(s);
 
+	if (!a)
+		a = client_find(s, VERB_LISTING);
 	if (s->f.asked) {
 		body_ends(s, ev);
 		return;
@@ -215,6 +223,6 @@ void fetch_line(struct imc *s, struct imc_event *ev)
 		client_fail(s, ERR_PEER, "a listing without end (more than 16777216 messages)", NOTHING);
 		return;
 	}
-	*ev = (struct imc_event){ .what = IMC_MESSAGE, .verb = a ? IMC_ASK_LISTING : IMC_ASK_NONE, .id = a ? a->tag : 0, .uid = s->f.uid,
-		.size = s->f.size, .gmail_id = s->f.gmail_id, .flags = s->f.flags, .has_flags = s->f.has_flags, .has_size = s->f.has_size };
+	*ev = (struct imc_event){ .what = IMC_MESSAGE, .verb = a ? (enum imc_verb)a->verb : IMC_ASK_NONE, .id = a ? a->tag : 0,
+		.uid = s->f.uid, .size = s->f.size, .gmail_id = s->f.gmail_id, .flags = s->f.flags, .has_flags = s->f.has_flags, .has_size = s->f.has_size };
 }

@@ -23,10 +23,10 @@ enum { CHALLENGE_MAX = IMC_WORD_MAX / 4 * 3, TEXT_MAX = 512, SET_MAX = 4096, TAG
 
 enum verb {
 	VERB_NONE = IMC_ASK_NONE, VERB_LIST = IMC_ASK_LIST, VERB_SELECT = IMC_ASK_SELECT, VERB_EXAMINE = IMC_ASK_EXAMINE,
-	VERB_SEARCH = IMC_ASK_SEARCH, VERB_LISTING = IMC_ASK_LISTING, VERB_FETCH = IMC_ASK_FETCH, VERB_STORE = IMC_ASK_STORE,
-	VERB_EXPUNGE = IMC_ASK_EXPUNGE, VERB_COPY = IMC_ASK_COPY, VERB_MOVE = IMC_ASK_MOVE, VERB_NOOP = IMC_ASK_NOOP,
-	VERB_LOGOUT = IMC_ASK_LOGOUT,
-	VERB_CAPABILITY, VERB_STARTTLS, VERB_ID, VERB_LOGIN, VERB_AUTHENTICATE, VERB_CANCEL,
+	VERB_SEARCH = IMC_ASK_SEARCH, VERB_LISTING = IMC_ASK_LISTING, VERB_FETCH = IMC_ASK_FETCH, VERB_HEAD = IMC_ASK_HEAD,
+	VERB_STORE = IMC_ASK_STORE, VERB_EXPUNGE = IMC_ASK_EXPUNGE, VERB_COPY = IMC_ASK_COPY, VERB_MOVE = IMC_ASK_MOVE,
+	VERB_CREATE = IMC_ASK_CREATE, VERB_CLOSE = IMC_ASK_CLOSE, VERB_NOOP = IMC_ASK_NOOP, VERB_LOGOUT = IMC_ASK_LOGOUT,
+	VERB_CAPABILITY, VERB_STARTTLS, VERB_ID, VERB_ENABLE, VERB_LOGIN, VERB_AUTHENTICATE, VERB_CANCEL,
 	VERBS
 };
 
@@ -45,16 +45,17 @@ enum who { WHO_NOBODY, WHO_UNTAGGED, WHO_TAGGED, WHO_MORE };
 
 enum at {
 	AT_TAG, AT_WORD, AT_KIND, AT_STATUS, AT_CODE, AT_CODE_ARGS, AT_CAPABILITIES,
-	AT_LIST_FLAGS, AT_LIST_DELIMITER, AT_LIST_NAME, AT_SEARCH, AT_ESEARCH, AT_FETCH, AT_REST
+	AT_LIST_FLAGS, AT_LIST_DELIMITER, AT_LIST_NAME, AT_SEARCH, AT_ESEARCH, AT_VANISHED, AT_ENABLED, AT_FETCH,
+	AT_REST
 };
 
 enum code_name {
 	CODE_NONE, CODE_ALERT, CODE_CAPABILITY, CODE_UIDVALIDITY, CODE_UIDNEXT, CODE_HIGHESTMODSEQ, CODE_READ_ONLY, CODE_READ_WRITE,
-	CODE_UIDNOTSTICKY, CODE_COPYUID, CODE_TRYCREATE, CODE_NONEXISTENT, CODE_OVERQUOTA, CODE_NOPERM, CODE_BUSY, CODE_AUTH,
+	CODE_UIDNOTSTICKY, CODE_NOMODSEQ, CODE_PERMANENTFLAGS, CODE_CLOSED, CODE_COPYUID, CODE_TRYCREATE, CODE_NONEXISTENT, CODE_OVERQUOTA, CODE_NOPERM, CODE_BUSY, CODE_AUTH,
 	CODE_PRIVACY, CODE_OTHER
 };
 
-enum item { ITEM_NONE, ITEM_UID, ITEM_FLAGS, ITEM_SIZE, ITEM_GMAIL, ITEM_BODY, ITEM_OTHER };
+enum item { ITEM_NONE, ITEM_UID, ITEM_FLAGS, ITEM_SIZE, ITEM_GMAIL, ITEM_BODY, ITEM_HEAD, ITEM_OTHER };
 
 struct response {		/* the one that is being read */
 	enum who who;
@@ -64,8 +65,10 @@ struct response {		/* the one that is being read */
 	struct asked *asked;	/* TAGGED */
 	uint32_t words, number, place;	/* place: within LIST, codes, ESEARCH */
 	unsigned depth;
-	unsigned flags;		/* LIST */
+	unsigned flags;		/* LIST, PERMANENTFLAGS */
 	char delimiter;
+	bool named;		/* LIST: its name was read */
+	bool earlier;		/* VANISHED */
 	bool cut;		/* a set, a name or a text did not fit */
 	uint32_t validity;	/* of COPYUID */
 };
@@ -79,7 +82,7 @@ struct fetched {		/* a FETCH that is being read */
 	unsigned flags;
 	bool has_flags, has_size, body_seen;
 	bool telling;		/* the string that is read is its body */
-	bool octets;		/* of the body, some came */
+	bool begun;		/* IMC_BEGIN was told: octets came, or a header, which may have none */
 };
 
 struct imc {
@@ -100,12 +103,15 @@ struct imc {
 	struct asked *ending;		/* answered, and its untold messages are being refused */
 	enum status ending_status;
 	uint32_t warn;			/* id of an EXPUNGE to be warned of */
+	struct span reselect;		/* the mailbox of a SELECT that counts on the answer to ENABLE */
 
 	bool secure, clear_agreed, logged_in, tls_refused;
 	bool told_capabilities;		/* since the login, or TLS, or the greeting */
 	bool capa_refused;
 	bool id_sent;
-	bool eof, failed, try_next, ready, bye;
+	bool eof, failed, try_next, enable_next, ready, bye;
+	bool qresync;			/* enabled */
+	bool open, closing;		/* a mailbox is selected; and what is told may still be of the one before */
 	bool one_by_one;		/* bodies come in front of their UID */
 
 	enum sasl_mech mech;
@@ -123,6 +129,7 @@ struct imc {
 	char word_memory[IMC_WORD_MAX];
 	char out_memory[IMC_OUT_MAX];
 	char text_memory[IMC_WORD_MAX], name_memory[IMC_NAME_MAX], from_memory[SET_MAX], to_memory[SET_MAX];
+	char reselect_memory[IMC_NAME_MAX];
 	struct asked asked[IMC_WINDOW];
 };
 
@@ -133,8 +140,10 @@ void client_fail(struct imc *s, enum err_kind kind, const char *why, struct span
 struct asked *client_begin(struct imc *s, enum verb verb);	/* a slot, and its tag and a blank said */
 void client_pop(struct imc *s, struct asked *a);
 void client_say(struct imc *s, struct span text);
+void client_say_quoted(struct imc *s, struct span text);	/* without control octets */
 void client_command(struct imc *s, enum verb verb, struct span arguments);
 struct asked *client_find(struct imc *s, enum verb verb);	/* the oldest of that verb, or NULL */
+struct asked *client_selecting(struct imc *s);	/* the SELECT or EXAMINE that is unanswered, or NULL */
 
 /* ---- client_reply.c */
 
@@ -167,6 +176,7 @@ void ask_bye(struct imc *s, struct imc_event *ev, bool good);
 
 /* ---- client_login.c */
 
+void login_enable(struct imc *s);
 void login_greeting(struct imc *s);
 void login_answered(struct imc *s, struct asked *a, struct imc_event *ev);
 void login_done(struct imc *s);

@@ -37,6 +37,19 @@ static void say_id(struct imc *s)
 		client_command(s, VERB_ID, span_of(s->login->id));
 }
 
+/* Before any mailbox is selected (RFC 5161 section 3.1); nothing waits for the
+ * answer either. */
+void login_enable(struct imc *s)
+{
+	s->enable_next = false;
+	client_command(s, VERB_ENABLE, SPAN("QRESYNC"));
+}
+
+static bool can_enable(const struct imc *s)
+{
+	return (s->capabilities & IMC_CAPA_ENABLE) && (s->capabilities & IMC_CAPA_QRESYNC);
+}
+
 /* The capabilities are known, or known not to be had. */
 static void after_capabilities(struct imc *s)
 {
@@ -44,6 +57,7 @@ static void after_capabilities(struct imc *s)
 		return;
 	say_id(s);
 	s->ready = s->logged_in;
+	s->enable_next = s->logged_in && can_enable(s);
 	s->try_next = !s->logged_in;
 }
 
@@ -123,6 +137,7 @@ void login_answered(struct imc *s, struct asked *a, struct imc_event *ev)
 		on_starttls(s, ev);
 		return;
 	case VERB_ID:
+	case VERB_ENABLE:	/* what was enabled, ENABLED told */
 		client_pop(s, a);
 		return;
 	case VERB_LOGIN:
@@ -144,10 +159,13 @@ void login_answered(struct imc *s, struct asked *a, struct imc_event *ev)
 	case VERB_SEARCH:
 	case VERB_LISTING:
 	case VERB_FETCH:
+	case VERB_HEAD:
 	case VERB_STORE:
 	case VERB_EXPUNGE:
 	case VERB_COPY:
 	case VERB_MOVE:
+	case VERB_CREATE:
+	case VERB_CLOSE:
 	case VERB_NOOP:
 	case VERB_LOGOUT:
 	case VERBS:

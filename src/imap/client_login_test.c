@@ -49,6 +49,16 @@ static const struct story_row rows[] = {
 	  .ask = "n", .want = "ready;", .sent = "P1 ID (\"name\" \"x\")\r\nP2 LOGIN \"anna\" \"s3cret\"\r\nP3 ID (\"name\" \"x\")\r\nP4 NOOP\r\n" },
 	{ "id answered late", .how = WITH_ID, .peer = SPAN(CAPA("ID") "P2 OK [CAPABILITY X] in\r\nP1 NO\r\n"), .want = "ready;" },
 	{ "id not offered", .how = WITH_ID, .peer = SPAN(LOGGED_IN), .want = "ready;", .sent = LOGIN_SENT },
+
+	/* ---- ENABLE */
+	{ "enable", .ask = "n", .peer = SPAN(CAPA("") IN("ENABLE QRESYNC")), .want = "ready;", .sent = LOGIN_SENT "P2 ENABLE QRESYNC\r\nP3 NOOP\r\n" },
+	{ "enable behind an asked CAPABILITY, with ID", .how = WITH_ID, .peer = SPAN(CAPA("ENABLE") "P1 OK\r\n* CAPABILITY ID QRESYNC ENABLE\r\nP2 OK\r\n"), .want = "ready;",
+	  .sent = LOGIN_SENT "P2 CAPABILITY\r\nP3 ID (\"name\" \"x\")\r\nP4 ENABLE QRESYNC\r\n" },
+	{ "enable in lock-step", .how = WITH_ID | LOCKSTEP, .ask = "n", .peer = SPAN(CAPA("") IN("ID ENABLE QRESYNC") "P2 OK\r\n" STEP "P3 BAD no\r\n"), .want = "ready;",
+	  .sent = LOGIN_SENT "P2 ID (\"name\" \"x\")\r\nP3 ENABLE QRESYNC\r\nP4 NOOP\r\n" },
+	{ "enable not before the login", .peer = SPAN(CAPA("ENABLE QRESYNC")), .want = "", .sent = LOGIN_SENT },
+	{ "enable after PREAUTH", .peer = SPAN("* PREAUTH [CAPABILITY ENABLE QRESYNC] hi\r\n"), .want = "ready;", .sent = "P1 ENABLE QRESYNC\r\n" },
+	{ "ENABLE, but no QRESYNC", .peer = SPAN(CAPA("") IN("ENABLE CONDSTORE")), .want = "ready;", .sent = LOGIN_SENT },
 	{ "id in lock-step", .how = WITH_ID | LOCKSTEP, .peer = SPAN(CAPA("ID")), .want = "", .sent = "P1 ID (\"name\" \"x\")\r\n" },
 };
 

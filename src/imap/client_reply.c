@@ -12,7 +12,8 @@ static const struct code_row {
 } code_names[] = {
 	{ "ALERT", CODE_ALERT }, { "CAPABILITY", CODE_CAPABILITY }, { "UIDVALIDITY", CODE_UIDVALIDITY }, { "UIDNEXT", CODE_UIDNEXT },
 	{ "HIGHESTMODSEQ", CODE_HIGHESTMODSEQ }, { "READ-ONLY", CODE_READ_ONLY }, { "READ-WRITE", CODE_READ_WRITE },
-	{ "UIDNOTSTICKY", CODE_UIDNOTSTICKY }, { "COPYUID", CODE_COPYUID }, { "TRYCREATE", CODE_TRYCREATE },
+	{ "UIDNOTSTICKY", CODE_UIDNOTSTICKY }, { "NOMODSEQ", CODE_NOMODSEQ }, { "PERMANENTFLAGS", CODE_PERMANENTFLAGS },
+	{ "CLOSED", CODE_CLOSED }, { "COPYUID", CODE_COPYUID }, { "TRYCREATE", CODE_TRYCREATE },
 	{ "NONEXISTENT", CODE_NONEXISTENT }, { "OVERQUOTA", CODE_OVERQUOTA }, { "NOPERM", CODE_NOPERM }, { "INUSE", CODE_BUSY },
 	{ "IN-USE", CODE_BUSY }, { "UNAVAILABLE", CODE_BUSY }, { "LIMIT", CODE_BUSY }, { "SERVERBUG", CODE_BUSY },
 	{ "AUTHENTICATIONFAILED", CODE_AUTH }, { "AUTHORIZATIONFAILED", CODE_AUTH }, { "EXPIRED", CODE_AUTH },
@@ -59,6 +60,9 @@ enum imc_code reply_code(const struct imc *s)
 	case CODE_HIGHESTMODSEQ:
 	case CODE_READ_WRITE:
 	case CODE_UIDNOTSTICKY:
+	case CODE_NOMODSEQ:
+	case CODE_PERMANENTFLAGS:
+	case CODE_CLOSED:
 	case CODE_COPYUID:
 	case CODE_PRIVACY:
 	case CODE_OTHER:
@@ -154,6 +158,14 @@ static void on_kind(struct imc *s, const struct token *tok)
 
 /* ---- codes */
 
+/* What was told until now was of the mailbox before (RFC 7162 section 3.2.11). */
+static void mailbox_changes(struct imc *s)
+{
+	if (s->closing)
+		s->mailbox = (struct imc_mailbox){ 0 };
+	s->closing = false;
+}
+
 static void on_code(struct imc *s, const struct token *tok)
 {
 	if (tok->kind == TOKEN_CODE_END) {
@@ -171,13 +183,16 @@ static void on_code(struct imc *s, const struct token *tok)
 		s->mailbox.read_only = true;
 	else if (s->r.code == CODE_UIDNOTSTICKY)
 		s->mailbox.uids_not_sticky = true;
+	else if (s->r.code == CODE_NOMODSEQ)
+		s->mailbox.modseq = 0;
+	else if (s->r.code == CODE_CLOSED)
+		mailbox_changes(s);
 }
 
 static void on_validity(struct imc *s, uint32_t n)
 {
-	bool selecting = client_find(s, VERB_SELECT) || client_find(s, VERB_EXAMINE);
-
-	if (!selecting && s->mailbox.validity && s->mailbox.validity != n)
+	s->closing = false;	/* where CLOSED is forgotten */
+	if (!client_selecting(s) && s->mailbox.validity && s->mailbox.validity != n)
 		client_fail(s, ERR_NET, "the mailbox was replaced while we read it (its UIDVALIDITY changed)", NOTHING);
 	s->mailbox.validity = n;
 }
@@ -203,6 +218,17 @@ static void on_number(struct imc *s, const struct token *tok)
 		s->r.validity = (uint32_t)n;
 }
 
+/* A list that is cut tells nothing: what is missing in it cannot be known. */
+static void on_permanent(struct imc *s, const struct token *tok)
+{
+	if (tok->kind == TOKEN_ATOM)
+		s->r.flags |= data_message_flag(tok->text);
+	if (tok->kind != TOKEN_CLOSE)
+		return;
+	s->mailbox.permanent = s->r.flags;
+	s->mailbox.has_permanent = true;
+}
+
 static void on_code_argument(struct imc *s, const struct token *tok, struct imc_event *ev)
 {
 	if (tok->kind == TOKEN_CODE_END) {
@@ -211,6 +237,8 @@ static void on_code_argument(struct imc *s, const struct token *tok, struct imc_
 			ask_copied(s, ev);
 		return;
 	}
+	if (s->r.code == CODE_PERMANENTFLAGS)
+		on_permanent(s, tok);
 	if (tok->kind != TOKEN_ATOM)
 		return;
 	s->r.place++;
@@ -332,6 +360,8 @@ void reply_token(struct imc *s, const struct token *tok, struct imc_event *ev)
 	case AT_LIST_NAME:
 	case AT_SEARCH:
 	case AT_ESEARCH:
+	case AT_VANISHED:
+	case AT_ENABLED:
 	case AT_REST:
 		data_token(s, tok, ev);
 		return;

@@ -9,7 +9,8 @@
  * IMC_READY.  Groups are parted by '|', commands by ';': "l%" LIST, "sBOX"
  * SELECT, "xBOX" EXAMINE, "?ALL" SEARCH, "L1:*" listing, "f5,6" fetch, "S1:2"
  * and "D1:2" STORE \Seen and \Deleted, "e1:2" EXPUNGE, "c1:2 BOX" COPY, "m1:2
- * BOX" MOVE, "n" NOOP, "q" LOGOUT.  The story has one clause an event; octets of
+ * BOX" MOVE, "C BOX" CREATE, "h5,6" fetch of headers, "y5 90 BOX"
+ * and "z5 90 BOX" SELECT and EXAMINE since, "u" UNSELECT, "n" NOOP, "q" LOGOUT.  The story has one clause an event; octets of
  * a message stand as they are; `sent` is all that the client said.  A NULL is
  * not compared.  story_run tells it at once, cut in two at every place, and byte
  * by byte: always the same. */
@@ -59,7 +60,7 @@ struct story {
 	bool tls, sasl, ready, by_byte;
 };
 
-static inline void story_fetch(struct story *t, struct span set)
+static inline void story_fetch(struct story *t, struct span set, bool heads)
 {
 	uint32_t uids[IMC_FETCH_MAX];
 	struct uid_range r;
@@ -67,7 +68,20 @@ static inline void story_fetch(struct story *t, struct span set)
 
 	while (uidset_next(&set, &r))
 		uids[n++] = r.first;
-	(void)imc_fetch(t->s, uids, n);
+	if (heads)
+		(void)imc_fetch_head(t->s, uids, n);
+	else
+		(void)imc_fetch(t->s, uids, n);
+}
+
+static inline void story_since(struct story *t, struct span text, bool examine)
+{
+	struct span validity, modseq;
+	uint64_t v, m;
+
+	assert_true(span_word(&text, &validity) && span_word(&text, &modseq));
+	assert_true(span_number(validity, UINT32_MAX, &v) && span_number(modseq, INT64_MAX, &m));
+	(void)imc_select_since(t->s, span_trim(text), examine, (uint32_t)v, m);
 }
 
 static inline void story_ask_one(struct story *t, struct span ask)
@@ -80,7 +94,12 @@ static inline void story_ask_one(struct story *t, struct span ask)
 	case 'x': (void)imc_examine(t->s, rest); break;
 	case '?': (void)imc_search(t->s, rest); break;
 	case 'L': (void)imc_listing(t->s, rest, IMC_WANT_FLAGS | IMC_WANT_SIZE); break;
-	case 'f': story_fetch(t, rest); break;
+	case 'f': story_fetch(t, rest, false); break;
+	case 'h': story_fetch(t, rest, true); break;
+	case 'y': story_since(t, rest, false); break;
+	case 'z': story_since(t, rest, true); break;
+	case 'C': (void)imc_create(t->s, box); break;
+	case 'u': (void)imc_close(t->s); break;
 	case 'S': (void)imc_store(t->s, rest, IMC_SEEN); break;
 	case 'D': (void)imc_store(t->s, rest, IMC_SEEN | IMC_DELETED); break;
 	case 'e': (void)imc_expunge(t->s, rest); break;
@@ -120,6 +139,8 @@ static inline bool story_refused(struct story *t, const struct imc_event *ev)
 static inline bool story_message(struct story *t, const struct imc_event *ev)
 {
 	assert_true(buf_printf(&t->told, "message %u", ev->uid));
+	if (ev->verb == IMC_ASK_SELECT || ev->verb == IMC_ASK_EXAMINE)
+		assert_true(buf_printf(&t->told, " of %u", ev->id));
 	if (ev->has_flags)
 		assert_true(buf_printf(&t->told, " flags %u", ev->flags));
 	if (ev->has_size)
@@ -145,10 +166,12 @@ static inline bool story_event(struct story *t, const struct imc_event *ev)
 		return buf_printf(b, "box %u %c [%.*s];", ev->flags, ev->delimiter ? ev->delimiter : '-', (int)ev->text.len, ev->text.at);
 	case IMC_FOUND:
 		return buf_printf(b, "found %u:%u;", ev->uid, ev->last);
+	case IMC_VANISHED:
+		return buf_printf(b, "vanished %u:%u of %u%s;", ev->uid, ev->last, ev->id, ev->earlier ? " earlier" : "");
 	case IMC_MESSAGE:
 		return story_message(t, ev);
 	case IMC_BEGIN:
-		return buf_printf(b, "begin %u:", ev->uid);
+		return buf_printf(b, ev->verb == IMC_ASK_HEAD ? "head %u:" : "begin %u:", ev->uid);
 	case IMC_BODY:
 		assert_true(ev->uid && ev->text.len);
 		return buf_add(b, ev->text);

@@ -24,6 +24,82 @@ static void the_mailbox(void **state)
 	story_end(&t);
 }
 
+#define FLAGS_OF(list) LOGGED_IN "* OK [PERMANENTFLAGS " list "] x\r\nP2 OK\r\n"
+
+static void permanent_flags(void **state)
+{
+	static const struct { struct story_row row; bool has; unsigned flags; } all[] = {
+		{ { "well-formed", .ask = "sx", .peer = SPAN(FLAGS_OF("(\\Seen \\Deleted $X \\*)")) }, true, IMC_SEEN | IMC_DELETED },
+		{ { "none", .ask = "sx", .peer = SPAN(FLAGS_OF("()")) }, true, 0 },
+		{ { "not told", .ask = "sx", .peer = SPAN(LOGGED_IN "* FLAGS (\\Seen)\r\nP2 OK\r\n") }, false, 0 },
+		{ { "cut", .ask = "sx", .peer = SPAN(FLAGS_OF("(\\Seen")) }, false, 0 },
+		{ { "no list", .ask = "sx", .peer = SPAN(FLAGS_OF("\\Seen")) }, false, 0 },
+		{ { "of a mailbox that is refused", .ask = "sx", .peer = SPAN(LOGGED_IN "* OK [PERMANENTFLAGS (\\Seen)] x\r\nP2 NO\r\n") }, false, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(all); i++) {
+		const struct imc_mailbox *m;
+		struct story t;
+
+		play(&t, &all[i].row);
+		m = imc_selected(t.s);
+		if (m->has_permanent != all[i].has || m->permanent != all[i].flags)
+			fail_msg("%s: %d %u", all[i].row.name, m->has_permanent, m->permanent);
+		story_end(&t);
+	}
+}
+
+/* VANISHED counts as EXPUNGE does, told now, not of earlier times. */
+static void what_vanished(void **state)
+{
+	static const struct story_row row = { "vanished", .ask = "y5 90 x", .peer = SPAN(CAPA("") IN("ENABLE QRESYNC") "* ENABLED QRESYNC\r\nP2 OK\r\n* 9 EXISTS\r\n"
+		"* OK [HIGHESTMODSEQ 95] x\r\n* VANISHED (EARLIER) 1:4\r\nP3 OK\r\n* VANISHED 5,8:9\r\n") };
+	static const struct story_row none = { "no modseq", .ask = "sx", .peer = SPAN(LOGGED_IN "* OK [HIGHESTMODSEQ 95] x\r\n* OK [NOMODSEQ] x\r\nP2 OK\r\n") };
+	const struct imc_mailbox *m;
+	struct story t;
+
+	(void)state;
+	play(&t, &row);
+	m = imc_selected(t.s);
+	assert_true(imc_qresync(t.s) && m->exists == 6 && m->expunged == 3 && m->modseq == 95);
+	story_feed(&t, SPAN("* VANISHED 1:4294967295\r\n* VANISHED 1\r\n").at, 40);
+	assert_true(m->exists == 0 && m->expunged == UINT32_MAX);
+	story_end(&t);
+	play(&t, &none);
+	assert_true(!imc_qresync(t.s) && imc_selected(t.s)->modseq == 0);
+	story_end(&t);
+}
+
+static void capabilities(void **state)
+{
+	static const struct story_row row = { "capabilities", .peer = SPAN(CAPA("") IN("qresync ENABLE COMPRESS=DEFLATE UNSELECT SPECIAL-USE COMPRESS=LZW X")) };
+	struct story t;
+
+	(void)state;
+	play(&t, &row);
+	assert_int_equal(imc_capabilities(t.s), IMC_CAPA_ANSWERED | IMC_CAPA_QRESYNC | IMC_CAPA_CONDSTORE | IMC_CAPA_ENABLE | IMC_CAPA_COMPRESS |
+		IMC_CAPA_UNSELECT | IMC_CAPA_SPECIAL_USE);
+	story_end(&t);
+}
+
+/* What was told before CLOSED is the other mailbox's; UNSELECT leaves none. */
+static void another_mailbox(void **state)
+{
+	static const struct story_row row = { "another", .ask = "y5 90 x|y5 90 y|u", .peer = SPAN(CAPA("") IN("ENABLE QRESYNC UNSELECT") "* ENABLED QRESYNC\r\nP2 OK\r\n"
+		"* 9 EXISTS\r\nP3 OK\r\n" STEP "* 4 EXISTS\r\n* VANISHED 7\r\n* OK [CLOSED] x\r\n* OK [UIDNEXT 3] x\r\nP4 OK\r\n") };
+	const struct imc_mailbox *m;
+	struct story t;
+
+	(void)state;
+	play(&t, &row);
+	m = imc_selected(t.s);
+	assert_true(m->exists == 0 && m->expunged == 0 && m->uid_next == 3);
+	story_feed(&t, "P5 OK\r\n", 7);
+	assert_true(m->uid_next == 0);
+	story_end(&t);
+}
+
 /* A message of any size takes no memory; a word of any size is refused. */
 static void large_things(void **state)
 {
@@ -111,6 +187,10 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_mailbox),
+		cmocka_unit_test(permanent_flags),
+		cmocka_unit_test(what_vanished),
+		cmocka_unit_test(capabilities),
+		cmocka_unit_test(another_mailbox),
 		cmocka_unit_test(large_things),
 		cmocka_unit_test(a_full_window),
 		cmocka_unit_test(nothing_is_sent),

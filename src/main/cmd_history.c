@@ -6,8 +6,9 @@
 #include "main/commands.h"
 #include "main/json.h"
 #include "store/ledger.h"
+#include "wire/utf7.h"
 
-enum { NAME_SIZE = 129, DIGEST_TEXT = 65 };
+enum { DIGEST_TEXT = 65 };
 
 struct moment_of {		/* an entry, by when it was first seen */
 	int64_t first_seen;
@@ -35,28 +36,37 @@ static json_t *moment_json(int64_t when)
 	return when ? json_string(moment_text(when, text)) : json_null();
 }
 
-static void print_json(const char *connection, const struct ledger_entry *entry)
+static json_t *mailbox_json(const char *mailbox)
+{
+	char shown[LEDGER_MAILBOX_MAX * 3];
+
+	utf7_show(span_of(mailbox), shown, sizeof shown);
+	return mailbox[0] ? json_text(shown) : json_null();
+}
+
+static void print_json(const struct ledger_name *of, const struct ledger_entry *entry)
 {
 	char digest[DIGEST_TEXT] = "";
 
 	if (entry->has_digest)
 		hex(entry->digest, digest);
-	json_print(json_pack("{s:s, s:o, s:s, s:I, s:I, s:s, s:o, s:o, s:o, s:o}", "connection", connection,
-		"uid", json_text(entry->uid), "state", ledger_state_name(entry->state), "size", (json_int_t)entry->size,
+	json_print(json_pack("{s:s, s:o, s:o, s:s, s:I, s:I, s:s, s:o, s:o, s:o, s:o}", "connection", of->connection,
+		"mailbox", mailbox_json(of->mailbox), "uid", json_text(entry->uid), "state", ledger_state_name(entry->state), "size", (json_int_t)entry->size,
 		"attempts", (json_int_t)entry->attempts, "sha256", digest, "first_seen", moment_json(entry->first_seen),
 		"changed", moment_json(entry->changed), "accepted", moment_json(entry->accepted), "error", json_text(entry->error)));
 }
 
-static void print_line(const char *connection, const struct ledger_entry *entry)
+static void print_line(const struct ledger_name *of, const struct ledger_entry *entry)
 {
-	char when[MOMENT_TEXT];
+	char when[MOMENT_TEXT], mailbox[LEDGER_MAILBOX_MAX * 3];
 
-	(void)printf("%s  %-11s %10llu  %s  %s%s%s\n", moment_text(entry->changed, when), ledger_state_name(entry->state),
-		(unsigned long long)entry->size, connection, entry->uid[0] ? entry->uid : "-",
+	utf7_show(span_of(of->mailbox), mailbox, sizeof mailbox);
+	(void)printf("%s  %-11s %10llu  %s%s%s  %s%s%s\n", moment_text(entry->changed, when), ledger_state_name(entry->state),
+		(unsigned long long)entry->size, of->connection, mailbox[0] ? "  " : "", mailbox, entry->uid[0] ? entry->uid : "-",
 		entry->error[0] ? "  " : "", entry->error);
 }
 
-static bool print_ledger(struct cli *cli, const char *name, struct err *e)
+static bool print_ledger(struct cli *cli, const struct ledger_name *name, struct err *e)
 {
 	struct moment_of *order;
 	struct ledger_entry entry;
@@ -64,7 +74,7 @@ static bool print_ledger(struct cli *cli, const char *name, struct err *e)
 	size_t count = 0;
 	uint64_t most;
 
-	if (!ledger_open(cli->store, name, &l, e))
+	if (!ledger_open(cli->store, name->connection, name->mailbox, &l, e))
 		return false;
 	most = ledger_count(l);
 	order = reallocarray(NULL, (size_t)most + 1, sizeof *order);
@@ -76,7 +86,7 @@ static bool print_ledger(struct cli *cli, const char *name, struct err *e)
 	}
 	qsort(order, count, sizeof *order, by_moment);
 	for (size_t n = 0; n < count; n++) {
-		if (!ledger_get(l, order[n].id, &entry))
+		if (!ledger_get(l, order[n].id, &entry) || entry.state == LEDGER_ALIAS)
 			continue;
 		if (cli->json)
 			print_json(name, &entry);
@@ -89,12 +99,9 @@ static bool print_ledger(struct cli *cli, const char *name, struct err *e)
 
 static bool has_ledger(struct cli *cli, const char *wanted)
 {
-	char name[NAME_SIZE] = "";
+	struct ledger_name name = { 0 };
 
-	while (ledger_each(cli->store, name))
-		if (strcmp(name, wanted) == 0)
-			return true;
-	return false;
+	return ledger_each(cli->store, wanted, &name);
 }
 
 static int open_all(struct cli *cli)
@@ -106,7 +113,8 @@ static int open_all(struct cli *cli)
 
 static int run_history(struct cli *cli)
 {
-	char name[NAME_SIZE] = "";
+	const char *wanted = cli->arg_count ? cli->args[0] : NULL;
+	struct ledger_name name = { 0 };
 	struct err e;
 	int status;
 
@@ -115,32 +123,41 @@ static int run_history(struct cli *cli)
 	status = open_all(cli);
 	if (status != EXIT_GOOD)
 		return status;
-	if (cli->arg_count) {
-		if (!has_ledger(cli, cli->args[0]) && !settings_connection(&cli->settings, cli->args[0]))
-			return cli_usage(cli, "there is no connection %s, and nothing was ever collected by that name", cli->args[0]);
-		return print_ledger(cli, cli->args[0], &e) ? EXIT_GOOD : cli_failed(cli, &e);
-	}
-	while (ledger_each(cli->store, name))
-		if (!print_ledger(cli, name, &e))
+	if (wanted && !has_ledger(cli, wanted) && !settings_connection(&cli->settings, wanted))
+		return cli_usage(cli, "there is no connection %s, and nothing was ever collected by that name", wanted);
+	while (ledger_each(cli->store, wanted, &name))
+		if (!print_ledger(cli, &name, &e))
 			return cli_failed(cli, &e);
 	return EXIT_GOOD;
 }
 
-static bool forget(struct cli *cli, const char *name, struct err *e)
+static bool forget_all(struct cli *cli, const char *connection, uint64_t *count, struct err *e)
+{
+	struct ledger_name name = { 0 };
+	struct ledger *l;
+
+	while (ledger_each(cli->store, connection, &name)) {
+		if (!ledger_open(cli->store, name.connection, name.mailbox, &l, e))
+			return false;
+		*count += ledger_count(l);
+		if (!ledger_forget(l, e))
+			return false;
+	}
+	return true;
+}
+
+static bool forget(struct cli *cli, const char *connection, struct err *e)
 {
 	struct store_lock *lock = NULL;
-	struct ledger *l;
-	uint64_t count;
+	uint64_t count = 0;
 	bool good;
 
-	if (!store_lock_take(cli->store, name, &lock, e))
+	if (!store_lock_take(cli->store, connection, &lock, e))
 		return false;
-	good = ledger_open(cli->store, name, &l, e);
-	count = good ? ledger_count(l) : 0;
-	good = good && ledger_forget(l, e);
+	good = forget_all(cli, connection, &count, e);
 	store_lock_drop(&lock);
 	if (good && !cli->quiet)
-		(void)printf("%s: %llu entries forgotten; the next visit takes everything on the server as new\n", name,
+		(void)printf("%s: %llu entries forgotten; the next visit takes everything on the server as new\n", connection,
 			(unsigned long long)count);
 	return good;
 }
@@ -169,8 +186,8 @@ static int run_rescan(struct cli *cli)
 const struct command cmd_history = {
 	.name = "history", .usage = "[NAME] [--json]", .run = run_history, .does = "what was collected, and how far each message came",
 	.help = "One line a message: when its state changed, state, octets, connection, unique-id, last error.\n"
-		"States: pending (not every target has it), accepted, disposing (asked to be deleted), gone (no longer on\n"
-		"the server), skipped (never fetched).  Entries are kept for 30 days after `gone`.\n",
+		"States: pending (not every target has it), accepted, disposing (asked to be deleted, moved or marked), seen\n"
+		"(marked as read on the server), gone (no longer on the server), skipped (never fetched).  Entries are kept for 30 days after `gone`.\n",
 };
 
 const struct command cmd_rescan = {

@@ -12,7 +12,7 @@ static const char *const verb_names[] = {
 };
 static_assert(COUNT(verb_names) == VERBS, "a name for each verb");
 
-const char *client_verb(enum verb verb)
+const char *p3_client_verb(enum verb verb)
 {
 	assert(verb < VERBS);
 	return verb_names[verb];
@@ -40,7 +40,7 @@ void p3c_end(struct p3c *s)
 
 /* ---- failing */
 
-void client_fail(struct p3c *s, enum err_kind kind, const char *why, struct span words)
+void p3_client_fail(struct p3c *s, enum err_kind kind, const char *why, struct span words)
 {
 	if (s->failed)
 		return;
@@ -53,7 +53,7 @@ void client_fail(struct p3c *s, enum err_kind kind, const char *why, struct span
 void client_broken(struct p3c *s, const char *why, struct span words)
 {
 	s->pipelining_broken = s->pipelining_used;
-	client_fail(s, ERR_PEER, why, words);
+	p3_client_fail(s, ERR_PEER, why, words);
 }
 
 /* ---- the queue of what is unanswered */
@@ -73,7 +73,7 @@ struct asked *client_push(struct p3c *s, enum verb verb)
 	return a;
 }
 
-void client_pop(struct p3c *s)
+void p3_client_pop(struct p3c *s)
 {
 	assert(s->sent && s->sent <= s->count);
 	s->pipelining_proved |= s->asked[s->head].behind;
@@ -86,17 +86,17 @@ void client_pop(struct p3c *s)
 
 /* ---- out */
 
-void client_say(struct p3c *s, struct span text)
+void p3_client_say(struct p3c *s, struct span text)
 {
 	if (text.len > s->out.max - s->out.len && s->out_sent) {
 		buf_drop(&s->out, s->out_sent);
 		s->out_sent = 0;
 	}
 	if (!buf_add(&s->out, text))
-		client_fail(s, ERR_LOCAL, "a command is too long to be sent", NOTHING);
+		p3_client_fail(s, ERR_LOCAL, "a command is too long to be sent", NOTHING);
 }
 
-void client_command(struct p3c *s, enum verb verb, struct span a, struct span b)
+void p3_client_command(struct p3c *s, enum verb verb, struct span a, struct span b)
 {
 	struct asked *said = client_push(s, verb);
 
@@ -104,14 +104,14 @@ void client_command(struct p3c *s, enum verb verb, struct span a, struct span b)
 	said->behind = s->sent > 0;
 	s->pipelining_used |= said->behind;
 	s->sent++;
-	client_say(s, span_of(client_verb(verb)));
+	p3_client_say(s, span_of(p3_client_verb(verb)));
 	for (int n = 0; n < 2; n++, a = b) {
 		if (!a.len)
 			break;
-		client_say(s, SPAN(" "));
-		client_say(s, a);
+		p3_client_say(s, SPAN(" "));
+		p3_client_say(s, a);
 	}
-	client_say(s, SPAN("\r\n"));
+	p3_client_say(s, SPAN("\r\n"));
 }
 
 struct span p3c_out(const struct p3c *s)
@@ -152,10 +152,10 @@ void p3c_eof(struct p3c *s)
 static void on_reply(struct p3c *s, struct span line, struct p3c_event *ev)
 {
 	const struct asked *a = client_oldest(s);
-	enum reply kind = reply_kind(line);
+	enum reply kind = p3_reply_kind(line);
 
 	if (!a && kind == REPLY_ERR)
-		client_fail(s, reply_code(line) == REPLY_CODE_BUSY ? ERR_BUSY : ERR_PEER, "the server ended the session", line);
+		p3_client_fail(s, p3_reply_code(line) == REPLY_CODE_BUSY ? ERR_BUSY : ERR_PEER, "the server ended the session", line);
 	else if (!a)
 		client_broken(s, "a reply that nobody asked for", line);
 	else if (kind == REPLY_NONE)
@@ -193,11 +193,11 @@ static void on_bytes(struct p3c *s, struct p3c_event *ev)
 {
 	switch (s->turn) {
 	case TURN_TLS:
-		client_fail(s, ERR_PEER, "data before TLS: octets between the answer to STLS and the handshake, as an attacker "
+		p3_client_fail(s, ERR_PEER, "data before TLS: octets between the answer to STLS and the handshake, as an attacker "
 			"would insert them (RFC 2595 section 4)", NOTHING);
 		return;
 	case TURN_SASL:
-		client_fail(s, ERR_PEER, "the server spoke while it had to wait for our response (RFC 5034)", NOTHING);
+		p3_client_fail(s, ERR_PEER, "the server spoke while it had to wait for our response (RFC 5034)", NOTHING);
 		return;
 	case TURN_SERVER:
 		break;
@@ -226,11 +226,11 @@ static void on_eof(struct p3c *s, struct p3c_event *ev)
 		(void)snprintf(why, sizeof why, "the server closed the connection");
 	else if (a->number)
 		(void)snprintf(why, sizeof why, "the server closed the connection %s %s %u",
-			s->expect == EXPECT_BODY ? "inside the answer to" : "before it answered", client_verb(a->verb), a->number);
+			s->expect == EXPECT_BODY ? "inside the answer to" : "before it answered", p3_client_verb(a->verb), a->number);
 	else
 		(void)snprintf(why, sizeof why, "the server closed the connection %s %s",
-			s->expect == EXPECT_REPLY ? "before it answered" : "inside the answer to", client_verb(a->verb));
-	client_fail(s, ERR_NET, why, NOTHING);
+			s->expect == EXPECT_REPLY ? "before it answered" : "inside the answer to", p3_client_verb(a->verb));
+	p3_client_fail(s, ERR_NET, why, NOTHING);
 }
 
 /* What is due is told before more is read; a failure comes once. */
@@ -242,7 +242,7 @@ enum p3c_what p3c_next(struct p3c *s, struct p3c_event *ev)
 			ev->what = P3C_FAILED;
 			s->phase = PHASE_OVER;
 		} else if (s->try_next) {
-			auth_next(s, ev);
+			p3_auth_next(s, ev);
 		} else if (s->ready) {
 			s->ready = false;
 			s->phase = PHASE_READY;

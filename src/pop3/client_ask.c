@@ -23,11 +23,11 @@ static void say_ask(struct p3c *s, const struct asked *a)
 	if (a->verb == VERB_TOP)
 		n = snprintf(text, sizeof text, "TOP %u %u\r\n", a->number, a->lines);
 	else if (a->number)
-		n = snprintf(text, sizeof text, "%s %u\r\n", client_verb(a->verb), a->number);
+		n = snprintf(text, sizeof text, "%s %u\r\n", p3_client_verb(a->verb), a->number);
 	else
-		n = snprintf(text, sizeof text, "%s\r\n", client_verb(a->verb));
+		n = snprintf(text, sizeof text, "%s\r\n", p3_client_verb(a->verb));
 	assert(n > 0 && n < ASK_TEXT_MAX);
-	client_say(s, (struct span){ text, (size_t)n });
+	p3_client_say(s, (struct span){ text, (size_t)n });
 }
 
 /* All that is queued when the server pipelines, else one at a time; what finds
@@ -113,7 +113,7 @@ static void on_bye(struct p3c *s, bool good, struct span line, struct p3c_event 
 	ev->verb = P3C_ASK_QUIT;
 	ev->good = good;
 	ev->text = line;
-	client_pop(s);
+	p3_client_pop(s);
 	s->phase = PHASE_OVER;
 }
 
@@ -121,8 +121,8 @@ static void on_refused(struct p3c *s, struct span line, struct p3c_event *ev)
 {
 	tell(client_oldest(s), P3C_REFUSED, ev);
 	ev->text = line;
-	ev->kind = reply_code(line) == REPLY_CODE_BUSY ? ERR_BUSY : ERR_PEER;
-	client_pop(s);
+	ev->kind = p3_reply_code(line) == REPLY_CODE_BUSY ? ERR_BUSY : ERR_PEER;
+	p3_client_pop(s);
 }
 
 void ask_reply(struct p3c *s, enum reply kind, struct span line, struct p3c_event *ev)
@@ -152,7 +152,7 @@ void ask_reply(struct p3c *s, enum reply kind, struct span line, struct p3c_even
 	case VERB_STAT:
 		tell(a, P3C_STAT, ev);
 		if (reply_stat(line, P3C_LIST_MAX, &ev->number, &ev->size)) {
-			client_pop(s);
+			p3_client_pop(s);
 			return;
 		}
 		ev->what = P3C_NOTHING;
@@ -161,7 +161,7 @@ void ask_reply(struct p3c *s, enum reply kind, struct span line, struct p3c_even
 	}
 	assert(a->verb == VERB_DELE);
 	tell(a, P3C_DELETED, ev);
-	client_pop(s);
+	p3_client_pop(s);
 }
 
 void ask_listing_line(struct p3c *s, struct span line, struct p3c_event *ev)
@@ -172,13 +172,13 @@ void ask_listing_line(struct p3c *s, struct span line, struct p3c_event *ev)
 
 	if (span_equal(line, SPAN("."))) {
 		tell(a, P3C_LISTED, ev);
-		client_pop(s);
+		p3_client_pop(s);
 		return;
 	}
 	if (span_starts(line, SPAN(".")))	/* stuffed, though nothing begins with a dot here */
 		line = span_from(line, 1);
 	if (++s->listed > P3C_LIST_MAX) {
-		client_fail(s, ERR_PEER, "a listing without end (more than 16777216 lines)", NOTHING);
+		p3_client_fail(s, ERR_PEER, "a listing without end (more than 16777216 lines)", NOTHING);
 		return;
 	}
 	ev->verb = (enum p3c_verb)a->verb;
@@ -220,5 +220,5 @@ void ask_body(struct p3c *s, struct p3c_event *ev)
 		return;
 	}
 	tell(a, P3C_END, ev);
-	client_pop(s);
+	p3_client_pop(s);
 }

@@ -46,13 +46,13 @@ static bool sendable(struct span text)
 
 static void say_pass(struct p3c *s)
 {
-	client_command(s, VERB_PASS, s->login->password, NOTHING);
+	p3_client_command(s, VERB_PASS, s->login->password, NOTHING);
 }
 
 /* USER and PASS go together where CAPA promised before the login that they may. */
 static void begin_user(struct p3c *s)
 {
-	client_command(s, VERB_USER, span_of(s->login->user), NOTHING);
+	p3_client_command(s, VERB_USER, span_of(s->login->user), NOTHING);
 	if (p3c_pipelined(s))
 		say_pass(s);
 }
@@ -62,11 +62,11 @@ static void begin_apop(struct p3c *s)
 	char digest[APOP_DIGEST];
 
 	if (!apop_digest((struct span){ s->stamp, s->stamp_len }, s->login->password, digest)) {
-		auth_pass_over(s);
+		p3_auth_pass_over(s);
 		(void)err_set(&s->error, ERR_LOCAL, "APOP needs MD5, which this system's OpenSSL refuses");
 		return;
 	}
-	client_command(s, VERB_APOP, span_of(s->login->user), span_of(digest));
+	p3_client_command(s, VERB_APOP, span_of(s->login->user), span_of(digest));
 	wipe(digest, sizeof digest);
 }
 
@@ -75,13 +75,13 @@ static void begin(struct p3c *s, enum sasl_mech mech, struct p3c_event *ev)
 	s->mech = mech;
 	s->tries++;
 	if (mech != SASL_USER && mech != SASL_APOP)
-		sasl_begin(s, ev);
+		p3_sasl_begin(s, ev);
 	else if (!sendable(span_of(s->login->user)))
-		client_fail(s, ERR_CONFIG, "the user name contains CR or LF, which POP3 cannot carry", NOTHING);
+		p3_client_fail(s, ERR_CONFIG, "the user name contains CR or LF, which POP3 cannot carry", NOTHING);
 	else if (mech == SASL_APOP)
 		begin_apop(s);
 	else if (!sendable(s->login->password))
-		client_fail(s, ERR_CONFIG, "the password contains CR, LF or NUL, which PASS cannot carry", NOTHING);
+		p3_client_fail(s, ERR_CONFIG, "the password contains CR, LF or NUL, which PASS cannot carry", NOTHING);
 	else
 		begin_user(s);
 }
@@ -91,13 +91,13 @@ static void nothing_left(struct p3c *s)
 	if (s->error.kind)	/* the last refusal says it best */
 		s->failed = true;
 	else if (s->clear_skipped)
-		client_fail(s, ERR_CONFIG, "the server takes only clear-text passwords and the line is not protected; "
+		p3_client_fail(s, ERR_CONFIG, "the server takes only clear-text passwords and the line is not protected; "
 			"use TLS, or set allow_cleartext = true", NOTHING);
 	else
-		client_fail(s, ERR_CONFIG, "the server offers none of the mechanisms allowed by auth", NOTHING);
+		p3_client_fail(s, ERR_CONFIG, "the server offers none of the mechanisms allowed by auth", NOTHING);
 }
 
-void auth_next(struct p3c *s, struct p3c_event *ev)
+void p3_auth_next(struct p3c *s, struct p3c_event *ev)
 {
 	s->try_next = false;
 	while (s->tries < TRIES_MAX && s->mech_at < s->login->mech_count) {
@@ -111,7 +111,7 @@ void auth_next(struct p3c *s, struct p3c_event *ev)
 	nothing_left(s);
 }
 
-void auth_pass_over(struct p3c *s)
+void p3_auth_pass_over(struct p3c *s)
 {
 	s->refused |= bit(s->mech);
 	s->strong_refused |= !sasl_mech_clear(s->mech);
@@ -127,9 +127,9 @@ static void add_words(struct p3c *s, struct span line)
 		(void)err_peer(&s->error, line);
 }
 
-void auth_refused(struct p3c *s, struct span line, bool ends)
+void p3_auth_refused(struct p3c *s, struct span line, bool ends)
 {
-	enum reply_code code = reply_code(line);
+	enum p3_reply_code code = p3_reply_code(line);
 	enum err_kind kind = ERR_AUTH;
 
 	if (code == REPLY_CODE_BUSY)
@@ -141,7 +141,7 @@ void auth_refused(struct p3c *s, struct span line, bool ends)
 	if (ends || code != REPLY_CODE_NONE)
 		s->failed = true;
 	else
-		auth_pass_over(s);
+		p3_auth_pass_over(s);
 }
 
 /* Where PASS went out with USER, its answer comes before anything else is said,
@@ -153,7 +153,7 @@ static void on_user(struct p3c *s, enum reply kind, struct span line, bool pass_
 			say_pass(s);
 		return;
 	}
-	auth_refused(s, line, false);
+	p3_auth_refused(s, line, false);
 	s->pass_void = pass_out;
 	s->try_next &= !pass_out;
 }
@@ -162,7 +162,7 @@ static void on_void_pass(struct p3c *s, enum reply kind, struct span line)
 {
 	s->pass_void = false;
 	if (kind == REPLY_OK)
-		client_fail(s, ERR_PEER, "PASS is accepted though USER was refused (RFC 1939 section 7)", line);
+		p3_client_fail(s, ERR_PEER, "PASS is accepted though USER was refused (RFC 1939 section 7)", line);
 	else
 		s->try_next = true;
 }
@@ -172,13 +172,13 @@ void auth_reply(struct p3c *s, enum reply kind, struct span line)
 	enum verb verb = client_oldest(s)->verb;
 	bool pass_out = s->sent > 1;
 
-	client_pop(s);
+	p3_client_pop(s);
 	if (verb == VERB_USER)
 		on_user(s, kind, line, pass_out);
 	else if (verb == VERB_PASS && s->pass_void)
 		on_void_pass(s, kind, line);
 	else if (kind == REPLY_OK)
-		login_done(s);
+		p3_login_done(s);
 	else
-		auth_refused(s, line, verb == VERB_PASS);
+		p3_auth_refused(s, line, verb == VERB_PASS);
 }

@@ -87,18 +87,18 @@ struct p3c {
 
 /* ---- client.c */
 
-const char *client_verb(enum verb verb);	/* "RETR" */
+const char *p3_client_verb(enum verb verb);	/* "RETR" */
 /* The session fails: told by the next p3c_next.  `words` of the server, or empty. */
-void client_fail(struct p3c *s, enum err_kind kind, const char *why, struct span words);
+void p3_client_fail(struct p3c *s, enum err_kind kind, const char *why, struct span words);
 /* As above, for a broken rule: it may be pipelining that broke it. */
 void client_broken(struct p3c *s, const char *why, struct span words);
 const struct asked *client_oldest(const struct p3c *s);
 struct asked *client_push(struct p3c *s, enum verb verb);	/* asserts room */
-void client_pop(struct p3c *s);
+void p3_client_pop(struct p3c *s);
 /* Adds to the out-buffer; what does not fit fails the session. */
-void client_say(struct p3c *s, struct span text);
+void p3_client_say(struct p3c *s, struct span text);
 /* A login command with up to two arguments, queued and said. */
-void client_command(struct p3c *s, enum verb verb, struct span a, struct span b);
+void p3_client_command(struct p3c *s, enum verb verb, struct span a, struct span b);
 
 /* ---- client_ask.c */
 
@@ -111,17 +111,17 @@ void ask_body(struct p3c *s, struct p3c_event *ev);
 
 void login_reply(struct p3c *s, enum reply kind, struct span line, struct p3c_event *ev);
 void login_listing_line(struct p3c *s, struct span line);
-void login_done(struct p3c *s);		/* the credentials are accepted */
+void p3_login_done(struct p3c *s);		/* the credentials are accepted */
 
 /* ---- client_auth.c */
 
-void auth_next(struct p3c *s, struct p3c_event *ev);	/* tries the next mechanism */
+void p3_auth_next(struct p3c *s, struct p3c_event *ev);	/* tries the next mechanism */
 void auth_reply(struct p3c *s, enum reply kind, struct span line);	/* to USER, PASS, APOP */
 /* `ends`: the refusal names the credentials even without a response code. */
-void auth_refused(struct p3c *s, struct span line, bool ends);
-void auth_pass_over(struct p3c *s);	/* this mechanism is not to be tried again */
+void p3_auth_refused(struct p3c *s, struct span line, bool ends);
+void p3_auth_pass_over(struct p3c *s);	/* this mechanism is not to be tried again */
 
 /* ---- client_sasl.c */
 
-void sasl_begin(struct p3c *s, struct p3c_event *ev);
+void p3_sasl_begin(struct p3c *s, struct p3c_event *ev);
 void sasl_reply(struct p3c *s, enum reply kind, struct span line, struct p3c_event *ev);

@@ -21,7 +21,7 @@ static void no_tls(struct p3c *s, const char *why, struct span line)
 	if (!s->login->stls_required)
 		return;
 	s->tls_refused = true;
-	client_fail(s, ERR_TLS, why, line);
+	p3_client_fail(s, ERR_TLS, why, line);
 }
 
 /* STLS, if it is wanted and not yet decided; true when it is under way. */
@@ -35,7 +35,7 @@ static bool start_tls(struct p3c *s)
 		no_tls(s, "the server offers no STLS (or somebody took it away), and tls.required is set", NOTHING);
 		return s->failed;
 	}
-	client_command(s, VERB_STLS, NOTHING, NOTHING);
+	p3_client_command(s, VERB_STLS, NOTHING, NOTHING);
 	return true;
 }
 
@@ -49,9 +49,9 @@ static void after_capabilities(struct p3c *s)
 	if (start_tls(s))
 		return;
 	if (s->login->detect_auth && !(s->capabilities & P3C_CAPA_ANSWERED))
-		client_command(s, VERB_MECHS, NOTHING, NOTHING);
+		p3_client_command(s, VERB_MECHS, NOTHING, NOTHING);
 	else if (s->capabilities & P3C_CAPA_UTF8)
-		client_command(s, VERB_UTF8, NOTHING, NOTHING);
+		p3_client_command(s, VERB_UTF8, NOTHING, NOTHING);
 	else
 		s->try_next = true;
 }
@@ -59,7 +59,7 @@ static void after_capabilities(struct p3c *s)
 static void ask_capabilities(struct p3c *s)
 {
 	if (s->login->detect_capa)
-		client_command(s, VERB_CAPA, NOTHING, NOTHING);
+		p3_client_command(s, VERB_CAPA, NOTHING, NOTHING);
 	else
 		after_capabilities(s);
 }
@@ -68,9 +68,9 @@ static void on_greeting(struct p3c *s, enum reply kind, struct span line)
 {
 	struct span stamp = reply_timestamp(line);
 
-	client_pop(s);
+	p3_client_pop(s);
 	if (kind != REPLY_OK) {
-		client_fail(s, reply_code(line) == REPLY_CODE_BUSY ? ERR_BUSY : ERR_PEER, "the server turns us away", line);
+		p3_client_fail(s, p3_reply_code(line) == REPLY_CODE_BUSY ? ERR_BUSY : ERR_PEER, "the server turns us away", line);
 		return;
 	}
 	if (s->login->detect_greeting && stamp.len && stamp.len <= sizeof s->stamp) {
@@ -83,7 +83,7 @@ static void on_greeting(struct p3c *s, enum reply kind, struct span line)
 
 static void on_stls(struct p3c *s, enum reply kind, struct span line, struct p3c_event *ev)
 {
-	client_pop(s);
+	p3_client_pop(s);
 	if (kind == REPLY_OK) {
 		s->turn = TURN_TLS;
 		ev->what = P3C_TLS;
@@ -117,7 +117,7 @@ static void on_capa(struct p3c *s, enum reply kind)
 		s->offered = 0;
 		return;
 	}
-	client_pop(s);
+	p3_client_pop(s);
 	after_capabilities(s);
 }
 
@@ -132,22 +132,22 @@ static void on_mechs(struct p3c *s, enum reply kind)
 		return;
 	case REPLY_MORE:
 		s->asked[s->head].verb = VERB_CANCEL;
-		client_say(s, SPAN("*\r\n"));
+		p3_client_say(s, SPAN("*\r\n"));
 		return;
 	case REPLY_ERR:
 	case REPLY_NONE:
-		client_pop(s);
+		p3_client_pop(s);
 		s->try_next = true;
 		return;
 	}
 }
 
-void login_done(struct p3c *s)
+void p3_login_done(struct p3c *s)
 {
 	s->logged_in = true;
 	s->pipelining_proved = false;	/* other commands, often another process */
 	if (s->capabilities & P3C_CAPA_ANSWERED)
-		client_command(s, VERB_CAPA, NOTHING, NOTHING);
+		p3_client_command(s, VERB_CAPA, NOTHING, NOTHING);
 	else
 		after_capabilities(s);
 }
@@ -168,7 +168,7 @@ void login_reply(struct p3c *s, enum reply kind, struct span line, struct p3c_ev
 		on_mechs(s, kind);
 		return;
 	case VERB_UTF8:		/* refused: then without */
-		client_pop(s);
+		p3_client_pop(s);
 		s->try_next = true;
 		return;
 	case VERB_USER:
@@ -224,7 +224,7 @@ void login_listing_line(struct p3c *s, struct span line)
 	bool capa = client_oldest(s)->verb == VERB_CAPA;
 
 	if (span_equal(line, SPAN("."))) {
-		client_pop(s);
+		p3_client_pop(s);
 		if (capa)
 			after_capabilities(s);
 		else
@@ -232,7 +232,7 @@ void login_listing_line(struct p3c *s, struct span line)
 		return;
 	}
 	if (++s->listed > P3C_CAPA_MAX)
-		client_fail(s, ERR_PEER, "capabilities without end (more than 512 lines, RFC 2449 section 5)", NOTHING);
+		p3_client_fail(s, ERR_PEER, "capabilities without end (more than 512 lines, RFC 2449 section 5)", NOTHING);
 	else if (capa)
 		add_capability(s, line);
 	else

@@ -23,14 +23,14 @@ static void ask_caller(struct p3c *s, bool first, struct span challenge, struct 
 	ev->text = challenge;
 }
 
-void sasl_begin(struct p3c *s, struct p3c_event *ev)
+void p3_sasl_begin(struct p3c *s, struct p3c_event *ev)
 {
 	memset(&s->sasl, 0, sizeof s->sasl);
 	s->sasl.initial = sasl_mech_first(s->mech) && (s->capabilities & P3C_CAPA_ANSWERED);
 	if (s->sasl.initial)
 		ask_caller(s, true, NOTHING, ev);
 	else
-		client_command(s, VERB_AUTH, span_of(sasl_mech_name(s->mech)), NOTHING);
+		p3_client_command(s, VERB_AUTH, span_of(sasl_mech_name(s->mech)), NOTHING);
 }
 
 /* ---- the caller's side */
@@ -42,9 +42,9 @@ static void say_base64(struct p3c *s, struct span response)
 		s->out_sent = 0;
 	}
 	if (base64_encode(response, &s->out))
-		client_say(s, SPAN("\r\n"));
+		p3_client_say(s, SPAN("\r\n"));
 	else
-		client_fail(s, ERR_LOCAL, "a SASL response is too long to be sent", NOTHING);
+		p3_client_fail(s, ERR_LOCAL, "a SASL response is too long to be sent", NOTHING);
 }
 
 static void say_initial(struct p3c *s, struct span response)
@@ -55,7 +55,7 @@ static void say_initial(struct p3c *s, struct span response)
 
 	buf_lend(&text, memory, room);
 	s->sasl.spoke = response.len ? base64_encode(response, &text) : buf_add(&text, SPAN("="));
-	client_command(s, VERB_AUTH, span_of(sasl_mech_name(s->mech)), buf_span(&text));
+	p3_client_command(s, VERB_AUTH, span_of(sasl_mech_name(s->mech)), buf_span(&text));
 	wipe(memory, sizeof memory);
 }
 
@@ -66,7 +66,7 @@ void p3c_sasl_answer(struct p3c *s, struct span response)
 	assert(s->turn == TURN_SASL);
 	s->turn = TURN_SERVER;
 	if (s->sasl.last) {
-		login_done(s);
+		p3_login_done(s);
 	} else if (s->sasl.initial) {
 		s->sasl.initial = false;
 		say_initial(s, response);
@@ -79,7 +79,7 @@ void p3c_sasl_answer(struct p3c *s, struct span response)
 static void cancel(struct p3c *s)
 {
 	s->asked[s->head].verb = VERB_CANCEL;
-	client_say(s, SPAN("*\r\n"));
+	p3_client_say(s, SPAN("*\r\n"));
 }
 
 /* What was said so far decides how to get out of it: nothing, an exchange, or
@@ -95,7 +95,7 @@ void p3c_sasl_cancel(struct p3c *s, bool proof_failed, const struct err *why)
 	if (s->sasl.last)
 		s->failed = true;
 	else if (s->sasl.initial)
-		auth_pass_over(s);
+		p3_auth_pass_over(s);
 	else
 		cancel(s);
 }
@@ -108,7 +108,7 @@ static void on_challenge(struct p3c *s, struct span text, struct p3c_event *ev)
 	struct buf challenge;
 
 	if (++s->sasl.rounds > ROUNDS_MAX) {
-		client_fail(s, ERR_PEER, "an AUTH exchange without end (more than 16 challenges)", NOTHING);
+		p3_client_fail(s, ERR_PEER, "an AUTH exchange without end (more than 16 challenges)", NOTHING);
 		return;
 	}
 	/* The first "+" asks for what we begin with: it was too long for AUTH,
@@ -129,22 +129,22 @@ static void on_challenge(struct p3c *s, struct span text, struct p3c_event *ev)
 
 static void on_cancelled(struct p3c *s, enum reply kind, struct span line)
 {
-	client_pop(s);
+	p3_client_pop(s);
 	if (s->sasl.proof_failed)
 		s->failed = true;
 	else if (kind == REPLY_OK && s->tries)
-		client_fail(s, ERR_PEER, "the server accepts an AUTH that we cancelled (RFC 5034 section 4)", line);
+		p3_client_fail(s, ERR_PEER, "the server accepts an AUTH that we cancelled (RFC 5034 section 4)", line);
 	else if (s->tries)
-		auth_pass_over(s);
+		p3_auth_pass_over(s);
 	else			/* it was AUTH alone, to see the mechanisms */
 		s->try_next = true;
 }
 
 static void on_accepted(struct p3c *s, struct span line, struct p3c_event *ev)
 {
-	client_pop(s);
+	p3_client_pop(s);
 	if (!s->sasl.spoke) {
-		client_fail(s, ERR_PEER, "the server accepts an AUTH without any response of ours", line);
+		p3_client_fail(s, ERR_PEER, "the server accepts an AUTH without any response of ours", line);
 		return;
 	}
 	s->sasl.last = true;
@@ -161,7 +161,7 @@ void sasl_reply(struct p3c *s, enum reply kind, struct span line, struct p3c_eve
 	} else if (kind == REPLY_OK) {
 		on_accepted(s, line, ev);
 	} else {
-		client_pop(s);
-		auth_refused(s, line, s->sasl.rounds > 0);
+		p3_client_pop(s);
+		p3_auth_refused(s, line, s->sasl.rounds > 0);
 	}
 }

@@ -12,7 +12,7 @@ static bool indicates(struct span line, struct span word)
 	return span_starts_nocase(line, word) && (line.len == word.len || !is_letter(line.at[word.len]));
 }
 
-enum reply reply_kind(struct span line)
+enum reply p3_reply_kind(struct span line)
 {
 	if (indicates(line, SPAN("+OK")))
 		return REPLY_OK;
@@ -23,7 +23,7 @@ enum reply reply_kind(struct span line)
 
 struct span reply_text(struct span line)
 {
-	switch (reply_kind(line)) {
+	switch (p3_reply_kind(line)) {
 	case REPLY_OK:
 		return span_trim(span_from(line, 3));
 	case REPLY_ERR:
@@ -50,7 +50,7 @@ static bool code_is(struct span code, struct span name)
 	return span_starts_nocase(code, name) && (code.len == name.len || code.at[name.len] == '/');
 }
 
-enum reply_code reply_code(struct span line)
+enum p3_reply_code p3_reply_code(struct span line)
 {
 	struct span text = reply_text(line);
 	size_t close = span_find(text, ']');

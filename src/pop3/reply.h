@@ -13,14 +13,14 @@ enum reply { REPLY_OK, REPLY_ERR, REPLY_MORE, REPLY_NONE };	/* MORE: "+ …", a 
 
 /* A response code, by what it means for us: [AUTH]; [IN-USE], [LOGIN-DELAY],
  * [SYS/TEMP]; any other. */
-enum reply_code { REPLY_CODE_NONE, REPLY_CODE_AUTH, REPLY_CODE_BUSY, REPLY_CODE_OTHER };
+enum p3_reply_code { REPLY_CODE_NONE, REPLY_CODE_AUTH, REPLY_CODE_BUSY, REPLY_CODE_OTHER };
 
-enum reply reply_kind(struct span line);
+enum reply p3_reply_kind(struct span line);
 /* What stands behind the indicator, without blanks around it. */
 struct span reply_text(struct span line);
 /* Of an -ERR line.  Words for a locked mailbox count as [IN-USE]: RFC 1939's
  * own example has them, and old servers have no codes. */
-enum reply_code reply_code(struct span line);
+enum p3_reply_code p3_reply_code(struct span line);
 /* The timestamp for APOP, <…@…> as in RFC 822, out of a greeting; empty if
  * there is none (RFC 1939 section 7; other shapes help CVE-2007-1558). */
 struct span reply_timestamp(struct span greeting);

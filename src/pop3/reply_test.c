@@ -44,8 +44,8 @@ static void kinds(void **state)
 
 	(void)state;
 	for (const struct row *r = rows; r < rows + COUNT(rows); r++) {
-		if (reply_kind(r->line) != r->want)
-			fail_msg("%s is kind %d", r->line.at, (int)reply_kind(r->line));
+		if (p3_reply_kind(r->line) != r->want)
+			fail_msg("%s is kind %d", r->line.at, (int)p3_reply_kind(r->line));
 		if (r->text)
 			assert_span(reply_text(r->line), r->text);
 	}
@@ -55,7 +55,7 @@ static void codes(void **state)
 {
 	static const struct row {
 		const char *line;
-		enum reply_code want;
+		enum p3_reply_code want;
 	} rows[] = {
 		{ "-ERR", REPLY_CODE_NONE },
 		{ "-ERR no such user", REPLY_CODE_NONE },
@@ -78,8 +78,8 @@ static void codes(void **state)
 
 	(void)state;
 	for (const struct row *r = rows; r < rows + COUNT(rows); r++)
-		if (reply_code(span_of(r->line)) != r->want)
-			fail_msg("%s has code %d", r->line, (int)reply_code(span_of(r->line)));
+		if (p3_reply_code(span_of(r->line)) != r->want)
+			fail_msg("%s has code %d", r->line, (int)p3_reply_code(span_of(r->line)));
 }
 
 static void timestamps(void **state)

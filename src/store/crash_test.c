@@ -170,7 +170,7 @@ static _Noreturn void put_for_ever(const char *directory, int told)
 	struct ledger *l;
 	struct store_done d;
 
-	if (!ledger_open(s, "c", &l, &fixture_err))
+	if (!ledger_open(s, "c", "", &l, &fixture_err))
 		_exit(1);
 	for (uint64_t n = 1;; n++) {
 		struct ledger_entry e = { .state = n % 2 ? LEDGER_ACCEPTED : LEDGER_DISPOSING, .size = n };
@@ -214,7 +214,7 @@ static void a_ledger_never_goes_back(void **state)
 		while (read(told[0], &number, sizeof number) == (ssize_t)sizeof number);
 		(void)close(told[0]);
 		s = fixture_store(directory);
-		must(ledger_open(s, "c", &l, &fixture_err));
+		must(ledger_open(s, "c", "", &l, &fixture_err));
 		for (uint64_t id = 0; id < 500; id++) {
 			struct ledger_entry e = { 0 };
 

@@ -6,9 +6,9 @@
 
 #include "store/pack.h"
 
-enum { ENTRY_FORMAT = 1 };
+enum { ENTRY_FORMAT = 1, ENTRY_FORMAT_COPIED = 2 };
 
-static const char *const state_names[] = { "pending", "accepted", "held", "quarantined", "disposing", "gone", "skipped", "shared" };
+static const char *const state_names[] = { "pending", "accepted", "held", "quarantined", "disposing", "gone", "skipped", "shared", "seen", "alias" };
 static_assert(COUNT(state_names) == LEDGER_STATES, "a name for each state");
 
 const char *ledger_state_name(enum ledger_state state)
@@ -50,6 +50,36 @@ void ledger_pop3_id(const uint8_t base[32], uint32_t k, uint8_t id[32])
 	(void)crypto_generichash_final(&h, id, 32);
 }
 
+void ledger_imap_id(struct span host, struct span user, struct span mailbox, uint32_t validity, uint32_t uid, uint8_t id[32])
+{
+	crypto_generichash_state h;
+	char number[4];
+
+	(void)crypto_generichash_init(&h, NULL, 0, 32);
+	hash_field(&h, host);
+	hash_field(&h, user);
+	hash_field(&h, mailbox);
+	pack_u32(number, validity);
+	hash_field(&h, (struct span){ number, sizeof number });
+	pack_u32(number, uid);
+	hash_field(&h, (struct span){ number, sizeof number });
+	(void)crypto_generichash_final(&h, id, 32);
+}
+
+void ledger_gmail_id(struct span host, struct span user, uint64_t gmail_id, uint8_t id[32])
+{
+	crypto_generichash_state h;
+	char number[8];
+
+	pack_u64(number, gmail_id);
+	(void)crypto_generichash_init(&h, NULL, 0, 32);
+	hash_field(&h, host);
+	hash_field(&h, user);
+	hash_field(&h, SPAN("X-GM-MSGID"));
+	hash_field(&h, (struct span){ number, sizeof number });
+	(void)crypto_generichash_final(&h, id, 32);
+}
+
 uint64_t ledger_target_tag(const char *target)
 {
 	return engine_part_of("target", span_of(target));
@@ -76,7 +106,7 @@ struct span entry_pack(char value[ENTRY_MAX], const struct ledger_entry *e)
 	char *at = value;
 
 	assert(e->state < LEDGER_STATES && e->target_count <= LEDGER_TARGETS_MAX);
-	*at++ = ENTRY_FORMAT;
+	*at++ = e->copied ? ENTRY_FORMAT_COPIED : ENTRY_FORMAT;
 	*at++ = (char)e->state;
 	*at++ = e->has_digest;
 	at = add_u64(at, (uint64_t)e->first_seen);
@@ -96,6 +126,11 @@ struct span entry_pack(char value[ENTRY_MAX], const struct ledger_entry *e)
 		at = add_u64(at, t->target);
 		*at++ = (char)t->state;
 		at = add_text(at, t->place, LEDGER_PLACE_MAX - 1);
+	}
+	if (e->copied) {
+		pack_u32(at, e->copied_validity);
+		pack_u32(at + 4, e->copied_uid);
+		at += 8;
 	}
 	assert(at <= value + ENTRY_MAX);
 	return (struct span){ value, (size_t)(at - value) };
@@ -135,7 +170,7 @@ bool entry_unpack(struct span v, struct ledger_entry *e)
 	struct span digest;
 
 	*e = (struct ledger_entry){ 0 };
-	if (format != ENTRY_FORMAT || state >= LEDGER_STATES)
+	if ((format != ENTRY_FORMAT && format != ENTRY_FORMAT_COPIED) || state >= LEDGER_STATES)
 		return false;
 	e->state = (enum ledger_state)state;
 	e->has_digest = take_u8(&v);
@@ -156,5 +191,10 @@ bool entry_unpack(struct span v, struct ledger_entry *e)
 		return false;
 	for (struct ledger_target *t = e->targets; t < e->targets + e->target_count; t++)
 		take_target(&v, t);
+	e->copied = format == ENTRY_FORMAT_COPIED;
+	if (e->copied) {
+		e->copied_validity = take_u32(&v);
+		e->copied_uid = take_u32(&v);
+	}
 	return v.at && !v.len;
 }

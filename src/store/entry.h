@@ -5,7 +5,7 @@
 
 #include "store/ledger.h"
 
-enum { ENTRY_MAX = 128 + LEDGER_UID_MAX + LEDGER_ERROR_MAX + LEDGER_TARGETS_MAX * (10 + LEDGER_PLACE_MAX) };
+enum { ENTRY_MAX = 136 + LEDGER_UID_MAX + LEDGER_ERROR_MAX + LEDGER_TARGETS_MAX * (10 + LEDGER_PLACE_MAX) };
 
 /* All but the id, which is the key.  Texts that are too long are cut. */
 struct span entry_pack(char value[ENTRY_MAX], const struct ledger_entry *entry);

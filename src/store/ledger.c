@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A ledger's partition: "e" ID → entry, "n" NOTE → moment; the directory of
- * ledgers ("ledgers" partition) has "c" CONNECTION. */
+ * ledgers ("ledgers" partition) has "c" CONNECTION → "1" for a connection's own,
+ * and "c" CONNECTION "|" PARTITION (hexadecimal) → MAILBOX for the others. */
 #include "store/ledger.h"
 
 #include <assert.h>
@@ -14,7 +15,6 @@
 #include "store/room.h"
 
 enum {
-	NAME_MAX_OCTETS = 128,
 	GROUP_MAX = 1024,	/* ids are random: each put changes a page of its own */
 };
 
@@ -23,7 +23,8 @@ struct ledger {
 	struct store *store;
 	engine_part part;
 	uint8_t tag[8];
-	char name[NAME_MAX_OCTETS + 1];
+	char name[LEDGER_CONNECTION_MAX + 1];
+	char *mailbox;
 	bool listed;		/* the directory has it, or is about to */
 	int64_t notes[LEDGER_NOTES];
 	struct overlay overlay;
@@ -43,13 +44,23 @@ static engine_part directory(void)
 	return engine_part_of("ledgers", SPAN(""));
 }
 
-static struct span directory_key(char key[1 + NAME_MAX_OCTETS], const char *name)
+static void directory_key(struct ledger_name *at, const char *connection, const char *mailbox, engine_part part)
 {
-	size_t len = strlen(name);
+	size_t len = strlen(connection);
 
-	key[0] = 'c';
-	memcpy(key + 1, name, len);
-	return (struct span){ key, 1 + len };
+	at->key[0] = 'c';
+	memcpy(at->key + 1, connection, len);
+	at->key_len = 1 + len;
+	if (!mailbox[0])
+		return;
+	at->key[at->key_len++] = '|';
+	for (int shift = 60; shift >= 0; shift -= 4)
+		at->key[at->key_len++] = "0123456789abcdef"[part >> shift & 15];
+}
+
+static struct span key_of(const struct ledger_name *at)
+{
+	return (struct span){ at->key, at->key_len };
 }
 
 static struct span entry_key(char key[1 + OVERLAY_ID], const uint8_t id[OVERLAY_ID])
@@ -62,10 +73,11 @@ static struct span entry_key(char key[1 + OVERLAY_ID], const uint8_t id[OVERLAY_
 static void read_notes(struct ledger *l)
 {
 	struct view *v = store_view(l->store);
-	char at[1 + NAME_MAX_OCTETS];
+	struct ledger_name at;
 	struct span value;
 
-	l->listed = view_get(v, directory(), directory_key(at, l->name), &value);
+	directory_key(&at, l->name, l->mailbox, l->part);
+	l->listed = view_get(v, directory(), key_of(&at), &value);
 	for (int n = 0; n < LEDGER_NOTES; n++) {
 		char key[2] = { 'n', (char)n };
 
@@ -75,26 +87,45 @@ static void read_notes(struct ledger *l)
 	view_end(&v);
 }
 
-bool ledger_open(struct store *s, const char *connection, struct ledger **ledger, struct err *e)
+/* Of a mailbox: names have no "|" in them. */
+static engine_part part_of(const char *connection, const char *mailbox)
 {
-	struct span name = span_of(connection);
-	engine_part part = engine_part_of("ledger", name);
-	struct ledger *l = s->ledgers;
+	char name[LEDGER_CONNECTION_MAX + 1 + LEDGER_MAILBOX_MAX + 1];
+	int len = snprintf(name, sizeof name, "%s%s%s", connection, mailbox[0] ? "|" : "", mailbox);
 
-	if (!name.len || name.len > NAME_MAX_OCTETS)
-		return err_set(e, ERR_CONFIG, "a connection's name has 1 to %d octets, not %zu", NAME_MAX_OCTETS, name.len);
+	assert(len > 0 && (size_t)len < sizeof name);
+	return engine_part_of("ledger", (struct span){ name, (size_t)len });
+}
+
+static struct ledger *ledger_new(struct store *s, const char *connection, const char *mailbox, engine_part part)
+{
+	struct ledger *l = store_memory(sizeof *l);
+	size_t len = strlen(mailbox);
+
+	*l = (struct ledger){ .store = s, .part = part, .last = &l->first, .mailbox = store_memory(len + 1) };
+	memcpy(l->name, connection, strlen(connection) + 1);
+	memcpy(l->mailbox, mailbox, len + 1);
+	pack_u64((char *)l->tag, part);
+	read_notes(l);
+	l->next = s->ledgers;
+	s->ledgers = l;
+	return l;
+}
+
+bool ledger_open(struct store *s, const char *connection, const char *mailbox, struct ledger **ledger, struct err *e)
+{
+	struct span name = span_of(connection), box = span_of(mailbox);
+	struct ledger *l = s->ledgers;
+	engine_part part;
+
+	if (!name.len || name.len > LEDGER_CONNECTION_MAX || span_find(name, '|') < name.len)
+		return err_set(e, ERR_CONFIG, "a connection's name has 1 to %d octets and no |, not %zu", LEDGER_CONNECTION_MAX, name.len);
+	if (box.len > LEDGER_MAILBOX_MAX)
+		return err_set(e, ERR_CONFIG, "a mailbox's name has at most %d octets, not %zu", LEDGER_MAILBOX_MAX, box.len);
+	part = part_of(connection, mailbox);
 	while (l && l->part != part)
 		l = l->next;
-	if (!l) {
-		l = store_memory(sizeof *l);
-		*l = (struct ledger){ .store = s, .part = part, .last = &l->first };
-		memcpy(l->name, connection, name.len + 1);
-		pack_u64((char *)l->tag, part);
-		read_notes(l);
-		l->next = s->ledgers;
-		s->ledgers = l;
-	}
-	*ledger = l;
+	*ledger = l ? l : ledger_new(s, connection, mailbox, part);
 	return true;
 }
 
@@ -103,17 +134,58 @@ const uint8_t *ledger_tag(const struct ledger *l)
 	return l->tag;
 }
 
-bool ledger_each(struct store *s, char name[NAME_MAX_OCTETS + 1])
+const char *ledger_mailbox(const struct ledger *l)
 {
-	char at[1 + NAME_MAX_OCTETS];
-	struct span key = directory_key(at, name), value;
-	struct view *v = store_view(s);
-	bool there = view_next(v, directory(), SPAN("c"), &key, &value) && key.len - 1 <= NAME_MAX_OCTETS;
+	return l->mailbox;
+}
 
-	if (there) {
-		memcpy(name, key.at + 1, key.len - 1);
-		name[key.len - 1] = '\0';
+static void copy_name(char *to, size_t size, struct span name, const char *connection)
+{
+	if (name.len >= size)
+		store_damaged(connection, "a name in the directory of ledgers");
+	memcpy(to, name.at, name.len);
+	to[name.len] = '\0';
+}
+
+static void take_name(struct ledger_name *at, struct span key, struct span value)
+{
+	struct span connection = span_from(key, 1);
+
+	copy_name(at->key, sizeof at->key, key, "?");
+	at->key_len = key.len;
+	connection.len = span_find(connection, '|');
+	copy_name(at->connection, sizeof at->connection, connection, "?");
+	if (1 + connection.len == key.len)
+		value = (struct span){ 0 };
+	copy_name(at->mailbox, sizeof at->mailbox, value.len ? value : SPAN(""), at->connection);
+}
+
+static bool next_name(struct view *v, const char *connection, const struct ledger_name *at, struct span *key, struct span *value)
+{
+	struct ledger_name own, box;
+
+	if (!connection) {
+		*key = key_of(at);
+		return view_next(v, directory(), SPAN("c"), key, value);
 	}
+	directory_key(&own, connection, "", 0);
+	*key = key_of(&own);
+	if (!at->key_len && view_get(v, directory(), *key, value))
+		return true;
+	box = own;
+	box.key[box.key_len++] = '|';
+	*key = at->key_len > own.key_len ? key_of(at) : key_of(&box);
+	return view_next(v, directory(), key_of(&box), key, value);
+}
+
+bool ledger_each(struct store *s, const char *connection, struct ledger_name *at)
+{
+	struct view *v = store_view(s);
+	struct span key, value;
+	bool there = next_name(v, connection, at, &key, &value);
+
+	if (there)
+		take_name(at, key, value);
 	view_end(&v);
 	return there;
 }
@@ -245,7 +317,7 @@ static void on_listed(void *user, const struct err *why)
 
 static void list_name(struct ledger *l)
 {
-	char at[1 + NAME_MAX_OCTETS];
+	struct ledger_name at;
 	struct batch *b;
 	struct ledger_group *group;
 
@@ -253,7 +325,8 @@ static void list_name(struct ledger *l)
 		return;
 	l->listed = true;
 	b = store_batch(directory());
-	store_must(batch_put(b, directory_key(at, l->name), SPAN("1")));
+	directory_key(&at, l->name, l->mailbox, l->part);
+	store_must(batch_put(b, key_of(&at), l->mailbox[0] ? span_of(l->mailbox) : SPAN("1")));
 	group = store_memory(sizeof *group);
 	*group = (struct ledger_group){ .ledger = l, .deed = { .then = on_listed, .user = group } };
 	store_do(l->store, &b, &group->deed);
@@ -409,6 +482,7 @@ void ledger_free_all(struct store *s)
 
 		s->ledgers = l->next;
 		assert(!l->first && !l->under_way);
+		free(l->mailbox);
 		free(l);
 	}
 }

@@ -3,6 +3,10 @@
  * The ledger: what one connection ever saw, and how far each message came
  * (PRODUCT 2.3).
  *
+ * A connection has one ledger for itself (all that POP3 needs) and one for each
+ * mailbox that it collects from over IMAP, each a partition with listings,
+ * notes and identities of its own.
+ *
  * An entry's key is BLAKE2b-256: over (host, user, mailbox, UIDVALIDITY, UID),
  * or for POP3 over (base, k) where base is BLAKE2b-256 over (host, user, UIDL)
  * and k numbers equal ids within one listing: 0 for an id that one message alone
@@ -18,13 +22,18 @@
 
 #include "store/store.h"
 
-enum { LEDGER_UID_MAX = 128, LEDGER_PLACE_MAX = 160, LEDGER_ERROR_MAX = 256, LEDGER_TARGETS_MAX = 8 };
+enum {
+	LEDGER_UID_MAX = 128, LEDGER_PLACE_MAX = 160, LEDGER_ERROR_MAX = 256, LEDGER_TARGETS_MAX = 8,
+	LEDGER_CONNECTION_MAX = 128, LEDGER_MAILBOX_MAX = 1024
+};
 
 enum ledger_state {
 	LEDGER_PENDING,		/* some target has it or is about to; see targets */
 	LEDGER_ACCEPTED, LEDGER_HELD, LEDGER_QUARANTINED, LEDGER_DISPOSING, LEDGER_GONE,
 	LEDGER_SKIPPED,		/* present at baseline, never fetched */
 	LEDGER_SHARED,		/* no message: several were listed under this id at once, so it tells nothing */
+	LEDGER_SEEN,		/* every target has it, and the server showed \Seen on it */
+	LEDGER_ALIAS,		/* no message: `digest` is the id of the entry that is the same message */
 	LEDGER_STATES
 };
 
@@ -45,6 +54,8 @@ struct ledger_entry {
 	bool has_digest;
 	uint8_t digest[32];	/* SHA-256 of the delivered octets */
 	uint32_t attempts;
+	bool copied;		/* DISPOSING: a copy lies where `after` wants it; the original is still to go, */
+	uint32_t copied_validity, copied_uid;	/* and the copy is this, 0 = not told (COPYUID, RFC 4315) */
 	char uid[LEDGER_UID_MAX + 1];	/* UIDL or "uidvalidity/uid", cut, control octets as '?': for people */
 	char error[LEDGER_ERROR_MAX];	/* the last one, "" = none */
 	uint32_t target_count;	/* only while PENDING */
@@ -54,15 +65,28 @@ struct ledger_entry {
 struct ledger;
 
 const char *ledger_state_name(enum ledger_state state);
+/* `mailbox` as on the wire. */
+void ledger_imap_id(struct span host, struct span user, struct span mailbox, uint32_t validity, uint32_t uid, uint8_t id[32]);
+/* Of an ALIAS, in the connection's own ledger: what Gmail calls one message in all its mailboxes. */
+void ledger_gmail_id(struct span host, struct span user, uint64_t gmail_id, uint8_t id[32]);
 void ledger_pop3_base(struct span host, struct span user, struct span uidl, uint8_t base[32]);
 void ledger_pop3_id(const uint8_t base[32], uint32_t k, uint8_t id[32]);
 uint64_t ledger_target_tag(const char *target);
 
-/* Shared, lives until store_close; made with its first put. */
-[[nodiscard]] bool ledger_open(struct store *s, const char *connection, struct ledger **l, struct err *e);
+/* Shared, lives until store_close; made with its first put.  A connection's
+ * name has no "|" (PRODUCT 2.1).  `mailbox` "" is the connection's own. */
+[[nodiscard]] bool ledger_open(struct store *s, const char *connection, const char *mailbox, struct ledger **l, struct err *e);
 const uint8_t *ledger_tag(const struct ledger *l);	/* 8 octets, for mailbox_source.connection */
-/* Walks the names of connections that have a ledger; start with name[0] = 0. */
-bool ledger_each(struct store *s, char name[129]);
+const char *ledger_mailbox(const struct ledger *l);
+
+struct ledger_name {		/* zeroed at the start of a walk */
+	char connection[LEDGER_CONNECTION_MAX + 1], mailbox[LEDGER_MAILBOX_MAX + 1];
+	char key[1 + LEDGER_CONNECTION_MAX + 1 + 16];
+	size_t key_len;
+};
+
+/* Walks the ledgers there are, of one connection (NULL: of all). */
+bool ledger_each(struct store *s, const char *connection, struct ledger_name *at);
 
 bool ledger_get(struct ledger *l, const uint8_t id[32], struct ledger_entry *out);
 /* The entry with the smallest id greater than `after` (NULL: the first). */
@@ -71,13 +95,16 @@ void ledger_put(struct ledger *l, const struct ledger_entry *entry, uint64_t tic
 void ledger_remove(struct ledger *l, const uint8_t id[32]);
 /* Batches wait for more while one is under way; this hands over what waits. */
 void ledger_flush(struct ledger *l);
-/* What is true of the connection as a whole: moments in seconds since 1970, 0 = never. */
+/* What is true of the ledger as a whole: moments in seconds since 1970, 0 = never. */
 enum ledger_note {
 	LEDGER_NOTE_LISTED,	/* the last complete listing */
 	LEDGER_NOTE_DISPOSED,	/* the server confirmed what was `disposing` up to then */
 	LEDGER_NOTE_COMPARING,	/* ids changed wholesale; messages are compared until all were */
 	LEDGER_NOTE_SHARED,	/* the last time an id was found shared: there may be `shared` entries */
 	LEDGER_NOTE_IGNORED,	/* the server confirmed deletions and went on listing the messages */
+	/* Not moments: what IMAP said of the mailbox when it was listed last, and when
+	 * all that was in it was settled; 0 = not known. */
+	LEDGER_NOTE_VALIDITY, LEDGER_NOTE_SETTLED_MODSEQ, LEDGER_NOTE_SETTLED_NEXT, LEDGER_NOTE_SETTLED_EXISTS,
 	LEDGER_NOTES
 };
 /* Asynchronous, as a put; `ticket` also tells that all puts before it are durable. */

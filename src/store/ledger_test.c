@@ -7,7 +7,7 @@ static struct ledger *opened(struct store *s, const char *name)
 {
 	struct ledger *l;
 
-	must(ledger_open(s, name, &l, &fixture_err));
+	must(ledger_open(s, name, "", &l, &fixture_err));
 	return l;
 }
 
@@ -197,7 +197,7 @@ static void ledgers_are_listed_once_they_have_something(void **state)
 	const char *directory = fixture_directory();
 	struct store *s = fixture_store(directory);
 	struct ledger_entry e = entry(1, LEDGER_SKIPPED);
-	char name[129] = "";
+	struct ledger_name name = { 0 };
 
 	(void)state;
 	(void)opened(s, "never used");
@@ -211,10 +211,49 @@ static void ledgers_are_listed_once_they_have_something(void **state)
 	}
 	assert_int_equal(fixture_drain(s), 0);
 	for (size_t i = 0; i < COUNT(names); i++) {
-		assert_true(ledger_each(s, name));
-		assert_string_equal(name, names[i]);
+		assert_true(ledger_each(s, NULL, &name));
+		assert_string_equal(name.connection, names[i]);
 	}
-	assert_false(ledger_each(s, name));
+	assert_false(ledger_each(s, NULL, &name));
+	store_close(&s);
+	fixture_remove(directory);
+}
+
+/* Names between a connection's and those of its mailboxes, in the order of the directory. */
+static void a_connection_walks_its_own_ledgers(void **state)
+{
+	static const struct { const char *connection, *mailbox; } rows[] = {
+		{ "box", "INBOX" }, { "box", "" }, { "box2", "" }, { "box", "Lists/&AOQ-" }, { "bo", "INBOX" }, { "box~", "INBOX" },
+	};
+	const char *directory = fixture_directory();
+	struct store *s = fixture_store(directory);
+	struct ledger_entry e = entry(1, LEDGER_SEEN);
+	struct ledger_name name = { 0 };
+	struct ledger *l;
+	unsigned boxes = 0;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		must(ledger_open(s, rows[i].connection, rows[i].mailbox, &l, &fixture_err));
+		assert_string_equal(ledger_mailbox(l), rows[i].mailbox);
+		ledger_put(l, &e, 0);
+		(void)fixture_drain(s);
+		assert_int_equal(ledger_count(l), 1);
+	}
+	assert_true(ledger_each(s, "box", &name));
+	assert_string_equal(name.mailbox, "");
+	while (ledger_each(s, "box", &name)) {
+		assert_string_equal(name.connection, "box");
+		boxes += strcmp(name.mailbox, "INBOX") == 0 ? 1 : strcmp(name.mailbox, "Lists/&AOQ-") == 0 ? 10 : 100;
+	}
+	assert_int_equal(boxes, 11);
+	name = (struct ledger_name){ 0 };
+	assert_true(ledger_each(s, "bo", &name));	/* it has no ledger of its own */
+	assert_string_equal(name.mailbox, "INBOX");
+	assert_false(ledger_each(s, "bo", &name));
+	name = (struct ledger_name){ 0 };
+	assert_false(ledger_each(s, "b", &name));
+	assert_false(ledger_open(s, "b|x", "", &l, &fixture_err));
 	store_close(&s);
 	fixture_remove(directory);
 }
@@ -228,16 +267,17 @@ static void a_name_has_its_limits(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		char *name = fixture_octets(rows[i].len), got[129] = "";
+		char *name = fixture_octets(rows[i].len);
+		struct ledger_name got = { 0 };
 		struct ledger *l;
 
-		assert_int_equal(ledger_open(s, name, &l, &fixture_err), rows[i].good);
+		assert_int_equal(ledger_open(s, name, "", &l, &fixture_err), rows[i].good);
 		if (rows[i].good) {
 			ledger_put(l, &e, 0);
 			(void)fixture_drain(s);
-			while (ledger_each(s, got) && strcmp(got, name) != 0)
+			while (ledger_each(s, NULL, &got) && strcmp(got.connection, name) != 0)
 				;
-			assert_string_equal(got, name);
+			assert_string_equal(got.connection, name);
 		} else {
 			assert_int_equal(fixture_err.kind, ERR_CONFIG);
 		}
@@ -288,6 +328,7 @@ int main(void)
 		cmocka_unit_test(notes_are_kept),
 		cmocka_unit_test(a_rescan_forgets_everything),
 		cmocka_unit_test(ledgers_are_listed_once_they_have_something),
+		cmocka_unit_test(a_connection_walks_its_own_ledgers),
 		cmocka_unit_test(a_name_has_its_limits),
 		cmocka_unit_test(a_refused_put_was_never_there),
 	};

@@ -60,7 +60,7 @@ static void answers_come_back_in_order(void **state)
 
 	(void)state;
 	store_on_wake(s, on_wake, &woken);
-	must(ledger_open(s, "c", &l, &fixture_err));
+	must(ledger_open(s, "c", "", &l, &fixture_err));
 	for (uint64_t n = 1; n <= TICKETS; n++) {
 		memcpy(entry.id, &n, sizeof n);
 		ledger_put(l, &entry, n);
@@ -91,7 +91,7 @@ static void closing_makes_everything_durable(void **state)
 	struct ledger_entry entry = { .state = LEDGER_ACCEPTED };
 
 	(void)state;
-	must(ledger_open(s, "c", &l, &fixture_err));
+	must(ledger_open(s, "c", "", &l, &fixture_err));
 	for (uint64_t n = 1; n <= MESSAGES; n++)
 		fixture_append(box, SPAN("Subject: x\r\n\r\nbody\r\n"), NULL, n);
 	for (uint64_t n = 1; n <= ENTRIES; n++) {
@@ -100,7 +100,7 @@ static void closing_makes_everything_durable(void **state)
 	}
 	store_close(&s);
 	s = fixture_store(directory);
-	must(ledger_open(s, "c", &l, &fixture_err));
+	must(ledger_open(s, "c", "", &l, &fixture_err));
 	assert_int_equal(ledger_count(l), ENTRIES);
 	assert_int_equal(mailbox_count(fixture_box(s, "anna/INBOX")), MESSAGES);
 	store_close(&s);

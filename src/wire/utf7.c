@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "wire/utf7.h"
 
+#include <assert.h>
+
+#include "base/text.h"
+
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,";
 
 enum { SURROGATE_HIGH = 0xd800, SURROGATE_LOW = 0xdc00, SURROGATE_END = 0xe000, PLANE_1 = 0x10000, UNICODE_END = 0x110000 };
@@ -199,4 +203,20 @@ bool utf7_decode(struct span utf7, struct buf *out)
 		return false;
 	}
 	return true;
+}
+
+void utf7_show(struct span utf7, char *out, size_t size)
+{
+	struct buf name;
+	size_t len = utf7.len < size - 1 ? utf7.len : size - 1;
+
+	assert(size);
+	buf_lend(&name, out, size - 1);
+	if (utf7_decode(utf7, &name)) {
+		len = name.len;
+	} else if (len) {
+		memcpy(out, utf7.at, len);
+	}
+	text_clean(out, len);
+	out[len] = '\0';
 }

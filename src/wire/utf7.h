@@ -15,3 +15,6 @@
 
 [[nodiscard]] bool utf7_encode(struct span utf8, struct buf *out);
 [[nodiscard]] bool utf7_decode(struct span utf7, struct buf *out);
+/* For people: decoded where it is well-formed, else as it is; made safe to show
+ * (base/text.h), cut at size - 1 octets and NUL-terminated. */
+void utf7_show(struct span utf7, char *out, size_t size);

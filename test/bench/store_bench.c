@@ -215,7 +215,7 @@ int main(int argc, char **argv)
 		fail(&e);
 	if (!account_there(s, "bench") && !account_add(s, "bench", SPAN(""), false, &e))
 		fail(&e);
-	if (!mailbox_open(s, "bench/INBOX", true, &box, &e) || !ledger_open(s, "bench", &l, &e))
+	if (!mailbox_open(s, "bench/INBOX", true, &box, &e) || !ledger_open(s, "bench", "", &l, &e))
 		fail(&e);
 	append_large(s, box);
 	lap = start();

@@ -16,7 +16,7 @@
 
 enum {		/* the settings' bits */
 	CAPA = 1, GREETING = 2, SECURE = 4, TLS = 8, TLS_MUST = 16, CLEAR = 32, BINDING = 64, LOCKSTEP = 128,
-	REVERSED = 256, CANCEL = 512, PROOF_FAILED = 1024, WITH_ID = 2048, UTF8 = 4096, NO_LOGOUT = 8192,
+	REVERSED = 256, CANCEL = 512, PROOF_FAILED = 1024, WITH_ID = 2048, UTF8 = 4096, NO_LOGOUT = 8192, SINCE = 16384, HEADS = 32768,
 	STORY_MAX = 1 << 21, IDS = 4,
 };
 
@@ -42,7 +42,9 @@ static void ask_fetches(struct run *r)
 	static const uint32_t uids[] = { 5, 6, 9, 4294967295 };
 
 	while (r->fetches < 3 && imc_room(r->s)) {
-		(void)imc_fetch(r->s, uids, imc_room(r->s) < IDS ? 1 : IDS);
+		size_t n = imc_room(r->s) < IDS ? 1 : IDS;
+
+		(void)(r->settings & HEADS ? imc_fetch_head(r->s, uids, n) : imc_fetch(r->s, uids, n));
 		r->asked++;
 		r->fetches++;
 	}
@@ -50,7 +52,7 @@ static void ask_fetches(struct run *r)
 
 static void ask_all(struct run *r)
 {
-	for (unsigned i = 0; i < 9 && imc_can_ask(r->s); i++, r->asked++) {
+	for (unsigned i = 0; i < 10 && imc_can_ask(r->s); i++, r->asked++) {
 		switch (i) {
 		case 0: (void)imc_list(r->s, SPAN("*")); break;
 		case 1: (void)imc_search(r->s, SPAN("ALL")); break;
@@ -65,6 +67,7 @@ static void ask_all(struct run *r)
 			else
 				(void)imc_noop(r->s);
 			break;
+		case 8: (void)imc_create(r->s, SPAN("a \"b\\")); break;
 		default: (void)imc_noop(r->s); break;
 		}
 	}
@@ -90,9 +93,14 @@ static void answer_sasl(struct run *r, const struct imc_event *ev)
 		imc_sasl_answer(r->s, ev->last_step ? (struct span){ 0 } : SPAN("response"));
 }
 
+static enum imc_verb fetching(const struct run *r)
+{
+	return r->settings & HEADS ? IMC_ASK_HEAD : IMC_ASK_FETCH;
+}
+
 static void on_message(struct run *r, const struct imc_event *ev)
 {
-	assert(r->ready && ev->verb == IMC_ASK_FETCH && ev->id && ev->uid);
+	assert(r->ready && ev->verb == fetching(r) && ev->id && ev->uid);
 	assert((ev->what == IMC_BEGIN) == !r->body && (!r->body || r->body == ev->uid));
 	assert((ev->text.len > 0) == (ev->what == IMC_BODY));
 	r->body = ev->what == IMC_END ? 0 : ev->uid;
@@ -117,7 +125,10 @@ static void on_event(struct run *r, const struct imc_event *ev)
 		assert(!r->ready);
 		assert(r->secure || !((r->settings & TLS) && (r->settings & TLS_MUST)));
 		r->ready = true;
-		(void)imc_select(r->s, SPAN("INBOX"));
+		if (r->settings & SINCE)
+			(void)imc_select_since(r->s, SPAN("INBOX"), false, 5, 90);
+		else
+			(void)imc_select(r->s, SPAN("INBOX"));
 		return;
 	case IMC_BEGIN:
 	case IMC_BODY:
@@ -127,14 +138,19 @@ static void on_event(struct run *r, const struct imc_event *ev)
 	case IMC_MAILBOX:
 	case IMC_FOUND:
 	case IMC_COPIED:
+		assert(r->ready && ev->id && !r->body);
+		return;
+	case IMC_VANISHED:
+		assert(ev->uid && ev->uid <= ev->last);
+		[[fallthrough]];
 	case IMC_MESSAGE:
-		assert(r->ready && (ev->id || ev->what == IMC_MESSAGE) && !r->body);
+		assert(r->ready && !r->body);
 		return;
 	case IMC_DONE:
 	case IMC_REFUSED:
 		assert(r->ready && ev->id && !r->body && (ev->what == IMC_DONE || ev->kind));
 		if (ev->uid)
-			assert(ev->verb == IMC_ASK_FETCH && ++r->told <= IDS * 3);
+			assert(ev->verb == fetching(r) && ++r->told <= IDS * 3);
 		else if (ev->verb == IMC_ASK_SELECT)
 			ask_all(r);
 		else

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The plan of a visit as it is worked off, whatever the protocol: what may be
+ * asked for at once, and when judging by headers gives way to fetching. */
+#include "collect/visit.h"
+
+bool ask_window_open(const struct visit *v)
+{
+	size_t asked = v->plan_asked - v->plan_answered;
+
+	return asked < WINDOW_MESSAGES && v->asked_octets < WINDOW_OCTETS && !delivery_full(v);
+}
+
+void ask_begins(struct visit *v, struct item *item)
+{
+	if (!item->size)	/* it comes later, and is not counted */
+		return;
+	item->flags |= ITEM_COUNTED;
+	v->asked_octets += item->size;
+}
+
+void ask_over(struct visit *v, const struct item *item)
+{
+	if (item->flags & ITEM_COUNTED)
+		v->asked_octets -= item->size;
+}
+
+bool ask_judged(const struct visit *v)
+{
+	return v->plan_answered == v->plan_asked && (v->plan_asked == v->plan_count || (v->limit && v->plan_kept >= v->limit));
+}
+
+void ask_begin_fetching(struct visit *v)
+{
+	v->plan_count = v->limit && v->plan_kept > v->limit ? v->limit : v->plan_kept;
+	v->planned_octets = 0;
+	for (size_t n = 0; n < v->plan_count; n++)
+		v->planned_octets += v->listing.items[v->plan[n]].size;
+	v->phase = VISIT_FETCHING;
+	v->plan_asked = v->plan_answered = 0;
+	v->asked_octets = 0;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Messages whose id cannot be trusted, as they come: which entry is theirs. */
+#include <assert.h>
+
+#include "base/clock.h"
+#include "collect/visit.h"
+
+/* The content is known: it is this entry's message, under another id perhaps,
+ * which the entry then takes.  The new one is put before the old one goes.
+ * False: some target still wants it. */
+bool message_known(struct visit *v, struct message *m, const uint8_t old[32])
+{
+	bool moves = m->has_id && memcmp(old, m->id, sizeof m->id) != 0;
+	struct ledger_entry entry;
+	bool disposable;
+
+	if (!ledger_get(v->ledger, old, &entry))
+		return false;
+	disposable = entry.state == LEDGER_ACCEPTED || entry.state == LEDGER_QUARANTINED || entry.state == LEDGER_DISPOSING ||
+		     entry.state == LEDGER_SEEN;
+	if (disposable && v->with->after != AFTER_KEEP) {
+		entry.state = LEDGER_DISPOSING;
+		entry.changed = clock_now_s();
+		delivery_want_disposal(v, m->number);
+	}
+	if (moves) {
+		memcpy(entry.id, m->id, sizeof entry.id);
+		message_uid_text(v, m->number, (struct span){ m->uid, m->uid_len }, entry.uid);
+	} else {
+		memcpy(m->id, old, sizeof m->id);
+	}
+	ledger_put(v->ledger, &entry, 0);
+	visit_count_puts(v, 2);
+	if (moves)
+		ledger_remove(v->ledger, old);
+	return entry.state != LEDGER_PENDING;
+}
+
+/* False: it is no new message, and is done with. */
+bool message_identify(struct visit *v, struct message *m)
+{
+	struct ledger_entry entry;
+	uint8_t old[32], base[32];
+
+	assert(v->uncompared);
+	v->uncompared--;
+	if (identity_find(&v->identity, m->digest, old)) {
+		if (message_known(v, m, old))
+			return false;
+		message_recall(v, m);
+		return true;
+	}
+	if (!m->has_id) {
+		memcpy(base, m->id, sizeof base);
+		identity_key(&v->identity, base, v->ledger, m->id);
+		message_entry(v, m, LEDGER_PENDING, &entry);	/* the next of this base must see that it is taken */
+		ledger_put(v->ledger, &entry, 0);
+	}
+	return true;
+}

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What becomes of delivered mail on an IMAP server: \Seen, \Deleted and
+ * EXPUNGE, MOVE, or COPY where there is no MOVE.
+ *
+ * Some messages at a time share a command.  A command that is refused leaves
+ * its messages as they are: the next visit tries again.  A copy is recorded in
+ * the ledger, durably, before the original is marked: a crash between the two
+ * makes no second copy.  Deleted mail is marked \Seen too, so that nobody is
+ * sent a "not read" notice. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "collect/visit_imap.h"
+
+enum { WORTH_A_COMMAND = 100 };
+
+/* ---- which messages are due */
+
+static bool goes_to_folder(const struct visit *v)
+{
+	return v->imap->folders.target;
+}
+
+static enum how how_to(const struct visit *v, bool copied)
+{
+	if (v->with->after == AFTER_SEEN)
+		return HOW_SEEN;
+	if (!goes_to_folder(v) || copied || strcmp(v->imap->folders.target, ledger_mailbox(v->ledger)) == 0)
+		return HOW_DELETED;
+	return imc_capabilities(v->imap->session) & IMC_CAPA_MOVE ? HOW_MOVE : HOW_COPY;
+}
+
+static void put_state(struct visit *v, struct ledger_entry *entry, enum ledger_state state)
+{
+	entry->state = state;
+	entry->changed = clock_now_s();
+	ledger_put(v->ledger, entry, 0);
+	visit_count_puts(v, 1);
+}
+
+/* Of a known message: false when nothing is to be asked of the server. */
+static bool prepare_known(struct visit *v, const struct item *item, enum how *how)
+{
+	struct ledger_entry entry;
+
+	if (!(item->flags & ITEM_DISPOSE) || !ledger_get(v->ledger, item->id, &entry))
+		return false;
+	*how = how_to(v, entry.copied);
+	if (*how == HOW_SEEN && !(item->flags & ITEM_UNSEEN)) {	/* somebody was faster, or we were, and the answer was lost */
+		put_state(v, &entry, LEDGER_SEEN);
+		return false;
+	}
+	if (entry.state != LEDGER_DISPOSING)
+		put_state(v, &entry, LEDGER_DISPOSING);
+	return true;
+}
+
+/* The next message that is due, left where it is; 0 = none now. */
+static uint32_t next_due(struct visit *v, enum how *how)
+{
+	while (v->found.dispose && v->dispose_at < v->listing.count && !v->slices) {
+		const struct item *item = &v->listing.items[v->dispose_at];
+
+		if (prepare_known(v, item, how))
+			return item->number;
+		v->dispose_at++;
+	}
+	if (v->delete_asked == v->delete_count)
+		return 0;
+	*how = how_to(v, false);
+	return v->deletes[v->delete_asked];
+}
+
+static void take_due(struct visit *v, uint32_t uid)
+{
+	if (v->delete_asked < v->delete_count && v->deletes[v->delete_asked] == uid)
+		v->delete_asked++;
+	else
+		v->dispose_at++;
+	if (v->delete_asked == v->delete_count)
+		v->delete_asked = v->delete_count = 0;
+}
+
+/* A command for a few messages while more are coming would be a waste. */
+static bool worth_it(const struct visit *v)
+{
+	bool all_fetched = v->plan_answered == v->plan_count && !v->current && !v->under_way;
+
+	return all_fetched || v->delete_count - v->delete_asked >= WORTH_A_COMMAND ||
+	       (v->found.dispose && v->dispose_at < v->listing.count);
+}
+
+/* ---- asking */
+
+static uint32_t ask_command(struct visit *v, enum how how, struct span set)
+{
+	struct imc *s = v->imap->session;
+
+	switch (how) {
+	case HOW_SEEN:
+		return imc_store(s, set, IMC_SEEN);
+	case HOW_DELETED:
+		return imc_store(s, set, IMC_SEEN | IMC_DELETED);
+	case HOW_MOVE:
+		return imc_move(s, set, span_of(v->imap->folders.target));
+	case HOW_COPY:
+		return imc_copy(s, set, span_of(v->imap->folders.target));
+	}
+	return 0;
+}
+
+static bool begin(struct visit *v, struct disposal *d)
+{
+	char memory[UIDSET_TEXT_MAX];
+	struct uidset set;
+	enum how how = HOW_SEEN;
+
+	*d = (struct disposal){ 0 };
+	uidset_start(&set, memory, sizeof memory);
+	for (uint32_t uid; d->count < DISPOSAL_UIDS && (uid = next_due(v, &how));) {
+		if ((d->count && how != d->how) || !uidset_add(&set, uid))
+			break;
+		d->how = how;
+		d->uids[d->count++] = uid;
+		take_due(v, uid);
+	}
+	if (!d->count)
+		return false;
+	v->imap->disposed = true;
+	d->stage = DISPOSAL_ASKED;
+	d->command = ask_command(v, d->how, uidset_text(&set));
+	return true;
+}
+
+/* The copies are in the ledger: now the originals may go. */
+static void mark(struct visit *v, struct disposal *d)
+{
+	char memory[UIDSET_TEXT_MAX];
+	struct uidset set;
+
+	uidset_start(&set, memory, sizeof memory);
+	for (size_t n = 0; n < d->count; n++) {
+		bool fits = uidset_add(&set, d->uids[n]);
+
+		assert(fits);	/* fewer than the COPY had, or as many */
+	}
+	d->stage = DISPOSAL_MARKING;
+	d->command = imc_store(v->imap->session, uidset_text(&set), IMC_SEEN | IMC_DELETED);
+}
+
+void dispose_ask(struct visit *v)
+{
+	struct imap_visit *i = v->imap;
+
+	if (i->read_only)
+		return;
+	for (struct disposal *d = i->disposals; d < i->disposals + DISPOSALS; d++) {
+		if (!imc_can_ask(i->session))
+			return;
+		if (d->stage == DISPOSAL_RECORDING && !v->slices)
+			mark(v, d);
+		else if (d->stage == DISPOSAL_FREE && worth_it(v))
+			(void)begin(v, d);
+	}
+}
+
+bool dispose_done(const struct visit *v)
+{
+	const struct imap_visit *i = v->imap;
+
+	if (i->read_only)
+		return true;
+	for (const struct disposal *d = i->disposals; d < i->disposals + DISPOSALS; d++)
+		if (d->stage != DISPOSAL_FREE)
+			return false;
+	return (!v->found.dispose || v->dispose_at == v->listing.count) && v->delete_asked == v->delete_count;
+}
+
+/* ---- answers */
+
+static struct disposal *disposal_of(struct visit *v, uint32_t command)
+{
+	for (struct disposal *d = v->imap->disposals; d < v->imap->disposals + DISPOSALS; d++)
+		if (d->stage != DISPOSAL_FREE && d->stage != DISPOSAL_RECORDING && d->command == command)
+			return d;
+	return NULL;
+}
+
+/* False when the message is not among them, or nothing is to be done. */
+static bool entry_of(struct visit *v, uint32_t uid, struct ledger_entry *entry)
+{
+	const struct item *item = listing_find(&v->listing, uid);
+
+	return item && ledger_get(v->ledger, item->id, entry) && entry->state == LEDGER_DISPOSING;
+}
+
+static void seen(struct visit *v, const struct disposal *d)
+{
+	struct ledger_entry entry;
+
+	for (size_t n = 0; n < d->count; n++)
+		if (entry_of(v, d->uids[n], &entry))
+			put_state(v, &entry, LEDGER_SEEN);
+}
+
+static void to_be_expunged(struct visit *v, const struct disposal *d)
+{
+	struct imap_visit *i = v->imap;
+	struct err e;
+
+	for (size_t n = 0; n < d->count; n++) {
+		if (uids_add(&i->expunge, &i->expunge_count, &i->expunge_cap, d->uids[n]))
+			continue;
+		(void)err_set(&e, ERR_LOCAL, "out of memory");	/* marked, and for the next visit to expunge */
+		imap_trouble(v, &e);
+		return;
+	}
+}
+
+/* Where COPYUID names some only, the others were not there to be copied. */
+static void record(struct visit *v, struct disposal *d)
+{
+	struct ledger_entry entry;
+	size_t kept = 0;
+
+	for (size_t n = 0; n < d->count; n++) {
+		if ((d->copies_told && !d->copies[n]) || !entry_of(v, d->uids[n], &entry))
+			continue;
+		entry.copied = true;
+		entry.copied_validity = d->copies_validity;
+		entry.copied_uid = d->copies[n];
+		entry.changed = clock_now_s();
+		ledger_put(v->ledger, &entry, 0);
+		d->uids[kept++] = d->uids[n];
+	}
+	d->count = kept;
+	d->stage = kept ? DISPOSAL_RECORDING : DISPOSAL_FREE;
+	if (kept)
+		visit_slice(v);
+}
+
+static void on_copied(struct disposal *d, const struct imc_event *ev)
+{
+	struct uid_pairs pairs;
+	uint32_t from, to;
+
+	if (d->how != HOW_COPY || !uid_pairs_start(&pairs, ev->text, ev->to, DISPOSAL_UIDS))
+		return;
+	d->copies_told = true;
+	d->copies_validity = ev->last;
+	while (uid_pairs_next(&pairs, &from, &to))
+		for (size_t n = 0; n < d->count; n++)
+			if (d->uids[n] == from)
+				d->copies[n] = to;
+}
+
+static void on_done(struct visit *v, struct disposal *d)
+{
+	if (d->how == HOW_COPY && d->stage == DISPOSAL_ASKED) {
+		record(v, d);
+		return;
+	}
+	if (d->how == HOW_SEEN)
+		seen(v, d);
+	else if (d->how == HOW_MOVE)
+		ledger_note(v->ledger, LEDGER_NOTE_DISPOSED, clock_now_s(), 0);
+	else
+		to_be_expunged(v, d);
+	d->stage = DISPOSAL_FREE;
+}
+
+static void on_refused(struct visit *v, struct disposal *d, const struct imc_event *ev)
+{
+	static const char *const what[] = {
+		[HOW_SEEN] = "marked \\Seen", [HOW_DELETED] = "deleted", [HOW_MOVE] = "moved", [HOW_COPY] = "copied",
+	};
+	struct err e;
+
+	(void)err_set(&e, ERR_PEER, "%zu messages could not be %s, the next visit tries again", d->count, what[d->how]);
+	(void)err_peer(&e, ev->text);
+	imap_trouble(v, &e);
+	for (size_t n = 0; n < d->count && d->stage == DISPOSAL_ASKED; n++)
+		delivery_not_disposed(v, d->uids[n]);
+	d->stage = DISPOSAL_FREE;
+}
+
+static void expunge_answered(struct visit *v, const struct imc_event *ev)
+{
+	struct imap_visit *i = v->imap;
+	struct err e;
+
+	i->expunges--;
+	if (ev->what == IMC_DONE) {
+		ledger_note(v->ledger, LEDGER_NOTE_DISPOSED, clock_now_s(), 0);
+		return;
+	}
+	(void)err_set(&e, ERR_PEER, "EXPUNGE was refused; deleted messages are marked, the next visit tries again");
+	(void)err_peer(&e, ev->text);
+	imap_trouble(v, &e);
+}
+
+void dispose_event(struct visit *v, const struct imc_event *ev)
+{
+	struct disposal *d;
+
+	if (ev->verb == IMC_ASK_EXPUNGE) {
+		expunge_answered(v, ev);
+		return;
+	}
+	d = disposal_of(v, ev->id);
+	if (!d)
+		return;
+	if (ev->what == IMC_COPIED)
+		on_copied(d, ev);
+	else if (ev->what == IMC_DONE)
+		on_done(v, d);
+	else
+		on_refused(v, d, ev);
+}
+
+/* ---- EXPUNGE */
+
+void dispose_expunge(struct visit *v)
+{
+	struct imap_visit *i = v->imap;
+
+	while (i->expunge_at < i->expunge_count && imc_can_ask(i->session)) {
+		char memory[UIDSET_TEXT_MAX];
+		struct uidset set;
+
+		uidset_start(&set, memory, sizeof memory);
+		while (i->expunge_at < i->expunge_count && uidset_add(&set, i->expunge[i->expunge_at]))
+			i->expunge_at++;
+		(void)imc_expunge(i->session, uidset_text(&set));
+		i->expunges++;
+		if (!(imc_capabilities(i->session) & IMC_CAPA_UIDPLUS))
+			i->expunge_at = i->expunge_count;	/* one takes all that are marked */
+	}
+}
+
+bool dispose_expunged(const struct visit *v)
+{
+	return v->imap->expunge_at == v->imap->expunge_count && !v->imap->expunges;
+}

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Which mailboxes a visit over IMAP collects from: names and patterns out of the
+ * settings, in the server's own spelling; and where moved mail goes.
+ *
+ * A name without wildcards is taken as it is; a LIST is asked only for what needs
+ * one: the delimiter where a name has a "/", patterns, whether the target of
+ * moves is there, and which mailbox is Gmail's trash. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/log.h"
+#include "collect/visit_imap.h"
+#include "wire/utf7.h"
+
+static struct folders *folders_of(struct visit *v)
+{
+	return &v->imap->folders;
+}
+
+static bool is_pattern(const char *name)
+{
+	return strpbrk(name, "*%");
+}
+
+static bool moves(const struct visit *v)
+{
+	return v->with->after == AFTER_MOVE && v->what == VISIT_COLLECT;
+}
+
+static bool wants_trash(const struct visit *v)
+{
+	return v->what == VISIT_COLLECT && imc_capabilities(v->imap->session) & IMC_CAPA_GMAIL &&
+	       (v->with->after == AFTER_DELETE || v->with->delete_after_s);
+}
+
+static bool needs_delimiter(const struct visit *v)
+{
+	for (size_t n = 0; n < v->with->mailboxes.count; n++)
+		if (strchr(v->with->mailboxes.at[n], '/'))
+			return true;
+	return moves(v) && strchr(v->with->move_folder, '/');
+}
+
+/* As the server spells it; NULL when no server could have it. */
+static const char *on_the_wire(struct visit *v, const char *name)
+{
+	struct folders *f = folders_of(v);
+	char *copy = (char *)(uintptr_t)arena_text(&f->arena, span_of(name));
+	char memory[IMC_NAME_MAX];
+	struct buf wire;
+
+	for (char *at = copy; f->delimiter && (at = strchr(at, '/')); at++)
+		*at = f->delimiter;
+	if (strcasecmp(copy, "INBOX") == 0)
+		return "INBOX";
+	buf_lend(&wire, memory, sizeof memory);
+	return utf7_encode(span_of(copy), &wire) && wire.len ? arena_text(&f->arena, buf_span(&wire)) : NULL;
+}
+
+static void fail(struct visit *v, const char *name, const char *what)
+{
+	struct err e;
+
+	(void)err_set(&e, ERR_CONFIG, "mailbox %.200s: %s", name, what);
+	visit_fail(v, &e);
+}
+
+static bool is_listed(const struct folders *f, const char *name)
+{
+	for (size_t n = 0; n < f->count; n++)
+		if (strcmp(f->names[n], name) == 0)
+			return true;
+	return false;
+}
+
+static void add(struct visit *v, const char *name)
+{
+	struct folders *f = folders_of(v);
+	struct err e;
+
+	if (is_listed(f, name))
+		return;
+	if (f->count == f->cap) {
+		size_t cap = f->cap ? 2 * f->cap : 16;
+		const char **more = reallocarray(f->names, cap, sizeof *more);
+
+		if (!more) {
+			(void)err_set(&e, ERR_LOCAL, "out of memory for %zu mailboxes", cap);
+			visit_fail(v, &e);
+			return;
+		}
+		f->names = more;
+		f->cap = cap;
+	}
+	f->names[f->count++] = name;
+}
+
+/* ---- asking */
+
+static void ask_names(struct visit *v)
+{
+	struct folders *f = folders_of(v);
+	struct imc *s = v->imap->session;
+
+	for (; f->asked_at < v->with->mailboxes.count && imc_can_ask(s) && !v->why.kind; f->asked_at++) {
+		const char *given = v->with->mailboxes.at[f->asked_at], *name = on_the_wire(v, given);
+
+		if (!name) {
+			fail(v, given, "is no name that a server can have (empty, too long, or not UTF-8)");
+		} else if (is_pattern(given)) {
+			(void)imc_list(s, span_of(name));
+			f->answers++;
+		} else {
+			add(v, name);
+			f->named = f->count;
+		}
+	}
+}
+
+static void ask_target(struct visit *v)
+{
+	struct folders *f = folders_of(v);
+	struct imc *s = v->imap->session;
+
+	if (f->names_asked || f->asked_at < v->with->mailboxes.count || !imc_can_ask(s))
+		return;
+	f->names_asked = true;
+	if (moves(v)) {
+		f->target = on_the_wire(v, v->with->move_folder);
+		if (!f->target) {
+			fail(v, v->with->move_folder, "is no name that a server can have (empty, too long, or not UTF-8)");
+			return;
+		}
+		f->target_list = imc_list(s, span_of(f->target));
+		f->answers++;
+	} else if (wants_trash(v)) {
+		f->trash_list = imc_list(s, SPAN("*"));
+		f->answers++;
+	}
+}
+
+/* Out of what patterns found; a name that stands there by itself is meant. */
+static void leave_out_target(struct folders *f)
+{
+	size_t kept = f->named;
+
+	for (size_t n = f->named; n < f->count; n++)
+		if (!f->target || strcmp(f->names[n], f->target) != 0)
+			f->names[kept++] = f->names[n];
+	f->count = kept;
+}
+
+/* All that was asked is answered. */
+static void names_known(struct visit *v)
+{
+	struct folders *f = folders_of(v);
+
+	if (f->target && !f->target_there && !f->create && !f->trash_list) {
+		f->create = imc_create(v->imap->session, span_of(f->target));
+		f->answers++;
+		return;
+	}
+	leave_out_target(f);
+	if (f->count)
+		v->imap->step = IMAP_BETWEEN;
+	else
+		fail(v, v->with->mailboxes.count ? v->with->mailboxes.at[0] : "?",
+			"nothing on the server matches it, or what does cannot be opened; see what is there with mailbox = {\"*\"}");
+}
+
+void folders_ask(struct visit *v)
+{
+	struct folders *f = folders_of(v);
+
+	if (!f->delimiter_known) {
+		if (!f->answers && imc_can_ask(v->imap->session)) {
+			(void)imc_list(v->imap->session, SPAN("INBOX"));
+			f->answers++;
+		}
+		return;
+	}
+	ask_names(v);
+	if (!v->why.kind)
+		ask_target(v);
+	if (!v->why.kind && f->names_asked && !f->answers && imc_can_ask(v->imap->session))
+		names_known(v);
+}
+
+void folders_start(struct visit *v)
+{
+	struct folders *f = folders_of(v);
+
+	v->imap->step = IMAP_NAMES;
+	f->delimiter_known = !needs_delimiter(v);
+	f->delimiter = 0;
+}
+
+/* ---- answers */
+
+static bool sendable(struct span name)
+{
+	for (size_t n = 0; n < name.len; n++)
+		if (name.at[n] < ' ' || name.at[n] > '~')
+			return false;
+	return name.len && name.len <= IMC_NAME_MAX;
+}
+
+static void on_mailbox(struct visit *v, const struct imc_event *ev)
+{
+	struct folders *f = folders_of(v);
+	bool inbox = span_equal_nocase(ev->text, SPAN("INBOX"));
+	const char *name;
+	struct err e;
+
+	if (++f->told > FOLDERS_MAX) {
+		(void)err_set(&e, ERR_PEER, "LIST tells of more than %d mailboxes", FOLDERS_MAX);
+		visit_fail(v, &e);
+		return;
+	}
+	if (!f->delimiter_known) {
+		f->delimiter = ev->delimiter == '/' ? 0 : ev->delimiter;
+		return;
+	}
+	if (!sendable(ev->text)) {
+		log_warn(&v->tag, "a mailbox whose name is not as of RFC 3501 section 5.1.3 is left out");
+		return;
+	}
+	name = inbox ? "INBOX" : arena_text(&f->arena, ev->text);
+	if (ev->id == f->trash_list) {
+		if (ev->flags & IMC_BOX_TRASH && !f->target)
+			f->target = name;
+		return;
+	}
+	if (ev->flags & IMC_BOX_NOSELECT)
+		return;
+	if (ev->id == f->target_list)
+		f->target_there = f->target_there || strcmp(name, f->target) == 0;
+	else
+		add(v, name);
+}
+
+static void on_refused(struct visit *v, const struct imc_event *ev)
+{
+	struct err e;
+
+	if (ev->verb == IMC_ASK_LIST) {
+		imap_refused(v, ev, "LIST was refused");
+		return;
+	}
+	(void)err_set(&e, ERR_PEER, "folder %.200s is not there and cannot be made", v->with->move_folder);
+	(void)err_peer(&e, ev->text);
+	log_warn(&v->tag, "%s", e.text);
+}
+
+void folders_event(struct visit *v, const struct imc_event *ev)
+{
+	struct folders *f = folders_of(v);
+
+	if (ev->what == IMC_MAILBOX) {
+		on_mailbox(v, ev);
+		return;
+	}
+	if (ev->what == IMC_REFUSED)
+		on_refused(v, ev);
+	f->answers--;
+	f->delimiter_known = true;
+}
+
+void folders_show(const struct visit *v, char *out, size_t size)
+{
+	utf7_show(span_of(ledger_mailbox(v->ledger)), out, size);
+}
+
+void folders_end(struct imap_visit *i)
+{
+	arena_end(&i->folders.arena);
+	free(i->folders.names);
+	i->folders = (struct folders){ 0 };
+}

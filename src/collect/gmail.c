@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Gmail's mailboxes are labels: one message stands in several, with a UID in
+ * each and one X-GM-MSGID in all.  It is delivered once.
+ *
+ * Whoever of them is met first owns the delivery: an alias in the connection's
+ * own ledger, from X-GM-MSGID to the owner's id, is durable before anything is
+ * fetched.  The others then know that the message is the owner's, and only its
+ * disposition is left to do. */
+#include "base/clock.h"
+#include "collect/visit_imap.h"
+
+static bool is_owner(const struct ledger_entry *alias, const uint8_t id[32])
+{
+	return memcmp(alias->digest, id, sizeof alias->digest) == 0;
+}
+
+static void alias_id(const struct visit *v, uint64_t gmail_id, uint8_t id[32])
+{
+	ledger_gmail_id(span_of(v->with->host), span_of(v->with->user), gmail_id, id);
+}
+
+static void own(struct visit *v, const struct item *item)
+{
+	struct ledger_entry alias = { .state = LEDGER_ALIAS, .has_digest = true, .first_seen = clock_now_s(), .changed = clock_now_s() };
+
+	alias_id(v, item_gmail(item), alias.id);
+	memcpy(alias.digest, item->id, sizeof alias.digest);
+	ledger_put(v->own, &alias, 0);
+}
+
+/* The owner's entry, in whichever mailbox of this visit it stands. */
+static bool owner_entry(struct visit *v, const struct ledger_entry *alias, struct ledger_entry *entry)
+{
+	const struct folders *f = &v->imap->folders;
+	struct ledger *l;
+	struct err e;
+
+	for (size_t n = 0; n < f->count; n++)
+		if (ledger_open(collector_store(v->collector), v->with->name, f->names[n], &l, &e) && ledger_get(l, alias->digest, entry))
+			return true;
+	return false;
+}
+
+/* Delivered already: as if this visit had done it. */
+static void same_message(struct visit *v, struct item *item, const struct ledger_entry *of)
+{
+	struct ledger_entry entry = { .state = visit_final_state(v), .size = item->size, .first_seen = clock_now_s() };
+
+	if (of) {
+		entry.has_digest = of->has_digest;
+		memcpy(entry.digest, of->digest, sizeof entry.digest);
+		entry.size = of->size;
+		if (of->state == LEDGER_SKIPPED)
+			entry.state = LEDGER_SKIPPED;
+	}
+	entry.changed = clock_now_s();
+	entry.accepted = entry.state == LEDGER_SKIPPED ? 0 : entry.changed;
+	memcpy(entry.id, item->id, sizeof entry.id);
+	message_uid_text(v, item->number, (struct span){ 0 }, entry.uid);
+	ledger_put(v->ledger, &entry, 0);
+	item->flags |= ITEM_KNOWN;
+	if (v->rules.dispose && entry.state != LEDGER_SKIPPED) {
+		item->flags |= ITEM_DISPOSE;
+		v->found.dispose++;
+	}
+}
+
+/* What is to become of a new message whose alias another one has. */
+static void judge(struct visit *v, struct item *item, const struct ledger_entry *alias)
+{
+	struct ledger_entry entry;
+
+	if (alias->accepted) {
+		same_message(v, item, owner_entry(v, alias, &entry) ? &entry : NULL);
+		return;
+	}
+	if (!owner_entry(v, alias, &entry)) {
+		own(v, item);
+		return;
+	}
+	switch (entry.state) {
+	case LEDGER_PENDING:	/* its targets are asked there */
+		item->flags |= ITEM_KNOWN;
+		v->result.skipped++;
+		return;
+	case LEDGER_GONE:
+		if (!entry.accepted) {
+			own(v, item);
+			return;
+		}
+		break;
+	case LEDGER_ACCEPTED:
+	case LEDGER_HELD:
+	case LEDGER_QUARANTINED:
+	case LEDGER_DISPOSING:
+	case LEDGER_SKIPPED:
+	case LEDGER_SEEN:
+	case LEDGER_SHARED:
+	case LEDGER_ALIAS:
+	case LEDGER_STATES:
+		break;
+	}
+	same_message(v, item, &entry);
+}
+
+void gmail_slice(struct visit *v)
+{
+	struct imap_visit *i = v->imap;
+	struct ledger_entry alias;
+	uint8_t id[32];
+	size_t puts = 0;
+
+	for (; i->aliases_at < v->listing.count && puts < ALIAS_SLICE; i->aliases_at++) {
+		struct item *item = &v->listing.items[i->aliases_at];
+
+		if (item->flags & ITEM_KNOWN || !item_gmail(item))
+			continue;
+		alias_id(v, item_gmail(item), id);
+		if (!ledger_get(v->own, id, &alias))
+			own(v, item);
+		else if (!is_owner(&alias, item->id))
+			judge(v, item, &alias);
+		else
+			continue;
+		puts++;
+	}
+	if (puts)
+		visit_slice_of(v, v->own);
+}
+
+void gmail_settled(struct visit *v, const struct message *m)
+{
+	const struct item *item = v->imap->gmail ? listing_find(&v->listing, m->number) : NULL;
+	struct ledger_entry alias;
+	uint8_t id[32];
+
+	if (!item || !item_gmail(item))
+		return;
+	alias_id(v, item_gmail(item), id);
+	if (!ledger_get(v->own, id, &alias) || !is_owner(&alias, m->id))
+		return;
+	alias.accepted = alias.changed = clock_now_s();
+	ledger_put(v->own, &alias, 0);
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Between the connection and the session of a protocol: octets in, events
+ * handled, and after every turn what to ask next. */
+#include <assert.h>
+
+#include "base/clock.h"
+#include "collect/sasl_run.h"
+#include "collect/trace.h"
+#include "collect/visit.h"
+
+/* ---- turns */
+
+static const char *waited_for(const struct visit *v)
+{
+	if (v->phase != VISIT_CONNECTING)
+		return v->current ? "data" : "answer";
+	return v->greeted ? "answer" : "greeting";
+}
+
+/* What the session has to say: after input, and after each answer of ours. */
+static void take_events(struct visit *v)
+{
+	while (!v->why.kind && !v->securing && v->talk->event(v))
+		continue;
+}
+
+void talk_move(struct visit *v)
+{
+	struct span out;
+
+	if (!v->conn || v->closing)
+		return;
+	take_events(v);
+	if (v->closing)
+		return;
+	v->talk->ask(v);
+	out = v->talk->out(v);
+	trace_out(v, out);
+	if (out.len && !conn_send(v->conn, out))
+		return;
+	v->talk->sent(v, out.len);
+	collector_throttle(v->collector, v, delivery_full(v));
+	conn_pause(v->conn, v->throttled);
+	v->idle = v->phase != VISIT_CONNECTING && (v->throttled || !v->talk->outstanding(v));
+	if (!v->idle)
+		conn_deadline(v->conn, v->sasl_busy ? 0 : v->with->timeout_ms, waited_for(v));
+	else
+		conn_deadline(v->conn, 0, NULL);	/* it is us who keep the server waiting */
+	ledger_flush(v->ledger);
+	if (v->own != v->ledger)
+		ledger_flush(v->own);
+}
+
+/* ---- the connection's calls */
+
+/* A time-out ends silence; this ends a server that drips. */
+static bool drips(struct visit *v, size_t octets)
+{
+	uint64_t now = loop_now_ms(collector_loop(v->collector));
+	uint64_t window = (uint64_t)v->with->timeout_ms * SLOW_FACTOR;
+	struct err e;
+
+	v->slow_octets += octets;
+	if (v->slow_octets >= SLOW_OCTETS || v->idle) {
+		v->slow_since_ms = now;
+		v->slow_octets = 0;
+	}
+	if (now - v->slow_since_ms <= window)
+		return false;
+	(void)err_set(&e, ERR_NET, "%s:%u: less than %d octets came in %llu s", v->with->host, v->conn_settings.port, SLOW_OCTETS,
+		(unsigned long long)(window / 1000));
+	visit_fail(v, &e);
+	return true;
+}
+
+static size_t on_turn(void *user, struct span in)
+{
+	struct visit *v = user;
+
+	if (drips(v, in.len))
+		return in.len;
+	v->greeted = true;
+	trace_in(v, in);
+	v->talk->feed(v, in);
+	take_events(v);
+	if (v->securing)	/* octets behind the answer to STLS are the driver's to refuse */
+		return in.len - v->talk->unread(v);
+	talk_move(v);
+	return in.len;
+}
+
+static void settle_binding(struct visit *v)
+{
+	char binding[64];
+
+	v->channel_binding = conn_tls_exporter(v->conn, binding) || conn_tls_unique(v->conn, binding);
+}
+
+static void on_opened(void *user)
+{
+	struct visit *v = user;
+
+	settle_binding(v);
+	v->talk->start(v);
+	talk_move(v);
+}
+
+static void on_secured(void *user)
+{
+	struct visit *v = user;
+
+	v->securing = false;
+	settle_binding(v);
+	v->talk->secured(v);
+	talk_move(v);
+}
+
+static void on_drained(void *user)
+{
+	collector_dirty(((struct visit *)user)->collector, user);
+}
+
+static void on_closed(void *user, const struct err *why)
+{
+	struct visit *v = user;
+
+	v->closing = true;
+	v->tls_technical = conn_tls_technical(v->conn);
+	if (!v->why.kind && why->kind && v->phase != VISIT_LEAVING)
+		v->why = *why;
+	if (v->phase == VISIT_LEAVING) {
+		v->talk->left(v);
+	} else if (!v->why.kind) {
+		v->talk->eof(v);
+		take_events(v);
+		if (!v->why.kind)
+			(void)err_set(&v->why, ERR_NET, "%s:%u: the server closed the connection", v->with->host,
+				v->conn_settings.port);
+	}
+	v->pipeline_stuck = v->talk->stuck(v);
+	v->mechs_new = v->talk->refused(v) & ~v->mechs_out;
+	v->mechs_out |= v->mechs_new;
+	v->conn = NULL;
+	v->phase = VISIT_CLOSED;
+	collector_throttle(v->collector, v, false);
+	if (v->current)
+		message_drop(v, v->current);	/* a cut download is never delivered */
+	sasl_run_end(v);
+	collector_dirty(v->collector, v);
+}
+
+static bool settle_connection(struct visit *v, struct err *e)
+{
+	const struct connection *with = v->with;
+	bool tls = with->tls.mode != MODE_NONE && !v->in_clear;
+	struct tls_settings s = {
+		.legacy = with->tls.legacy, .versions = with->tls.versions, .ciphers = with->tls.ciphers,
+		.ciphersuites = with->tls.ciphersuites, .certificate = with->tls.certificate, .key = with->tls.key,
+		.ca_certificates = with->tls.ca_certificates, .crl = with->tls.crl,
+		.verify_server = with->tls.verify_server, .verify_host = with->tls.verify_host && with->tls.required,
+		.verify_depth = with->tls.verify_depth, .pin = with->tls.pin,
+	};
+
+	v->conn_settings = (struct conn_settings){
+		.host = with->host, .port = with->port, .source_address = with->source_address,
+		.tls = tls && with->tls.mode == MODE_IMPLICIT ? CONN_TLS_IMPLICIT : CONN_TLS_NONE,
+		.connect_timeout_ms = with->connect_timeout_ms, .timeout_ms = with->timeout_ms,
+	};
+	if (v->in_clear && with->tls.mode == MODE_IMPLICIT && !with->port_set)
+		v->conn_settings.port = v->talk->clear_port;
+	if (!tls)
+		return true;
+	v->conn_settings.tls_client = tls_client_get(collector_contexts(v->collector), &s, e);
+	return v->conn_settings.tls_client;
+}
+
+static_assert(SASL_EXTERNAL == (int)MECHANISM_EXTERNAL && SASL_APOP == (int)MECHANISM_APOP && SASL_MECHS == (int)MECHANISMS,
+	"config names the mechanisms in the order of sasl");
+static_assert(TLS_1_0 == (int)VERSION_TLS_1_0 && TLS_1_3 == (int)VERSION_TLS_1_3, "config names the versions as net does");
+
+/* What is allowed and could work, but for what this server refused. */
+static void settle_mechanisms(struct visit *v)
+{
+	const struct connection *with = v->with;
+
+	v->mech_count = 0;
+	for (size_t n = 0; n < with->auth_count; n++) {
+		bool hopeless = with->auth[n] == SASL_EXTERNAL && with->auth_auto && !with->tls.certificate;
+
+		if (!hopeless && !(v->mechs_out & 1u << with->auth[n]))
+			v->mechs[v->mech_count++] = (enum sasl_mech)with->auth[n];
+	}
+}
+
+void talk_secure(struct visit *v)
+{
+	v->securing = true;
+	conn_start_tls(v->conn);
+}
+
+void talk_connect(struct visit *v)
+{
+	const struct conn_user user = {
+		.opened = on_opened, .turn = on_turn, .secured = on_secured, .drained = on_drained, .closed = on_closed, .user = v,
+	};
+	struct err e;
+
+	v->phase = VISIT_CONNECTING;
+	v->slow_since_ms = loop_now_ms(collector_loop(v->collector));
+	v->slow_octets = 0;
+	v->greeted = v->tls_technical = v->securing = v->closing = v->bye = false;
+	settle_mechanisms(v);
+	if (!v->talk->make(v)) {
+		(void)err_set(&e, ERR_LOCAL, "out of memory");
+		visit_fail(v, &e);
+		return;
+	}
+	if (settle_connection(v, &e))
+		v->conn = conn_open(collector_loop(v->collector), &v->conn_settings, &user, &e);
+	if (!v->conn)
+		visit_fail(v, &e);
+}

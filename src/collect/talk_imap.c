@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What an IMAP session says, and what a visit does about it. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "collect/sasl_run.h"
+#include "collect/trace.h"
+#include "collect/visit_imap.h"
+
+static const char *const event_names[] = {
+	"nothing", "start of TLS", "challenge", "logged in", "mailbox", "found", "vanished", "message", "message begins",
+	"octets", "message ends", "copied", "done", "refused", "warning", "goodbye", "failed",
+};
+static_assert(COUNT(event_names) == IMC_FAILED + 1, "a name for each event");
+
+uint32_t imap_validity(const struct visit *v)
+{
+	return v->imap ? v->imap->validity : 0;
+}
+
+void imap_trouble(struct visit *v, const struct err *why)
+{
+	log_error(&v->tag, "%s: %s", ledger_mailbox(v->ledger), why->text);
+	if (!v->imap->trouble.kind)
+		v->imap->trouble = *why;
+}
+
+void imap_refused(struct visit *v, const struct imc_event *ev, const char *what)
+{
+	struct err e;
+
+	(void)err_set(&e, ev->kind, "%s", what);
+	(void)err_peer(&e, ev->text);
+	visit_fail(v, &e);
+}
+
+bool uids_add(uint32_t **uids, size_t *count, size_t *cap, uint32_t uid)
+{
+	if (*count == *cap) {
+		size_t more = *cap ? *cap * 2 : 64;
+		uint32_t *grown = reallocarray(*uids, more, sizeof *grown);
+
+		if (!grown)
+			return false;
+		*uids = grown;
+		*cap = more;
+	}
+	(*uids)[(*count)++] = uid;
+	return true;
+}
+
+/* ---- messages */
+
+static void on_begin(struct visit *v, const struct imc_event *ev)
+{
+	const struct item *item = listing_find(&v->listing, ev->uid);
+	struct err e;
+
+	v->head.len = 0;
+	if (item && v->phase == VISIT_FETCHING && !message_begin(v, item, &e))
+		visit_fail(v, &e);
+}
+
+static void on_body(struct visit *v, const struct imc_event *ev)
+{
+	struct err e;
+
+	if (v->with->newer_than_s) {
+		size_t room = v->head.max - v->head.len;
+
+		(void)!buf_add(&v->head, (struct span){ ev->text.at, ev->text.len < room ? ev->text.len : room });
+	}
+	if (v->current && !message_octets(v, ev->text, &e))
+		visit_fail(v, &e);
+}
+
+static void judged(struct visit *v, const struct item *item, bool old)
+{
+	v->plan_answered++;
+	if (old)
+		selection_skip(v, item, NULL);
+	else
+		v->plan[v->plan_kept++] = (uint32_t)(item - v->listing.items);
+}
+
+static void on_end(struct visit *v, const struct imc_event *ev)
+{
+	const struct item *item = listing_find(&v->listing, ev->uid);
+
+	if (!item)
+		return;
+	if (v->phase == VISIT_JUDGING) {
+		judged(v, item, selection_old(v));
+		return;
+	}
+	v->plan_answered++;
+	ask_over(v, item);
+	message_complete(v, v->with->newer_than_s && selection_old(v));
+}
+
+/* Of one message: asked again by itself, or looked at by its size, or refused. */
+static void message_not_told(struct visit *v, const struct imc_event *ev)
+{
+	struct imap_visit *i = v->imap;
+	const struct item *item = listing_find(&v->listing, ev->uid);
+
+	if (v->current && v->current->number == ev->uid)
+		message_drop(v, v->current);
+	if (!item)
+		return;
+	if (v->phase == VISIT_JUDGING) {	/* no header to be had: let the fetch decide */
+		judged(v, item, false);
+		return;
+	}
+	v->plan_answered++;
+	ask_over(v, item);
+	if (ev->again && uids_add(&i->again, &i->again_count, &i->again_cap, ev->uid)) {
+		v->plan_answered--;
+		return;
+	}
+	if (ev->empty && !i->empty) {
+		v->plan_answered--;
+		i->empty = ev->uid;
+		return;
+	}
+	message_refused(v, item, ev->text.len ? ev->text : SPAN("it told nothing of it"));
+}
+
+/* RFC822.SIZE of a message that came without octets. */
+static void size_of_empty(struct visit *v, const struct imc_event *ev)
+{
+	struct imap_visit *i = v->imap;
+	const struct item *item = listing_find(&v->listing, i->empty);
+	struct err e;
+
+	if (ev->what == IMC_MESSAGE) {
+		if (!item || ev->uid != i->empty || !ev->has_size)
+			return;
+		if (ev->size) {
+			message_refused(v, item, SPAN("it told no octets of a message that has some"));
+		} else if (message_begin(v, item, &e)) {
+			message_complete(v, false);
+		} else {
+			visit_fail(v, &e);
+		}
+		i->empty = 0;
+		v->plan_answered++;
+		return;
+	}
+	i->empty_command = 0;
+	if (!i->empty)
+		return;
+	if (item)
+		message_refused(v, item, SPAN("it told no octets of it, and no size"));
+	i->empty = 0;
+	v->plan_answered++;
+}
+
+/* ---- answers */
+
+static void on_answer(struct visit *v, const struct imc_event *ev)
+{
+	switch (ev->verb) {
+	case IMC_ASK_LIST:
+	case IMC_ASK_CREATE:
+		folders_event(v, ev);
+		return;
+	case IMC_ASK_SELECT:
+	case IMC_ASK_EXAMINE:
+	case IMC_ASK_SEARCH:
+		list_imap_event(v, ev);
+		return;
+	case IMC_ASK_LISTING:
+		if (ev->id == v->imap->empty_command)
+			size_of_empty(v, ev);
+		else
+			list_imap_event(v, ev);
+		return;
+	case IMC_ASK_FETCH:
+	case IMC_ASK_HEAD:
+		if (ev->what == IMC_REFUSED && ev->uid)
+			message_not_told(v, ev);
+		return;
+	case IMC_ASK_STORE:
+	case IMC_ASK_EXPUNGE:
+	case IMC_ASK_COPY:
+	case IMC_ASK_MOVE:
+		dispose_event(v, ev);
+		return;
+	case IMC_ASK_NONE:
+	case IMC_ASK_CLOSE:
+	case IMC_ASK_NOOP:
+	case IMC_ASK_LOGOUT:
+		return;
+	}
+}
+
+static void on_ready(struct visit *v)
+{
+	log_debug(&v->tag, "logged in mechanism=%s tls=\"%s\"", sasl_mech_name(imc_mechanism(v->imap->session)), conn_tls_text(v->conn));
+	v->phase = VISIT_LISTING;
+	folders_start(v);
+}
+
+/* What was disposed of was confirmed command by command: nothing hangs on it. */
+static void on_bye(struct visit *v)
+{
+	if (!v->why.kind && v->imap->trouble.kind)
+		v->why = v->imap->trouble;
+	visit_close(v);
+}
+
+static void on_failed(struct visit *v)
+{
+	struct err e = *imc_error(v->imap->session);
+
+	(void)err_in(&e, "%s:%u", v->with->host, v->conn_settings.port);
+	visit_fail(v, &e);
+}
+
+static void on_event(struct visit *v, const struct imc_event *ev)
+{
+	switch (ev->what) {
+	case IMC_TLS:
+		talk_secure(v);
+		return;
+	case IMC_SASL:
+		sasl_run_step(v, &(struct sasl_ask){ ev->mech, ev->text, ev->first, ev->last_step });
+		return;
+	case IMC_READY:
+		on_ready(v);
+		return;
+	case IMC_BEGIN:
+		on_begin(v, ev);
+		return;
+	case IMC_BODY:
+		on_body(v, ev);
+		return;
+	case IMC_END:
+		on_end(v, ev);
+		return;
+	case IMC_MAILBOX:
+	case IMC_FOUND:
+	case IMC_MESSAGE:
+	case IMC_COPIED:
+	case IMC_DONE:
+	case IMC_REFUSED:
+		on_answer(v, ev);
+		return;
+	case IMC_WARNING:
+		log_warn(&v->tag, "server: %.*s", (int)ev->text.len, ev->text.len ? ev->text.at : "");
+		return;
+	case IMC_BYE:
+		on_bye(v);
+		return;
+	case IMC_FAILED:
+		on_failed(v);
+		return;
+	case IMC_VANISHED:	/* the modseq tells that something changed */
+	case IMC_NOTHING:
+		return;
+	}
+}
+
+/* ---- as talk.c drives it */
+
+static bool take_event(struct visit *v)
+{
+	struct imc_event ev;
+
+	if (imc_next(v->imap->session, &ev) == IMC_NOTHING)
+		return false;
+	if (ev.what != IMC_BODY && ev.what != IMC_FOUND && ev.what != IMC_MESSAGE)
+		trace_event(v, event_names[ev.what], ev.uid);
+	on_event(v, &ev);
+	return true;
+}
+
+static void free_session(struct visit *v)
+{
+	struct imap_visit *i = v->imap;
+
+	if (!i)
+		return;
+	if (i->session)
+		imc_end(i->session);
+	folders_end(i);
+	free(i->session);
+	free(i->again);
+	free(i->expunge);
+	free(i);
+	v->imap = NULL;
+}
+
+static bool make(struct visit *v)
+{
+	v->imap = calloc(1, sizeof *v->imap);
+	if (!v->imap)
+		return false;
+	v->imap->session = calloc(1, imc_size());
+	return v->imap->session;
+}
+
+static void start(struct visit *v)
+{
+	const struct connection *with = v->with;
+
+	v->imap->login = (struct imc_login){
+		.user = with->user, .password = buf_span(&v->password), .mechs = v->mechs, .mech_count = v->mech_count,
+		.id = "(\"name\" \"Postrider\" \"version\" \"" POSTRIDER_VERSION "\")",
+		.detect_capa = with->detect_capa, .detect_greeting = with->detect_greeting,
+		.secure = v->conn_settings.tls == CONN_TLS_IMPLICIT,
+		.starttls = with->tls.mode == MODE_EXPLICIT && !v->in_clear, .starttls_required = with->tls.required,
+		.clear_allowed = with->allow_cleartext, .lockstep = v->lockstep, .channel_binding = v->channel_binding,
+	};
+	imc_start(v->imap->session, &v->imap->login);
+}
+
+static void feed(struct visit *v, struct span in)
+{
+	imc_feed(v->imap->session, in);
+}
+
+static size_t unread(const struct visit *v)
+{
+	return imc_unread(v->imap->session);
+}
+
+static size_t outstanding(const struct visit *v)
+{
+	return imc_outstanding(v->imap->session);
+}
+
+static struct span out(const struct visit *v)
+{
+	return imc_out(v->imap->session);
+}
+
+static void sent(struct visit *v, size_t n)
+{
+	imc_sent(v->imap->session, n);
+}
+
+static void secured(struct visit *v)
+{
+	v->imap->login.channel_binding = v->channel_binding;
+	imc_secured(v->imap->session);
+}
+
+static void sasl_answer(struct visit *v, struct span response)
+{
+	imc_sasl_answer(v->imap->session, response);
+}
+
+static void sasl_cancel(struct visit *v, bool proof_failed, const struct err *why)
+{
+	imc_sasl_cancel(v->imap->session, proof_failed, why);
+}
+
+static void eof(struct visit *v)
+{
+	imc_eof(v->imap->session);
+}
+
+static void left(struct visit *v)
+{
+	if (!v->why.kind && v->imap->trouble.kind)
+		v->why = v->imap->trouble;
+}
+
+static unsigned refused(const struct visit *v)
+{
+	return imc_mechs_refused(v->imap->session);
+}
+
+static bool stuck(const struct visit *v)
+{
+	return imc_outstanding(v->imap->session) > 1 && !v->result.collected && !v->plan_answered;
+}
+
+const struct talk_ops talk_imap = {
+	.service = "imap", .clear_port = 143, .make = make, .free = free_session, .start = start, .feed = feed, .unread = unread,
+	.event = take_event, .ask = ask_imap, .outstanding = outstanding, .out = out, .sent = sent, .secured = secured,
+	.sasl_answer = sasl_answer, .sasl_cancel = sasl_cancel, .eof = eof, .left = left, .refused = refused, .stuck = stuck,
+	.listed = list_imap_joined, .settled = gmail_settled,
+};

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One visit over IMAP, inside the room: what its files share beside visit.h.
+ *
+ *   talk_imap.c     the IMAP session's events
+ *   folders.c       which mailboxes, and where moved mail goes
+ *   list_imap.c     from SELECT and SEARCH to a plan, or to "nothing changed"
+ *   gmail.c         one message in several of Gmail's mailboxes is delivered once
+ *   ask_imap.c      what to ask next: headers, messages, the next mailbox, LOGOUT
+ *   dispose_imap.c  what becomes of delivered mail on the server
+ *
+ * One mailbox after the other: select, list, join with its own ledger, fetch,
+ * dispose, expunge; its state in struct visit is reset between two.  What goes
+ * wrong with one mailbox is kept in `trouble` and tells at the end; the next
+ * mailbox has its turn all the same. */
+#pragma once
+
+#include "base/arena.h"
+#include "collect/visit.h"
+#include "imap/client.h"
+
+enum { DISPOSALS = 4, DISPOSAL_UIDS = 128, ALIAS_SLICE = 512, FOLDERS_MAX = 100000 };
+
+enum imap_step {
+	IMAP_NAMES,		/* LIST and CREATE are being answered */
+	IMAP_BETWEEN,		/* the next mailbox is to be selected */
+	IMAP_OPENING,		/* SELECT was said */
+	IMAP_LISTING,		/* the ids are being told */
+	IMAP_JOINING,		/* what is gone goes, slice by slice */
+	IMAP_DETAILS,		/* sizes, Gmail's ids: of what is new */
+	IMAP_ALIASES,		/* and what Gmail's ids say must be durable */
+	IMAP_SETTLING,		/* as must what the join put */
+	IMAP_WORKING,		/* judging, fetching, disposing */
+	IMAP_EXPUNGING,
+};
+
+struct folders {
+	struct arena arena;	/* names as on the wire */
+	const char **names;	/* to be visited, in order */
+	size_t count, cap, at;
+	size_t named;		/* the first of them stand in the settings as they are */
+	size_t asked_at;	/* next of the settings' names to ask for */
+	unsigned answers, told;	/* to come; names so far */
+	bool delimiter_known, names_asked;
+	char delimiter;		/* 0: none */
+	const char *target;	/* of dispositions: `move:FOLDER`, or Gmail's trash; NULL = none */
+	uint32_t target_list, trash_list, create;	/* commands */
+	bool target_there;
+};
+
+enum how { HOW_SEEN, HOW_DELETED, HOW_MOVE, HOW_COPY };
+
+enum disposal_stage {
+	DISPOSAL_FREE,
+	DISPOSAL_ASKED,		/* its first command */
+	DISPOSAL_RECORDING,	/* COPY: where the copies are is on its way into the ledger */
+	DISPOSAL_MARKING,	/* and now \Deleted */
+};
+
+struct disposal {		/* some messages, one command */
+	enum disposal_stage stage;
+	enum how how;
+	uint32_t command;
+	size_t count;
+	uint32_t uids[DISPOSAL_UIDS];
+	uint32_t copies[DISPOSAL_UIDS], copies_validity;	/* 0 = not told */
+	bool copies_told;
+};
+
+struct imap_visit {
+	struct imc *session;
+	struct imc_login login;
+	enum imap_step step;
+	struct folders folders;
+	struct err trouble;	/* of a mailbox or of dispositions; kind ERR_NONE = none */
+	uint64_t failed_before, passed_before;	/* in mailboxes before this one */
+
+	/* the mailbox that is visited */
+	uint32_t validity;
+	struct imc_mailbox opened;	/* as it was when it was selected */
+	bool gmail, disposed, read_only;
+	uint32_t all, unseen, matched;	/* searches */
+	unsigned answers;		/* of searches and details to come */
+	size_t details_at, aliases_at;
+	uint32_t *again;		/* ids whose body must be asked by itself */
+	size_t again_count, again_cap;
+	uint32_t empty, empty_command;	/* a message without octets: is its size 0? */
+	struct disposal disposals[DISPOSALS];
+	uint32_t *expunge;		/* marked \Deleted by us */
+	size_t expunge_count, expunge_cap, expunge_at;
+	unsigned expunges;		/* to be answered */
+};
+
+uint32_t imap_validity(const struct visit *v);
+/* Something of this mailbox failed, but the visit goes on. */
+void imap_trouble(struct visit *v, const struct err *why);
+/* A command was refused, and the visit cannot do without it. */
+void imap_refused(struct visit *v, const struct imc_event *ev, const char *what);
+[[nodiscard]] bool uids_add(uint32_t **uids, size_t *count, size_t *cap, uint32_t uid);
+
+/* folders.c */
+void folders_start(struct visit *v);	/* logged in */
+void folders_ask(struct visit *v);
+void folders_event(struct visit *v, const struct imc_event *ev);
+void folders_end(struct imap_visit *i);
+void folders_show(const struct visit *v, char *out, size_t size);	/* the mailbox that is visited */
+
+/* list_imap.c */
+void list_imap_open(struct visit *v);	/* the next mailbox, or LOGOUT after the last */
+void list_imap_event(struct visit *v, const struct imc_event *ev);
+void list_imap_joined(struct visit *v);	/* talk_ops.listed */
+void list_imap_ask(struct visit *v);
+void list_imap_settled(struct visit *v);	/* all of the mailbox is done: how much of it for good? */
+
+/* gmail.c */
+void gmail_slice(struct visit *v);	/* of the new messages, from i->aliases_at on */
+void gmail_settled(struct visit *v, const struct message *m);
+
+/* ask_imap.c */
+void ask_imap(struct visit *v);
+
+/* dispose_imap.c */
+void dispose_ask(struct visit *v);
+bool dispose_done(const struct visit *v);
+void dispose_event(struct visit *v, const struct imc_event *ev);
+void dispose_expunge(struct visit *v);		/* asks, as far as there is room */
+bool dispose_expunged(const struct visit *v);
