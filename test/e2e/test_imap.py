@@ -38,9 +38,7 @@ def test_every_octet_arrives_and_nothing_comes_twice(p, dovecot, full, authority
                  deliver=["mailbox:anna/INBOX" if kind == "mailbox" else "maildir:" + p.maildir])
     visit(p, collected=COUNT, failed=0)
     arrived = p.in_mailbox() if kind == "mailbox" else p.in_maildir()
-    if kind == "mailbox":       # as stored: in the server's order
-        assert [corpus.normal(m) for m in arrived] == [corpus.normal(shown(m)) for m in mail]
-    assert same(arrived, mail)
+    assert same(arrived, mail)      # in no order: Dovecot answers pipelined FETCHes out of turn when its output is full
     visit(p, collected=0)
     assert len(p.in_mailbox() if kind == "mailbox" else p.in_maildir()) == COUNT
     with dovecot.client(full) as c:
@@ -52,8 +50,6 @@ def test_each_odd_message_alone(p, authority, dovecot, kind):
     """One message a mailbox: what follows a message must not be what saves it."""
     p.account()
     for number, (name, octets) in enumerate({**corpus.odd(), **corpus.rough()}.items()):
-        if octets == b"":
-            continue        # Dovecot drops a file of no octets; transcripts/imap/message-empty.txt has one
         box, path = f"anna/box{number}", f"{p.maildir}{number}"
         user = dovecot.fresh([octets])
         p.connection("box", **keys(dovecot, authority, user), after="delete",
@@ -142,10 +138,10 @@ def test_delete_after_waits_and_then_deletes(p, authority, dovecot):
 def test_both_targets_must_have_it(p, authority, dovecot):
     p.account()
     mail = corpus.messages(40)
-    user = dovecot.fresh(mail[:4] + mail[5:])       # without the empty one
+    user = dovecot.fresh(mail)
     p.connection("box", **keys(dovecot, authority, user), after="delete", deliver=["mailbox:anna/INBOX", "maildir:" + p.maildir])
-    visit(p, collected=39)
-    assert same(p.in_maildir(), mail[:4] + mail[5:]) and same(p.in_mailbox(), mail[:4] + mail[5:])
+    visit(p, collected=40)
+    assert same(p.in_maildir(), mail) and same(p.in_mailbox(), mail)
     assert dovecot.left(user) == []
 
 
@@ -268,7 +264,7 @@ def test_history_names_validity_and_uid(p, authority, dovecot):
 
 
 def test_a_visit_that_is_stopped_loses_nothing(p, authority, dovecot):
-    mail = corpus.messages(COUNT)[5:]
+    mail = corpus.messages(COUNT)
     user = dovecot.fresh(mail)
     p.connection("box", **keys(dovecot, authority, user), after="delete")
     process = p.start("collect", "box")
