@@ -20,6 +20,8 @@ static size_t shown(const unsigned char *p, size_t len)
 			return 0;
 		c = c << 6 | (p[i] & 0x3f);
 	}
+	if ((c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069))
+		return 0;		/* line ends, and what turns the order of the text around */
 	return c < least[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) ? 0 : n;
 }
 

@@ -31,6 +31,8 @@ static const struct row {
 	{ "overlong C1",                SPAN("\xe0\x82\x9b"),              "???" },
 	{ "surrogates",                 SPAN("\xed\xa0\x80\xed\xbf\xbf"),  "??????" },
 	{ "beyond Unicode",             SPAN("\xf4\x90\x80\x80\xf8\x88\x80\x80\x80\xfe\xff"), "???????????" },
+	{ "directions and line ends",   SPAN("\xe2\x80\xa7\xe2\x80\xa8\xe2\x80\xae\xe2\x80\xaf\xe2\x81\xa6\xe2\x81\xa9\xe2\x81\xaa"),
+	  "\xe2\x80\xa7??????\xe2\x80\xaf??????\xe2\x81\xaa" },
 	{ "Latin-1",                    SPAN("Gr\xfc\xdf" "e"),            "Gr??e" },
 };
 

@@ -6,6 +6,7 @@
  *   talk.c          between connection and session, whatever the protocol
  *   talk_pop3.c     the POP3 session's events
  *   ask_pop3.c      what to ask the server next
+ *   offered.c       certificates that were not trusted are kept
  *   sasl_run.c      steps of a SASL exchange, slow ones in jobs
  *   selection.c     which messages, in what order
  *   list_pop3.c     from UIDL and LIST to a plan
@@ -240,6 +241,10 @@ void ask_begins(struct visit *v, struct item *item);	/* its message is asked for
 void ask_over(struct visit *v, const struct item *item);
 void ask_begin_fetching(struct visit *v);
 bool ask_judged(const struct visit *v);		/* VISIT_JUDGING has seen all that it needs */
+
+/* offered.c: inside closed(), when v->why is known.  What was offered and not
+ * trusted goes into the store, and v->why tells where to look. */
+void offered_keep(struct visit *v);
 
 /* list_pop3.c */
 [[nodiscard]] bool listing_take(struct visit *v, uint32_t number, struct span uid, struct err *e);

@@ -8,7 +8,7 @@
 
 static const char *const verb_names[] = {
 	"", "LIST", "SELECT", "EXAMINE", "UID SEARCH", "UID FETCH", "UID FETCH", "UID FETCH", "UID STORE", "EXPUNGE",
-	"UID COPY", "UID MOVE", "CREATE", "UNSELECT", "NOOP", "LOGOUT", "CAPABILITY", "STARTTLS", "ID", "ENABLE", "LOGIN", "AUTHENTICATE", "the cancelled AUTHENTICATE",
+	"UID COPY", "UID MOVE", "CREATE", "UNSELECT", "NOOP", "LOGOUT", "CAPABILITY", "STARTTLS", "ID", "ENABLE", "COMPRESS", "LOGIN", "AUTHENTICATE", "the cancelled AUTHENTICATE",
 };
 static_assert(COUNT(verb_names) == VERBS, "a name for each verb");
 
@@ -40,16 +40,21 @@ void imc_end(struct imc *s)
 	s->phase = PHASE_OVER;
 }
 
-/* The server's words go with it, unless they repeat the password. */
-void client_fail(struct imc *s, enum err_kind kind, const char *why, struct span words)
+bool client_secret(const struct imc *s, struct span words)
 {
 	struct span secret = s->phase < PHASE_READY ? s->login->password : NOTHING;
 
+	return secret.len && memmem(words.at, words.len, secret.at, secret.len);
+}
+
+/* The server's words go with it, unless they repeat the password. */
+void client_fail(struct imc *s, enum err_kind kind, const char *why, struct span words)
+{
 	if (s->failed)
 		return;
 	s->failed = true;
 	(void)err_set(&s->error, kind, "%s", why);
-	if (words.len && !(secret.len && memmem(words.at, words.len, secret.at, secret.len)))
+	if (words.len && !client_secret(s, words))
 		(void)err_peer(&s->error, words);
 }
 
@@ -200,6 +205,8 @@ static bool on_token(struct imc *s, struct imc_event *ev)
 				"would insert them (RFC 3501 section 6.2.1)", NOTHING);
 		return s->in.len;
 	}
+	if (s->turn == TURN_COMPRESS)
+		return false;
 	switch (tokens_next(&s->tokens, &s->in, &tok)) {
 	case TOKEN_MORE:
 		return false;
@@ -243,7 +250,9 @@ static bool tell_due(struct imc *s, struct imc_event *ev)
 		auth_next(s, ev);
 	} else if (s->enable_next && may_go) {
 		login_enable(s);
-	} else if (s->ready && may_go) {
+	} else if (s->compress_next && may_go) {
+		login_compress(s);
+	} else if (s->ready && may_go && !login_compressing(s)) {
 		s->ready = false;
 		s->phase = PHASE_READY;
 		ev->what = IMC_READY;

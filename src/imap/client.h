@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * One IMAP client conversation, as pure computation (RFC 3501, 2971, 3691,
- * 4315, 4731, 4959, 5161, 5530, 6851, 7162, 7888; read so that RFC 9051 servers fit too).
+ * 4315, 4731, 4959, 4978, 5161, 5530, 6851, 7162, 7888; read so that RFC 9051 servers fit too).
  *
  * The session does no I/O, takes no clock, allocates nothing and calls no one
  * back.  The driver's turn is always the same three steps:
@@ -9,7 +9,7 @@
  *     IMC_NOTHING; send imc_out and drop what was sent with imc_sent.
  * imc_next must be drained before the next feed (asserted).  Spans inside an
  * event borrow the fed bytes or the session and die with the next call.
- * imc_secured, imc_sasl_answer, imc_sasl_cancel and imc_eof may bring events
+ * imc_secured, imc_compressed, imc_sasl_answer, imc_sasl_cancel and imc_eof may bring events
  * and output too: after them, call imc_next until IMC_NOTHING and send imc_out.
  * A peer's error comes as IMC_FAILED, once; then the session only ends: what
  * it is fed is ignored.
@@ -18,13 +18,15 @@
  * IMC_TLS, the caller starts TLS and calls imc_secured; all capabilities are
  * forgotten and asked again) → ID, where offered and login.id is set → login →
  * CAPABILITY, unless the answer told → ENABLE QRESYNC, where offered (nothing
- * waits for its answer) → IMC_READY.  A PREAUTH greeting on a line
+ * waits for its answer) → (COMPRESS, where offered and login.compress: IMC_COMPRESS,
+ * see imc_compressed; refused, it goes on as it is) → IMC_READY.  A PREAUTH greeting on a line
  * that has to be protected first is an attack (CVE-2021-39272): ERR_TLS.
  * From then on the caller asks while imc_can_ask says there is room; each ask
  * returns an id, which comes with the events that belong to it.  All is
  * pipelined, and an answer is matched to its command by tag; what selects a
  * mailbox, and imc_close, is for a moment when nothing is outstanding (asserted).
  *     imc_list    → IMC_MAILBOX a name…, IMC_DONE
+ *     (names are octets of the server's: utf7_decode judges them)
  *     imc_select, imc_examine → IMC_DONE, and imc_selected tells what it is
  *     imc_select_since → IMC_VANISHED a range of ids…, IMC_MESSAGE a message that
  *                   changed…, IMC_DONE: all with its id; see below
@@ -62,7 +64,9 @@
  * is asked again without QRESYNC; what was asked behind it may be refused then.
  * IMC_VANISHED may name ids that never were; with `earlier` they were gone before
  * we came, else they went now, as EXPUNGE says it to others: of these expunged
- * counts each, and exists shrinks.  Both come unasked too, with id 0.
+ * counts each, and exists shrinks.  Both come unasked too, with id 0.  A server
+ * that did not say ENABLED (iCloud), or says it wrongly (with IMC_WARNING), is not
+ * believed: imc_qresync says no from then on, and no IMC_VANISHED comes.
  *
  * imc_expunge without UIDPLUS says EXPUNGE, which also removes what other
  * clients marked: IMC_WARNING comes with it.  IMC_WARNING also brings [ALERT].
@@ -116,10 +120,11 @@ struct imc_login {		/* borrowed until IMC_READY or IMC_FAILED */
 	bool clear_allowed;	/* clear-text passwords on an unprotected line */
 	bool channel_binding;	/* the caller can bind to TLS (-PLUS) */
 	bool lockstep;		/* never pipeline */
+	bool compress;		/* use COMPRESS=DEFLATE */
 };
 
 enum imc_what {
-	IMC_NOTHING, IMC_TLS, IMC_SASL, IMC_READY, IMC_MAILBOX, IMC_FOUND, IMC_VANISHED, IMC_MESSAGE, IMC_BEGIN, IMC_BODY,
+	IMC_NOTHING, IMC_TLS, IMC_SASL, IMC_COMPRESS, IMC_READY, IMC_MAILBOX, IMC_FOUND, IMC_VANISHED, IMC_MESSAGE, IMC_BEGIN, IMC_BODY,
 	IMC_END, IMC_COPIED, IMC_DONE, IMC_REFUSED, IMC_WARNING, IMC_BYE, IMC_FAILED
 };
 
@@ -191,12 +196,17 @@ void imc_sent(struct imc *s, size_t n);
 const struct err *imc_error(const struct imc *s);	/* after IMC_FAILED */
 
 void imc_secured(struct imc *s);
+/* At IMC_COMPRESS imc_out is sent, as it is, and then compression begins; nothing
+ * more is eaten until this is called.  What is fed and
+ * unread then (imc_unread) is compressed already: the driver's, for its inflater,
+ * and forgotten here.  From then on octets go in and out as before it. */
+void imc_compressed(struct imc *s);
 void imc_sasl_answer(struct imc *s, struct span response);
 /* `proof_failed`: the server's signature or channel binding was wrong. */
 void imc_sasl_cancel(struct imc *s, bool proof_failed, const struct err *why);
 
 unsigned imc_capabilities(const struct imc *s);
-bool imc_qresync(const struct imc *s);		/* the server enabled QRESYNC: it says VANISHED for EXPUNGE */
+bool imc_qresync(const struct imc *s);		/* enabled and believed: VANISHED comes for EXPUNGE */
 enum sasl_mech imc_mechanism(const struct imc *s);	/* that logged in, or is being tried */
 unsigned imc_mechs_refused(const struct imc *s);	/* bits 1 << enum sasl_mech; see p3c_mechs_refused */
 bool imc_tls_refused(const struct imc *s);	/* failed because STARTTLS was not to be had */

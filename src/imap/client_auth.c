@@ -144,13 +144,13 @@ void auth_pass_over(struct imc *s)
 
 void auth_refused(struct imc *s, bool ends)
 {
-	struct span words = buf_span(&s->text), secret = s->login->password;
+	struct span words = buf_span(&s->text);
 	enum err_kind kind = reply_kind(s);
 	bool plain = kind == ERR_PEER && (s->r.code == CODE_NONE || s->r.code == CODE_ALERT || s->r.code == CODE_OTHER);
 
 	(void)err_set(&s->error, plain ? ERR_AUTH : kind, "login by %s was refused",
 		s->mech == SASL_USER ? "LOGIN" : sasl_mech_name(s->mech));
-	if (words.len && !(secret.len && memmem(words.at, words.len, secret.at, secret.len)))
+	if (words.len && !client_secret(s, words))
 		(void)err_peer(&s->error, words);
 	if (ends || !plain)
 		s->failed = true;

@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "imap/client_story.h"
 
+#define A15 "aaaaaaaaaaaaaaa"
+#define A256 A15 "a" A15 "a" A15 "a" A15 "a" A15 "a" A15 "a" A15 "a" A15 "a" A15 "a" A15 "a" A15 "a" A15 "a" A15 "a" A15 "a" A15 "a" A15 "a"
+#define A4080 A256 A256 A256 A256 A256 A256 A256 A256 A256 A256 A256 A256 A256 A256 A256 A15 "a" A15 "a" A15 "a" A15 "a" A15 "a" A15 "a" A15 "a" \
+	A15 "a" A15 "a" A15 "a" A15 "a" A15 "a" A15 "a" A15 "a" A15 "a"
+#define A4096_OF(octet) octet A4080 A15
+#define A4096 A4096_OF("a")
+
 static const struct story_row rows[] = {
 	{ "wrong password", .peer = SPAN(CAPA("") "P1 NO s3cret is wrong\r\n"), .want = "failed auth;", .why = "LOGIN was refused" },
 	{ "wrong password, by code", .peer = SPAN(CAPA("") "P1 NO [AUTHENTICATIONFAILED] no\r\n"), .want = "failed auth;", .why = "no" },
@@ -9,6 +16,8 @@ static const struct story_row rows[] = {
 	{ "unavailable", .peer = SPAN(CAPA("") "P1 NO [UNAVAILABLE] no\r\n"), .want = "failed busy;" },
 	{ "privacy required", .peer = SPAN(CAPA("") "P1 NO [PRIVACYREQUIRED] no\r\n"), .want = "failed tls;" },
 	{ "alert with a refusal", .peer = SPAN(CAPA("") "P1 NO [ALERT] log in on the web\r\n"), .want = "warning [log in on the web];failed auth;" },
+	{ "alert that repeats the password", .peer = SPAN(CAPA("") "* OK [ALERT] s3cret is weak\r\nP1 NO [ALERT] not s3cret\r\n"), .want = "failed auth;" },
+	{ "too many, says Gmail", .peer = SPAN(CAPA("") "P1 NO Too many simultaneous connections. (Failure)\r\n"), .want = "failed busy;" },
 	{ "Microsoft", .peer = SPAN(CAPA("") "P1 BAD User is authenticated but not connected.\r\n"), .want = "failed busy;" },
 	{ "bye after a refusal", .peer = SPAN(CAPA("") "* BYE Autologout\r\nP1 NO\r\n"), .want = "failed net;", .why = "Autologout" },
 	{ "logindisabled", .peer = SPAN(CAPA("LOGINDISABLED")), .want = "failed config;", .sent = "" },
@@ -24,6 +33,8 @@ static const struct story_row rows[] = {
 	  .sent = "P1 LOGIN {2}\r\n\xc3\xa9 {2}\r\n\xc3\xa8\r\n" },
 	{ "literal-", .user = "\xc3\xa9", .password = SPAN("\r\nx"), .peer = SPAN(CAPA("LITERAL-") IN("")), .want = "ready;",
 	  .sent = "P1 LOGIN {2+}\r\n\xc3\xa9 {3+}\r\n\r\nx\r\n" },
+	{ "literal-, but too long for it", .password = SPAN("\xc3" A4096), .peer = SPAN(CAPA("LITERAL-")), .want = "", .sent = "P1 LOGIN \"anna\" {4097}\r\n" },
+	{ "literal-, just short enough", .password = SPAN(A4096_OF("\xc3")), .peer = SPAN(CAPA("LITERAL-")), .want = "", .sent = "P1 LOGIN \"anna\" {4096+}\r\n" A4096_OF("\xc3") "\r\n" },
 	{ "literal refused", .password = SPAN("\xc3\xa9"), .peer = SPAN(CAPA("") "P1 BAD no\r\n"), .want = "failed auth;",
 	  .sent = "P1 LOGIN \"anna\" {2}\r\n" },
 	{ "NUL in a password", .password = SPAN("a\0b"), .peer = SPAN(CAPA("")), .want = "failed config;", .sent = "" },

@@ -82,7 +82,7 @@ static void on_list_flag(struct imc *s, const struct token *tok)
 {
 	if (tok->kind == TOKEN_ATOM)
 		s->r.flags |= bit_of(box_flags, COUNT(box_flags), tok->text);
-	else if (tok->kind == TOKEN_CLOSE && !s->r.depth)
+	if (!s->r.depth)	/* the list ends, or is NIL */
 		s->r.at = AT_LIST_DELIMITER;
 }
 
@@ -139,12 +139,24 @@ static void tell_vanished(struct imc *s, struct uid_range range, struct imc_even
 	uint64_t n = (uint64_t)range.last - range.first + 1;
 	struct imc_mailbox *m = &s->mailbox;
 
-	*ev = (struct imc_event){ .what = IMC_VANISHED, .verb = a ? (enum imc_verb)a->verb : IMC_ASK_NONE, .id = a ? a->tag : 0,
-		.uid = range.first, .last = range.last, .earlier = s->r.earlier };
+	if (s->qresync)
+		*ev = (struct imc_event){ .what = IMC_VANISHED, .verb = a ? (enum imc_verb)a->verb : IMC_ASK_NONE, .id = a ? a->tag : 0,
+			.uid = range.first, .last = range.last, .earlier = s->r.earlier };
 	if (s->r.earlier)
 		return;
 	m->expunged = n < UINT32_MAX - m->expunged ? m->expunged + (uint32_t)n : UINT32_MAX;
 	m->exists = n < m->exists ? m->exists - (uint32_t)n : 0;
+}
+
+/* Some have it, but cannot do it: then it is as if they had not. */
+static void disbelieve(struct imc *s, struct imc_event *ev)
+{
+	s->set = NOTHING;
+	if (!s->qresync)
+		return;
+	s->qresync = false;
+	*ev = (struct imc_event){ .what = IMC_WARNING, .text = SPAN("the server's QRESYNC is not to be believed: what VANISHED names is no set of "
+		"unique ids (RFC 7162 section 3.2.10)") };
 }
 
 static void next_vanished(struct imc *s, struct imc_event *ev)
@@ -152,7 +164,7 @@ static void next_vanished(struct imc *s, struct imc_event *ev)
 	struct uid_range range;
 
 	if (!uidset_next(&s->set, &range))
-		client_fail(s, ERR_PEER, "what VANISHED names is no set of unique ids (RFC 7162 section 3.2.10)", s->set);
+		disbelieve(s, ev);
 	else if (++s->r.number > IMC_LIST_MAX)
 		client_fail(s, ERR_PEER, "a VANISHED without end (more than 16777216 ranges)", NOTHING);
 	else

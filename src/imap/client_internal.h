@@ -26,7 +26,7 @@ enum verb {
 	VERB_SEARCH = IMC_ASK_SEARCH, VERB_LISTING = IMC_ASK_LISTING, VERB_FETCH = IMC_ASK_FETCH, VERB_HEAD = IMC_ASK_HEAD,
 	VERB_STORE = IMC_ASK_STORE, VERB_EXPUNGE = IMC_ASK_EXPUNGE, VERB_COPY = IMC_ASK_COPY, VERB_MOVE = IMC_ASK_MOVE,
 	VERB_CREATE = IMC_ASK_CREATE, VERB_CLOSE = IMC_ASK_CLOSE, VERB_NOOP = IMC_ASK_NOOP, VERB_LOGOUT = IMC_ASK_LOGOUT,
-	VERB_CAPABILITY, VERB_STARTTLS, VERB_ID, VERB_ENABLE, VERB_LOGIN, VERB_AUTHENTICATE, VERB_CANCEL,
+	VERB_CAPABILITY, VERB_STARTTLS, VERB_ID, VERB_ENABLE, VERB_COMPRESS, VERB_LOGIN, VERB_AUTHENTICATE, VERB_CANCEL,
 	VERBS
 };
 
@@ -39,7 +39,7 @@ struct asked {
 };
 
 enum phase { PHASE_GREETING, PHASE_LOGIN, PHASE_READY, PHASE_LOGOUT, PHASE_OVER };
-enum turn { TURN_SERVER, TURN_TLS, TURN_SASL };	/* whose turn it is: the server's, or the caller's */
+enum turn { TURN_SERVER, TURN_TLS, TURN_SASL, TURN_COMPRESS };	/* whose turn it is: the server's, or the caller's */
 enum status { STATUS_NONE, STATUS_OK, STATUS_NO, STATUS_BAD, STATUS_BYE, STATUS_PREAUTH };
 enum who { WHO_NOBODY, WHO_UNTAGGED, WHO_TAGGED, WHO_MORE };
 
@@ -109,7 +109,7 @@ struct imc {
 	bool told_capabilities;		/* since the login, or TLS, or the greeting */
 	bool capa_refused;
 	bool id_sent;
-	bool eof, failed, try_next, enable_next, ready, bye;
+	bool eof, failed, try_next, enable_next, compress_next, ready, bye;
 	bool qresync;			/* enabled */
 	bool open, closing;		/* a mailbox is selected; and what is told may still be of the one before */
 	bool one_by_one;		/* bodies come in front of their UID */
@@ -137,6 +137,7 @@ struct imc {
 
 const char *client_verb(enum verb verb);
 void client_fail(struct imc *s, enum err_kind kind, const char *why, struct span words);
+bool client_secret(const struct imc *s, struct span words);	/* they repeat the password */
 struct asked *client_begin(struct imc *s, enum verb verb);	/* a slot, and its tag and a blank said */
 void client_pop(struct imc *s, struct asked *a);
 void client_say(struct imc *s, struct span text);
@@ -177,6 +178,8 @@ void ask_bye(struct imc *s, struct imc_event *ev, bool good);
 /* ---- client_login.c */
 
 void login_enable(struct imc *s);
+void login_compress(struct imc *s);
+bool login_compressing(struct imc *s);	/* asked and unanswered, or the caller's turn: nothing may be said (RFC 4978 section 3) */
 void login_greeting(struct imc *s);
 void login_answered(struct imc *s, struct asked *a, struct imc_event *ev);
 void login_done(struct imc *s);

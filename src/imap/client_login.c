@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From the greeting to IMC_READY: capabilities, STARTTLS, ID, and what
- * surrounds the login itself. */
+ * From the greeting to IMC_READY: capabilities, STARTTLS, ID, ENABLE, COMPRESS,
+ * and what surrounds the login itself. */
 #include <assert.h>
 
 #include "imap/client_internal.h"
@@ -45,6 +45,34 @@ void login_enable(struct imc *s)
 	client_command(s, VERB_ENABLE, SPAN("QRESYNC"));
 }
 
+void login_compress(struct imc *s)
+{
+	s->compress_next = false;
+	client_command(s, VERB_COMPRESS, SPAN("DEFLATE"));
+}
+
+bool login_compressing(struct imc *s)
+{
+	return s->turn == TURN_COMPRESS || client_find(s, VERB_COMPRESS);
+}
+
+static void on_compress(struct imc *s, struct imc_event *ev)
+{
+	if (s->r.status != STATUS_OK)
+		return;
+	s->turn = TURN_COMPRESS;
+	ev->what = IMC_COMPRESS;
+}
+
+void imc_compressed(struct imc *s)
+{
+	if (s->phase == PHASE_OVER)
+		return;
+	assert(s->turn == TURN_COMPRESS);
+	s->in = NOTHING;
+	s->turn = TURN_SERVER;
+}
+
 static bool can_enable(const struct imc *s)
 {
 	return (s->capabilities & IMC_CAPA_ENABLE) && (s->capabilities & IMC_CAPA_QRESYNC);
@@ -58,6 +86,7 @@ static void after_capabilities(struct imc *s)
 	say_id(s);
 	s->ready = s->logged_in;
 	s->enable_next = s->logged_in && can_enable(s);
+	s->compress_next = s->logged_in && s->login->compress && (s->capabilities & IMC_CAPA_COMPRESS);
 	s->try_next = !s->logged_in;
 }
 
@@ -139,6 +168,10 @@ void login_answered(struct imc *s, struct asked *a, struct imc_event *ev)
 	case VERB_ID:
 	case VERB_ENABLE:	/* what was enabled, ENABLED told */
 		client_pop(s, a);
+		return;
+	case VERB_COMPRESS:
+		client_pop(s, a);
+		on_compress(s, ev);
 		return;
 	case VERB_LOGIN:
 		client_pop(s, a);

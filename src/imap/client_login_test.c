@@ -23,6 +23,17 @@ static const struct story_row rows[] = {
 	{ "capabilities corrupted", .peer = SPAN("* OK\r\n* CAPABILITY\0\0x\r\nP1 OK\r\n"), .want = "failed peer;" },
 	{ "gone after CAPABILITY", .how = EOF_AT_END, .peer = SPAN("* OK\r\n* CAPABILITY IMAP4\r\n"), .want = "failed net;", .why = "CAPABILITY" },
 
+	{ "capabilities in lower case, blanks between", .peer = SPAN("* ok hi\r\n*  capability  imap4rev1   logindisabled \r\np1 ok\r\n"), .want = "failed config;" },
+	{ "iCloud's capabilities", .mechs = "plain", .peer = SPAN("* OK [CAPABILITY XAPPLEPUSHSERVICE IMAP4 IMAP4rev1 SASL-IR AUTH=ATOKEN AUTH=PLAIN] (1925B11-13a715ea5586) st43p00im\r\n" STEP
+	  "P1 OK user authenticated\r\n" STEP "* CAPABILITY XAPPLEPUSHSERVICE IMAP4 ENABLE QRESYNC\r\nP2 OK Completed\r\nP3 OK\r\n"), .answers = "a|", .want =
+	  "sasl PLAIN first [];sasl PLAIN last [];ready;", .sent = "P1 AUTHENTICATE PLAIN YQ==\r\nP2 CAPABILITY\r\nP3 ENABLE QRESYNC\r\n" },
+	{ "capabilities not closed", .peer = SPAN("* OK [CAPABILITY LOGINDISABLED hi\r\n"), .want = "failed config;", .sent = "" },
+	{ "capabilities of other shapes", .peer = SPAN("* OK\r\n* CAPABILITY \"X\" (LOGINDISABLED {1}\r\nz) AUTH= =\r\nP1 OK\r\n"), .want = "failed config;" },
+	{ "data anywhere", .how = TLS_REQUIRED, .peer = SPAN("* OK\r\n* 3 EXISTS\r\n* FLAGS (x)\r\n* CAPABILITY STARTTLS\r\n* 1 EXPUNGE\r\nP1 OK\r\n* LIST () NIL x\r\nP2 OK\r\n" STEP
+	  "* SEARCH 1\r\nP3 OK\r\n* OK still here\r\nP4 OK [CAPABILITY X]\r\n"), .want = "tls;ready;" },
+	{ "BYE to CAPABILITY", .peer = SPAN("* OK\r\n* BYE idle for too long\r\n"), .want = "failed net;", .why = "idle for too long" },
+	{ "BYE to STARTTLS", .how = TLS_REQUIRED, .peer = SPAN(CAPA("STARTTLS") "* BYE x\r\n"), .want = "failed net;" },
+	{ "BYE to LOGIN", .peer = SPAN(CAPA("") "* BYE Session invalidated - AccessTokenExpired\r\n"), .want = "failed net;", .why = "AccessTokenExpired" },
 	{ "a message before the login", .peer = SPAN(CAPA("") "* 1 FETCH (UID 5 FLAGS ())\r\n" IN("")), .want = "ready;" },
 
 	/* ---- PREAUTH */
@@ -59,6 +70,25 @@ static const struct story_row rows[] = {
 	{ "enable not before the login", .peer = SPAN(CAPA("ENABLE QRESYNC")), .want = "", .sent = LOGIN_SENT },
 	{ "enable after PREAUTH", .peer = SPAN("* PREAUTH [CAPABILITY ENABLE QRESYNC] hi\r\n"), .want = "ready;", .sent = "P1 ENABLE QRESYNC\r\n" },
 	{ "ENABLE, but no QRESYNC", .peer = SPAN(CAPA("") IN("ENABLE CONDSTORE")), .want = "ready;", .sent = LOGIN_SENT },
+
+	/* ---- COMPRESS: what stands behind the OK is fed again, as the inflater would */
+	{ "compress", .how = COMPRESS, .ask = "n", .peer = SPAN(CAPA("COMPRESS=DEFLATE") IN("COMPRESS=DEFLATE") STEP "* 3 EXISTS\r\nP2 OK\r\n* OK behind it\r\n" STEP "P3 OK\r\n"),
+	  .want = "compress;ready;done 3;", .sent = LOGIN_SENT "P2 COMPRESS DEFLATE\r\nP3 NOOP\r\n" },
+	{ "compress behind ID and ENABLE", .how = COMPRESS | WITH_ID, .ask = "n", .peer = SPAN(CAPA("") IN("ID ENABLE QRESYNC COMPRESS=DEFLATE") STEP
+	  "P2 OK\r\nP4 OK\r\n* ENABLED QRESYNC\r\nP3 OK\r\n" STEP "P5 OK\r\n"), .want = "compress;ready;done 5;",
+	  .sent = LOGIN_SENT "P2 ID (\"name\" \"x\")\r\nP3 ENABLE QRESYNC\r\nP4 COMPRESS DEFLATE\r\nP5 NOOP\r\n" },
+	{ "compress in lock-step", .how = COMPRESS | LOCKSTEP, .ask = "n", .peer = SPAN(CAPA("") IN("ENABLE QRESYNC COMPRESS=DEFLATE") STEP "P2 OK\r\n" STEP "P3 OK\r\n"),
+	  .want = "compress;ready;", .sent = LOGIN_SENT "P2 ENABLE QRESYNC\r\nP3 COMPRESS DEFLATE\r\nP4 NOOP\r\n" },
+	{ "nothing before its answer", .how = COMPRESS, .ask = "n", .peer = SPAN(CAPA("") IN("COMPRESS=DEFLATE") STEP "* 3 EXISTS\r\n"), .want = "",
+	  .sent = LOGIN_SENT "P2 COMPRESS DEFLATE\r\n" },
+	{ "compress refused", .how = COMPRESS, .ask = "n", .peer = SPAN(CAPA("") IN("COMPRESS=DEFLATE") STEP "P2 NO [COMPRESSIONACTIVE] by TLS\r\n"), .want = "ready;",
+	  .sent = LOGIN_SENT "P2 COMPRESS DEFLATE\r\nP3 NOOP\r\n" },
+	{ "compress unknown", .how = COMPRESS, .peer = SPAN(CAPA("") IN("COMPRESS=DEFLATE") STEP "P2 BAD what\r\n"), .want = "ready;" },
+	{ "compress not offered after the login", .how = COMPRESS, .peer = SPAN(CAPA("COMPRESS=DEFLATE") IN("COMPRESS=LZ4")), .want = "ready;", .sent = LOGIN_SENT },
+	{ "compress answered before it was asked", .how = COMPRESS, .ask = "n", .peer = SPAN(CAPA("") IN("COMPRESS=DEFLATE") "P2 OK\r\n* 3 EXISTS\r\nP3 OK\r\n"),
+	  .want = "compress;ready;done 3;", .sent = LOGIN_SENT "P2 COMPRESS DEFLATE\r\nP3 NOOP\r\n" },
+	{ "compress not wanted", .peer = SPAN(CAPA("") IN("COMPRESS=DEFLATE")), .want = "ready;", .sent = LOGIN_SENT },
+	{ "gone instead of an answer", .how = COMPRESS | EOF_AT_END, .peer = SPAN(CAPA("") IN("COMPRESS=DEFLATE") STEP), .want = "failed net;", .why = "COMPRESS" },
 	{ "id in lock-step", .how = WITH_ID | LOCKSTEP, .peer = SPAN(CAPA("ID")), .want = "", .sent = "P1 ID (\"name\" \"x\")\r\n" },
 };
 

@@ -35,7 +35,8 @@ static bool has_words(struct span text, struct span words)
 
 enum err_kind reply_kind(const struct imc *s)
 {
-	if (s->r.code == CODE_BUSY || has_words(text_of(s), SPAN("authenticated but not connected")))
+	if (s->r.code == CODE_BUSY || has_words(text_of(s), SPAN("authenticated but not connected")) ||
+			has_words(text_of(s), SPAN("too many simultaneous connections")))
 		return ERR_BUSY;
 	if (s->r.code == CODE_AUTH)
 		return ERR_AUTH;
@@ -77,7 +78,7 @@ static struct asked *find_tag(struct imc *s, struct span tag)
 {
 	uint64_t n;
 
-	if (!span_starts(tag, SPAN("P")) || !span_number(span_from(tag, 1), UINT32_MAX, &n) || !n)
+	if (!span_starts_nocase(tag, SPAN("P")) || !span_number(span_from(tag, 1), UINT32_MAX, &n) || !n)
 		return NULL;
 	for (struct asked *a = s->asked; a < s->asked + IMC_WINDOW; a++)
 		if (a->tag == n)
@@ -319,7 +320,7 @@ static void on_status(struct imc *s, const struct token *tok, struct imc_event *
 		s->r.cut = tok->cut;
 		if (!buf_add(&s->text, tok->text))
 			s->r.cut = true;
-		if (s->r.code == CODE_ALERT && s->text.len)
+		if (s->r.code == CODE_ALERT && s->text.len && !client_secret(s, text_of(s)))
 			*ev = (struct imc_event){ .what = IMC_WARNING, .text = text_of(s) };
 	} else if (tok->kind == TOKEN_LINE) {
 		on_status_line(s, ev);

@@ -27,6 +27,8 @@ static const struct story_row rows[] = {
 	  .want = "sasl CRAM-MD5 first [hello];failed auth;", .why = "bad password" },
 	{ "it speaks while we compute", .mechs = "cram-md5", .peer = SPAN(CAPA("AUTH=CRAM-MD5") "+ aGVsbG8=\r\n+ aGVsbG8=\r\n"),
 	  .want = "sasl CRAM-MD5 first [hello];failed peer;" },
+	{ "BYE in between", .mechs = "cram-md5 user", .peer = SPAN(CAPA("AUTH=CRAM-MD5") "+ aGVsbG8=\r\n* BYE [UNAVAILABLE] x\r\n"), .answers = "abc",
+	  .want = "sasl CRAM-MD5 first [hello];failed busy;" },
 	{ "it ends while we compute", .mechs = "cram-md5", .peer = SPAN(CAPA("AUTH=CRAM-MD5") "+ aGVsbG8=\r\nP1 OK\r\n"),
 	  .want = "sasl CRAM-MD5 first [hello];failed peer;" },
 	{ "without end", .mechs = "cram-md5", .peer = SPAN(CAPA("AUTH=CRAM-MD5") "+\r\n" STEP "+\r\n" STEP "+\r\n" STEP "+\r\n" STEP "+\r\n" STEP "+\r\n" STEP

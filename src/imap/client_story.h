@@ -36,7 +36,7 @@
 enum {
 	CLEAR_LINE = 1,		/* no implicit TLS */
 	TLS = 2, TLS_REQUIRED = 4 | TLS, CLEAR_ALLOWED = 8, BINDING = 16, LOCKSTEP = 32, WITH_ID = 64,
-	NO_CAPA = 128, NO_GREETING = 256, EOF_AT_END = 512
+	NO_CAPA = 128, NO_GREETING = 256, EOF_AT_END = 512, COMPRESS = 1024
 };
 
 struct story_row {
@@ -58,6 +58,7 @@ struct story {
 	enum sasl_mech mechs[SASL_MECHS];
 	struct imc_login login;
 	bool tls, sasl, ready, by_byte;
+	size_t inflate;			/* octets that were left when compression began */
 };
 
 static inline void story_fetch(struct story *t, struct span set, bool heads)
@@ -77,7 +78,7 @@ static inline void story_fetch(struct story *t, struct span set, bool heads)
 static inline void story_since(struct story *t, struct span text, bool examine)
 {
 	struct span validity, modseq;
-	uint64_t v, m;
+	uint64_t v = 0, m = 0;
 
 	assert_true(span_word(&text, &validity) && span_word(&text, &modseq));
 	assert_true(span_number(validity, UINT32_MAX, &v) && span_number(modseq, INT64_MAX, &m));
@@ -158,6 +159,10 @@ static inline bool story_event(struct story *t, const struct imc_event *ev)
 		return buf_add(b, SPAN("tls;"));
 	case IMC_SASL:
 		return story_sasl(t, ev);
+	case IMC_COMPRESS:
+		t->inflate = imc_unread(t->s);
+		imc_compressed(t->s);
+		return buf_add(b, SPAN("compress;"));
 	case IMC_READY:
 		t->ready = true;
 		story_ask(t);
@@ -259,6 +264,12 @@ static inline void story_feed(struct story *t, const char *at, size_t len)
 	imc_feed(t->s, (struct span){ copy, len });
 	story_drain(t);
 	free(copy);
+	if (t->inflate) {
+		size_t left = t->inflate;
+
+		t->inflate = 0;
+		story_feed(t, at + len - left, left);
+	}
 }
 
 static inline void story_start(struct story *t, const struct story_row *r)
@@ -275,7 +286,7 @@ static inline void story_start(struct story *t, const struct story_row *r)
 		.mechs = t->mechs, .detect_capa = !(r->how & NO_CAPA), .detect_greeting = !(r->how & NO_GREETING),
 		.secure = !(r->how & (CLEAR_LINE | TLS)), .starttls = r->how & TLS,
 		.starttls_required = (r->how & TLS_REQUIRED) == TLS_REQUIRED, .clear_allowed = r->how & CLEAR_ALLOWED,
-		.channel_binding = r->how & BINDING, .lockstep = r->how & LOCKSTEP,
+		.channel_binding = r->how & BINDING, .lockstep = r->how & LOCKSTEP, .compress = r->how & COMPRESS,
 	};
 	while (span_word(&mechs, &name))
 		assert_true(sasl_mech_parse(name, &t->mechs[l->mech_count++]));

@@ -123,6 +123,41 @@ static void large_things(void **state)
 	free(piece);
 }
 
+/* Words of any length beside a code, and a line that never ends, take no memory. */
+static void long_lines(void **state)
+{
+	enum { PIECE = 65536 };
+	static const struct story_row row = { "long", .ask = "n", .peer = SPAN(LOGGED_IN "* OK [ALERT ") };
+	char *piece = malloc(PIECE);
+	struct story t;
+
+	(void)state;
+	memset(piece, 'x', PIECE);
+	play(&t, &row);
+	t.told.len = 0;
+	story_feed(&t, piece, PIECE);
+	story_feed(&t, "] ", 2);
+	for (int i = 0; i < 64; i++)
+		story_feed(&t, piece, PIECE);
+	assert_int_equal(t.told.len, 0);
+	story_feed(&t, "\r\nP2 OK\r\n", 9);
+	assert_int_equal(t.told.len, strlen("warning [];done 2;") + IMC_WORD_MAX);
+	story_end(&t);
+	free(piece);
+}
+
+/* NUL belongs to a message like any octet. */
+static void octets_of_any_kind(void **state)
+{
+	static const struct story_row row = { "NUL", .ask = "f5", .peer = SPAN(LOGGED_IN "* 1 FETCH (UID 5 BODY[] ~{4}\r\na\0\r\xff)\r\nP2 OK\r\n") };
+	struct story t;
+
+	(void)state;
+	play(&t, &row);
+	assert_true(span_equal(buf_span(&t.told), SPAN("ready;begin 5:a\0\r\xff" "end 5;done 2;")));
+	story_end(&t);
+}
+
 static void a_full_window(void **state)
 {
 	static const struct story_row row = { "window", .peer = SPAN(LOGGED_IN) };
@@ -168,6 +203,30 @@ static void nothing_is_sent(void **state)
 	story_end(&t);
 }
 
+/* The answer to COMPRESS ends what is eaten. */
+static void compression(void **state)
+{
+	static const struct story_row row = { "compress", .how = COMPRESS, .peer = SPAN(CAPA("")) };
+	static const struct span in = SPAN(IN("COMPRESS=DEFLATE")), answer = SPAN("P2 OK\r\n\xff\xfe"), later = SPAN("* 3 EXISTS\r\n");
+	struct imc_event ev;
+	struct story t;
+
+	(void)state;
+	play(&t, &row);
+	story_feed(&t, in.at, in.len);
+	imc_feed(t.s, answer);
+	assert_int_equal(imc_next(t.s, &ev), IMC_COMPRESS);
+	assert_int_equal(imc_next(t.s, &ev), IMC_NOTHING);
+	assert_int_equal(imc_unread(t.s), 2);
+	assert_false(imc_can_ask(t.s));
+	imc_compressed(t.s);
+	assert_int_equal(imc_unread(t.s), 0);
+	assert_int_equal(imc_next(t.s, &ev), IMC_READY);
+	story_feed(&t, later.at, later.len);
+	assert_int_equal(imc_selected(t.s)->exists, 3);
+	story_end(&t);
+}
+
 static void failure_comes_once(void **state)
 {
 	static const struct story_row row = { "once", .peer = SPAN(LOGGED_IN "what\r\n") };
@@ -192,8 +251,11 @@ int main(void)
 		cmocka_unit_test(capabilities),
 		cmocka_unit_test(another_mailbox),
 		cmocka_unit_test(large_things),
+		cmocka_unit_test(long_lines),
+		cmocka_unit_test(octets_of_any_kind),
 		cmocka_unit_test(a_full_window),
 		cmocka_unit_test(nothing_is_sent),
+		cmocka_unit_test(compression),
 		cmocka_unit_test(failure_comes_once),
 	};
 

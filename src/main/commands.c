@@ -9,7 +9,6 @@
 
 NOT_BUILT(cmd_run, "run", "the service: collectors, POP3 listeners, console");
 NOT_BUILT(cmd_test, "test", "connect, log in, open the mailbox, and say what is wrong");
-NOT_BUILT(cmd_trust, "trust", "untrusted certificates and the trust store");
 NOT_BUILT(cmd_status, "status", "services, connections, sessions");
 NOT_BUILT(cmd_retry, "retry", "try held messages again");
 NOT_BUILT(cmd_service, "service", "switch a service of a running instance");

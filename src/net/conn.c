@@ -44,6 +44,11 @@ static void on_closed(uv_handle_t *h)
 		c->user.closed(c->user.user, &c->why);
 	}
 	SSL_free(c->ssl);
+<<<<<<< HEAD
+	free(c->offered);
+=======
+	conn_deflate_free(c);
+>>>>>>> imapx
 	free(c);
 }
 
@@ -61,6 +66,7 @@ void conn_end(struct conn *c, const struct err *why)
 		c->fd = -1;
 	}
 	buf_end(&c->out);
+	conn_deflate_end(c, on_closed);
 	uv_close((uv_handle_t *)&c->timer, on_closed);
 }
 
@@ -109,6 +115,9 @@ void conn_close(struct conn *c)
 		conn_end(c, NULL);
 		return;
 	}
+	conn_deflate_flush(c);
+	if (c->state != CONN_OPEN)
+		return;
 	conn_tls_bye(c);
 	c->state = CONN_LEAVING;
 	conn_set_deadline(c, LEAVING_MS, "end", true);
@@ -210,6 +219,10 @@ void conn_turn(struct conn *c, struct span in)
 	if (c->state != CONN_OPEN)
 		return;
 	assert(used <= in.len);
+	if (conn_deflate_begins(c)) {
+		conn_input(c, span_from(in, used));
+		return;
+	}
 	if (!c->tls_wanted) {
 		assert(used == in.len);
 		return;
@@ -222,17 +235,22 @@ void conn_turn(struct conn *c, struct span in)
 			"the server is broken, or somebody is interfering", in.len - used);
 }
 
+void conn_rearm(struct conn *c)
+{
+	if (!c->deadline_fixed)
+		c->deadline_at = uv_now(&c->loop->uv) + c->deadline_ms;
+}
+
 static void take(struct conn *c, struct span in)
 {
 	if (c->state == CONN_LEAVING)
 		return;			/* nobody wants it any more */
-	if (!c->deadline_fixed)
-		c->deadline_at = uv_now(&c->loop->uv) + c->deadline_ms;
+	conn_rearm(c);
 	if (c->ssl) {
 		conn_tls_input(c, in);
 	} else {
 		c->heard = true;
-		conn_turn(c, in);
+		conn_input(c, in);
 	}
 }
 
@@ -257,10 +275,16 @@ static void eof(struct conn *c)
 		conn_end(c, NULL);
 }
 
+/* What is there already comes first, or nothing is wanted. */
+static bool must_wait(const struct conn *c)
+{
+	return c->state == CONN_OPEN && (c->paused || conn_deflate_held(c));
+}
+
 /* At most `times`; a read that does not fill the buffer was the last. */
 static void read_some(struct conn *c, unsigned times)
 {
-	while (times-- && c->state < CONN_ENDED && !(c->paused && c->state == CONN_OPEN)) {
+	while (times-- && c->state < CONN_ENDED && !must_wait(c)) {
 		ssize_t n = recv(c->fd, c->loop->in, CONN_IN_MAX, 0);
 
 		if (n > 0)
@@ -278,12 +302,11 @@ static void read_some(struct conn *c, unsigned times)
  * something comes in: most pauses are over before. */
 void conn_watch(struct conn *c)
 {
-	bool paused = c->paused && c->state == CONN_OPEN;
 	int wanted = c->out.len && !c->deaf ? UV_WRITABLE : 0;
 
 	if (c->fd < 0)
 		return;
-	if (!paused || !c->ready)
+	if (!must_wait(c) || !(c->ready || conn_deflate_held(c)))
 		wanted |= UV_READABLE;
 	if (wanted == c->events)
 		return;
@@ -295,17 +318,21 @@ void conn_watch(struct conn *c)
 }
 
 /* The end of an event: what was gathered goes out. */
-static void settle(struct conn *c)
+void conn_settle(struct conn *c)
 {
 	if (c->state == CONN_ENDED)
 		return;
-	conn_flush(c);
+	conn_gathered(c);
+	if (c->state == CONN_ENDED)
+		return;
 	if (c->high && c->state == CONN_OPEN && c->out.len < CONN_OUT_LOW) {
 		c->high = false;
 		c->user.drained(c->user.user);
 		if (c->state == CONN_ENDED)
 			return;
-		conn_flush(c);
+		conn_gathered(c);
+		if (c->state == CONN_ENDED)
+			return;
 	}
 	if (c->state == CONN_LEAVING && (!c->out.len || c->deaf))
 		conn_end(c, NULL);
@@ -328,7 +355,7 @@ static void on_event(uv_poll_t *uv, int status, int events)
 		c->ready = true;
 		read_some(c, READS_A_TURN);
 	}
-	settle(c);
+	conn_settle(c);
 	c->calls--;
 }
 
@@ -340,6 +367,7 @@ void conn_pause(struct conn *c, bool on)
 	c->ready = false;
 	if (on)
 		return;
+	conn_deflate_resume(c);
 	if (c->deadline_name && !c->deadline_fixed)
 		conn_set_deadline(c, c->deadline_ms, c->deadline_name, false);
 	if (!c->calls)
@@ -348,7 +376,7 @@ void conn_pause(struct conn *c, bool on)
 
 void conn_start_tls(struct conn *c)
 {
-	assert(c->state == CONN_OPEN && !c->ssl && c->tls_client);
+	assert(c->state == CONN_OPEN && !c->ssl && !c->zip && c->tls_client);
 	c->upgraded = true;
 	if (c->calls)
 		c->tls_wanted = true;
@@ -399,7 +427,7 @@ static void dialled(void *user, int fd, const union address *at, const struct er
 		conn_set_deadline(c, 0, NULL, false);
 		conn_opened(c);
 	}
-	settle(c);
+	conn_settle(c);
 	c->calls--;
 }
 

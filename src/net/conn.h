@@ -7,7 +7,7 @@
  * 250 ms apart), handshakes if `tls` is implicit, and calls back:
  *     opened(user)            ready to talk (TLS, if implicit, is up)
  *     turn(user, in) → used   bytes came in; returns how many it consumed:
- *                             all, but for a TLS start (below)
+ *                             all, but for a TLS start or compression (below)
  *     drained(user)           the out-queue went below CONN_OUT_LOW again
  *     closed(user, why)       once, the last call: why->kind ERR_NONE when the
  *                             peer closed in order (TLS close_notify or FIN)
@@ -19,6 +19,12 @@
  * it consumed.  Bytes received and not consumed at that moment, or arriving in
  * clear before our ClientHello's answer, end the connection as ERR_PEER
  * ("data before TLS"), for all protocols.  When TLS is up: secured(user).
+ *
+ * Compression (RFC 4978): conn_start_deflate from within turn; turn must return
+ * how much it consumed, and the rest, as all that comes later, is inflated for
+ * the turns that follow: above TLS, when that is up, and each of CONN_IN_MAX at
+ * most.  What is sent from then on is deflated, and flushed where it leaves.  What
+ * is held unread meanwhile is bounded, however large it would become.
  *
  * Deadlines: conn_deadline sets the one running deadline and its name; when it
  * passes, the connection closes with ERR_NET "no NAME within N s".  Each turn
@@ -33,11 +39,11 @@
  * the end it is false.  When the peer takes no more, what it said last is still
  * read, and closed() tells why.
  * Pause: conn_pause(true) stops reading (back-pressure); bytes already read in
- * this turn still come.  A paused connection's deadline stands still.
+ * this turn still come, but nothing is inflated.  A paused connection's deadline stands still.
  * conn_close closes when the queue is out, or after 5 s (TLS close_notify when
  * up); closed() follows later with ERR_NONE.  No other call comes meanwhile.
  * The conn is freed by the loop after closed().
- * Errors: ERR_NET (resolve, connect, time-out, reset, cut inside TLS without
+ * Errors: ERR_PEER also for what cannot be inflated; ERR_NET (resolve, connect, time-out, reset, cut inside TLS without
  * close_notify), ERR_TLS, ERR_PEER; texts name host, port and address. */
 #pragma once
 
@@ -46,6 +52,8 @@
 #include "net/tls.h"
 
 enum { CONN_OUT_MAX = 1 << 20, CONN_OUT_LOW = 64 * 1024, CONN_IN_MAX = 64 * 1024 };
+
+enum { CONN_OFFERED_CERTIFICATES = 10, CONN_OFFERED_MAX = 64 * 1024 };
 
 enum conn_tls { CONN_TLS_NONE, CONN_TLS_IMPLICIT };
 
@@ -73,12 +81,26 @@ struct conn_user {
 [[nodiscard]] bool conn_send(struct conn *c, struct span out);
 size_t conn_unsent(const struct conn *c);
 void conn_start_tls(struct conn *c);
+/* False (ERR_LOCAL): no memory; the connection is as before. */
+[[nodiscard]] bool conn_start_deflate(struct conn *c, struct err *e);
 void conn_deadline(struct conn *c, uint32_t ms, const char *name);	/* 0 = none; `name` must be static */
 void conn_pause(struct conn *c, bool on);
 void conn_close(struct conn *c);
 /* The handshake broke for a technical reason (no TLS spoken, reset, version):
  * what tls.required = false may forgive; never chain, pin, date, revocation. */
 bool conn_tls_technical(const struct conn *c);
+/* The handshake ended because the server's certificate was not accepted (chain,
+ * name, date, revocation, pin, depth, weak key): what the server offered, to be
+ * asked inside closed(), which is how long it lives.  The chain is PEM, the
+ * server's own certificate first, at most CONN_OFFERED_CERTIFICATES and whole
+ * ones only, together at most CONN_OFFERED_MAX octets.  Nothing proves that
+ * the server has the keys: the handshake did not come that far.  `reason` is the
+ * error's text without host and port.  False: it was something else. */
+struct conn_offered {
+	struct span chain;
+	const char *reason;
+};
+bool conn_tls_offered(const struct conn *c, struct conn_offered *offered);
 bool conn_is_tls(const struct conn *c);
 const char *conn_peer(const struct conn *c);	/* "192.0.2.1:995", "" before connect */
 const char *conn_tls_text(const struct conn *c);	/* "TLSv1.3 TLS_AES_256_GCM_SHA384", "" in clear */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A connection's inside, shared by conn.c (life, callbacks, deadlines),
- * conn_out.c (what goes out) and conn_tls.c (the filter between the socket's
- * octets and the user's).
+ * conn_out.c (what goes out), conn_tls.c and conn_deflate.c (the filters between
+ * the socket's octets and the user's).
  *
  * The user is called from conn.c's event handler only.  While it is, `calls` is
  * not 0 and what is sent is gathered; conn_settle sends it in one go at the
@@ -29,6 +29,8 @@ enum conn_state {
 	CONN_LEAVING,		/* conn_close was called; the last octets go out */
 	CONN_ENDED,		/* waits for its handles to close */
 };
+
+struct zip;
 
 struct conn {
 	struct conn *next, *prev;	/* in the loop's list */
@@ -64,7 +66,10 @@ struct conn {
 
 	SSL *ssl;			/* NULL: in clear */
 	struct tls_peer peer;
+	struct tls_offered *offered;	/* NULL: nothing, or nothing wrong with it */
 	struct span cipher;		/* octets of this turn that TLS has not seen yet */
+
+	struct zip *zip;		/* NULL: nothing is compressed */
 
 	struct err why;
 	char address[ADDRESS_TEXT];	/* with port; "" before connect */
@@ -80,10 +85,14 @@ void conn_fail_as(struct conn *c, const struct err *why);	/* with "host:port (ad
 void conn_opened(struct conn *c);	/* or secured */
 void conn_turn(struct conn *c, struct span in);	/* clear octets to the user */
 void conn_watch(struct conn *c);
+void conn_settle(struct conn *c);	/* the end of an event */
+void conn_rearm(struct conn *c);	/* something came in */
 void conn_set_deadline(struct conn *c, uint32_t ms, const char *name, bool fixed);
 
 /* conn_out.c */
 void conn_flush(struct conn *c);	/* to the socket, as much as it takes */
+void conn_gathered(struct conn *c);	/* what was sent is all for now: to the socket with it */
+[[nodiscard]] bool conn_put(struct conn *c, struct span piece);	/* into the queue, through TLS where it is up */
 
 /* conn_tls.c */
 void conn_tls_begin(struct conn *c);
@@ -91,3 +100,15 @@ void conn_tls_input(struct conn *c, struct span cipher);
 [[nodiscard]] bool conn_tls_send(struct conn *c, struct span out);
 void conn_tls_bye(struct conn *c);	/* queues our close_notify */
 void conn_tls_eof(struct conn *c);
+
+/* conn_deflate.c */
+void conn_input(struct conn *c, struct span in);	/* octets without TLS to the user, inflated where that was started */
+bool conn_deflate_begins(struct conn *c);	/* it was started in the turn that ends; true once */
+size_t conn_deflate_held(const struct conn *c);	/* octets not inflated yet: nothing is read before they are */
+void conn_deflate_resume(struct conn *c);	/* a pause is over */
+/* TLS has ended: true when that must wait for what is held.  `why` NULL: in order. */
+bool conn_deflate_parts(struct conn *c, const struct err *why);
+[[nodiscard]] bool conn_deflate_send(struct conn *c, struct span out);
+void conn_deflate_flush(struct conn *c);
+void conn_deflate_end(struct conn *c, uv_close_cb closed);
+void conn_deflate_free(struct conn *c);

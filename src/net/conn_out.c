@@ -26,9 +26,16 @@ void conn_flush(struct conn *c)
 	buf_end(&c->out);	/* an idle connection owns no buffer */
 }
 
-static bool put(struct conn *c, struct span piece)
+bool conn_put(struct conn *c, struct span piece)
 {
 	return c->ssl ? conn_tls_send(c, piece) : buf_add(&c->out, piece);
+}
+
+void conn_gathered(struct conn *c)
+{
+	conn_deflate_flush(c);
+	if (c->state != CONN_ENDED)
+		conn_flush(c);
 }
 
 bool conn_send(struct conn *c, struct span out)
@@ -39,7 +46,9 @@ bool conn_send(struct conn *c, struct span out)
 	while (out.len && !c->deaf) {
 		size_t n = out.len < PIECE ? out.len : PIECE;
 
-		if (!put(c, (struct span){ out.at, n }))
+		struct span piece = { out.at, n };
+
+		if (!(c->zip ? conn_deflate_send(c, piece) : conn_put(c, piece)))
 			return conn_fail(c, ERR_LOCAL, "out of memory");
 		out = span_from(out, n);
 		if (c->out.len >= CONN_OUT_LOW)
@@ -48,7 +57,9 @@ bool conn_send(struct conn *c, struct span out)
 			return conn_fail(c, ERR_NET, "the server does not take what it is sent: %zu octets wait", c->out.len);
 	}
 	if (!c->calls)
-		conn_flush(c);
+		conn_gathered(c);
+	if (c->state != CONN_OPEN)
+		return false;
 	if (c->out.len >= CONN_OUT_LOW)
 		c->high = true;
 	if (!c->calls)

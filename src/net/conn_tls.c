@@ -90,6 +90,8 @@ static bool go_on(struct conn *c, int code, const struct err *why)
 		return false;
 	if (code == SSL_ERROR_NONE)
 		return true;
+	if (conn_deflate_parts(c, code == SSL_ERROR_ZERO_RETURN ? NULL : why))
+		return false;
 	if (code == SSL_ERROR_ZERO_RETURN) {
 		conn_tls_bye(c);
 		conn_end(c, NULL);
@@ -123,7 +125,7 @@ void conn_tls_begin(struct conn *c)
 	assert(!c->ssl && c->tls_client);
 	c->state = CONN_HANDSHAKING;
 	c->heard = false;
-	c->peer = (struct tls_peer){ c->tls_client, c->name, c->port, &c->why };
+	c->peer = (struct tls_peer){ c->tls_client, c->name, c->port, &c->why, &c->offered };
 	conn_set_deadline(c, c->timeout_ms, "TLS handshake", true);
 	c->ssl = tls_peer_start(&c->peer, &why);
 	if (!c->ssl) {
@@ -180,7 +182,7 @@ static void read_records(struct conn *c)
 			c->deaf = EPROTO;	/* but what came before is still good */
 		}
 		if (len)
-			conn_turn(c, (struct span){ c->loop->clear, len });
+			conn_input(c, (struct span){ c->loop->clear, len });
 	} while (go_on(c, code, &why));
 }
 
@@ -225,6 +227,14 @@ void conn_tls_eof(struct conn *c)
 bool conn_tls_technical(const struct conn *c)
 {
 	return c->technical;
+}
+
+bool conn_tls_offered(const struct conn *c, struct conn_offered *offered)
+{
+	if (!c->offered)
+		return false;
+	*offered = (struct conn_offered){ { c->offered->chain, c->offered->len }, c->offered->reason };
+	return true;
 }
 
 bool conn_is_tls(const struct conn *c)

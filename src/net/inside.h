@@ -19,7 +19,8 @@ struct resolver;
 struct loop {
 	uv_loop_t uv;
 	char *in;		/* CONN_IN_MAX octets, lent to the connection whose turn it is: */
-	char *clear;		/* as they came, and as TLS opened them */
+	char *clear;		/* as they came, and as TLS opened them; */
+	char *plain;		/* and inflated, NULL until that is wanted */
 	struct conn *conns;	/* every one that closed() was not called for yet */
 	struct resolver *resolver;	/* while names are looked up */
 	struct watch *watches;	/* signals */

@@ -103,6 +103,7 @@ void loop_free(struct loop **out)
 	assert(!busy);
 	free(l->in);
 	free(l->clear);
+	free(l->plain);
 	free(l);
 	*out = NULL;
 }

@@ -83,6 +83,8 @@ static void closed(void *user, const struct err *why)
 	c->why = *why;
 	c->technical = conn_tls_technical(c->conn);
 	c->tls = conn_is_tls(c->conn);
+	if (c->on_closed)
+		c->on_closed(c);
 	c->conn = NULL;
 }
 

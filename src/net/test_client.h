@@ -23,6 +23,7 @@ struct client {
 	void (*on_opened)(struct client *c);
 	size_t (*on_turn)(struct client *c, struct span in);
 	void (*on_drained)(struct client *c);
+	void (*on_closed)(struct client *c);	/* `conn` is there for the last time */
 	void *user;			/* the test's */
 
 	char story[200];

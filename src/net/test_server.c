@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define ZLIB_CONST
 #include "net/test_server.h"
 
 #include <assert.h>
@@ -74,7 +75,7 @@ uint16_t server_refusing_port(void)
 	return port;
 }
 
-bool peer_send(struct server_peer *p, struct span out)
+bool peer_send_raw(struct server_peer *p, struct span out)
 {
 	while (out.len) {
 		size_t n = 0;
@@ -96,12 +97,42 @@ bool peer_send(struct server_peer *p, struct span out)
 	return true;
 }
 
+bool peer_send_as(struct server_peer *p, struct span out, int flush)
+{
+	z_stream *z = &p->zip->out;
+	char piece[8192];
+
+	z->next_in = (const Bytef *)out.at;
+	z->avail_in = (uInt)out.len;
+	do {
+		struct span made;
+
+		z->next_out = (Bytef *)piece;
+		z->avail_out = sizeof piece;
+		(void)deflate(z, flush);
+		made = (struct span){ piece, sizeof piece - z->avail_out };
+		while (made.len) {
+			size_t n = p->zip->cut && p->zip->cut < made.len ? p->zip->cut : made.len;
+
+			if (!peer_send_raw(p, (struct span){ made.at, n }))
+				return false;
+			made = span_from(made, n);
+		}
+	} while (!z->avail_out);
+	return true;
+}
+
+bool peer_send(struct server_peer *p, struct span out)
+{
+	return p->zip ? peer_send_as(p, out, Z_SYNC_FLUSH) : peer_send_raw(p, out);
+}
+
 bool peer_say(struct server_peer *p, const char *text)
 {
 	return peer_send(p, span_of(text));
 }
 
-size_t peer_read(struct server_peer *p, char *at, size_t room)
+static size_t read_raw(struct server_peer *p, char *at, size_t room)
 {
 	size_t n;
 	ssize_t got;
@@ -114,6 +145,44 @@ size_t peer_read(struct server_peer *p, char *at, size_t room)
 		got = recv(p->fd, at, room, 0);
 	while (got < 0 && errno == EINTR);
 	return got < 0 ? 0 : (size_t)got;
+}
+
+static size_t read_inflated(struct server_peer *p, char *at, size_t room)
+{
+	z_stream *z = &p->zip->in;
+	int result;
+
+	do {
+		if (!z->avail_in && !p->zip->more) {
+			z->next_in = (const Bytef *)p->zip->got;
+			z->avail_in = (uInt)read_raw(p, p->zip->got, sizeof p->zip->got);
+			if (!z->avail_in)
+				return 0;
+		}
+		z->next_out = (Bytef *)at;
+		z->avail_out = (uInt)room;
+		result = inflate(z, Z_SYNC_FLUSH);
+		assert(result == Z_OK || result == Z_BUF_ERROR);
+		p->zip->more = !z->avail_out;
+	} while (z->avail_out == room);
+	return room - z->avail_out;
+}
+
+size_t peer_read(struct server_peer *p, char *at, size_t room)
+{
+	return p->zip ? read_inflated(p, at, room) : read_raw(p, at, room);
+}
+
+void peer_deflate(struct server_peer *p, struct peer_zip *zip)
+{
+	size_t cut = zip->cut;
+	int in, out;
+
+	*zip = (struct peer_zip){ .cut = cut };
+	in = inflateInit2(&zip->in, -15);
+	out = deflateInit2(&zip->out, 6, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY);
+	assert(in == Z_OK && out == Z_OK);
+	p->zip = zip;
 }
 
 bool peer_line(struct server_peer *p, char *line, size_t size)
@@ -143,6 +212,11 @@ void peer_cut(struct server_peer *p)
 {
 	if (p->fd < 0)
 		return;
+	if (p->zip) {
+		(void)inflateEnd(&p->zip->in);
+		(void)deflateEnd(&p->zip->out);
+		p->zip = NULL;
+	}
 	SSL_free(p->ssl);
 	p->ssl = NULL;
 	(void)close(p->fd);

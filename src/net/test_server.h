@@ -14,12 +14,21 @@
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <zlib.h>
 
 #include "base/span.h"
 
 struct server_peer {
 	int fd;			/* -1: closed */
 	SSL *ssl;		/* NULL: in clear */
+	struct peer_zip *zip;	/* NULL: not compressed */
+};
+
+struct peer_zip {		/* raw deflate, both ways */
+	z_stream in, out;
+	char got[4096];
+	size_t cut;		/* what is sent leaves in pieces of so many octets; 0: whole */
+	bool more;		/* the inflater had more than fitted */
 };
 
 struct server {
@@ -43,6 +52,9 @@ size_t peer_read(struct server_peer *p, char *at, size_t room);
 /* One line without its line end; false at the connection's end. */
 bool peer_line(struct server_peer *p, char *line, size_t size);
 bool peer_tls(struct server_peer *p, SSL_CTX *ctx);	/* the handshake */
+void peer_deflate(struct server_peer *p, struct peer_zip *zip);	/* from now on; *zip is the caller's until the peer ends */
+bool peer_send_as(struct server_peer *p, struct span out, int flush);	/* zlib's; peer_send flushes */
+bool peer_send_raw(struct server_peer *p, struct span out);	/* below the compression */
 void peer_end(struct server_peer *p);			/* in order: close_notify, FIN */
 void peer_cut(struct server_peer *p);			/* FIN alone */
 void peer_reset(struct server_peer *p);			/* RST */

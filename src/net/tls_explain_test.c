@@ -91,6 +91,14 @@ static const struct row {
 		.error = "the server reset the connection during the TLS handshake" },
 };
 
+/* None of them is about the server's certificate. */
+static void offers_nothing(struct client *c)
+{
+	struct conn_offered offered;
+
+	assert_false(conn_tls_offered(c->conn, &offered));
+}
+
 static int no_such_name(SSL *ssl, int *alert, void *arg)
 {
 	(void)ssl;
@@ -171,6 +179,7 @@ static void run(const struct row *r, struct tls_contexts *contexts)
 	server_start(&server, "127.0.0.1", talk, &show);
 	client_start(&c);
 	c.close_at = "+OK\r\n";
+	c.on_closed = offers_nothing;
 	client_run(&c, &(struct conn_settings){ .host = "localhost", .port = server.port, .tls = CONN_TLS_IMPLICIT,
 		.tls_client = tls_client_get(contexts, &s, &e), .connect_timeout_ms = PATIENCE_MS, .timeout_ms = PATIENCE_MS });
 	if (c.why.kind != r->kind || c.technical != r->technical || (r->error && !strstr(c.why.text, r->error))

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What TLS is made of in this room: contexts (tls.c), their files
- * (tls_files.c), what we demand of a certificate (tls_verify.c), sessions kept
- * for resumption (tls_session.c) and what a broken handshake means to a
- * person (tls_explain.c).  conn_tls.c is the user of all of it.
+ * (tls_files.c), what we demand of a certificate (tls_verify.c), what was
+ * offered when it fell short (tls_offered.c), sessions kept for resumption
+ * (tls_session.c) and what a broken handshake means to a person
+ * (tls_explain.c).  conn_tls.c is the user of all of it.
  *
  * A tls_peer is one connection's side: tls_peer_start makes its SSL, which
  * points back to the peer, so that is kept where it is until SSL_free.  The
@@ -41,6 +42,14 @@ struct tls_peer {
 	const char *host;		/* in ASCII; borrowed */
 	uint16_t port;
 	struct err *verdict;		/* borrowed */
+	struct tls_offered **offered;	/* borrowed, NULL: not wanted; set once, when the verdict is a bad one */
+};
+
+/* What the server offered whose certificate was not accepted; from the heap. */
+struct tls_offered {
+	char reason[sizeof(((struct err *)0)->text)];	/* the verdict, without host and port */
+	size_t len;
+	char chain[];			/* PEM, the server's own certificate first */
 };
 
 /* tls.c */
@@ -54,6 +63,11 @@ struct tls_peer {
 /* tls_verify.c: OpenSSL's cert_verify_callback; 1 = we accept the certificate */
 int tls_verify(X509_STORE_CTX *with, void *unused);
 [[nodiscard]] bool tls_pin_parse(const char *text, uint8_t pin[TLS_PIN]);
+/* What tls.pin holds against it: SHA-256 of the SubjectPublicKeyInfo. */
+[[nodiscard]] bool tls_key_digest(X509 *x, uint8_t digest[TLS_PIN]);
+
+/* tls_offered.c: NULL: nothing was offered, or memory is out */
+struct tls_offered *tls_offered_new(X509_STORE_CTX *with, const char *reason);
 
 /* tls_session.c */
 void tls_sessions_start(struct tls_sessions *s);

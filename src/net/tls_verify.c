@@ -32,7 +32,7 @@ bool tls_pin_parse(const char *text, uint8_t pin[TLS_PIN])
 }
 
 /* SHA-256 of the SubjectPublicKeyInfo: it stays when a certificate is renewed with its key. */
-static bool key_digest(X509 *x, uint8_t digest[TLS_PIN])
+bool tls_key_digest(X509 *x, uint8_t digest[TLS_PIN])
 {
 	unsigned char *der = NULL;
 	int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &der);
@@ -46,7 +46,7 @@ static const char *pin_text(X509 *x, char out[PIN_SHOWN])
 {
 	uint8_t digest[TLS_PIN] = { 0 };
 
-	if (!key_digest(x, digest))
+	if (!tls_key_digest(x, digest))
 		return "unknown";
 	for (size_t i = 0; i < TLS_PIN; i++)
 		(void)snprintf(out + 2 * i, 3, "%02x", digest[i]);
@@ -157,7 +157,7 @@ static bool check_pin(const struct tls_client *t, X509 *x, struct err *e)
 	uint8_t digest[TLS_PIN];
 	char seen[PIN_SHOWN];
 
-	if (key_digest(x, digest) && !CRYPTO_memcmp(digest, t->pin, TLS_PIN))
+	if (tls_key_digest(x, digest) && !CRYPTO_memcmp(digest, t->pin, TLS_PIN))
 		return true;
 	return err_set(e, ERR_TLS, "the server's key is not the pinned one: its SHA-256 is %s; "
 		"change tls.pin only if you know why the key is a new one", pin_text(x, seen));
@@ -283,5 +283,7 @@ int tls_verify(X509_STORE_CTX *with, [[maybe_unused]] void *unused)
 	}
 	if (X509_STORE_CTX_get_error(with) == X509_V_OK)	/* decides the alert that the server gets */
 		X509_STORE_CTX_set_error(with, X509_V_ERR_APPLICATION_VERIFICATION);
+	if (p->offered && !*p->offered)
+		*p->offered = tls_offered_new(with, p->verdict->text);
 	return 0;
 }

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "net/certificate.h"
 #include "net/test_client.h"
 #include "net/test_pki.h"
 #include "net/test_server.h"
@@ -157,6 +158,27 @@ static bool has_pieces(const char *text, const char *pieces, const char *pin)
 	}
 }
 
+/* Inside closed(): the chain is there if the certificate was not accepted, and only then. */
+static void look(struct client *c)
+{
+	struct conn_offered offered;
+	struct certificates chain;
+	struct arena a = { 0 };
+	const struct row *r = c->user;
+	char pin[PKI_PIN_TEXT];
+	struct err e;
+
+	if (conn_tls_offered(c->conn, &offered) != (r->error != NULL))
+		fail_msg("%s: %s", r->name, r->error ? "nothing was kept" : "something was kept");
+	if (!r->error)
+		return;
+	pki_pin(&all[r->who], pin);
+	if (!certificates_read(&a, offered.chain, &chain, &e) || chain.count != (wishes[r->who].shown_too ? 2 : 1)
+		|| strcmp(chain.list[0].key_sha256, pin) != 0 || !strstr(c->why.text, offered.reason) || strstr(offered.reason, r->host) == offered.reason)
+		fail_msg("%s: %.*s %s", r->name, (int)offered.chain.len, offered.chain.at, offered.reason);
+	arena_end(&a);
+}
+
 static void run(const struct row *r, struct tls_contexts *contexts)
 {
 	char ca[100], crl[100], pin[PKI_PIN_TEXT], wrong[PKI_PIN_TEXT];
@@ -177,6 +199,8 @@ static void run(const struct row *r, struct tls_contexts *contexts)
 	server_start(&server, "127.0.0.1", talk, ctx);
 	client_start(&c);
 	c.close_at = "+OK\r\n";
+	c.on_closed = look;
+	c.user = (void *)(uintptr_t)r;
 	client_run(&c, &(struct conn_settings){ .host = r->host, .port = server.port, .tls = CONN_TLS_IMPLICIT,
 		.tls_client = tls_client_get(contexts, &s, &e), .connect_timeout_ms = PATIENCE_MS, .timeout_ms = PATIENCE_MS });
 	if (r->error ? c.why.kind != ERR_TLS || !has_pieces(c.why.text, r->error, pin) || strcmp(c.story, "closed") != 0 || c.technical

@@ -44,6 +44,7 @@ struct store {
 	bool draining;			/* inside store_next */
 	struct mailbox *boxes[STORE_BUCKETS];	/* by partition */
 	struct ledger *ledgers;
+	struct trust_note *notes;	/* trust.c: the first is under way */
 };
 
 void store_do(struct store *s, struct batch **b, struct deed *deed);

@@ -114,7 +114,7 @@ void store_close(struct store **store)
 	for (struct store_done d; store_wait(s);)
 		while (store_next(s, &d))
 			;
-	assert(!s->under_way);
+	assert(!s->under_way && !s->notes);
 	release(s);
 	*store = NULL;
 }

@@ -50,6 +50,8 @@ static void placed(struct tokens *t, struct span atom)
 
 	if (t->place == 0 && span_equal(atom, SPAN("+")))
 		t->rest = WORDS;
+	if (t->place == 1 && span_equal_nocase(atom, SPAN("FLAGS")))
+		t->rest = WORDS;
 	for (size_t i = 0; t->place == 1 && i < COUNT(statuses); i++)
 		if (span_equal_nocase(atom, span_of(statuses[i])))
 			t->rest = STATUS;

@@ -13,7 +13,7 @@
  * length.  Only the count of a literal frames it.  NIL and numbers are ATOMs
  * (token_nil, token_number); BODY[HEADER (A B)]<0> is one ATOM.  Behind OK, NO,
  * BAD, BYE, PREAUTH and behind + the rest of the line is TEXT, always there,
- * perhaps empty.  A code in brackets there is taken as it comes: what is not
+ * perhaps empty; behind "* FLAGS" too, for servers keep keywords with brackets.  A code in brackets there is taken as it comes: what is not
  * closed in it ends with it, or with the line; a list cut so has no CLOSE.
  * Any number of blanks parts tokens; an empty line is a lone LINE.
  *

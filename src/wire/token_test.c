@@ -42,6 +42,7 @@ static const struct row {
 	{ "code", SPAN("* OK [UIDVALIDITY 12] fine [x]\r\n"), "* OK [ UIDVALIDITY 12 ] <fine [x]> ;" },
 	{ "code glued to its text", SPAN("* ok [ALERT]now\r\n"), "* ok [ ALERT ] <now> ;" },
 	{ "empty code", SPAN("* OK []\r\n"), "* OK [ ] <> ;" },
+	{ "flags of any letters", SPAN("* FLAGS (\\Seen a(b c] \"d)\r\n* flags\r\n* 1 FETCH (FLAGS (x))\r\n"), "* FLAGS <(\\Seen a(b c] \"d)> ;* flags <> ;* 1 FETCH ( FLAGS ( x ) ) ;" },
 	{ "code with a list", SPAN("* OK [PERMANENTFLAGS (\\Seen \\*)] x\r\n"), "* OK [ PERMANENTFLAGS ( \\Seen \\* ) ] <x> ;" },
 	{ "code, list not closed", SPAN("* OK [PERMANENTFLAGS (\\Seen \\*] x\r\n* 1 EXISTS\r\n"),
 	  "* OK [ PERMANENTFLAGS ( \\Seen \\* ] <x> ;* 1 EXISTS ;" },

@@ -16,7 +16,7 @@
 
 enum {		/* the settings' bits */
 	CAPA = 1, GREETING = 2, SECURE = 4, TLS = 8, TLS_MUST = 16, CLEAR = 32, BINDING = 64, LOCKSTEP = 128,
-	REVERSED = 256, CANCEL = 512, PROOF_FAILED = 1024, WITH_ID = 2048, UTF8 = 4096, NO_LOGOUT = 8192, SINCE = 16384, HEADS = 32768,
+	REVERSED = 256, CANCEL = 512, PROOF_FAILED = 1024, WITH_ID = 2048, UTF8 = 4096, NO_LOGOUT = 8192, SINCE = 16384, HEADS = 32768, COMPRESS = SINCE,	/* no bit is left */
 	STORY_MAX = 1 << 21, IDS = 4,
 };
 
@@ -29,7 +29,8 @@ struct run {
 	uint32_t asked, answered;	/* commands, selections not counted */
 	uint32_t told, fetches;		/* messages of imc_fetch; its commands */
 	uint32_t body;			/* of which message */
-	bool secure, attacked, ready, failed, over;
+	size_t inflate;			/* octets that were left when compression began */
+	bool secure, attacked, compressed, ready, failed, over;
 };
 
 static void must(bool added)
@@ -117,6 +118,12 @@ static void on_event(struct run *r, const struct imc_event *ev)
 		r->attacked = imc_unread(r->s);
 		r->secure = !r->attacked;
 		imc_secured(r->s);
+		return;
+	case IMC_COMPRESS:	/* our deflate changes nothing */
+		assert(!r->ready && !r->compressed && (r->settings & COMPRESS));
+		r->compressed = true;
+		r->inflate = imc_unread(r->s);
+		imc_compressed(r->s);
 		return;
 	case IMC_SASL:
 		answer_sasl(r, ev);
@@ -217,6 +224,12 @@ static void run_part(struct run *r, struct span part)
 {
 	imc_feed(r->s, part);
 	drain(r);
+	if (r->inflate) {
+		part = span_from(part, part.len - r->inflate);
+		r->inflate = 0;
+		imc_feed(r->s, part);
+		drain(r);
+	}
 }
 
 static void run_end(struct run *r)
@@ -247,7 +260,7 @@ static struct imc_login login_of(unsigned settings)
 		.mechs = settings & REVERSED ? backward : forward, .mech_count = SASL_MECHS,
 		.detect_capa = settings & CAPA, .detect_greeting = settings & GREETING, .secure = settings & SECURE,
 		.starttls = settings & TLS, .starttls_required = settings & TLS_MUST, .clear_allowed = settings & CLEAR,
-		.channel_binding = settings & BINDING, .lockstep = settings & LOCKSTEP,
+		.channel_binding = settings & BINDING, .lockstep = settings & LOCKSTEP, .compress = settings & COMPRESS,
 	};
 }
 
