@@ -222,7 +222,7 @@ static void to_be_expunged(struct visit *v, const struct disposal *d)
 	struct err e;
 
 	for (size_t n = 0; n < d->count; n++) {
-		if (uids_add(&i->expunge, &i->expunge_count, &i->expunge_cap, d->uids[n]))
+		if (uids_add(&i->expunge, d->uids[n]))
 			continue;
 		i->undisposed = true;
 		(void)err_set(&e, ERR_LOCAL, "out of memory");	/* marked, and for the next visit to expunge */
@@ -336,17 +336,17 @@ void dispose_expunge(struct visit *v)
 {
 	struct imap_visit *i = v->imap;
 
-	while (i->expunge_at < i->expunge_count && imc_can_ask(i->session)) {
+	while (i->expunge_at < i->expunge.count && imc_can_ask(i->session)) {
 		char memory[UIDSET_TEXT_MAX];
 		struct uidset set;
 
 		uidset_start(&set, memory, sizeof memory);
-		while (i->expunge_at < i->expunge_count && uidset_add(&set, i->expunge[i->expunge_at]))
+		while (i->expunge_at < i->expunge.count && uidset_add(&set, i->expunge.at[i->expunge_at]))
 			i->expunge_at++;
 		(void)imc_expunge(i->session, uidset_text(&set));
 		i->expunges++;
 		if (!(imc_capabilities(i->session) & IMC_CAPA_UIDPLUS))
-			i->expunge_at = i->expunge_count;	/* one takes all that are marked */
+			i->expunge_at = i->expunge.count;	/* one takes all that are marked */
 	}
 }
 
@@ -362,5 +362,5 @@ void dispose_confirmed(struct visit *v)
 
 bool dispose_expunged(const struct visit *v)
 {
-	return v->imap->expunge_at == v->imap->expunge_count && !v->imap->expunges;
+	return v->imap->expunge_at == v->imap->expunge.count && !v->imap->expunges;
 }

@@ -1,91 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """kill -9 at any instant, then run again: nothing missing, nothing twice.
 
-POSTRIDER_KILLS   instants for each case (12; the full run takes 50)
-POSTRIDER_SEED    of the random instants (fixed, printed with a failure)
-
 Two ways to choose an instant: at a random step of the conversation (each
 command, its answer, the deletion at QUIT), which hits the narrow places, and
-at a random time, which hits what no conversation shows.
+at a random time, which hits what no conversation shows.  See trial.py.
 """
 import os
 import random
 import shutil
 import time
-from collections import Counter
 
 import pytest
 
 import corpus
 from pop3d import Maildrop, Pop3d
-from postrider import Postrider
+from trial import SEED, TARGETS, Trial, each, kills
 
-KILLS = int(os.environ.get("POSTRIDER_KILLS", "12"))
-SEED = int(os.environ.get("POSTRIDER_SEED", "20260101"))
-TARGETS = ["mailbox", "maildir", "both"]
+KILLS = kills(12)
 
 
 @pytest.fixture(scope="module")
 def mail():
     big = [m for m in corpus.messages(400) if len(m) > 150_000][:3]
     return corpus.messages(60)[:60] + big
-
-
-class Reader:
-    """Another program at the Maildir: moves mail to cur/ or deletes it, and remembers what it read."""
-
-    def __init__(self, rng, path, habit):
-        self.rng, self.path, self.habit, self.deleted = rng, path, habit, []
-
-    def come_by(self):
-        for sub in ("new", "cur"):
-            folder = os.path.join(self.path, sub)
-            for name in sorted(os.listdir(folder)) if self.habit and os.path.isdir(folder) else ():
-                habit = self.rng.choice(("move", "delete", "leave")) if self.habit == "any" else self.habit
-                path = os.path.join(folder, name)
-                if habit == "delete":
-                    with open(path, "rb") as f:
-                        self.deleted.append(f.read())
-                    os.unlink(path)
-                elif habit == "move" and sub == "new":
-                    os.rename(path, os.path.join(self.path, "cur", name + ":2,S"))
-
-
-class Trial:
-    """One maildrop, one target, one program that gets killed."""
-
-    def __init__(self, home, kind, mail, rng, habit=None):
-        self.p, self.mail, self.kind, self.rng = Postrider(home), mail, kind, rng
-        self.p.account()
-        self.reader = Reader(rng, self.p.maildir, habit)
-
-    def targets(self):
-        return {"mailbox": ["mailbox:anna/INBOX"], "maildir": ["maildir:" + self.p.maildir],
-                "both": ["mailbox:anna/INBOX", "maildir:" + self.p.maildir]}[self.kind]
-
-    def run_until_done(self):
-        """Undisturbed: each run must end well; two must be enough, and a third finds nothing."""
-        for _ in range(2):
-            self.reader.come_by()
-            self.p.good("collect", "box")
-        self.reader.come_by()
-        done = self.p.good("collect", "box")
-        assert done.summary()["box"]["collected"] == 0, done
-
-    def verify(self, left, story):
-        want = Counter(corpus.digest(m) for m in self.mail)
-        assert left == 0, f"{left} left on the server; {story}"
-        if self.kind in ("maildir", "both"):
-            have = Counter(corpus.digest(m) for m in self.p.in_maildir() + self.reader.deleted)
-            assert have == want, f"maildir: {tell(have, want)}; {story}"
-            assert os.listdir(self.p.maildir + "/tmp") == [], f"left in tmp/; {story}"
-        if self.kind in ("mailbox", "both"):
-            have = Counter(corpus.digest(m) for m in self.p.in_mailbox())
-            assert have == want, f"mailbox: {tell(have, want)}; {story}"
-
-
-def tell(have, want):
-    return f"{sum((want - have).values())} missing, {sum((have - want).values())} twice"
 
 
 def steps_of_a_visit(mail, home, kind):
@@ -123,12 +60,6 @@ def killed_at_step(trial, at):
 def instants(count, rng, steps):
     """Steps to kill at: the last ones (DELE, QUIT, closing the ledger) as often as all others."""
     return [rng.randrange(1, steps + 1) if n % 2 else rng.randrange(max(1, steps - 12), steps + 1) for n in range(count)]
-
-
-def each(home, name):
-    path = os.path.join(home, name)
-    os.mkdir(path)
-    return path
 
 
 @pytest.mark.slow

@@ -8,15 +8,10 @@ import ssl
 import pytest
 
 import corpus
-from dovecot import Dovecot
+from dovecot import Dovecot, shown
 from imap_parse import arguments, as_set, in_set, utf7
 from imap_store import ALL_MAIL, crlf
 from imapd import CAPS, Imapd, Mailstore, Script, parse_script, without
-
-def dovecots(octets):
-    """As Dovecot's IMAP shows it: NULs, which IMAP forbids in a literal, as 0x80."""
-    return crlf(octets).replace(b"\0", b"\x80")
-
 
 @contextlib.contextmanager
 def client(origin, context=None, stls=False):
@@ -46,7 +41,7 @@ def test_dovecot_shows_our_corpus(dovecot):
     mail = corpus.messages(200)
     user = dovecot.fresh(mail)
     with dovecot.client(user) as c:
-        assert c.octets() == [dovecots(m) for m in mail]
+        assert c.octets() == [shown(m) for m in mail]
         assert set(c.flags()) == set(range(1, 201))
 
 

@@ -1,20 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
 """Odd servers as data: each file in test/transcripts is one server and what must come of it.
 
-A file begins with what it is about (# lines), then the case:
-    messages: N           so many in the maildrop (2)        runs: N        visits (1)
-    in: clear | tls       played only there (both)
+POP3 servers stand in the folder itself, IMAP servers in imap/.  A file begins
+with what it is about (# lines), then the case:
+    messages: N           so many in the maildrop, or in INBOX (2)
+    mail: TEXT            instead of these: one message, escapes as in scripts; again for another
+    runs: N               visits (1)
+    in: clear | tls | starttls      played only there (clear and tls)
     set: KEY VALUE…       a key of the connection (after = delete unless set); several values make a list
+    caps: +NAME -NAME     IMAP: more or less than CAPS below
+    tells: no             IMAP: capabilities come only when asked for
+    uids: N…              IMAP: the ids of the messages
     want: …               checked after the last run:
         exit N | exit-any N…    error REGEX      (of the first run)
         collected N, failed N   by the summary lines of all runs together
-        target N, left N        messages in the target, in the maildrop
+        target N, left N        messages in the target, in the maildrop or INBOX
         left-or-collected N     all N are still in the maildrop, or all in the target
+        folder NAME N           IMAP: so many stand in that folder
+        bodies N                IMAP: so many commands asked for whole messages
+        seen N                  IMAP: so many in INBOX are \\Seen
         missing N               message N of the maildrop is not in the target
         only-whole              nothing in the target but whole messages of the maildrop
-        said LINE, never VERB   the client said that line; never said that verb
+        said LINE, never VERB   the client said that line; never said that verb (or verbs: UID STORE)
         count VERB N            how often the client said that verb
-then the script, in the language of pop3d.parse_script.
+then the script, in the language of origin.parse_script (IMAP: imapd.py tells what is more).
 
 Each file is played in clear and inside TLS (where a line that breaks is cut without a close_notify).
 Of every file holds: it ends soon, by itself; nothing is lost (each message is in
@@ -27,18 +36,23 @@ import re
 import pytest
 
 import corpus
-from pop3d import Maildrop, Pop3d, Script, parse_script
+from imapd import Imapd, Mailstore
+from origin import Script, parse_script, unescape
+from pop3d import Maildrop, Pop3d
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-FILES = sorted(glob.glob(os.path.join(HERE, "..", "transcripts", "*.txt")))
+TRANSCRIPTS = os.path.join(HERE, "..", "transcripts")
+FILES = sorted(glob.glob(os.path.join(TRANSCRIPTS, "**", "*.txt"), recursive=True))
+CAPS = ["IMAP4rev1", "LITERAL+", "ID", "UIDPLUS", "MOVE", "UNSELECT"]
 
 
 def read(path):
-    case = {"messages": 2, "runs": 1, "in": "clear tls", "set": {"after": "delete", "timeout": "5s"}, "want": []}
+    case = {"messages": 2, "runs": 1, "in": "clear tls", "set": {"after": "delete", "timeout": "5s"}, "want": [], "mail": [],
+            "caps": list(CAPS), "tells": True, "uids": []}
     script = []
     with open(path, encoding="utf-8") as f:
         for line in f.read().splitlines():
-            head, _, rest = line.partition(": ")
+            head, _, rest = (line if line != "mail:" else "mail: ").partition(": ")
             if line.startswith("#"):
                 continue
             if head in ("messages", "runs"):
@@ -48,6 +62,15 @@ def read(path):
             elif head == "set":
                 key, *values = rest.split()
                 case["set"][key] = {"true": True}.get(values[0], values[0]) if len(values) == 1 else values
+            elif head == "mail":
+                case["mail"].append(unescape(rest))
+            elif head == "caps":
+                words = rest.split()
+                case["caps"] = [c for c in case["caps"] if "-" + c not in words] + [w[1:] for w in words if w[0] == "+"]
+            elif head == "tells":
+                case["tells"] = rest != "no"
+            elif head == "uids":
+                case["uids"] = [int(n) for n in rest.split()]
             elif head == "want":
                 case["want"].append(rest)
             else:
@@ -61,15 +84,43 @@ def certificate(authority):
     return authority.ca, *authority.sign("transcripts")
 
 
+class Pop3:
+    """The server of one case, and what is left on it."""
+
+    def __init__(self, case, mail, **how):
+        self.drop = Maildrop(mail)
+        self.origin = Pop3d(self.drop, script=Script(case["script"]), **how)
+
+    def left(self, folder=None):
+        return self.drop.octets()
+
+    everywhere = left
+
+
+class Imap:
+    def __init__(self, case, mail, **how):
+        self.store = Mailstore()
+        for octets, uid in zip(mail, case["uids"] or range(1, len(mail) + 1)):
+            self.store.add("INBOX", octets, uid=uid)
+        self.origin = Imapd(self.store, caps=case["caps"], tells=case["tells"], script=Script(case["script"]), **how)
+
+    def left(self, folder="INBOX"):
+        return self.store.octets(folder)
+
+    def everywhere(self):
+        return self.store.everything()
+
+
 class Outcome:
-    def __init__(self, runs, target, drop, sent, said):
-        self.runs, self.target, self.drop, self.sent, self.said = runs, target, drop, sent, said
+    def __init__(self, runs, target, server, mail):
+        self.runs, self.server, self.said = runs, server, server.origin.said
+        self.target, self.sent, self.left = ([corpus.normal(m) for m in some] for some in (target, mail, server.left()))
 
     def total(self, what):
         return sum(r.summary().get("box", {}).get(what, 0) for r in self.runs)
 
-    def count(self, verb):
-        return len([s for s in self.said if s.split(" ")[0].upper() == verb])
+    def count(self, *words):
+        return len(self.server.origin.verbs(" ".join(words)))
 
 
 def check(want, o):
@@ -86,9 +137,9 @@ def check(want, o):
     if verb == "target":
         return len(o.target) == number
     if verb == "left":
-        return len(o.drop) == number
+        return len(o.left) == number
     if verb == "left-or-collected":
-        return len(o.drop) == number or len(o.target) == number
+        return len(o.left) == number or len(o.target) == number
     if verb == "missing":
         return o.sent[number - 1] not in o.target
     if verb == "only-whole":
@@ -97,32 +148,46 @@ def check(want, o):
         return True     # of every case
     if verb == "said":
         return want.partition(" ")[2] in o.said
+    if verb == "folder":
+        return len(o.server.left(args[0])) == int(args[1])
+    if verb == "bodies":
+        return len([s for s in o.said if s.endswith("BODY.PEEK[])")]) == number
+    if verb == "seen":
+        return len(o.server.store.seen()) == number
     if verb == "never":
-        return o.count(args[0]) == 0
+        return o.count(*args) == 0
     if verb == "count":
-        return o.count(args[0]) == int(args[1])
+        return o.count(*args[:-1]) == int(args[-1])
     raise ValueError("no such want: " + want)
 
 
+def name(path):
+    return os.path.relpath(path, TRANSCRIPTS)[:-4].replace(os.sep, "-")
+
+
 CASES = [(path, line) for path in FILES for line in read(path)["in"].split()]
+TLS = {"clear": None, "tls": "implicit", "starttls": "stls"}
 
 
-@pytest.mark.parametrize("path, line", CASES, ids=[f"{os.path.basename(path)[:-4]}-{line}" for path, line in CASES])
+@pytest.mark.parametrize("path, line", CASES, ids=[f"{name(path)}-{line}" for path, line in CASES])
 def test_transcript(p, certificate, path, line):
-    case, tls = read(path), "implicit" if line == "tls" else None
-    mail = corpus.small(case["messages"])
+    case, imap = read(path), os.path.basename(os.path.dirname(path)) == "imap"
+    mail = case["mail"] or corpus.small(case["messages"])
     ca, cert, key = certificate
-    with Pop3d(Maildrop(mail), tls=tls, cert=cert, key=key, script=Script(case["script"])) as origin:
-        if tls:
-            p.connection("box", port=origin.port, tls__ca_certificates=ca, **case["set"])
+    server = (Imap if imap else Pop3)(case, mail, tls=TLS[line], cert=cert, key=key)
+    keys = {"protocol": "imap" if imap else "pop3", **case["set"]}
+    with server.origin as origin:
+        if line == "clear":
+            p.clear("box", origin, **keys)
         else:
-            p.clear("box", origin, **case["set"])
+            mode = "implicit" if line == "tls" else "explicit"
+            p.connection("box", port=origin.port, tls__mode=mode, tls__ca_certificates=ca, allow_cleartext=True, **keys)
         runs = [p("collect", "box", limit=40) for _ in range(case["runs"])]
-        o = Outcome(runs, [corpus.normal(m) for m in p.in_maildir()], origin.drop.octets(),
-                    [corpus.normal(m) for m in mail], origin.said)
+        o = Outcome(runs, p.in_maildir(), server, mail)
+        there = [corpus.normal(m) for m in server.everywhere()]
     story = "\n".join(map(repr, runs)) + "\nsaid: " + " | ".join(o.said[-60:])
     for octets in o.sent:
-        assert octets in o.drop or octets in o.target, "lost\n" + story
+        assert octets in there or octets in o.target, "lost\n" + story
     assert len(o.target) == len(set(o.target)), "twice\n" + story
     for want in case["want"]:
         assert check(want, o), f"want: {want}\n{story}"

@@ -37,7 +37,7 @@ def parse_script(lines):
     > RETR 1        when the client says this (fnmatch pattern, any case; `greeting`)
     < +OK text      the line is sent, with CRLF; escapes \\r \\n \\t \\0 \\\\ \\xHH
     << text         sent without CRLF
-    <*1000 text     sent so many times
+    <*1000 text     sent so many times; <<*1000 too
     ! faithful      what a right server would say    ! close     close the connection
     ! silently      do that, but say nothing         ! wait S    pause
     ! edit /A/B/    say that with A (a pattern) become B; any sign may stand for /
@@ -50,11 +50,10 @@ def parse_script(lines):
         if line.startswith("> "):
             rules.append(Rule(line[2:].strip()))
             continue
-        m = re.match(r"<(<|\*\d+)?(?: (.*))?$", line)
+        m = re.match(r"<(<)?(?:\*(\d+))?(?: (.*))?$", line)
         if m:
-            text = unescape(m[2] or "")
-            times = int(m[1][1:]) if m[1] and m[1] != "<" else 1
-            rules[-1].actions.append(("send", (text if m[1] == "<" else text + b"\r\n"), times))
+            text = unescape(m[3] or "")
+            rules[-1].actions.append(("send", (text if m[1] else text + b"\r\n"), int(m[2] or 1)))
         elif line.startswith("! edit "):
             rules[-1].actions.append(("edit", line[7:]))
         elif line.startswith("! "):
