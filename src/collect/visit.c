@@ -95,6 +95,7 @@ static bool add_ledger(struct visit *v, const char *mailbox, struct err *e)
 	v->ledgers = more;
 	if (!ledger_open(collector_store(v->collector), v->with->name, mailbox, &v->ledgers[v->ledger_count], e))
 		return false;
+	ledger_renew(v->ledgers[v->ledger_count]);
 	v->ledger_count++;
 	return true;
 }
