@@ -69,7 +69,7 @@ void visit_reset_mailbox(struct visit *v)
 	listing_end(&v->listing);
 	identity_end(&v->identity);
 	v->found = (struct listing_found){ 0 };
-	v->listed = false;
+	v->joined = v->listed = false;
 	v->baseline_at = 0;
 	v->plan_count = v->plan_asked = v->plan_answered = v->plan_kept = v->limit = 0;
 	v->delete_count = v->delete_cap = v->delete_asked = v->dispose_at = v->uncompared = 0;
