@@ -4,8 +4,10 @@
 BUILD = build
 ARGS =
 SECONDS = 60
+RUNS = 10000
+FROM = 1000
 
-.PHONY: all demo test deps deps-test build install bench fuzz clean
+.PHONY: all demo test deps deps-test build install bench fuzz sim sim-plants clean
 all: build
 
 demo: build
@@ -32,6 +34,14 @@ bench: build deps-test
 
 fuzz: deps-test
 	@tools/test --fuzz $(SECONDS) $(ARGS)
+
+sim: deps-test
+	@test -f $(BUILD)-sim/build.ninja || out=$$(meson setup $(BUILD)-sim -Dbuildtype=debugoptimized) || { echo "$$out"; exit 1; }
+	@out=$$(ninja --quiet -C $(BUILD)-sim test/sim/sim) || { echo "$$out"; exit 1; }
+	@$(BUILD)-sim/test/sim/sim --from $(FROM) --runs $(RUNS) $(ARGS)
+
+sim-plants: deps-test
+	@test/sim/plants $(ARGS)
 
 clean:
 	rm -rf $(BUILD) $(BUILD)-*

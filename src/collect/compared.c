@@ -13,7 +13,7 @@ bool message_known(struct visit *v, struct message *m, const uint8_t old[32])
 {
 	bool moves = m->has_id && memcmp(old, m->id, sizeof m->id) != 0;
 	struct ledger_entry entry;
-	bool disposable;
+	bool disposable, known;
 
 	if (!ledger_get(v->ledger, old, &entry))
 		return false;
@@ -33,9 +33,15 @@ bool message_known(struct visit *v, struct message *m, const uint8_t old[32])
 	listing_key(&v->listing, m->number, m->id);
 	ledger_put(v->ledger, &entry, 0);
 	visit_count_puts(v, 2);
-	if (moves)
-		ledger_remove(v->ledger, old);
-	return entry.state != LEDGER_PENDING;
+	known = entry.state != LEDGER_PENDING;
+	if (moves) {	/* not removed: a mailbox may still have the mark of the old id, which must be known as delivered */
+		memcpy(entry.id, old, sizeof entry.id);
+		entry.state = LEDGER_GONE;
+		entry.changed = clock_now_s();
+		entry.target_count = 0;
+		ledger_put(v->ledger, &entry, 0);
+	}
+	return known;
 }
 
 /* False: it is no new message, and is done with. */

@@ -58,6 +58,16 @@ static bool prepare_known(struct visit *v, const struct item *item, enum how *ho
 	return true;
 }
 
+/* Of a message that came in this visit: it may be one that was copied before,
+ * and got another id since. */
+static bool was_copied(struct visit *v, uint32_t uid)
+{
+	const struct item *item = listing_find(&v->listing, uid);
+	struct ledger_entry entry;
+
+	return item && ledger_get(v->ledger, item->id, &entry) && entry.copied;
+}
+
 /* The next message that is due, left where it is; 0 = none now. */
 static uint32_t next_due(struct visit *v, enum how *how)
 {
@@ -70,7 +80,7 @@ static uint32_t next_due(struct visit *v, enum how *how)
 	}
 	if (v->delete_asked == v->delete_count)
 		return 0;
-	*how = how_to(v, false);
+	*how = how_to(v, was_copied(v, v->deletes[v->delete_asked]));
 	return v->deletes[v->delete_asked];
 }
 

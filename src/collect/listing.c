@@ -146,6 +146,9 @@ static void mark_shared(struct ledger *ledger, const uint8_t base[32], int64_t n
 	struct ledger_entry entry, there;
 	uint8_t id[32];
 
+	/* First: an entry without the note is never looked for. */
+	if (!ledger_noted(ledger, LEDGER_NOTE_SHARED))
+		ledger_note(ledger, LEDGER_NOTE_SHARED, now, 0);
 	ledger_pop3_id(base, 0, id);
 	if (ledger_get(ledger, id, &entry)) {
 		if (entry.state == LEDGER_SHARED)
@@ -161,7 +164,6 @@ static void mark_shared(struct ledger *ledger, const uint8_t base[32], int64_t n
 	entry = (struct ledger_entry){ .state = LEDGER_SHARED, .first_seen = now, .changed = now };
 	memcpy(entry.id, id, sizeof entry.id);
 	ledger_put(ledger, &entry, 0);
-	ledger_note(ledger, LEDGER_NOTE_SHARED, now, 0);
 }
 
 static bool was_shared(struct ledger *ledger, const uint8_t id[32])

@@ -106,7 +106,7 @@ enum ledger_note {
 	LEDGER_NOTE_LISTED,	/* the last complete listing */
 	LEDGER_NOTE_DISPOSED,	/* the server confirmed what was `disposing` up to then */
 	LEDGER_NOTE_COMPARING,	/* ids changed wholesale; messages are compared until all were */
-	LEDGER_NOTE_SHARED,	/* the last time an id was found shared: there may be `shared` entries */
+	LEDGER_NOTE_SHARED,	/* when an id was first found shared: there may be `shared` entries */
 	LEDGER_NOTE_IGNORED,	/* the server confirmed deletions and went on listing the messages */
 	LEDGER_NOTE_COPYING,	/* copies were begun: there may be entries that say so */
 	/* Not moments: what IMAP said of the mailbox when it was listed last, and when

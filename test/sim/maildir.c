@@ -102,7 +102,7 @@ static void sync_directory(enum place directory)
 bool maildir_sync_tmp(struct maildir *m, struct err *e)
 {
 	deed();
-	if (fault(400))
+	if (fault(150))
 		return err_set(e, ERR_LOCAL, "%s/tmp cannot be synced (simulated)", m->path);
 	sync_directory(PLACE_TMP);
 	deed();
@@ -114,7 +114,7 @@ bool maildir_place(struct maildir *m, const char *name, struct err *e)
 	struct file *f = file_of(name);
 
 	deed();
-	if (!f || f->place != PLACE_TMP || fault(200))
+	if (!f || f->place != PLACE_TMP || fault(80))
 		return err_set(e, ERR_LOCAL, "%s: %s cannot go from tmp to new", m->path, name);
 	f->place = PLACE_NEW;
 	told("maildir: new/%s", name);
@@ -138,7 +138,7 @@ bool maildir_place_again(struct maildir *m, const char *name, struct err *e)
 bool maildir_sync(struct maildir *m, struct err *e)
 {
 	deed();
-	if (fault(200))
+	if (fault(80))
 		return err_set(e, ERR_LOCAL, "%s/new cannot be synced (simulated)", m->path);
 	sync_directory(PLACE_NEW);
 	return maildir_sync_tmp(m, e);

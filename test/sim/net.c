@@ -86,6 +86,7 @@ static void cut(struct conn *c, enum cut how)
 {
 	if (c->silent || c->state >= ENDED)
 		return;
+	c->up.left = c->down_left = UINT64_MAX;		/* once */
 	world->cuts++;
 	switch (how) {
 	case CUT_NEVER:

@@ -110,13 +110,13 @@ void oracle_removed(const struct mail *m)
 	size_t counts[MAILS_MAX], gone = 0;
 
 	for (size_t n = 0; n < world->mail_count; n++)
-		gone += world->mails[n].alike == m->alike && world->mails[n].ours;
+		gone += world->mails[n].alike == m->alike && world->mails[n].disposed;
 	for (int t = 0; t < 2; t++) {
 		if (!wanted(t))
 			continue;
 		count_target(t, counts, true);
 		if (counts[m->alike] < gone)
-			violation("rule 1: message %zu left the origin by our doing, and the %s has it durably %zu times of %zu",
+			violation("rule 1: our client disposed of message %zu, and the %s has it durably %zu times of %zu",
 				(size_t)(m - world->mails), name_of(t), counts[m->alike], gone);
 	}
 }
@@ -126,7 +126,7 @@ void oracle_look(const char *when)
 	size_t counts[MAILS_MAX], ever[MAILS_MAX] = { 0 };
 
 	for (size_t n = 0; n < world->mail_count; n++)
-		ever[world->mails[n].alike]++;
+		ever[world->mails[n].alike] += 1 + world->mails[n].again;
 	for (int t = 0; t < 2; t++) {
 		if (!wanted(t))
 			continue;
@@ -167,7 +167,12 @@ static void origin_is_right(const struct mail *m)
 			violation("the end: message %zu is no longer at the origin", n);
 		return;
 	case AFTER_SEEN:
+		if (!m->seen)
+			violation("the end: message %zu is not marked \\Seen", n);
+		return;
 	case AFTER_MOVE:
+		if (m->present || !m->copies)
+			violation("the end: message %zu was not moved", n);
 		return;
 	}
 }

@@ -73,6 +73,7 @@ void origin_arrives(void)
 	m->number = world->uid_next;
 	world->uid_next += one_in(4) ? 1 + (uint32_t)log_below(100000) : 1;
 	m->present = true;
+	world->modseq++;
 	world->mail_count++;
 	told("origin: message %zu comes, %s, %zu octets", index, m->uid, m->len);
 }
@@ -98,18 +99,19 @@ void origin_remove(struct mail *m, bool ours)
 {
 	assert(m->present);
 	m->present = false;
+	world->modseq++;
 	told("origin: message %zu is gone by %s", (size_t)(m - world->mails), ours ? "our doing" : "another client");
 	if (!ours) {
 		m->theirs = true;
 		return;
 	}
-	m->ours = true;
+	m->ours = m->disposed = true;
 	oracle_removed(m);
 }
 
 /* The server is moved to another machine: every id is another one.  With fewer
  * than ten known ones PRODUCT promises nothing. */
-static void change_ids(void)
+static void change_uidls(void)
 {
 	size_t known = 0;
 
@@ -136,16 +138,70 @@ static bool id_was_shared(const struct mail *m)
 	return false;
 }
 
+/* IMAP's way to say so. */
+static void change_validity(void)
+{
+	world->uid_validity++;
+	world->uid_next = 1 + (uint32_t)below(20);
+	world->modseq++;
+	told("origin: UIDVALIDITY changes to %u", world->uid_validity);
+	for (size_t n = 0; n < world->mail_count; n++)
+		if (world->mails[n].present)
+			world->mails[n].number = world->uid_next++;
+}
+
+void origin_others(void)
+{
+	struct mail *m = &world->mails[below(MAILS_MAX)];
+
+	if (one_in(2))
+		origin_arrives();
+	if (m >= world->mails + world->mail_count || !m->present)
+		return;
+	world->modseq++;
+	switch (below(4)) {
+	case 0:
+		origin_remove(m, false);
+		return;
+	case 1:
+		m->again += m->seen && world->plan.after == AFTER_SEEN;
+		m->seen = !m->seen;
+		break;
+	case 2:
+		m->deleted = true;
+		break;
+	case 3:		/* not ours between STORE and EXPUNGE, when ids may change too: that confirms what is not so */
+		m->deleted = m->deleted && m->marked && world->plan.wholesale;
+		break;
+	}
+	told("origin: another client makes message %zu %s %s", (size_t)(m - world->mails), m->seen ? "seen" : "unseen",
+		m->deleted ? "deleted" : "");
+}
+
+static void pop3_between(void)
+{
+	struct mail *m = world->mail_count ? &world->mails[below(world->mail_count)] : NULL;
+
+	if (m && one_in(8) && m->present && !id_was_shared(m))
+		origin_remove(m, false);
+	if (world->plan.wholesale && one_in(4))
+		change_uidls();
+}
+
+static void imap_between(void)
+{
+	while (one_in(3))
+		origin_others();
+	if (world->plan.wholesale && one_in(4))
+		change_validity();
+}
+
 void origin_between(void)
 {
 	while (one_in(3))
 		origin_arrives();
-	if (one_in(8) && world->mail_count) {
-		struct mail *m = &world->mails[below(world->mail_count)];
-
-		if (m->present && !id_was_shared(m))
-			origin_remove(m, false);
-	}
-	if (world->plan.wholesale && one_in(4))
-		change_ids();
+	if (world->plan.protocol == PROTOCOL_POP3)
+		pop3_between();
+	else
+		imap_between();
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What a seed makes of its run, and the connection's settings that follow. */
+#include "imapd.h"
 #include "sasl/client.h"
 #include "sim.h"
 
@@ -29,26 +30,44 @@ static void plan_pop3(struct plan *p)
 	p->max_messages = one_in(5) ? 1 + below(5) : 0;
 }
 
+static void plan_imap(struct plan *p)
+{
+	static const enum after afters[] = { AFTER_DELETE, AFTER_KEEP, AFTER_SEEN, AFTER_MOVE };
+
+	p->after = afters[below(COUNT(afters))];
+	p->capabilities = (unsigned)below(IMAPD_ALL + 1);
+	p->wholesale = one_in(3);
+	p->twins = !p->wholesale && one_in(3);
+	p->delete_after_s = p->after == AFTER_KEEP && one_in(4) ? 1 + below(3 * 86400) : 0;
+	p->max_messages = one_in(5) ? 1 + below(5) : 0;
+	world->folder_there = one_in(2);
+}
+
 void plan_make(void)
 {
 	struct plan *p = &world->plan;
 
-	*p = (struct plan){ .protocol = PROTOCOL_POP3 };
+	*p = (struct plan){ .protocol = one_in(2) ? PROTOCOL_POP3 : PROTOCOL_IMAP };
 	plan_targets(p);
-	plan_pop3(p);
+	if (p->protocol == PROTOCOL_POP3)
+		plan_pop3(p);
+	else
+		plan_imap(p);
 	p->power = one_in(2);
-	p->retries = one_in(4) ? 1 + (uint32_t)below(2) : 0;
+	p->retries = one_in(3) ? 1 + (uint32_t)below(2) : 0;
 	p->visits = 2 + (uint32_t)below(10);
 	p->fault_percent = one_in(6) ? 0 : 20 + (uint32_t)below(60);
 	p->crash_percent = one_in(6) ? 0 : 20 + (uint32_t)below(75);
-	told("plan: after=%d mailbox=%d maildir=%d reader=%d uids=%d twins=%d wholesale=%d power=%d max=%u delete_after=%u", (int)p->after,
+	told("plan: %s after=%d mailbox=%d maildir=%d reader=%d uids=%d twins=%d wholesale=%d power=%d max=%u delete_after=%u capabilities=%u",
+		p->protocol == PROTOCOL_POP3 ? "pop3" : "imap", (int)p->after,
 		p->mailbox, p->maildir, p->reader, (int)p->uids, p->twins, p->wholesale, p->power, (unsigned)p->max_messages,
-		(unsigned)p->delete_after_s);
+		(unsigned)p->delete_after_s, p->capabilities);
 }
 
 void plan_connection(struct connection *with, const struct target **deliver)
 {
 	static const uint8_t auth[] = { SASL_USER };
+	static const char *inbox[] = { "INBOX" };
 	const struct plan *p = &world->plan;
 	size_t count = 0;
 
@@ -57,7 +76,8 @@ void plan_connection(struct connection *with, const struct target **deliver)
 	if (p->maildir)
 		deliver[count++] = &maildir;
 	*with = (struct connection){
-		.name = "sim", .enabled = true, .protocol = p->protocol, .host = "192.0.2.1", .user = "anna", .port = 110, .port_set = true,
+		.name = "sim", .enabled = true, .protocol = p->protocol, .host = "192.0.2.1", .user = "anna", .port_set = true,
+		.port = p->protocol == PROTOCOL_POP3 ? 110 : 143, .mailboxes = { inbox, 1 }, .move_folder = IMAPD_FOLDER,
 		.password = { SECRET_LITERAL, "secret" }, .auth = auth, .auth_count = COUNT(auth), .allow_cleartext = true,
 		.detect_capa = true, .tls = { .mode = MODE_NONE }, .after = p->after, .max_messages = p->max_messages,
 		.use_top = p->use_top, .delete_after_s = p->delete_after_s, .max_retries = p->retries,

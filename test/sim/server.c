@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-enum { SAY_MAX = 2048 };
+enum { SAY_MAX = 8192 };
 
 static bool is_pop3(void)
 {
@@ -66,6 +66,8 @@ struct session *session_new(void)
 	}
 	if (is_pop3())
 		pop3d_start(s);
+	else
+		imapd_start(s);
 	return s;
 }
 
@@ -103,6 +105,8 @@ static void take_line(struct session *s, struct span line)
 	}
 	if (is_pop3())
 		pop3d_line(s, line);
+	else
+		imapd_line(s, line);
 	if (lost && s->out_len >= before) {
 		told("server: breaks when that is done");
 		s->out_len = before + below(s->out_len - before + 1);

@@ -29,8 +29,6 @@ struct session {
 	uint32_t lost_count;		/* the how-many-th; 0 = never, */
 	bool lost_after;		/* when it was done, or before it is */
 	char tag[32];			/* IMAP */
-	size_t literal;			/* octets of a literal to come */
-	bool uidplus_used;
 };
 
 struct session *session_new(void);
@@ -43,10 +41,13 @@ void session_put(struct session *s, struct span octets);
 void pop3d_start(struct session *s);
 void pop3d_line(struct session *s, struct span line);
 void pop3d_gone(struct session *s);
+void imapd_start(struct session *s);
+void imapd_line(struct session *s, struct span line);
 
 /* origin.c */
 void origin_found(void);		/* the first messages of a run */
 void origin_between(void);		/* what happens while nobody visits */
+void origin_others(void);		/* other clients, at any time (IMAP) */
 void origin_arrives(void);
 size_t origin_present(void);
 void origin_remove(struct mail *m, bool ours);

@@ -202,9 +202,10 @@ int main(int argc, char **argv)
 	good = run_all(&w);
 	(void)clock_gettime(CLOCK_MONOTONIC, &now);
 	remove_state(state);
-	(void)printf("%s: %" PRIu64 " seeds, %" PRIu64 " visits, %" PRIu64 " messages, %" PRIu64 " lives, %" PRIu64 " crashes, %" PRIu64
-		" cuts, %" PRIu64 " other faults in %.1f s\n", good ? "ok" : "FAILED", runs_done, world->visits, world->collected, world->lives,
-		world->crashes, world->cuts, world->faults,
+	/* As cmocka's last line, so that each seed counts as a test. */
+	(void)printf("[  %s  ] %" PRIu64 " test(s): seeds, %" PRIu64 " visits, %" PRIu64 " messages, %" PRIu64 " lives, %" PRIu64
+		" crashes, %" PRIu64 " cuts, %" PRIu64 " other faults in %.1f s\n", good ? "PASSED" : "FAILED", good ? runs_done : 1,
+		world->visits, world->collected, world->lives, world->crashes, world->cuts, world->faults,
 		(double)(now.tv_sec - since.tv_sec) + (double)(now.tv_nsec - since.tv_nsec) / 1e9);
 	return good ? 0 : 1;
 }

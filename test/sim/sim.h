@@ -43,8 +43,11 @@ struct mail {			/* a message at the origin; its truth */
 	uint32_t number;		/* IMAP: its UID; */
 	bool seen, deleted;		/* and flags */
 	bool present, ours, theirs;	/* gone by our doing; by another client's */
-	bool moved, moved_back;		/* ours: it lies in the other folder, */
-	uint32_t copies;		/* so often */
+	bool disposed;			/* our client asked for it: each target must have it */
+	bool marked;			/* \\Deleted by our client */
+	uint32_t copies;		/* in the other folder */
+	bool copy_told;			/* our client knows of one */
+	uint32_t again;			/* so often another client took its \\Seen away: it is new again */
 };
 
 enum uids { UIDS_GOOD, UIDS_DOUBLED, UIDS_NONE };
@@ -65,12 +68,12 @@ struct plan {			/* what a seed decided for its run */
 	enum after after;
 	bool mailbox, maildir;		/* targets */
 	bool reader;			/* takes files out of the Maildir */
-	bool twins, pipelining, use_top, wholesale, deaf_expunge;
+	bool twins, pipelining, use_top, wholesale;
 	bool power;			/* crashes are power cuts, else kills */
 	enum uids uids;
 	uint64_t max_messages, delete_after_s;
 	uint32_t retries, visits, fault_percent, crash_percent;
-	unsigned capabilities;		/* IMAP */
+	unsigned capabilities;		/* IMAP: enum in imapd.h */
 };
 
 struct world {
@@ -83,6 +86,9 @@ struct world {
 	struct mail mails[MAILS_MAX];
 	size_t mail_count;
 	uint32_t uid_generation, uid_validity, uid_next;
+	uint64_t modseq;
+	bool folder_there;		/* IMAP: where mail is moved to */
+	uint32_t folder_next;
 	struct table keys, blobs;
 	struct file files[FILES_MAX];
 	size_t file_count;
@@ -136,7 +142,7 @@ extern struct store *life_store;	/* NULL: not open */
 _Noreturn void life(void);
 
 /* oracle.c */
-void oracle_removed(const struct mail *m);	/* the origin removed it by our doing, at this moment */
+void oracle_removed(const struct mail *m);	/* our client disposed of it, at this moment */
 void oracle_look(const char *when);		/* rule 2, and whole messages only */
 void oracle_end(void);				/* after calm visits: exactly what the origin ever had */
 bool oracle_everywhere(const struct mail *m);	/* every target has it durably */

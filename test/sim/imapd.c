@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A model IMAP server: one INBOX that other clients use too, and a folder that
+ * mail is moved to.  What it offers, and how it tells things, is seeded. */
+#include "imapd.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#include "server.h"
+
+/* ---- sets of ids */
+
+bool imapd_in_set(struct span set, uint32_t uid)
+{
+	while (set.len) {
+		size_t comma = span_find(set, ',');
+		struct span range = { set.at, comma };
+		size_t colon = span_find(range, ':');
+		uint64_t first = 0, last = UINT32_MAX;
+
+		(void)!span_number((struct span){ range.at, colon }, UINT32_MAX, &first);
+		if (colon == range.len)
+			last = first;
+		else
+			(void)!span_number(span_from(range, colon + 1), UINT32_MAX, &last);
+		if (uid >= first && uid <= last)
+			return true;
+		set = span_from(set, comma + 1);
+	}
+	return false;
+}
+
+struct mail *imapd_mail(const struct session *s, size_t at)
+{
+	return &world->mails[s->mails[at]];
+}
+
+void imapd_ok(struct session *s, const char *text)
+{
+	session_say(s, "%s OK %s", s->tag, text);
+}
+
+void imapd_no(struct session *s, const char *text)
+{
+	session_say(s, "%s NO %s", s->tag, text);
+}
+
+/* ---- what others do meanwhile, and how it is told */
+
+static void drop_from_view(struct session *s, size_t at)
+{
+	memmove(&s->mails[at], &s->mails[at + 1], (s->count - at - 1) * sizeof s->mails[0]);
+	s->count--;
+}
+
+static bool in_view(const struct session *s, uint32_t index)
+{
+	for (size_t n = 0; n < s->count; n++)
+		if (s->mails[n] == index)
+			return true;
+	return false;
+}
+
+void imapd_tell_changes(struct session *s)
+{
+	bool more = false;
+
+	for (size_t n = 0; n < s->count;) {
+		if (imapd_mail(s, n)->present) {
+			n++;
+			continue;
+		}
+		session_say(s, "* %zu EXPUNGE", n + 1);
+		drop_from_view(s, n);
+	}
+	for (uint32_t n = 0; n < world->mail_count; n++) {
+		if (!world->mails[n].present || in_view(s, n))
+			continue;
+		s->mails[s->count++] = n;
+		more = true;
+	}
+	if (more)
+		session_say(s, "* %zu EXISTS", s->count);
+}
+
+/* ---- before a mailbox is selected */
+
+static const char *capabilities(char out[200])
+{
+	unsigned c = world->plan.capabilities;
+
+	(void)snprintf(out, 200, "IMAP4rev1%s%s%s%s", c & IMAPD_UIDPLUS ? " UIDPLUS" : "", c & IMAPD_MOVE ? " MOVE" : "",
+		c & IMAPD_ESEARCH ? " ESEARCH" : "", c & IMAPD_CONDSTORE ? " CONDSTORE" : "");
+	return out;
+}
+
+static void capability(struct session *s)
+{
+	char text[200];
+
+	session_say(s, "* CAPABILITY %s", capabilities(text));
+	imapd_ok(s, "done");
+}
+
+static void login(struct session *s)
+{
+	if (fault(40)) {
+		imapd_no(s, "[UNAVAILABLE] later");
+		return;
+	}
+	s->logged_in = true;
+	imapd_ok(s, "welcome");
+}
+
+static void list(struct session *s, struct span args)
+{
+	struct span reference, pattern;
+
+	if (span_word(&args, &reference) && span_word(&args, &pattern)) {
+		bool inbox = span_find(pattern, 'I') < pattern.len;
+
+		if (inbox || world->folder_there)
+			session_say(s, "* LIST (\\HasNoChildren) \"/\" %s", inbox ? "INBOX" : IMAPD_FOLDER);
+	}
+	imapd_ok(s, "done");
+}
+
+static void create(struct session *s)
+{
+	if (world->folder_there || fault(30)) {
+		imapd_no(s, "cannot make it");
+		return;
+	}
+	world->folder_there = true;
+	imapd_ok(s, "done");
+}
+
+static void select_box(struct session *s, bool examine)
+{
+	if (fault(60)) {
+		imapd_no(s, "[INUSE] later");
+		return;
+	}
+	s->selected = true;
+	s->count = 0;
+	for (uint32_t n = 0; n < world->mail_count; n++)
+		if (world->mails[n].present)
+			s->mails[s->count++] = n;
+	session_say(s, "* FLAGS (\\Seen \\Deleted)");
+	session_say(s, "* OK [PERMANENTFLAGS (\\Seen \\Deleted \\*)] yes");
+	session_say(s, "* %zu EXISTS", s->count);
+	session_say(s, "* OK [UIDVALIDITY %u] yes", world->uid_validity);
+	session_say(s, "* OK [UIDNEXT %u] yes", world->uid_next);
+	if (world->plan.capabilities & IMAPD_CONDSTORE)
+		session_say(s, "* OK [HIGHESTMODSEQ %llu] yes", (unsigned long long)world->modseq);
+	imapd_ok(s, examine ? "[READ-ONLY] done" : "[READ-WRITE] done");
+}
+
+/* ---- searching */
+
+static void search(struct session *s, struct span args)
+{
+	bool unseen = false, extended = false;
+	char line[LINE_MAX_OCTETS];
+	size_t len = 0;
+
+	for (struct span word; span_word(&args, &word);) {
+		unseen = unseen || span_equal_nocase(word, SPAN("UNSEEN"));
+		extended = extended || span_equal_nocase(word, SPAN("RETURN"));
+	}
+	if (fault(100)) {
+		imapd_no(s, "[SERVERBUG] sorry");
+		return;
+	}
+	for (size_t n = 0; n < s->count; n++)
+		if (imapd_mail(s, n)->present && !(unseen && imapd_mail(s, n)->seen))
+			len += (size_t)snprintf(line + len, sizeof line - len, "%s%u", len && extended ? "," : extended ? "" : " ",
+				imapd_mail(s, n)->number);
+	line[len] = '\0';
+	if (!extended)
+		session_say(s, "* SEARCH%s", line);
+	else
+		session_say(s, "* ESEARCH (TAG \"%s\") UID%s%s", s->tag, len ? " ALL " : "", line);
+	imapd_tell_changes(s);
+	imapd_ok(s, "done");
+}
+
+/* ---- dispatch */
+
+static void uid_command(struct session *s, struct span args)
+{
+	struct span verb;
+
+	if (!span_word(&args, &verb))
+		verb = SPAN("");
+	if (span_equal_nocase(verb, SPAN("SEARCH")))
+		search(s, args);
+	else if (span_equal_nocase(verb, SPAN("FETCH")))
+		imapd_fetch(s, args);
+	else if (span_equal_nocase(verb, SPAN("STORE")))
+		imapd_store(s, args);
+	else if (span_equal_nocase(verb, SPAN("EXPUNGE")) && world->plan.capabilities & IMAPD_UIDPLUS)
+		imapd_expunge(s, &args);
+	else if (span_equal_nocase(verb, SPAN("COPY")))
+		imapd_copy(s, args, false);
+	else if (span_equal_nocase(verb, SPAN("MOVE")) && world->plan.capabilities & IMAPD_MOVE)
+		imapd_copy(s, args, true);
+	else
+		session_say(s, "%s BAD what is that?", s->tag);
+}
+
+static void logged_in_command(struct session *s, struct span verb, struct span args)
+{
+	bool examine = span_equal_nocase(verb, SPAN("EXAMINE"));
+
+	if (span_equal_nocase(verb, SPAN("LIST")))
+		list(s, args);
+	else if (span_equal_nocase(verb, SPAN("CREATE")))
+		create(s);
+	else if (examine || span_equal_nocase(verb, SPAN("SELECT")))
+		select_box(s, examine);
+	else if (s->selected && span_equal_nocase(verb, SPAN("UID")))
+		uid_command(s, args);
+	else if (s->selected && span_equal_nocase(verb, SPAN("EXPUNGE")))
+		imapd_expunge(s, NULL);
+	else
+		session_say(s, "%s BAD what is that?", s->tag);
+}
+
+void imapd_line(struct session *s, struct span line)
+{
+	struct span tag, verb;
+
+	if (!span_word(&line, &tag) || !span_word(&line, &verb) || tag.len >= sizeof s->tag) {
+		session_say(s, "* BAD what is that?");
+		return;
+	}
+	memcpy(s->tag, tag.at, tag.len);
+	s->tag[tag.len] = '\0';
+	if (!world->calm && s->selected && one_in(12))
+		origin_others();
+	if (span_equal_nocase(verb, SPAN("CAPABILITY"))) {
+		capability(s);
+	} else if (span_equal_nocase(verb, SPAN("LOGIN"))) {
+		login(s);
+	} else if (span_equal_nocase(verb, SPAN("NOOP"))) {
+		imapd_ok(s, "done");
+	} else if (span_equal_nocase(verb, SPAN("LOGOUT"))) {
+		session_say(s, "* BYE");
+		imapd_ok(s, "bye");
+		s->closing = true;
+	} else if (s->logged_in) {
+		logged_in_command(s, verb, line);
+	} else {
+		imapd_no(s, "not now");
+	}
+}
+
+void imapd_start(struct session *s)
+{
+	char text[200];
+
+	if (fault(80)) {
+		session_say(s, "* BYE [UNAVAILABLE] too busy");
+		s->closing = true;
+	} else if (one_in(2)) {
+		session_say(s, "* OK [CAPABILITY %s] ready", capabilities(text));
+	} else {
+		session_say(s, "* OK ready");
+	}
+}
