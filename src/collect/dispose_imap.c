@@ -65,7 +65,7 @@ static bool was_copied(struct visit *v, uint32_t uid)
 	const struct item *item = listing_find(&v->listing, uid);
 	struct ledger_entry entry;
 
-	return item && ledger_get(v->ledger, item->id, &entry) && entry.copied;
+	return item && ledger_get(v->ledger, item->id, &entry) && entry.copy == LEDGER_COPY_DONE;
 }
 
 /* The next message that is due, left where it is; 0 = none now. */
