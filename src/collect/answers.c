@@ -78,9 +78,11 @@ static void settled(struct visit *v, struct message *m)
 	v->result.octets += m->size;
 	for (size_t n = 0; n < v->sink_count; n++)
 		v->sinks[n].ops->settled(&v->sinks[n], m);
+	listing_key(&v->listing, m->number, m->id);
 	if (v->talk->settled)
 		v->talk->settled(v, m);
-	delivery_want_disposal(v, m->number);
+	if (v->with->after != AFTER_KEEP)
+		delivery_want_disposal(v, m->number);
 	message_leave(v, m);
 }
 

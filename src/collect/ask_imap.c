@@ -48,30 +48,10 @@ static void ask_messages(struct visit *v)
 	}
 }
 
-/* Bodies of which nobody could tell whose they are; and whether a message that
- * came without octets has none. */
-static void ask_again(struct visit *v)
-{
-	struct imap_visit *i = v->imap;
-	char memory[UIDSET_TEXT_MAX];
-	struct uidset set;
-
-	if (v->phase != VISIT_FETCHING)
-		return;
-	while (i->again_count && imc_room(i->session) && v->plan_asked == v->plan_count)
-		(void)imc_fetch(i->session, &i->again[--i->again_count], 1);
-	if (i->empty && !i->empty_command && imc_can_ask(i->session)) {
-		uidset_start(&set, memory, sizeof memory);
-		i->empty_command = uidset_add(&set, i->empty) ? imc_listing(i->session, uidset_text(&set), IMC_WANT_SIZE) : 0;
-	}
-}
-
 static bool fetched(const struct visit *v)
 {
-	const struct imap_visit *i = v->imap;
-
 	return v->phase == VISIT_FETCHING && v->plan_answered == v->plan_count && !v->current && !v->under_way && !v->slices &&
-	       !i->again_count && !i->empty;
+	       untold_done(v);
 }
 
 static void work(struct visit *v)
@@ -81,9 +61,9 @@ static void work(struct visit *v)
 	if (v->phase == VISIT_JUDGING && ask_judged(v))
 		ask_begin_fetching(v);
 	ask_messages(v);
-	ask_again(v);
 	if (v->phase != VISIT_FETCHING)
 		return;
+	untold_ask(v);
 	dispose_ask(v);
 	if (fetched(v) && dispose_done(v) && !imc_outstanding(i->session))
 		i->step = IMAP_EXPUNGING;
@@ -96,6 +76,7 @@ static void expunge(struct visit *v)
 	dispose_expunge(v);
 	if (!dispose_expunged(v) || imc_outstanding(i->session))
 		return;
+	dispose_confirmed(v);
 	listed_close(v);
 	list_imap_settled(v);
 	i->step = IMAP_BETWEEN;

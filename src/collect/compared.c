@@ -19,7 +19,7 @@ bool message_known(struct visit *v, struct message *m, const uint8_t old[32])
 		return false;
 	disposable = entry.state == LEDGER_ACCEPTED || entry.state == LEDGER_QUARANTINED || entry.state == LEDGER_DISPOSING ||
 		     entry.state == LEDGER_SEEN;
-	if (disposable && v->with->after != AFTER_KEEP) {
+	if (disposable && (v->with->after != AFTER_KEEP || listing_old_enough(&entry, &v->rules))) {
 		entry.state = LEDGER_DISPOSING;
 		entry.changed = clock_now_s();
 		delivery_want_disposal(v, m->number);
@@ -30,6 +30,7 @@ bool message_known(struct visit *v, struct message *m, const uint8_t old[32])
 	} else {
 		memcpy(m->id, old, sizeof m->id);
 	}
+	listing_key(&v->listing, m->number, m->id);
 	ledger_put(v->ledger, &entry, 0);
 	visit_count_puts(v, 2);
 	if (moves)

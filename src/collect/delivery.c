@@ -68,6 +68,11 @@ bool delivery_open(struct visit *v, struct err *e)
 			return err_in(e, "target %s", k->target->name);
 		v->sink_count++;
 	}
+	return delivery_recover(v, e);
+}
+
+bool delivery_recover(struct visit *v, struct err *e)
+{
 	for (size_t n = 0; n < v->sink_count; n++)
 		if (!v->sinks[n].ops->recover(&v->sinks[n], e))
 			return err_in(e, "target %s", v->sinks[n].target->name);
@@ -373,8 +378,6 @@ void message_failed(struct visit *v, struct message *m, const struct err *why)
 
 void delivery_want_disposal(struct visit *v, uint32_t number)
 {
-	if (v->with->after == AFTER_KEEP)
-		return;
 	if (v->delete_count == v->delete_cap) {
 		size_t cap = v->delete_cap ? v->delete_cap * 2 : 256;
 		uint32_t *more = reallocarray(v->deletes, cap, sizeof *more);
@@ -436,8 +439,8 @@ void message_refused(struct visit *v, const struct item *item, struct span words
 	(void)err_peer(&why, words);
 	v->result.failed++;
 	log_error(&v->tag, "%s: %s", name, why.text);
-	if (!(item->flags & ITEM_OWN_ID))
-		return;
+	if (!(item->flags & ITEM_OWN_ID) || item->flags & ITEM_UNIDENTIFIED)
+		return;		/* an entry of its own would keep it from being compared the next time */
 	if (!ledger_get(v->ledger, item->id, &entry) || entry.state != LEDGER_PENDING)
 		entry = (struct ledger_entry){ .state = LEDGER_PENDING, .first_seen = clock_now_s() };
 	memcpy(entry.id, item->id, sizeof entry.id);

@@ -212,8 +212,9 @@ static void to_be_expunged(struct visit *v, const struct disposal *d)
 	struct err e;
 
 	for (size_t n = 0; n < d->count; n++) {
-		if (uids_add(&i->expunge, &i->expunge_count, &i->expunge_cap, d->uids[n]))
+		if (uids_add(&i->expunge, d->uids[n]))
 			continue;
+		i->undisposed = true;
 		(void)err_set(&e, ERR_LOCAL, "out of memory");	/* marked, and for the next visit to expunge */
 		imap_trouble(v, &e);
 		return;
@@ -265,9 +266,7 @@ static void on_done(struct visit *v, struct disposal *d)
 	}
 	if (d->how == HOW_SEEN)
 		seen(v, d);
-	else if (d->how == HOW_MOVE)
-		ledger_note(v->ledger, LEDGER_NOTE_DISPOSED, clock_now_s(), 0);
-	else
+	else if (d->how != HOW_MOVE)
 		to_be_expunged(v, d);
 	d->stage = DISPOSAL_FREE;
 }
@@ -282,6 +281,7 @@ static void on_refused(struct visit *v, struct disposal *d, const struct imc_eve
 	(void)err_set(&e, ERR_PEER, "%zu messages could not be %s, the next visit tries again", d->count, what[d->how]);
 	(void)err_peer(&e, ev->text);
 	imap_trouble(v, &e);
+	v->imap->undisposed = true;
 	for (size_t n = 0; n < d->count && d->stage == DISPOSAL_ASKED; n++)
 		delivery_not_disposed(v, d->uids[n]);
 	d->stage = DISPOSAL_FREE;
@@ -293,10 +293,9 @@ static void expunge_answered(struct visit *v, const struct imc_event *ev)
 	struct err e;
 
 	i->expunges--;
-	if (ev->what == IMC_DONE) {
-		ledger_note(v->ledger, LEDGER_NOTE_DISPOSED, clock_now_s(), 0);
+	if (ev->what == IMC_DONE)
 		return;
-	}
+	i->undisposed = true;
 	(void)err_set(&e, ERR_PEER, "EXPUNGE was refused; deleted messages are marked, the next visit tries again");
 	(void)err_peer(&e, ev->text);
 	imap_trouble(v, &e);
@@ -327,21 +326,31 @@ void dispose_expunge(struct visit *v)
 {
 	struct imap_visit *i = v->imap;
 
-	while (i->expunge_at < i->expunge_count && imc_can_ask(i->session)) {
+	while (i->expunge_at < i->expunge.count && imc_can_ask(i->session)) {
 		char memory[UIDSET_TEXT_MAX];
 		struct uidset set;
 
 		uidset_start(&set, memory, sizeof memory);
-		while (i->expunge_at < i->expunge_count && uidset_add(&set, i->expunge[i->expunge_at]))
+		while (i->expunge_at < i->expunge.count && uidset_add(&set, i->expunge.at[i->expunge_at]))
 			i->expunge_at++;
 		(void)imc_expunge(i->session, uidset_text(&set));
 		i->expunges++;
 		if (!(imc_capabilities(i->session) & IMC_CAPA_UIDPLUS))
-			i->expunge_at = i->expunge_count;	/* one takes all that are marked */
+			i->expunge_at = i->expunge.count;	/* one takes all that are marked */
 	}
+}
+
+/* Everything that was `disposing` in this mailbox is gone from it, as far as the
+ * server's word goes: it is no candidate for a comparison any more. */
+void dispose_confirmed(struct visit *v)
+{
+	struct imap_visit *i = v->imap;
+
+	if (i->disposed && !i->undisposed && !v->uncompared && !v->listing.incomplete)
+		ledger_note(v->ledger, LEDGER_NOTE_DISPOSED, clock_now_s(), 0);
 }
 
 bool dispose_expunged(const struct visit *v)
 {
-	return v->imap->expunge_at == v->imap->expunge_count && !v->imap->expunges;
+	return v->imap->expunge_at == v->imap->expunge.count && !v->imap->expunges;
 }

@@ -5,8 +5,6 @@
  *
  * A complete listing is one UID SEARCH ALL: with ESEARCH a few ranges however
  * many messages there are.  Flags are searched for only where they decide. */
-#include <stdlib.h>
-
 #include "base/clock.h"
 #include "base/log.h"
 #include "collect/visit_imap.h"
@@ -41,15 +39,15 @@ static void reset(struct visit *v)
 	struct imap_visit *i = v->imap;
 
 	visit_reset_mailbox(v);
-	free(i->again);
-	free(i->expunge);
-	i->again = i->expunge = NULL;
-	i->again_count = i->again_cap = i->expunge_count = i->expunge_cap = i->expunge_at = 0;
-	i->details_at = i->aliases_at = 0;
-	i->empty = i->empty_command = i->expunges = i->answers = 0;
+	uids_end(&i->again);
+	uids_end(&i->untold);
+	uids_end(&i->empty);
+	uids_end(&i->expunge);
+	i->details_at = i->aliases_at = i->expunge_at = 0;
+	i->still_there = i->size_of_empty = i->expunges = i->answers = 0;
 	i->all = i->unseen = i->matched = 0;
 	i->validity = 0;
-	i->disposed = i->read_only = false;
+	i->disposed = i->undisposed = i->read_only = false;
 	i->failed_before = v->result.failed;
 	i->passed_before = v->result.skipped - v->recorded;
 }

@@ -228,10 +228,14 @@ static void offer_again(struct item *i, struct ledger_entry *entry, struct ledge
 	ledger_put(ledger, entry, 0);
 }
 
+bool listing_old_enough(const struct ledger_entry *entry, const struct listing_rules *rules)
+{
+	return rules->delete_after_s && entry->accepted && rules->now - entry->accepted >= (int64_t)rules->delete_after_s;
+}
+
 static void judge_known(struct item *i, struct ledger_entry *entry, struct ledger *ledger, const struct listing_rules *rules)
 {
-	bool old_enough = rules->delete_after_s && entry->accepted &&
-	                  rules->now - entry->accepted >= (int64_t)rules->delete_after_s;
+	bool old_enough = listing_old_enough(entry, rules);
 
 	if (entry->state == LEDGER_PENDING && entry->has_digest && has_all(entry, rules)) {
 		entry->state = rules->final;
@@ -442,6 +446,16 @@ struct item *listing_find(struct listing *l, uint32_t number)
 			high = middle;
 	}
 	return low < l->count && l->items[low].number == number ? &l->items[low] : NULL;
+}
+
+void listing_key(struct listing *l, uint32_t number, const uint8_t id[32])
+{
+	struct item *i = listing_find(l, number);
+
+	if (!i)
+		return;
+	memcpy(i->id, id, sizeof i->id);
+	i->flags |= ITEM_OWN_ID;
 }
 
 void listing_size(struct listing *l, uint32_t number, uint64_t size)

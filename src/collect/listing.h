@@ -90,8 +90,13 @@ void listing_flag(struct listing *l, uint32_t first, uint32_t last, uint8_t flag
  * items stand in order of their numbers.  Fills `identity` (started). */
 [[nodiscard]] bool listing_retire(struct listing *l, struct ledger *ledger, const struct listing_rules *rules,
 	struct identity *identity, bool *done, struct err *e);
+/* Kept so long that delete_after is due. */
+bool listing_old_enough(const struct ledger_entry *entry, const struct listing_rules *rules);
 /* NULL when there is no such number.  Needs the items in order of numbers. */
 struct item *listing_find(struct listing *l, uint32_t number);
+/* The ledger's key of a message that was told by its content: a refused deletion
+ * finds the entry by it. */
+void listing_key(struct listing *l, uint32_t number, const uint8_t id[32]);
 void listing_size(struct listing *l, uint32_t number, uint64_t size);
 /* What Gmail calls the message in all its mailboxes; 0 = not told.  It lies where
  * POP3 keeps the beginning of the id. */

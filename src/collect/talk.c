@@ -21,7 +21,7 @@ static const char *waited_for(const struct visit *v)
 /* What the session has to say: after input, and after each answer of ours. */
 static void take_events(struct visit *v)
 {
-	while (!v->why.kind && !v->securing && v->talk->event(v))
+	while (!v->why.kind && !v->securing && !v->compressing && v->talk->event(v))
 		continue;
 }
 
@@ -74,9 +74,27 @@ static bool drips(struct visit *v, size_t octets)
 	return true;
 }
 
+static void begin_compression(struct visit *v)
+{
+	struct span out = v->talk->out(v);
+	struct err e;
+
+	v->compressing = false;
+	trace_out(v, out);
+	if (out.len && !conn_send(v->conn, out))
+		return;
+	v->talk->sent(v, out.len);
+	if (!conn_start_deflate(v->conn, &e)) {
+		visit_fail(v, &e);
+		return;
+	}
+	v->talk->compressed(v);
+}
+
 static size_t on_turn(void *user, struct span in)
 {
 	struct visit *v = user;
+	size_t unread;
 
 	if (drips(v, in.len))
 		return in.len;
@@ -84,8 +102,14 @@ static size_t on_turn(void *user, struct span in)
 	trace_in(v, in);
 	v->talk->feed(v, in);
 	take_events(v);
+	unread = v->talk->unread(v);
 	if (v->securing)	/* octets behind the answer to STLS are the driver's to refuse */
-		return in.len - v->talk->unread(v);
+		return in.len - unread;
+	if (v->compressing && !v->why.kind) {	/* and those behind the answer to COMPRESS its to inflate */
+		begin_compression(v);
+		talk_move(v);
+		return in.len - unread;
+	}
 	talk_move(v);
 	return in.len;
 }
@@ -210,7 +234,7 @@ void talk_connect(struct visit *v)
 	v->phase = VISIT_CONNECTING;
 	v->slow_since_ms = loop_now_ms(collector_loop(v->collector));
 	v->slow_octets = 0;
-	v->greeted = v->tls_technical = v->securing = v->closing = v->bye = false;
+	v->greeted = v->tls_technical = v->securing = v->compressing = v->closing = v->bye = false;
 	settle_mechanisms(v);
 	if (!v->talk->make(v)) {
 		(void)err_set(&e, ERR_LOCAL, "out of memory");

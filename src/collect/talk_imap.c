@@ -10,7 +10,7 @@
 #include "collect/visit_imap.h"
 
 static const char *const event_names[] = {
-	"nothing", "start of TLS", "challenge", "logged in", "mailbox", "found", "vanished", "message", "message begins",
+	"nothing", "start of TLS", "challenge", "compression", "logged in", "mailbox", "found", "vanished", "message", "message begins",
 	"octets", "message ends", "copied", "done", "refused", "warning", "goodbye", "failed",
 };
 static_assert(COUNT(event_names) == IMC_FAILED + 1, "a name for each event");
@@ -36,19 +36,25 @@ void imap_refused(struct visit *v, const struct imc_event *ev, const char *what)
 	visit_fail(v, &e);
 }
 
-bool uids_add(uint32_t **uids, size_t *count, size_t *cap, uint32_t uid)
+bool uids_add(struct uids *u, uint32_t uid)
 {
-	if (*count == *cap) {
-		size_t more = *cap ? *cap * 2 : 64;
-		uint32_t *grown = reallocarray(*uids, more, sizeof *grown);
+	if (u->count == u->cap) {
+		size_t cap = u->cap ? u->cap * 2 : 64;
+		uint32_t *more = reallocarray(u->at, cap, sizeof *more);
 
-		if (!grown)
+		if (!more)
 			return false;
-		*uids = grown;
-		*cap = more;
+		u->at = more;
+		u->cap = cap;
 	}
-	(*uids)[(*count)++] = uid;
+	u->at[u->count++] = uid;
 	return true;
+}
+
+void uids_end(struct uids *u)
+{
+	free(u->at);
+	*u = (struct uids){ 0 };
 }
 
 /* ---- messages */
@@ -100,68 +106,26 @@ static void on_end(struct visit *v, const struct imc_event *ev)
 	message_complete(v, v->with->newer_than_s && selection_old(v));
 }
 
-/* Of one message: asked again by itself, or looked at by its size, or refused. */
-static void message_not_told(struct visit *v, const struct imc_event *ev)
+static void on_not_told(struct visit *v, const struct imc_event *ev)
 {
-	struct imap_visit *i = v->imap;
 	const struct item *item = listing_find(&v->listing, ev->uid);
 
 	if (v->current && v->current->number == ev->uid)
 		message_drop(v, v->current);
 	if (!item)
 		return;
-	if (v->phase == VISIT_JUDGING) {	/* no header to be had: let the fetch decide */
+	if (v->phase == VISIT_JUDGING)		/* no header to be had: let the fetch decide */
 		judged(v, item, false);
-		return;
-	}
-	v->plan_answered++;
-	ask_over(v, item);
-	if (ev->again && uids_add(&i->again, &i->again_count, &i->again_cap, ev->uid)) {
-		v->plan_answered--;
-		return;
-	}
-	if (ev->empty && !i->empty) {
-		v->plan_answered--;
-		i->empty = ev->uid;
-		return;
-	}
-	message_refused(v, item, ev->text.len ? ev->text : SPAN("it told nothing of it"));
-}
-
-/* RFC822.SIZE of a message that came without octets. */
-static void size_of_empty(struct visit *v, const struct imc_event *ev)
-{
-	struct imap_visit *i = v->imap;
-	const struct item *item = listing_find(&v->listing, i->empty);
-	struct err e;
-
-	if (ev->what == IMC_MESSAGE) {
-		if (!item || ev->uid != i->empty || !ev->has_size)
-			return;
-		if (ev->size) {
-			message_refused(v, item, SPAN("it told no octets of a message that has some"));
-		} else if (message_begin(v, item, &e)) {
-			message_complete(v, false);
-		} else {
-			visit_fail(v, &e);
-		}
-		i->empty = 0;
-		v->plan_answered++;
-		return;
-	}
-	i->empty_command = 0;
-	if (!i->empty)
-		return;
-	if (item)
-		message_refused(v, item, SPAN("it told no octets of it, and no size"));
-	i->empty = 0;
-	v->plan_answered++;
+	else
+		untold_add(v, ev);
 }
 
 /* ---- answers */
 
 static void on_answer(struct visit *v, const struct imc_event *ev)
 {
+	if (untold_event(v, ev))
+		return;
 	switch (ev->verb) {
 	case IMC_ASK_LIST:
 	case IMC_ASK_CREATE:
@@ -170,18 +134,13 @@ static void on_answer(struct visit *v, const struct imc_event *ev)
 	case IMC_ASK_SELECT:
 	case IMC_ASK_EXAMINE:
 	case IMC_ASK_SEARCH:
-		list_imap_event(v, ev);
-		return;
 	case IMC_ASK_LISTING:
-		if (ev->id == v->imap->empty_command)
-			size_of_empty(v, ev);
-		else
-			list_imap_event(v, ev);
+		list_imap_event(v, ev);
 		return;
 	case IMC_ASK_FETCH:
 	case IMC_ASK_HEAD:
 		if (ev->what == IMC_REFUSED && ev->uid)
-			message_not_told(v, ev);
+			on_not_told(v, ev);
 		return;
 	case IMC_ASK_STORE:
 	case IMC_ASK_EXPUNGE:
@@ -228,6 +187,9 @@ static void on_event(struct visit *v, const struct imc_event *ev)
 		return;
 	case IMC_SASL:
 		sasl_run_step(v, &(struct sasl_ask){ ev->mech, ev->text, ev->first, ev->last_step });
+		return;
+	case IMC_COMPRESS:
+		v->compressing = true;
 		return;
 	case IMC_READY:
 		on_ready(v);
@@ -288,8 +250,10 @@ static void free_session(struct visit *v)
 		imc_end(i->session);
 	folders_end(i);
 	free(i->session);
-	free(i->again);
-	free(i->expunge);
+	uids_end(&i->again);
+	uids_end(&i->untold);
+	uids_end(&i->empty);
+	uids_end(&i->expunge);
 	free(i);
 	v->imap = NULL;
 }
@@ -314,6 +278,7 @@ static void start(struct visit *v)
 		.secure = v->conn_settings.tls == CONN_TLS_IMPLICIT,
 		.starttls = with->tls.mode == MODE_EXPLICIT && !v->in_clear, .starttls_required = with->tls.required,
 		.clear_allowed = with->allow_cleartext, .lockstep = v->lockstep, .channel_binding = v->channel_binding,
+		.compress = with->compress,
 	};
 	imc_start(v->imap->session, &v->imap->login);
 }
@@ -347,6 +312,11 @@ static void secured(struct visit *v)
 {
 	v->imap->login.channel_binding = v->channel_binding;
 	imc_secured(v->imap->session);
+}
+
+static void compressed(struct visit *v)
+{
+	imc_compressed(v->imap->session);
 }
 
 static void sasl_answer(struct visit *v, struct span response)
@@ -383,6 +353,7 @@ static bool stuck(const struct visit *v)
 const struct talk_ops talk_imap = {
 	.service = "imap", .clear_port = 143, .make = make, .free = free_session, .start = start, .feed = feed, .unread = unread,
 	.event = take_event, .ask = ask_imap, .outstanding = outstanding, .out = out, .sent = sent, .secured = secured,
+	.compressed = compressed,
 	.sasl_answer = sasl_answer, .sasl_cancel = sasl_cancel, .eof = eof, .left = left, .refused = refused, .stuck = stuck,
 	.listed = list_imap_joined, .settled = gmail_settled,
 };

@@ -145,13 +145,14 @@ static void on_end(struct visit *v)
 }
 
 /* `+OK` means that what was marked is gone; without it the messages stay
- * `disposing` and the next listing decides. */
+ * `disposing` and the next listing decides.  So it does where a message could
+ * not be compared: it may be one that is `disposing` and was not marked now. */
 static void on_bye(struct visit *v, const struct p3c_event *ev)
 {
 	v->bye = ev->good;
-	if (ev->good)
+	if (ev->good && !v->uncompared && !v->listing.incomplete)
 		ledger_note(v->ledger, LEDGER_NOTE_DISPOSED, clock_now_s(), 0);
-	else
+	if (!ev->good)
 		log_warn(&v->tag, "QUIT was refused");
 	visit_close(v);
 }

@@ -86,12 +86,47 @@ static void end(struct visit *v)
 	collector_ended(v->collector, v);
 }
 
+static bool add_ledger(struct visit *v, const char *mailbox, struct err *e)
+{
+	struct ledger **more = reallocarray(v->ledgers, v->ledger_count + 1, sizeof *more);
+
+	if (!more)
+		return err_set(e, ERR_LOCAL, "out of memory");
+	v->ledgers = more;
+	if (!ledger_open(collector_store(v->collector), v->with->name, mailbox, &v->ledgers[v->ledger_count], e))
+		return false;
+	v->ledger_count++;
+	return true;
+}
+
+/* All there are: what a crash left in any of them is put right first.  The
+ * directory may not know the connection's own yet; a mailbox's is in it before
+ * anything of that mailbox is delivered, by the note of its UIDVALIDITY. */
+static bool open_ledgers(struct visit *v, struct err *e)
+{
+	struct ledger_name name = { 0 };
+
+	v->ledger_count = 0;	/* an earlier attempt may have made more */
+	if (!add_ledger(v, "", e))
+		return false;
+	v->own = v->ledger = v->ledgers[0];
+	while (ledger_each(collector_store(v->collector), v->with->name, &name))
+		if (name.mailbox[0] && !add_ledger(v, name.mailbox, e))
+			return false;
+	return true;
+}
+
 static void connect_again(void *user)
 {
 	struct visit *v = user;
+	struct err e;
 
 	visit_reset_attempt(v);
-	talk_connect(v);
+	v->phase = VISIT_PREPARING;	/* the last attempt may have left a placing undecided */
+	if (open_ledgers(v, &e) && delivery_recover(v, &e))
+		collector_dirty(v->collector, v);
+	else
+		visit_fail(v, &e);
 }
 
 /* The implicit port speaks no TLS: the clear one may do (tls.required = false). */
@@ -230,35 +265,6 @@ static bool can_be_visited(const struct visit *v, struct err *e)
 		return err_set(e, ERR_CONFIG, "no %s is set", with->host ? "user" : "host");
 	if (v->what == VISIT_COLLECT && !with->deliver_count)
 		return err_set(e, ERR_CONFIG, "nowhere to deliver to: set `deliver` to the name of a target");
-	return true;
-}
-
-static bool add_ledger(struct visit *v, const char *mailbox, struct err *e)
-{
-	struct ledger **more = reallocarray(v->ledgers, v->ledger_count + 1, sizeof *more);
-
-	if (!more)
-		return err_set(e, ERR_LOCAL, "out of memory");
-	v->ledgers = more;
-	if (!ledger_open(collector_store(v->collector), v->with->name, mailbox, &v->ledgers[v->ledger_count], e))
-		return false;
-	v->ledger_count++;
-	return true;
-}
-
-/* All there are: what a crash left in any of them is put right first.  The
- * directory may not know the connection's own yet; a mailbox's is in it before
- * anything of that mailbox is delivered, by the note of its UIDVALIDITY. */
-static bool open_ledgers(struct visit *v, struct err *e)
-{
-	struct ledger_name name = { 0 };
-
-	if (!add_ledger(v, "", e))
-		return false;
-	v->own = v->ledger = v->ledgers[0];
-	while (ledger_each(collector_store(v->collector), v->with->name, &name))
-		if (name.mailbox[0] && !add_ledger(v, name.mailbox, e))
-			return false;
 	return true;
 }
 

@@ -127,6 +127,7 @@ struct talk_ops {
 	struct span (*out)(const struct visit *v);
 	void (*sent)(struct visit *v, size_t n);
 	void (*secured)(struct visit *v);
+	void (*compressed)(struct visit *v);	/* after v->compressing; NULL where that never is */
 	void (*sasl_answer)(struct visit *v, struct span response);
 	void (*sasl_cancel)(struct visit *v, bool proof_failed, const struct err *why);
 	void (*eof)(struct visit *v);	/* the server closed; v->why tells, or stays empty */
@@ -179,7 +180,7 @@ struct visit {
 	size_t mech_count;
 	unsigned mechs_out, mechs_new, mech_tries;	/* refused by the server: in all, in this attempt */
 	struct sasl_run *sasl;
-	bool sasl_busy, greeted, securing, closing, bye;
+	bool sasl_busy, greeted, securing, compressing, closing, bye;
 	bool throttled, idle;		/* waiting for room in the store; not for the server */
 	bool prepared;		/* lock, targets and password are there */
 
@@ -273,6 +274,8 @@ void selection_baseline(struct visit *v);
 
 /* delivery.c */
 [[nodiscard]] bool delivery_open(struct visit *v, struct err *e);
+/* Brings the ledger up to date, before each attempt; v->waiting counts what it waits for. */
+[[nodiscard]] bool delivery_recover(struct visit *v, struct err *e);
 void delivery_close(struct visit *v);
 [[nodiscard]] bool message_begin(struct visit *v, const struct item *item, struct err *e);
 [[nodiscard]] bool message_octets(struct visit *v, struct span octets, struct err *e);
@@ -286,7 +289,7 @@ void message_recall(struct visit *v, struct message *m);
 void message_leave(struct visit *v, struct message *m);	/* it is under way no more */
 /* What the entry says of target `tag` (`place` NULL: none) is replaced, or added. */
 void entry_set_target(struct ledger_entry *entry, uint64_t tag, enum ledger_target_state state, const char place[MAILDIR_NAME_MAX]);
-void delivery_want_disposal(struct visit *v, uint32_t number);	/* when `after` says so */
+void delivery_want_disposal(struct visit *v, uint32_t number);	/* of a message the ledger has as `disposing` */
 /* How people call it: its UIDL, or "uidvalidity/uid". */
 void message_uid_text(const struct visit *v, uint32_t number, struct span uid, char out[LEDGER_UID_MAX + 1]);
 void message_entry(const struct visit *v, const struct message *m, enum ledger_state state, struct ledger_entry *entry);

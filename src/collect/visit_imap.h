@@ -7,6 +7,7 @@
  *   list_imap.c     from SELECT and SEARCH to a plan, or to "nothing changed"
  *   gmail.c         one message in several of Gmail's mailboxes is delivered once
  *   ask_imap.c      what to ask next: headers, messages, the next mailbox, LOGOUT
+ *   untold.c        messages that were asked for, and did not come
  *   dispose_imap.c  what becomes of delivered mail on the server
  *
  * One mailbox after the other: select, list, join with its own ledger, fetch,
@@ -19,7 +20,7 @@
 #include "collect/visit.h"
 #include "imap/client.h"
 
-enum { DISPOSALS = 4, DISPOSAL_UIDS = 128, ALIAS_SLICE = 512, FOLDERS_MAX = 100000 };
+enum { UNTOLD_ASKED = 64, DISPOSALS = 4, DISPOSAL_UIDS = 128, ALIAS_SLICE = 512, FOLDERS_MAX = 100000 };
 
 enum imap_step {
 	IMAP_NAMES,		/* LIST and CREATE are being answered */
@@ -46,6 +47,11 @@ struct folders {
 	const char *target;	/* of dispositions: `move:FOLDER`, or Gmail's trash; NULL = none */
 	uint32_t target_list, trash_list, create;	/* commands */
 	bool target_there;
+};
+
+struct uids {			/* 4 octets each; none in the common case */
+	uint32_t *at;
+	size_t count, cap;
 };
 
 enum how { HOW_SEEN, HOW_DELETED, HOW_MOVE, HOW_COPY };
@@ -78,16 +84,19 @@ struct imap_visit {
 	/* the mailbox that is visited */
 	uint32_t validity;
 	struct imc_mailbox opened;	/* as it was when it was selected */
-	bool gmail, disposed, read_only;
+	bool gmail, read_only;
+	bool disposed, undisposed;	/* something was, or could not be */
 	uint32_t all, unseen, matched;	/* searches */
 	unsigned answers;		/* of searches and details to come */
 	size_t details_at, aliases_at;
-	uint32_t *again;		/* ids whose body must be asked by itself */
-	size_t again_count, again_cap;
-	uint32_t empty, empty_command;	/* a message without octets: is its size 0? */
+	struct uids again;		/* whose body must be asked by itself */
+	struct uids untold;		/* nothing came of them: are they still there? */
+	struct uids empty;		/* no octets came of them: is their size 0? */
+	uint32_t still_there, size_of_empty;	/* the commands that ask; 0 = none */
+	char untold_words[128];		/* what the server said last of such a message */
 	struct disposal disposals[DISPOSALS];
-	uint32_t *expunge;		/* marked \Deleted by us */
-	size_t expunge_count, expunge_cap, expunge_at;
+	struct uids expunge;		/* marked \Deleted by us */
+	size_t expunge_at;
 	unsigned expunges;		/* to be answered */
 };
 
@@ -96,7 +105,8 @@ uint32_t imap_validity(const struct visit *v);
 void imap_trouble(struct visit *v, const struct err *why);
 /* A command was refused, and the visit cannot do without it. */
 void imap_refused(struct visit *v, const struct imc_event *ev, const char *what);
-[[nodiscard]] bool uids_add(uint32_t **uids, size_t *count, size_t *cap, uint32_t uid);
+[[nodiscard]] bool uids_add(struct uids *u, uint32_t uid);
+void uids_end(struct uids *u);
 
 /* folders.c */
 void folders_start(struct visit *v);	/* logged in */
@@ -119,9 +129,16 @@ void gmail_settled(struct visit *v, const struct message *m);
 /* ask_imap.c */
 void ask_imap(struct visit *v);
 
+/* untold.c */
+void untold_add(struct visit *v, const struct imc_event *ev);	/* IMC_REFUSED of a message */
+void untold_ask(struct visit *v);
+bool untold_event(struct visit *v, const struct imc_event *ev);	/* false: it is no answer to those */
+bool untold_done(const struct visit *v);
+
 /* dispose_imap.c */
 void dispose_ask(struct visit *v);
 bool dispose_done(const struct visit *v);
 void dispose_event(struct visit *v, const struct imc_event *ev);
 void dispose_expunge(struct visit *v);		/* asks, as far as there is room */
 bool dispose_expunged(const struct visit *v);
+void dispose_confirmed(struct visit *v);	/* after that */

@@ -90,6 +90,7 @@ struct connection {
 	size_t auth_count;
 	bool auth_auto;
 	bool allow_cleartext;
+	bool compress;		/* IMAP: COMPRESS=DEFLATE where it is offered */
 	bool detect_capa, detect_auth, detect_greeting;
 	struct tls_keys tls;
 	struct texts mailboxes;

@@ -134,6 +134,7 @@ const struct option connection_rows[] = {
 	{ "delay_failed_host",    OPTION_MS,      CONN(delay_failed_host_ms), "5min", .flags = OPTION_UNBUILT, .help = DURATION },
 	{ "delay_failed_account", OPTION_MS,      CONN(delay_failed_account_ms), "1h", .flags = OPTION_UNBUILT, .help = DURATION },
 	{ "source_address",       OPTION_TEXT,    CONN(source_address), .form = value_address, .help = "an IP address of this machine" },
+	{ "compress",             OPTION_BOOL,    CONN(compress), "true", .help = TRUTH },
 	{ "proxy",                OPTION_TEXT,    CONN(proxy), .form = value_proxy, .flags = OPTION_UNBUILT, .help = "socks5://HOST:PORT" },
 	{ "connect_timeout",      OPTION_MS,      CONN(connect_timeout_ms), "30s", .min = 1000, .max = DAY_MS, .help = "a duration from 1s to 1d" },
 	{ "timeout",              OPTION_MS,      CONN(timeout_ms), "60s", .min = 1000, .max = DAY_MS, .help = "a duration from 1s to 1d" },

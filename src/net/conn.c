@@ -44,11 +44,8 @@ static void on_closed(uv_handle_t *h)
 		c->user.closed(c->user.user, &c->why);
 	}
 	SSL_free(c->ssl);
-<<<<<<< HEAD
 	free(c->offered);
-=======
 	conn_deflate_free(c);
->>>>>>> imapx
 	free(c);
 }
 
