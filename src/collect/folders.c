@@ -5,7 +5,8 @@
  *
  * A name without wildcards is taken as it is; a LIST is asked only for what needs
  * one: the delimiter where a name has a "/", patterns, whether the target of
- * moves is there, and which mailbox is Gmail's trash. */
+ * moves is there, and which mailbox is Gmail's trash.  One LIST after the other:
+ * an answer does not say to which it belongs. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,7 +106,7 @@ static void ask_names(struct visit *v)
 	struct folders *f = folders_of(v);
 	struct imc *s = v->imap->session;
 
-	for (; f->asked_at < v->with->mailboxes.count && imc_can_ask(s) && !v->why.kind; f->asked_at++) {
+	for (; f->asked_at < v->with->mailboxes.count && !f->answers && imc_can_ask(s) && !v->why.kind; f->asked_at++) {
 		const char *given = v->with->mailboxes.at[f->asked_at], *name = on_the_wire(v, given);
 
 		if (!name) {
@@ -115,7 +116,7 @@ static void ask_names(struct visit *v)
 			f->answers++;
 		} else {
 			add(v, name);
-			f->named = f->count;
+			f->named = f->count;	/* what patterns found before it counts as meant too */
 		}
 	}
 }
@@ -125,7 +126,7 @@ static void ask_target(struct visit *v)
 	struct folders *f = folders_of(v);
 	struct imc *s = v->imap->session;
 
-	if (f->names_asked || f->asked_at < v->with->mailboxes.count || !imc_can_ask(s))
+	if (f->names_asked || f->answers || f->asked_at < v->with->mailboxes.count || !imc_can_ask(s))
 		return;
 	f->names_asked = true;
 	if (moves(v)) {
@@ -158,6 +159,12 @@ static void names_known(struct visit *v)
 {
 	struct folders *f = folders_of(v);
 
+	for (size_t n = 0; n < f->named && moves(v); n++) {
+		if (strcmp(f->names[n], f->target) != 0)
+			continue;
+		fail(v, v->with->move_folder, "`after` moves mail out of it into itself; write another folder");
+		return;
+	}
 	if (f->target && !f->target_there && !f->create && !f->trash_list) {
 		f->create = imc_create(v->imap->session, span_of(f->target));
 		f->answers++;

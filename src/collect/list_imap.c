@@ -5,6 +5,8 @@
  *
  * A complete listing is one UID SEARCH ALL: with ESEARCH a few ranges however
  * many messages there are.  Flags are searched for only where they decide. */
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "collect/visit_imap.h"
@@ -34,6 +36,17 @@ static bool wants_flags(const struct visit *v)
 
 /* ---- opening */
 
+/* Whose mailbox it is: a connection may be pointed at another one tomorrow. */
+static int64_t account_of(const struct visit *v)
+{
+	uint8_t id[32];
+	int64_t account;
+
+	ledger_imap_id(span_of(v->with->host), span_of(v->with->user), SPAN(""), 0, 0, id);
+	memcpy(&account, id, sizeof account);
+	return account ? account : 1;
+}
+
 static void reset(struct visit *v)
 {
 	struct imap_visit *i = v->imap;
@@ -43,6 +56,8 @@ static void reset(struct visit *v)
 	uids_end(&i->untold);
 	uids_end(&i->empty);
 	uids_end(&i->expunge);
+	uids_end(&i->unseen_told);
+	uids_end(&i->matched_told);
 	i->details_at = i->aliases_at = i->expunge_at = 0;
 	i->still_there = i->size_of_empty = i->expunges = i->answers = 0;
 	i->all = i->unseen = i->matched = 0;
@@ -78,7 +93,7 @@ void list_imap_open(struct visit *v)
 		visit_fail(v, &e);
 		return;
 	}
-	if (may_be_settled(v) && ledger_noted(v->ledger, LEDGER_NOTE_SETTLED_MODSEQ))
+	if (may_be_settled(v) && ledger_noted(v->ledger, LEDGER_NOTE_SETTLED_MODSEQ) && account_of(v) == ledger_noted(v->ledger, LEDGER_NOTE_ACCOUNT))
 		validity = (uint32_t)ledger_noted(v->ledger, LEDGER_NOTE_VALIDITY);
 	v->phase = VISIT_LISTING;
 	i->step = IMAP_OPENING;
@@ -91,7 +106,7 @@ static bool unchanged(struct visit *v)
 	const struct imc_mailbox *box = &v->imap->opened;
 
 	return may_be_settled(v) && box->modseq && box->uid_next &&
-	       box->validity == ledger_noted(v->ledger, LEDGER_NOTE_VALIDITY) &&
+	       box->validity == ledger_noted(v->ledger, LEDGER_NOTE_VALIDITY) && account_of(v) == ledger_noted(v->ledger, LEDGER_NOTE_ACCOUNT) &&
 	       (int64_t)box->modseq == ledger_noted(v->ledger, LEDGER_NOTE_SETTLED_MODSEQ) &&
 	       box->uid_next == ledger_noted(v->ledger, LEDGER_NOTE_SETTLED_NEXT) &&
 	       box->exists == ledger_noted(v->ledger, LEDGER_NOTE_SETTLED_EXISTS);
@@ -100,18 +115,20 @@ static bool unchanged(struct visit *v)
 /* Other ids for what may be the same messages: they are compared. */
 static void settle_validity(struct visit *v)
 {
-	int64_t noted = ledger_noted(v->ledger, LEDGER_NOTE_VALIDITY);
+	int64_t noted = ledger_noted(v->ledger, LEDGER_NOTE_VALIDITY), account = account_of(v);
 	const struct imc_mailbox *box = &v->imap->opened;
+	bool same = noted == box->validity && ledger_noted(v->ledger, LEDGER_NOTE_ACCOUNT) == account;
 
 	v->imap->validity = box->validity;
 	if (noted && noted != box->validity)
 		log_warn(&v->tag, "UIDVALIDITY of %s changed from %lld to %u: messages are told apart by their content",
 			ledger_mailbox(v->ledger), (long long)noted, box->validity);
-	if ((noted && noted != box->validity) || box->uids_not_sticky)
+	if ((noted && !same) || box->uids_not_sticky)
 		ledger_note(v->ledger, LEDGER_NOTE_COMPARING, clock_now_s(), 0);
-	if (noted == box->validity)
+	if (same)
 		return;
 	ledger_note(v->ledger, LEDGER_NOTE_SETTLED_MODSEQ, 0, 0);
+	ledger_note(v->ledger, LEDGER_NOTE_ACCOUNT, account, 0);
 	ledger_note(v->ledger, LEDGER_NOTE_VALIDITY, box->validity, 0);
 }
 
@@ -122,20 +139,34 @@ static void search(struct visit *v)
 	struct imap_visit *i = v->imap;
 
 	i->step = IMAP_LISTING;
-	if (!i->opened.exists) {
+	i->searches = (struct searches){ .all = true, .unseen = wants_flags(v), .matched = v->with->search && v->what == VISIT_COLLECT };
+	if (!i->opened.exists)
 		all_told(v);
-		return;
-	}
-	i->all = imc_search(i->session, SPAN("ALL"));
-	i->answers = 1;
-	if (wants_flags(v)) {
-		i->unseen = imc_search(i->session, SPAN("UNSEEN"));
-		i->answers++;
-	}
-	if (v->with->search && v->what == VISIT_COLLECT) {
-		i->matched = imc_search(i->session, span_of(v->with->search));
-		i->answers++;
-	}
+}
+
+static bool ask_search(struct visit *v, bool *wanted, struct span criteria, uint32_t *command)
+{
+	struct imap_visit *i = v->imap;
+	bool alone = !(imc_capabilities(i->session) & IMC_CAPA_ESEARCH);	/* its answer names no command */
+
+	if (!*wanted)
+		return true;
+	if (!imc_can_ask(i->session) || (alone && i->answers))
+		return false;
+	*command = imc_search(i->session, criteria);
+	*wanted = false;
+	i->answers++;
+	return true;
+}
+
+/* What is in the mailbox is asked first, but told in any order. */
+static void ask_searches(struct visit *v)
+{
+	struct imap_visit *i = v->imap;
+
+	if (ask_search(v, &i->searches.all, SPAN("ALL"), &i->all) && ask_search(v, &i->searches.unseen, SPAN("UNSEEN"), &i->unseen) &&
+	    i->searches.matched)
+		(void)ask_search(v, &i->searches.matched, span_of(v->with->search), &i->matched);
 }
 
 static void opened(struct visit *v)
@@ -202,14 +233,33 @@ static void take_range(struct visit *v, uint32_t first, uint32_t last)
 	}
 }
 
+/* Flags may be told before all ids are, and before these are in order. */
+static void keep_range(struct visit *v, const struct imc_event *ev, uint8_t flag)
+{
+	struct uids *u = flag == ITEM_UNSEEN ? &v->imap->unseen_told : &v->imap->matched_told;
+	struct err e;
+
+	if (uids_add(u, ev->uid) && uids_add(u, ev->last))
+		return;
+	(void)err_set(&e, ERR_LOCAL, "out of memory");
+	visit_fail(v, &e);
+}
+
+static void flag_told(struct visit *v, struct uids *u, uint8_t flag)
+{
+	for (size_t n = 0; n + 1 < u->count; n += 2)
+		listing_flag(&v->listing, u->at[n], u->at[n + 1], flag);
+	uids_end(u);
+}
+
 static void on_found(struct visit *v, const struct imc_event *ev)
 {
 	if (ev->id == v->imap->all)
 		take_range(v, ev->uid, ev->last);
 	else if (ev->id == v->imap->unseen)
-		listing_flag(&v->listing, ev->uid, ev->last, ITEM_UNSEEN);
+		keep_range(v, ev, ITEM_UNSEEN);
 	else if (ev->id == v->imap->matched)
-		listing_flag(&v->listing, ev->uid, ev->last, ITEM_MATCHED);
+		keep_range(v, ev, ITEM_MATCHED);
 }
 
 static void all_told(struct visit *v)
@@ -222,6 +272,8 @@ static void all_told(struct visit *v)
 		log_warn(&v->tag, "SEARCH finds %zu messages where EXISTS counts %u; nothing counts as gone", v->listing.count,
 			i->opened.exists);
 	}
+	flag_told(v, &i->unseen_told, ITEM_UNSEEN);
+	flag_told(v, &i->matched_told, ITEM_MATCHED);
 	i->step = IMAP_JOINING;
 	if (!listed_join(v, &e)) {
 		visit_fail(v, &e);
@@ -243,7 +295,7 @@ static void on_done(struct visit *v, const struct imc_event *ev)
 	if (ev->verb != IMC_ASK_SEARCH && ev->verb != IMC_ASK_LISTING)
 		return;
 	i->answers--;
-	if (i->step == IMAP_LISTING && !i->answers)
+	if (i->step == IMAP_LISTING && !i->answers && !i->searches.unseen && !i->searches.matched)
 		all_told(v);
 }
 
@@ -328,6 +380,8 @@ void list_imap_ask(struct visit *v)
 	struct imap_visit *i = v->imap;
 	struct err e;
 
+	if (i->step == IMAP_LISTING)
+		ask_searches(v);
 	if (i->step == IMAP_DETAILS)
 		ask_details(v);
 	while (i->step == IMAP_ALIASES && !v->slices && !v->why.kind) {

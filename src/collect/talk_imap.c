@@ -254,6 +254,8 @@ static void free_session(struct visit *v)
 	uids_end(&i->untold);
 	uids_end(&i->empty);
 	uids_end(&i->expunge);
+	uids_end(&i->unseen_told);
+	uids_end(&i->matched_told);
 	free(i);
 	v->imap = NULL;
 }
@@ -276,7 +278,7 @@ static void start(struct visit *v)
 		.id = "(\"name\" \"Postrider\" \"version\" \"" POSTRIDER_VERSION "\")",
 		.detect_capa = with->detect_capa, .detect_greeting = with->detect_greeting,
 		.secure = v->conn_settings.tls == CONN_TLS_IMPLICIT,
-		.starttls = with->tls.mode == MODE_EXPLICIT && !v->in_clear, .starttls_required = with->tls.required,
+		.starttls = with->tls.mode == MODE_EXPLICIT && !v->in_clear, .starttls_required = with->tls.mode == MODE_EXPLICIT && with->tls.required,
 		.clear_allowed = with->allow_cleartext, .lockstep = v->lockstep, .channel_binding = v->channel_binding,
 		.compress = with->compress,
 	};

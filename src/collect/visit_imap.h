@@ -86,7 +86,9 @@ struct imap_visit {
 	struct imc_mailbox opened;	/* as it was when it was selected */
 	bool gmail, read_only;
 	bool disposed, undisposed;	/* something was, or could not be */
-	uint32_t all, unseen, matched;	/* searches */
+	struct searches { bool all, unseen, matched; } searches;	/* still to be asked */
+	uint32_t all, unseen, matched;	/* their commands */
+	struct uids unseen_told, matched_told;	/* what they found, by twos: first and last of a range */
 	unsigned answers;		/* of searches and details to come */
 	size_t details_at, aliases_at;
 	struct uids again;		/* whose body must be asked by itself */

@@ -25,12 +25,14 @@
  * returns an id, which comes with the events that belong to it.  All is
  * pipelined, and an answer is matched to its command by tag; what selects a
  * mailbox, and imc_close, is for a moment when nothing is outstanding (asserted).
- *     imc_list    → IMC_MAILBOX a name…, IMC_DONE
+ *     imc_list    → IMC_MAILBOX a name…, IMC_DONE; one after the other, as
+ *                   the answer names no command
  *     (names are octets of the server's: utf7_decode judges them)
  *     imc_select, imc_examine → IMC_DONE, and imc_selected tells what it is
  *     imc_select_since → IMC_VANISHED a range of ids…, IMC_MESSAGE a message that
  *                   changed…, IMC_DONE: all with its id; see below
- *     imc_search  → IMC_FOUND a range of ids…, IMC_DONE
+ *     imc_search  → IMC_FOUND a range of ids…, IMC_DONE.  Without ESEARCH an
+ *                   answer names no command: one search after the other then
  *     imc_listing → IMC_MESSAGE a message…, IMC_DONE
  *     imc_fetch   → of each id, in the server's order, IMC_BEGIN, IMC_BODY
  *                   pieces…, IMC_END or IMC_REFUSED; then IMC_DONE

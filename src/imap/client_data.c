@@ -201,10 +201,26 @@ void data_found(struct imc *s, struct imc_event *ev)
 	*ev = (struct imc_event){ .what = IMC_FOUND, .verb = IMC_ASK_SEARCH, .id = a->tag, .uid = range.first, .last = range.last };
 }
 
-static void begin_found(struct imc *s, const struct token *tok)
+static void begin_found(struct imc *s, const struct token *tok, struct asked *by)
 {
-	s->found_by = client_find(s, VERB_SEARCH);
-	s->set = tok->text;
+	s->found_by = by;
+	s->set = by ? tok->text : NOTHING;
+}
+
+/* Who it answers: the one it names (RFC 4466 section 2.6.1), or, where it names
+ * none, the oldest. */
+static struct asked *correlated(struct imc *s)
+{
+	struct asked *a = s->name.len || s->r.cut ? reply_find_tag(s, buf_span(&s->name)) : client_find(s, VERB_SEARCH);
+
+	return a && a->verb == VERB_SEARCH ? a : NULL;
+}
+
+/* The TAG in parentheses, once its key was read. */
+static void on_correlator(struct imc *s, const struct token *tok)
+{
+	if (tok->kind == TOKEN_PIECE || (tok->kind == TOKEN_ATOM && !token_is(tok, "TAG")))
+		s->r.cut |= !buf_add(&s->name, tok->text);
 }
 
 /* (TAG "P5") UID ALL 1:3 COUNT 3: keys with one value each, but UID. */
@@ -212,10 +228,12 @@ static void on_esearch(struct imc *s, const struct token *tok)
 {
 	enum { KEY, ALL, VALUE };
 
+	if (s->r.depth == 1 && s->r.place == KEY)
+		on_correlator(s, tok);
 	if (s->r.depth || tok->kind != TOKEN_ATOM)
 		return;
 	if (s->r.place == ALL)
-		begin_found(s, tok);
+		begin_found(s, tok, correlated(s));
 	if (s->r.place != KEY)
 		s->r.place = tok->more ? s->r.place : KEY;
 	else if (token_is(tok, "ALL"))
@@ -249,7 +267,7 @@ void data_token(struct imc *s, const struct token *tok, struct imc_event *ev)
 		return;
 	case AT_SEARCH:
 		if (tok->kind == TOKEN_ATOM && !s->r.depth)
-			begin_found(s, tok);
+			begin_found(s, tok, client_find(s, VERB_SEARCH));
 		return;
 	case AT_ESEARCH:
 		on_esearch(s, tok);

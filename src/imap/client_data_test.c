@@ -39,6 +39,9 @@ static const struct story_row rows[] = {
 	{ "search, nothing told", .ask = "?ALL", .peer = SPAN(LOGGED_IN "P2 OK\r\n"), .want = "ready;done 2;" },
 	{ "esearch", .ask = "?ALL", .peer = SPAN(CAPA("") IN("ESEARCH") "* ESEARCH (TAG \"P2\") UID COUNT 4 ALL 1:3,9 MODSEQ 5\r\nP2 OK\r\n"),
 	  .want = "ready;found 1:3;found 9:9;done 2;", .sent = LOGIN_SENT "P2 UID SEARCH RETURN (ALL) ALL\r\n" },
+	{ "esearches side by side", .ask = "?ALL;?UNSEEN", .peer = SPAN(CAPA("") IN("ESEARCH") "* ESEARCH (TAG \"P3\") UID ALL 2\r\n"
+		"* ESEARCH (TAG P2) UID ALL 1:3\r\nP2 OK\r\nP3 OK\r\n"), .want = "ready;found 2:2 by 3;found 1:3;done 2;done 3;" },
+	{ "esearch of nobody's", .ask = "?ALL", .peer = SPAN(CAPA("") IN("ESEARCH") "* ESEARCH (TAG \"P9\") UID ALL 7\r\nP2 OK\r\n"), .want = "ready;done 2;" },
 	{ "esearch, empty", .ask = "?ALL", .peer = SPAN(CAPA("") IN("ESEARCH") "* ESEARCH (TAG \"P2\") UID\r\nP2 OK\r\n"), .want = "ready;done 2;" },
 	{ "search, no number", .ask = "?ALL", .peer = SPAN(LOGGED_IN "* SEARCH 1 x\r\nP2 OK\r\n"), .want = "ready;found 1:1;failed peer;" },
 	{ "search, 0", .ask = "?ALL", .peer = SPAN(LOGGED_IN "* SEARCH 0\r\nP2 OK\r\n"), .want = "ready;failed peer;" },

@@ -149,6 +149,7 @@ struct asked *client_selecting(struct imc *s);	/* the SELECT or EXAMINE that is 
 /* ---- client_reply.c */
 
 void reply_token(struct imc *s, const struct token *tok, struct imc_event *ev);
+struct asked *reply_find_tag(struct imc *s, struct span tag);	/* NULL: of no command that is outstanding */
 /* What a refusal means: its code, else ERR_PEER; `words` of its line. */
 enum err_kind reply_kind(const struct imc *s);
 enum imc_code reply_code(const struct imc *s);

@@ -74,7 +74,7 @@ enum imc_code reply_code(const struct imc *s)
 
 /* ---- the beginning of a response */
 
-static struct asked *find_tag(struct imc *s, struct span tag)
+struct asked *reply_find_tag(struct imc *s, struct span tag)
 {
 	uint64_t n;
 
@@ -101,7 +101,7 @@ static void on_tag(struct imc *s, const struct token *tok)
 		s->r.at = AT_STATUS;
 	} else {
 		s->r.who = WHO_TAGGED;
-		s->r.asked = tok->kind == TOKEN_ATOM ? find_tag(s, tok->text) : NULL;
+		s->r.asked = tok->kind == TOKEN_ATOM ? reply_find_tag(s, tok->text) : NULL;
 		if (!s->r.asked)
 			client_fail(s, ERR_PEER, "a response that belongs to no command (RFC 3501 section 2.2.2)", tok->text);
 	}

@@ -170,6 +170,8 @@ static inline bool story_event(struct story *t, const struct imc_event *ev)
 	case IMC_MAILBOX:
 		return buf_printf(b, "box %u %c [%.*s];", ev->flags, ev->delimiter ? ev->delimiter : '-', (int)ev->text.len, ev->text.at);
 	case IMC_FOUND:
+		if (ev->id > 2)		/* the first that was asked for needs no name */
+			return buf_printf(b, "found %u:%u by %u;", ev->uid, ev->last, ev->id);
 		return buf_printf(b, "found %u:%u;", ev->uid, ev->last);
 	case IMC_VANISHED:
 		return buf_printf(b, "vanished %u:%u of %u%s;", ev->uid, ev->last, ev->id, ev->earlier ? " earlier" : "");

@@ -28,6 +28,8 @@ static char pattern(size_t i)
 struct sink {			/* what a server got */
 	size_t len;
 	bool wrong, tls;
+	size_t sent;		/* by the client, */
+	atomic_bool full;	/* as much as goes */
 };
 
 static void take(struct sink *k, struct server_peer *p)
@@ -46,14 +48,14 @@ static void takes_all(struct server_peer *p, void *user)
 {
 	struct sink *k = user;
 
-	struct timespec late = { 0, 100 * 1000000 };
-
+	struct timespec tick = { 0, 1000000 };
 	int little = 64 * 1024;
 
 	(void)setsockopt(p->fd, SOL_SOCKET, SO_RCVBUF, &little, sizeof little);
 	if (k->tls && !peer_tls(p, ctx))
 		return;
-	(void)nanosleep(&late, NULL);	/* the kernel's buffers fill up meanwhile */
+	while (!k->full)		/* the kernel's buffers, and the queue */
+		(void)nanosleep(&tick, NULL);
 	take(k, p);
 }
 
@@ -63,19 +65,20 @@ static struct timer *close_later;	/* NULL: from within the call */
 static void send_on(struct client *c)
 {
 	static char piece[PIECE_OUT];
-	size_t *sent = c->user;
+	struct sink *k = c->user;
 
-	while (*sent < MUCH && conn_unsent(c->conn) < CONN_OUT_LOW) {
-		size_t n = MUCH - *sent < PIECE_OUT ? MUCH - *sent : PIECE_OUT;
+	while (k->sent < MUCH && conn_unsent(c->conn) < CONN_OUT_LOW) {
+		size_t n = MUCH - k->sent < PIECE_OUT ? MUCH - k->sent : PIECE_OUT;
 
 		for (size_t i = 0; i < n; i++)
-			piece[i] = pattern(*sent + i);
+			piece[i] = pattern(k->sent + i);
 		assert_true(conn_send(c->conn, (struct span){ piece, n }));
-		*sent += n;
+		k->sent += n;
 	}
-	if (*sent == MUCH && !close_later)
+	k->full = true;
+	if (k->sent == MUCH && !close_later)
 		conn_close(c->conn);
-	else if (*sent == MUCH)
+	else if (k->sent == MUCH)
 		timer_set(close_later, 0, 0);
 }
 
@@ -104,11 +107,10 @@ static void everything_arrives(void **state)
 		struct conn_settings s;
 		struct server server;
 		struct client c;
-		size_t sent = 0;
 
 		server_start(&server, "127.0.0.1", takes_all, &sink);
 		client_start(&c);
-		c.user = &sent;
+		c.user = &sink;
 		c.on_opened = c.on_drained = send_on;
 		close_later = later ? timer_new(c.loop, close_it, &c) : NULL;
 		s = settings(&server, tls);
@@ -230,7 +232,7 @@ static void send_bits(struct client *c)
 
 static void a_turn_is_gathered(void **state)
 {
-	struct sink sink = { 0 };
+	struct sink sink = { .full = true };
 	struct conn_settings s;
 	struct server server;
 	struct client c;

@@ -103,8 +103,8 @@ enum ledger_note {
 	LEDGER_NOTE_SHARED,	/* the last time an id was found shared: there may be `shared` entries */
 	LEDGER_NOTE_IGNORED,	/* the server confirmed deletions and went on listing the messages */
 	/* Not moments: what IMAP said of the mailbox when it was listed last, and when
-	 * all that was in it was settled; 0 = not known. */
-	LEDGER_NOTE_VALIDITY, LEDGER_NOTE_SETTLED_MODSEQ, LEDGER_NOTE_SETTLED_NEXT, LEDGER_NOTE_SETTLED_EXISTS,
+	 * all that was in it was settled; ACCOUNT stands for host and user; 0 = not known. */
+	LEDGER_NOTE_VALIDITY, LEDGER_NOTE_ACCOUNT, LEDGER_NOTE_SETTLED_MODSEQ, LEDGER_NOTE_SETTLED_NEXT, LEDGER_NOTE_SETTLED_EXISTS,
 	LEDGER_NOTES
 };
 /* Asynchronous, as a put; `ticket` also tells that all puts before it are durable. */
