@@ -173,6 +173,8 @@ class Session:
 
     def act_send(self, octets, times):
         octets = self.filled(octets)
+        if times >= 1000:
+            self.flush()
         for _ in range(times // 1000):
             self.sock.sendall(octets * 1000)
         self.out += [octets] * (times % 1000)
