@@ -34,7 +34,7 @@ CAPS = ["IMAP4rev1", "LITERAL+", "SASL-IR", "ID", "ENABLE", "IDLE", "NAMESPACE",
         "UNSELECT", "LIST-EXTENDED", "SPECIAL-USE", "AUTH=PLAIN", "AUTH=LOGIN"]
 BEFORE_LOGIN = {"CAPABILITY", "NOOP", "LOGOUT", "ID", "STARTTLS", "LOGIN", "AUTHENTICATE"}
 NEEDS = {"MOVE": "MOVE", "UID MOVE": "MOVE", "UID EXPUNGE": "UIDPLUS", "UNSELECT": "UNSELECT", "ENABLE": "ENABLE", "ID": "ID", "IDLE": "IDLE",
-         "NAMESPACE": "NAMESPACE"}
+         "NAMESPACE": "NAMESPACE", "COMPRESS": "COMPRESS=DEFLATE"}
 
 
 def without(*names):
@@ -215,6 +215,12 @@ class ImapSession(Selected):
         self.enabled |= set(names) | ({"CONDSTORE"} if "QRESYNC" in names else set())
         self.say(" ".join(["* ENABLED", *names]))
         self.tagged("OK done")
+
+    def do_compress(self, how):
+        if how.upper() != "DEFLATE":
+            raise Bad("unknown compression")
+        self.tagged("OK deflating")
+        self.compress()
 
     def do_logout(self):
         self.say("* BYE until then", f"{self.tag} OK done")
