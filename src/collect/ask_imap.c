@@ -90,6 +90,8 @@ void ask_imap(struct visit *v)
 		return;
 	if (i->step == IMAP_NAMES)
 		folders_ask(v);
+	if (i->step == IMAP_COPIES && !v->why.kind)
+		copies_ask(v);
 	if (i->step == IMAP_LISTING || i->step == IMAP_DETAILS || i->step == IMAP_ALIASES || i->step == IMAP_SETTLING)
 		list_imap_ask(v);
 	if (i->step == IMAP_WORKING && !v->why.kind)

@@ -48,7 +48,7 @@ static bool prepare_known(struct visit *v, const struct item *item, enum how *ho
 
 	if (!(item->flags & ITEM_DISPOSE) || !ledger_get(v->ledger, item->id, &entry))
 		return false;
-	*how = how_to(v, entry.copied);
+	*how = how_to(v, entry.copy == LEDGER_COPY_DONE);
 	if (*how == HOW_SEEN && !(item->flags & ITEM_UNSEEN)) {	/* somebody was faster, or we were, and the answer was lost */
 		put_state(v, &entry, LEDGER_SEEN);
 		return false;
@@ -65,7 +65,7 @@ static bool was_copied(struct visit *v, uint32_t uid)
 	const struct item *item = listing_find(&v->listing, uid);
 	struct ledger_entry entry;
 
-	return item && ledger_get(v->ledger, item->id, &entry) && entry.copied;
+	return item && ledger_get(v->ledger, item->id, &entry) && entry.copy == LEDGER_COPY_DONE;
 }
 
 /* The next message that is due, left where it is; 0 = none now. */
@@ -122,6 +122,31 @@ static uint32_t ask_command(struct visit *v, enum how how, struct span set)
 	return 0;
 }
 
+/* False when the message is not among them, or nothing is to be done. */
+static bool entry_of(struct visit *v, uint32_t uid, struct ledger_entry *entry)
+{
+	const struct item *item = listing_find(&v->listing, uid);
+
+	return item && ledger_get(v->ledger, item->id, entry) && entry->state == LEDGER_DISPOSING;
+}
+
+/* Should its answer be lost, the next visit looks into the folder (copies.c). */
+static void intend(struct visit *v, struct disposal *d)
+{
+	struct ledger_entry entry;
+
+	ledger_note(v->ledger, LEDGER_NOTE_COPYING, clock_now_s(), 0);
+	for (size_t n = 0; n < d->count; n++) {
+		if (!entry_of(v, d->uids[n], &entry))
+			continue;
+		entry.copy = LEDGER_COPY_BEGUN;
+		entry.changed = clock_now_s();
+		ledger_put(v->ledger, &entry, 0);
+	}
+	d->stage = DISPOSAL_INTENT;
+	visit_slice(v);
+}
+
 static bool begin(struct visit *v, struct disposal *d)
 {
 	char memory[UIDSET_TEXT_MAX];
@@ -140,13 +165,17 @@ static bool begin(struct visit *v, struct disposal *d)
 	if (!d->count)
 		return false;
 	v->imap->disposed = true;
+	if (d->how == HOW_COPY) {
+		intend(v, d);
+		return true;
+	}
 	d->stage = DISPOSAL_ASKED;
 	d->command = ask_command(v, d->how, uidset_text(&set));
 	return true;
 }
 
-/* The copies are in the ledger: now the originals may go. */
-static void mark(struct visit *v, struct disposal *d)
+/* What was put is durable: the COPY may be said; or, copied, the originals may go. */
+static void go_on(struct visit *v, struct disposal *d)
 {
 	char memory[UIDSET_TEXT_MAX];
 	struct uidset set;
@@ -155,10 +184,15 @@ static void mark(struct visit *v, struct disposal *d)
 	for (size_t n = 0; n < d->count; n++) {
 		bool fits = uidset_add(&set, d->uids[n]);
 
-		assert(fits);	/* fewer than the COPY had, or as many */
+		assert(fits);	/* fewer than it was begun with, or as many */
 	}
-	d->stage = DISPOSAL_MARKING;
-	d->command = imc_store(v->imap->session, uidset_text(&set), IMC_SEEN | IMC_DELETED);
+	d->command = ask_command(v, d->stage == DISPOSAL_INTENT ? HOW_COPY : HOW_DELETED, uidset_text(&set));
+	d->stage = d->stage == DISPOSAL_INTENT ? DISPOSAL_ASKED : DISPOSAL_MARKING;
+}
+
+static bool waits_for_ledger(const struct disposal *d)
+{
+	return d->stage == DISPOSAL_INTENT || d->stage == DISPOSAL_RECORDING;
 }
 
 void dispose_ask(struct visit *v)
@@ -170,8 +204,8 @@ void dispose_ask(struct visit *v)
 	for (struct disposal *d = i->disposals; d < i->disposals + DISPOSALS; d++) {
 		if (!imc_can_ask(i->session))
 			return;
-		if (d->stage == DISPOSAL_RECORDING && !v->slices)
-			mark(v, d);
+		if (waits_for_ledger(d) && !v->slices)
+			go_on(v, d);
 		else if (d->stage == DISPOSAL_FREE && worth_it(v))
 			(void)begin(v, d);
 	}
@@ -194,17 +228,9 @@ bool dispose_done(const struct visit *v)
 static struct disposal *disposal_of(struct visit *v, uint32_t command)
 {
 	for (struct disposal *d = v->imap->disposals; d < v->imap->disposals + DISPOSALS; d++)
-		if (d->stage != DISPOSAL_FREE && d->stage != DISPOSAL_RECORDING && d->command == command)
+		if (d->stage != DISPOSAL_FREE && !waits_for_ledger(d) && d->command == command)
 			return d;
 	return NULL;
-}
-
-/* False when the message is not among them, or nothing is to be done. */
-static bool entry_of(struct visit *v, uint32_t uid, struct ledger_entry *entry)
-{
-	const struct item *item = listing_find(&v->listing, uid);
-
-	return item && ledger_get(v->ledger, item->id, entry) && entry->state == LEDGER_DISPOSING;
 }
 
 static void seen(struct visit *v, const struct disposal *d)
@@ -240,9 +266,9 @@ static void record(struct visit *v, struct disposal *d)
 	for (size_t n = 0; n < d->count; n++) {
 		if ((d->copies_told && !d->copies[n]) || !entry_of(v, d->uids[n], &entry))
 			continue;
-		entry.copied = true;
-		entry.copied_validity = d->copies_validity;
-		entry.copied_uid = d->copies[n];
+		entry.copy = LEDGER_COPY_DONE;
+		entry.copy_validity = d->copies_validity;
+		entry.copy_uid = d->copies[n];
 		entry.changed = clock_now_s();
 		ledger_put(v->ledger, &entry, 0);
 		d->uids[kept++] = d->uids[n];
@@ -356,6 +382,8 @@ void dispose_confirmed(struct visit *v)
 {
 	struct imap_visit *i = v->imap;
 
+	if (ledger_noted(v->ledger, LEDGER_NOTE_COPYING))
+		ledger_note(v->ledger, LEDGER_NOTE_COPYING, 0, 0);
 	if (i->disposed && !i->undisposed && !v->uncompared && !v->listing.incomplete)
 		ledger_note(v->ledger, LEDGER_NOTE_DISPOSED, clock_now_s(), 0);
 }

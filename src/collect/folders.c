@@ -172,7 +172,7 @@ static void names_known(struct visit *v)
 	}
 	leave_out_target(f);
 	if (f->count)
-		v->imap->step = IMAP_BETWEEN;
+		v->imap->step = moves(v) ? IMAP_COPIES : IMAP_BETWEEN;
 	else
 		fail(v, v->with->mailboxes.count ? v->with->mailboxes.at[0] : "?",
 			"nothing on the server matches it, or what does cannot be opened; see what is there with mailbox = {\"*\"}");

@@ -181,6 +181,10 @@ static void on_failed(struct visit *v)
 
 static void on_event(struct visit *v, const struct imc_event *ev)
 {
+	if (v->imap->step == IMAP_COPIES && ev->what >= IMC_MESSAGE && ev->what <= IMC_REFUSED) {	/* in the folder of copies */
+		copies_event(v, ev);
+		return;
+	}
 	switch (ev->what) {
 	case IMC_TLS:
 		talk_secure(v);
@@ -249,6 +253,7 @@ static void free_session(struct visit *v)
 	if (i->session)
 		imc_end(i->session);
 	folders_end(i);
+	copies_end(i);
 	free(i->session);
 	uids_end(&i->again);
 	uids_end(&i->untold);

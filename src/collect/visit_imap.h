@@ -4,6 +4,7 @@
  *
  *   talk_imap.c     the IMAP session's events
  *   folders.c       which mailboxes, and where moved mail goes
+ *   copies.c        after a crash: which COPY was done
  *   list_imap.c     from SELECT and SEARCH to a plan, or to "nothing changed"
  *   gmail.c         one message in several of Gmail's mailboxes is delivered once
  *   ask_imap.c      what to ask next: headers, messages, the next mailbox, LOGOUT
@@ -24,6 +25,7 @@ enum { UNTOLD_ASKED = 64, DISPOSALS = 4, DISPOSAL_UIDS = 128, ALIAS_SLICE = 512,
 
 enum imap_step {
 	IMAP_NAMES,		/* LIST and CREATE are being answered */
+	IMAP_COPIES,		/* COPY's answer was lost: was it done? */
 	IMAP_BETWEEN,		/* the next mailbox is to be selected */
 	IMAP_OPENING,		/* SELECT was said */
 	IMAP_LISTING,		/* the ids are being told */
@@ -58,9 +60,26 @@ enum how { HOW_SEEN, HOW_DELETED, HOW_MOVE, HOW_COPY };
 
 enum disposal_stage {
 	DISPOSAL_FREE,
+	DISPOSAL_INTENT,	/* COPY: that it begins is on its way into the ledger */
 	DISPOSAL_ASKED,		/* its first command */
 	DISPOSAL_RECORDING,	/* COPY: where the copies are is on its way into the ledger */
 	DISPOSAL_MARKING,	/* and now \Deleted */
+};
+
+struct doubt {			/* a message whose COPY was begun, and nobody knows how it ended */
+	struct ledger *ledger;
+	uint8_t id[32], digest[32];
+	uint64_t size;
+};
+
+struct copies {
+	struct doubt *doubts;
+	size_t count, cap;
+	struct uids candidates;	/* in the folder, of a size that is in doubt */
+	size_t candidate_at;
+	uint32_t validity, examine, sizes;	/* examine, sizes: commands */
+	bool begun, listed;
+	struct digest *digest;	/* of the candidate that is coming */
 };
 
 struct disposal {		/* some messages, one command */
@@ -78,6 +97,7 @@ struct imap_visit {
 	struct imc_login login;
 	enum imap_step step;
 	struct folders folders;
+	struct copies copies;
 	struct err trouble;	/* of a mailbox or of dispositions; kind ERR_NONE = none */
 	uint64_t failed_before, passed_before;	/* in mailboxes before this one */
 
@@ -116,6 +136,11 @@ void folders_ask(struct visit *v);
 void folders_event(struct visit *v, const struct imc_event *ev);
 void folders_end(struct imap_visit *i);
 void folders_show(const struct visit *v, char *out, size_t size);	/* the mailbox that is visited */
+
+/* copies.c */
+void copies_ask(struct visit *v);
+void copies_event(struct visit *v, const struct imc_event *ev);
+void copies_end(struct imap_visit *i);
 
 /* list_imap.c */
 void list_imap_open(struct visit *v);	/* the next mailbox, or LOGOUT after the last */

@@ -32,7 +32,7 @@ static const struct story_row rows[] = {
 	  .want = "ready;box 0 / [x];done 2;" },
 	{ "lists too deep", .ask = "l*", .peer = SPAN(LOGGED_IN "* LIST (((((((((((((((((((((((((((((((((\r\n"), .want = "ready;failed peer;", .why = "deep" },
 	{ "other data inside", .ask = "l*;?ALL", .peer = SPAN(LOGGED_IN "* LIST () \"/\" x\r\n* 1 FETCH (UID 5 FLAGS ())\r\n* 7 EXISTS\r\n* SEARCH 3\r\n* LIST () \"/\" y\r\nP2 OK\r\nP3 OK\r\n"),
-	  .want = "ready;box 0 / [x];message 5 flags 0;found 3:3;box 0 / [y];done 2;done 3;" },
+	  .want = "ready;box 0 / [x];message 5 flags 0;found 3:3 by 3;box 0 / [y];done 2;done 3;" },
 	{ "UID n:* finds one below n, twice", .ask = "?UID 100:*", .peer = SPAN(LOGGED_IN "* SEARCH 7 7\r\n* SEARCH\r\n* SEARCH 7\r\nP2 OK\r\n"),
 	  .want = "ready;found 7:7;found 7:7;found 7:7;done 2;" },
 	{ "esearch, ids in any order", .ask = "?ALL", .peer = SPAN(CAPA("") IN("ESEARCH") "* ESEARCH (TAG \"P2\") UID ALL 9,5:3\r\nP2 OK\r\n"), .want = "ready;found 9:9;found 3:5;done 2;" },

@@ -106,7 +106,7 @@ struct span entry_pack(char value[ENTRY_MAX], const struct ledger_entry *e)
 	char *at = value;
 
 	assert(e->state < LEDGER_STATES && e->target_count <= LEDGER_TARGETS_MAX);
-	*at++ = e->copied ? ENTRY_FORMAT_COPIED : ENTRY_FORMAT;
+	*at++ = e->copy ? ENTRY_FORMAT_COPIED : ENTRY_FORMAT;
 	*at++ = (char)e->state;
 	*at++ = e->has_digest;
 	at = add_u64(at, (uint64_t)e->first_seen);
@@ -127,9 +127,10 @@ struct span entry_pack(char value[ENTRY_MAX], const struct ledger_entry *e)
 		*at++ = (char)t->state;
 		at = add_text(at, t->place, LEDGER_PLACE_MAX - 1);
 	}
-	if (e->copied) {
-		pack_u32(at, e->copied_validity);
-		pack_u32(at + 4, e->copied_uid);
+	if (e->copy) {
+		*at++ = (char)e->copy;
+		pack_u32(at, e->copy_validity);
+		pack_u32(at + 4, e->copy_uid);
 		at += 8;
 	}
 	assert(at <= value + ENTRY_MAX);
@@ -164,6 +165,16 @@ static void take_target(struct span *s, struct ledger_target *t)
 	take_text(s, t->place, sizeof t->place);
 }
 
+static bool take_copy(struct span *s, struct ledger_entry *e)
+{
+	uint8_t copy = take_u8(s);
+
+	e->copy = copy == LEDGER_COPY_DONE ? LEDGER_COPY_DONE : LEDGER_COPY_BEGUN;
+	e->copy_validity = take_u32(s);
+	e->copy_uid = take_u32(s);
+	return copy == LEDGER_COPY_BEGUN || copy == LEDGER_COPY_DONE;
+}
+
 bool entry_unpack(struct span v, struct ledger_entry *e)
 {
 	uint8_t format = take_u8(&v), state = take_u8(&v);
@@ -191,10 +202,7 @@ bool entry_unpack(struct span v, struct ledger_entry *e)
 		return false;
 	for (struct ledger_target *t = e->targets; t < e->targets + e->target_count; t++)
 		take_target(&v, t);
-	e->copied = format == ENTRY_FORMAT_COPIED;
-	if (e->copied) {
-		e->copied_validity = take_u32(&v);
-		e->copied_uid = take_u32(&v);
-	}
+	if (format == ENTRY_FORMAT_COPIED && !take_copy(&v, e))
+		return false;
 	return v.at && !v.len;
 }

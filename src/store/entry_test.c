@@ -26,8 +26,8 @@ static void an_entry_comes_back_as_it_was(void **state)
 		{ .state = LEDGER_SKIPPED },
 		{ .state = LEDGER_PENDING, .target_count = 1, .targets = { { 7, LEDGER_TARGET_ACCEPTED, "" } } },
 		{ .state = LEDGER_GONE, .has_digest = true, .digest = { 1, 2, 3 }, .error = "server said \"no\"" },
-		{ .state = LEDGER_DISPOSING, .uid = "7/9", .copied = true },
-		{ .state = LEDGER_DISPOSING, .uid = "7/9", .copied = true, .copied_validity = 8, .copied_uid = UINT32_MAX },
+		{ .state = LEDGER_DISPOSING, .uid = "7/9", .copy = LEDGER_COPY_BEGUN },
+		{ .state = LEDGER_DISPOSING, .uid = "7/9", .copy = LEDGER_COPY_DONE, .copy_validity = 8, .copy_uid = UINT32_MAX },
 		full(),
 	};
 

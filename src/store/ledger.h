@@ -45,6 +45,12 @@ struct ledger_target {
 	char place[LEDGER_PLACE_MAX];	/* placing: the file name */
 };
 
+enum ledger_copy {
+	LEDGER_COPY_NONE,
+	LEDGER_COPY_BEGUN,	/* COPY is about to be said: without its answer nobody knows */
+	LEDGER_COPY_DONE
+};
+
 struct ledger_entry {
 	uint8_t id[32];
 	enum ledger_state state;
@@ -54,8 +60,8 @@ struct ledger_entry {
 	bool has_digest;
 	uint8_t digest[32];	/* SHA-256 of the delivered octets */
 	uint32_t attempts;
-	bool copied;		/* DISPOSING: a copy lies where `after` wants it; the original is still to go, */
-	uint32_t copied_validity, copied_uid;	/* and the copy is this, 0 = not told (COPYUID, RFC 4315) */
+	enum ledger_copy copy;	/* DISPOSING: of a copy to where `after` wants it; then the original is to go */
+	uint32_t copy_validity, copy_uid;	/* and the copy is this, 0 = not told (COPYUID, RFC 4315) */
 	char uid[LEDGER_UID_MAX + 1];	/* UIDL or "uidvalidity/uid", cut, control octets as '?': for people */
 	char error[LEDGER_ERROR_MAX];	/* the last one, "" = none */
 	uint32_t target_count;	/* only while PENDING */
@@ -105,6 +111,7 @@ enum ledger_note {
 	LEDGER_NOTE_COMPARING,	/* ids changed wholesale; messages are compared until all were */
 	LEDGER_NOTE_SHARED,	/* when an id was first found shared: there may be `shared` entries */
 	LEDGER_NOTE_IGNORED,	/* the server confirmed deletions and went on listing the messages */
+	LEDGER_NOTE_COPYING,	/* copies were begun: there may be entries that say so */
 	/* Not moments: what IMAP said of the mailbox when it was listed last, and when
 	 * all that was in it was settled; ACCOUNT stands for host and user; 0 = not known. */
 	LEDGER_NOTE_VALIDITY, LEDGER_NOTE_ACCOUNT, LEDGER_NOTE_SETTLED_MODSEQ, LEDGER_NOTE_SETTLED_NEXT, LEDGER_NOTE_SETTLED_EXISTS,

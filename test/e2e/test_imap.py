@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 
 import corpus
-from dovecot import shown
+from dovecot import Dovecot, shown
 from imap_helpers import keys, same, visit
 from imap_store import crlf
 
@@ -43,6 +43,17 @@ def test_every_octet_arrives_and_nothing_comes_twice(p, dovecot, full, authority
     assert len(p.in_mailbox() if kind == "mailbox" else p.in_maildir()) == COUNT
     with dovecot.client(full) as c:
         assert list(c.flags().values()) == [set()] * COUNT, "keep leaves no trace, not even \\Seen"
+
+
+@pytest.mark.parametrize("mode", ["implicit", "explicit"])
+def test_compressed(p, authority, mail, mode):
+    with Dovecot(authority, compress=True) as d:
+        user = d.fresh(mail)
+        for compress in (True, False):
+            p.connection("box", **keys(d, authority, user, mode), after="keep", compress=compress, trace="protocol")
+            done = p.good("collect", "box", "-v")
+            assert ("compression" in done.err) is compress, done
+            assert same(p.in_maildir(), mail)
 
 
 @pytest.mark.parametrize("kind", ["mailbox", "maildir"])

@@ -12,6 +12,7 @@ from dovecot import Dovecot, shown
 from imap_parse import arguments, as_set, in_set, utf7
 from imap_store import ALL_MAIL, crlf
 from imapd import CAPS, Imapd, Mailstore, Script, parse_script, without
+from origin import Deflated
 
 @contextlib.contextmanager
 def client(origin, context=None, stls=False):
@@ -230,6 +231,18 @@ def test_imapd_tells_the_test_each_step():
     start = words.index(fetch)
     assert words[start:start + 10] == [fetch, "body 1", "body 2", "sent " + fetch, store, "stored", "sent " + store, "EXPUNGE", "expunged",
                                        "sent EXPUNGE"]
+
+
+def test_imapd_compresses():
+    mail = corpus.messages(30)
+    with Imapd(Mailstore(mail), caps=CAPS + ["COMPRESS=DEFLATE"]) as origin, client(origin) as imap:
+        assert ask(imap, "COMPRESS DEFLATE")[-1].startswith("x1 OK")
+        imap.sock = Deflated(imap.sock)
+        imap.sock.sendall(b"c1 SELECT INBOX\r\nc2 UID FETCH 1:* (BODY.PEEK[])\r\n")
+        got = b""
+        while b"c2 OK" not in got[-100:]:
+            got += imap.sock.recv(65536)
+        assert all(b"{%d}\r\n%s)\r\n" % (len(crlf(m)), crlf(m)) in got for m in mail)
 
 
 def test_imapd_follows_its_script():

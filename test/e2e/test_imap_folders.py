@@ -234,7 +234,8 @@ def test_pointed_at_another_account_the_same_ids_are_other_messages(p):
     assert len(p.in_maildir()) == 10
 
 
-@pytest.mark.parametrize("caps", [[], ["CONDSTORE"], ["CONDSTORE", "ENABLE", "QRESYNC"], ["ESEARCH"], ["UIDPLUS"], ["MOVE"]])
+@pytest.mark.parametrize("caps", [[], ["CONDSTORE"], ["CONDSTORE", "ENABLE", "QRESYNC"], ["ESEARCH"], ["UIDPLUS"], ["MOVE"],
+                                  ["COMPRESS=DEFLATE"]])
 @pytest.mark.parametrize("after", ["keep", "delete", "seen", "move:Done"])
 def test_with_and_without_each_extension(p, caps, after):
     """The same over servers of every age: mail comes, leaves, arrives, and nothing is doubled."""
@@ -250,6 +251,7 @@ def test_with_and_without_each_extension(p, caps, after):
             store.add("INBOX", octets)
         visit(p, collected=4)
         visit(p, collected=0)
+        assert len(origin.verbs("COMPRESS DEFLATE")) == (4 if "COMPRESS=DEFLATE" in caps else 0)
     assert same(p.in_maildir(), mail + new)
     assert len(store.octets()) == {"keep": 10, "seen": 10}.get(after, 0)
     assert len(store.seen()) == (10 if after == "seen" else 0)

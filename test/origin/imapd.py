@@ -15,7 +15,7 @@ strings), or a line without a blank, such as SASL's.  Its own acts:
     ! authenticated     logged in, for PREAUTH      ! readonly          the mailbox is, from now on
     ! flag UID FLAG     another client's deed       ! expunge UID       and this
     ! arrive TEXT       new mail in INBOX           ! recreate          INBOX again, with a new UIDVALIDITY
-Replaced in its lines: {tag} of the command; {uid:N} {size:N} {octets:N}
+Replaced in its lines: {tag} of the command, {before} of the one before it; {uid:N} {size:N} {octets:N}
 {literal:N} {half:N} {quoted:N} of the N-th message that INBOX had at the start
 (half: a literal that breaks off); {validity} {uidnext} {exists} of INBOX.
 """
@@ -34,7 +34,7 @@ CAPS = ["IMAP4rev1", "LITERAL+", "SASL-IR", "ID", "ENABLE", "IDLE", "NAMESPACE",
         "UNSELECT", "LIST-EXTENDED", "SPECIAL-USE", "AUTH=PLAIN", "AUTH=LOGIN"]
 BEFORE_LOGIN = {"CAPABILITY", "NOOP", "LOGOUT", "ID", "STARTTLS", "LOGIN", "AUTHENTICATE"}
 NEEDS = {"MOVE": "MOVE", "UID MOVE": "MOVE", "UID EXPUNGE": "UIDPLUS", "UNSELECT": "UNSELECT", "ENABLE": "ENABLE", "ID": "ID", "IDLE": "IDLE",
-         "NAMESPACE": "NAMESPACE"}
+         "NAMESPACE": "NAMESPACE", "COMPRESS": "COMPRESS=DEFLATE"}
 
 
 def without(*names):
@@ -46,7 +46,7 @@ class ImapSession(Selected):
 
     def __init__(self, origin, sock):
         super().__init__(origin, sock)
-        self.tag, self.authenticated, self.enabled = "*", False, set()
+        self.tag, self.before, self.authenticated, self.enabled = "*", "*", False, set()
 
     # reading
 
@@ -58,7 +58,7 @@ class ImapSession(Selected):
             line = line[:m.start()] + quoted(octets) + self.line().decode("latin-1")
         tag, blank, said = line.partition(" ")
         if blank:
-            self.tag = tag
+            self.before, self.tag = self.tag, tag
         else:
             said = line
         self.origin.saw(said)
@@ -116,7 +116,9 @@ class ImapSession(Selected):
 
     def filled(self, octets):
         inbox = self.origin.store.box("INBOX")
-        words = {"tag": self.tag, "validity": inbox.validity, "uidnext": inbox.uidnext, "exists": len(inbox.entries)} if inbox else {"tag": self.tag}
+        words = {"tag": self.tag, "before": self.before}
+        if inbox:
+            words.update(validity=inbox.validity, uidnext=inbox.uidnext, exists=len(inbox.entries))
 
         def of_message(m):
             entry = self.origin.originals[int(m[2]) - 1]
@@ -213,6 +215,12 @@ class ImapSession(Selected):
         self.enabled |= set(names) | ({"CONDSTORE"} if "QRESYNC" in names else set())
         self.say(" ".join(["* ENABLED", *names]))
         self.tagged("OK done")
+
+    def do_compress(self, how):
+        if how.upper() != "DEFLATE":
+            raise Bad("unknown compression")
+        self.tagged("OK deflating")
+        self.compress()
 
     def do_logout(self):
         self.say("* BYE until then", f"{self.tag} OK done")

@@ -11,6 +11,7 @@ import socket
 import ssl
 import threading
 import time
+import zlib
 
 ESCAPE = {"n": b"\n", "r": b"\r", "t": b"\t", "0": b"\0", "\\": b"\\"}
 
@@ -42,7 +43,8 @@ def parse_script(lines):
     ! silently      do that, but say nothing         ! wait S    pause
     ! edit /A/B/    say that with A (a pattern) become B; any sign may stand for /
     ! hang          say nothing any more             ! forget    ignore what the client sent on already
-    ! secure        start TLS here                   ! deleted   remove what is marked, as QUIT or EXPUNGE do
+    ! secure        start TLS here                   ! compress  start DEFLATE here
+    ! deleted       remove what is marked, as QUIT or EXPUNGE do
     What else a protocol knows, and what `{words}` it replaces in a line, its session says.
     """
     rules = []
@@ -82,6 +84,26 @@ class Script:
 
 class Gone(Exception):
     """The connection ends here."""
+
+
+class Deflated:
+    """A socket inside DEFLATE (RFC 4978); as far as a session needs one."""
+
+    def __init__(self, sock, unread=b""):
+        self.sock, self.unread = sock, unread
+        self.deflate, self.inflate = zlib.compressobj(wbits=-15), zlib.decompressobj(-15)
+
+    def recv(self, size):
+        got, self.unread = self.unread or self.sock.recv(size), b""
+        while got and not (plain := self.inflate.decompress(got)):
+            got = self.sock.recv(size)
+        return plain if got else b""
+
+    def sendall(self, octets):
+        self.sock.sendall(self.deflate.compress(octets) + self.deflate.flush(zlib.Z_SYNC_FLUSH))
+
+    def __getattr__(self, name):
+        return getattr(self.sock, name)
 
 
 class Session:
@@ -138,6 +160,10 @@ class Session:
         self.sock = self.origin.context.wrap_socket(self.sock, server_side=True)
         self.tls = True
 
+    def compress(self):
+        self.flush()
+        self.sock, self.inbuf = Deflated(self.sock, self.inbuf), b""
+
     def answer(self, said, faithful):
         self.origin.event(said)
         actions = self.origin.script.take(said) if self.origin.script else None
@@ -173,6 +199,8 @@ class Session:
 
     def act_send(self, octets, times):
         octets = self.filled(octets)
+        if times >= 1000:
+            self.flush()
         for _ in range(times // 1000):
             self.sock.sendall(octets * 1000)
         self.out += [octets] * (times % 1000)
@@ -195,6 +223,9 @@ class Session:
     def act_secure(self):
         self.flush()
         self.secure()
+
+    def act_compress(self):
+        self.compress()
 
     def act_hang(self):
         self.flush()

@@ -15,6 +15,7 @@ EXEMPT = {
     'src/collect/collector.c': VISIT,
     'src/collect/ask_imap.c': VISIT,
     'src/collect/compared.c': VISIT,
+    'src/collect/copies.c': VISIT,
     'src/collect/dispose_imap.c': VISIT,
     'src/collect/folders.c': VISIT,
     'src/collect/gmail.c': VISIT,
