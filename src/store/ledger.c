@@ -105,6 +105,8 @@ bool ledger_open(struct store *s, const char *connection, const char *mailbox, s
 	part = part_of(connection, mailbox);
 	while (l && l->part != part)
 		l = l->next;
+	if (l && !l->listed)
+		ledger_renew(l);	/* nothing of it is durable that a recovery could miss */
 	*ledger = l ? l : ledger_new(s, connection, mailbox, part);
 	return true;
 }
@@ -116,6 +118,13 @@ void ledger_renew(struct ledger *l)
 	l->refused = false;
 	memset(l->notes, 0, sizeof l->notes);
 	read_notes(l);
+}
+
+bool ledger_takes(const struct ledger *l, struct err *e)
+{
+	if (l->refused)
+		*e = l->why;
+	return !l->refused;
 }
 
 const uint8_t *ledger_tag(const struct ledger *l)
