@@ -276,6 +276,8 @@ enum imc_what imc_next(struct imc *s, struct imc_event *ev)
 			on_eof(s, ev);
 		}
 	}
+	if (ev->what == IMC_FOUND || ev->what == IMC_MAILBOX || ev->what == IMC_BODY || (ev->what == IMC_MESSAGE && ev->verb == IMC_ASK_LISTING))
+		s->unanswering = 0;	/* those have limits of their own */
 	if (s->phase == PHASE_OVER)
 		s->in.len = 0;		/* after the end nothing counts */
 	return ev->what;

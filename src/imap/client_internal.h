@@ -99,6 +99,7 @@ struct imc {
 	enum phase phase;
 	enum turn turn;
 	uint32_t tag, count;		/* the last said; slots in use */
+	uint32_t unanswering;		/* untagged responses since the last that told something asked for */
 	unsigned capabilities, offered, refused;
 	struct asked *ending;		/* answered, and its untold messages are being refused */
 	enum status ending_status;
