@@ -65,10 +65,15 @@ void visit_count_puts(struct visit *v, size_t puts)
 
 static void slice_durable(struct visit *v)
 {
-	if (v->listing.retiring)
+	if (v->listing.retiring) {
 		listing_slice(v);
-	else if (v->what == VISIT_BASELINE && v->conn && !v->why.kind)
+	} else if (v->joined && !v->slices) {
+		v->joined = false;
+		if (v->conn && !v->why.kind)
+			v->talk->listed(v);
+	} else if (v->what == VISIT_BASELINE && v->conn && !v->why.kind) {
 		selection_baseline(v);
+	}
 	collector_dirty(v->collector, v);
 }
 

@@ -130,6 +130,8 @@ static void settle_validity(struct visit *v)
 	ledger_note(v->ledger, LEDGER_NOTE_SETTLED_MODSEQ, 0, 0);
 	ledger_note(v->ledger, LEDGER_NOTE_ACCOUNT, account, 0);
 	ledger_note(v->ledger, LEDGER_NOTE_VALIDITY, box->validity, 0);
+	if (v->what == VISIT_COLLECT)
+		visit_slice(v);		/* nothing is delivered under a ledger that recovery would not find */
 }
 
 static void all_told(struct visit *v);

@@ -49,7 +49,9 @@ bool listed_join(struct visit *v, struct err *e)
 }
 
 /* Slice by slice, each durable before the next: memory stays bounded however
- * many entries go at once. */
+ * many entries go at once.  Where messages are compared, that they are must be
+ * durable before any is delivered: one that came through alone would look like
+ * an id that did not change. */
 void listing_slice(struct visit *v)
 {
 	struct err e;
@@ -61,7 +63,8 @@ void listing_slice(struct visit *v)
 		visit_fail(v, &e);
 		return;
 	}
-	if (done)
+	v->joined = done && (v->found.comparing || v->found.unidentified);
+	if (done && !v->joined)
 		v->talk->listed(v);
 	else
 		visit_slice(v);

@@ -69,7 +69,7 @@ void visit_reset_mailbox(struct visit *v)
 	listing_end(&v->listing);
 	identity_end(&v->identity);
 	v->found = (struct listing_found){ 0 };
-	v->listed = false;
+	v->joined = v->listed = false;
 	v->baseline_at = 0;
 	v->plan_count = v->plan_asked = v->plan_answered = v->plan_kept = v->limit = 0;
 	v->delete_count = v->delete_cap = v->delete_asked = v->dispose_at = v->uncompared = 0;
@@ -95,6 +95,7 @@ static bool add_ledger(struct visit *v, const char *mailbox, struct err *e)
 	v->ledgers = more;
 	if (!ledger_open(collector_store(v->collector), v->with->name, mailbox, &v->ledgers[v->ledger_count], e))
 		return false;
+	ledger_renew(v->ledgers[v->ledger_count]);
 	v->ledger_count++;
 	return true;
 }

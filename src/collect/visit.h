@@ -192,6 +192,7 @@ struct visit {
 	struct listing_rules rules;
 	bool listed, no_ids, stat_refused;
 	size_t slices;			/* of ledger work that answers are awaited for */
+	bool joined;			/* the join is done, and what it put is on its way */
 	size_t baseline_at, recorded;	/* baseline: next item; skipped for good in the ledger */
 	uint32_t *plan;			/* items to fetch, in order */
 	size_t plan_count, plan_asked, plan_answered, plan_kept;

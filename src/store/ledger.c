@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A ledger's partition: "e" ID → entry, "n" NOTE → moment; the directory of
+ * A ledger's partition: "e" ID → entry, "n" NOTE → moment, "q" → how many groups
+ * of puts there were; the directory of
  * ledgers ("ledgers" partition) has "c" CONNECTION → "1" for a connection's own,
  * and "c" CONNECTION "|" PARTITION (hexadecimal) → MAILBOX for the others. */
-#include "store/ledger.h"
+#include "store/ledger_inside.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -10,33 +11,11 @@
 
 #include "base/log.h"
 #include "store/entry.h"
-#include "store/overlay.h"
 #include "store/pack.h"
-#include "store/room.h"
 
-enum {
-	GROUP_MAX = 1024,	/* ids are random: each put changes a page of its own */
-};
-
-struct ledger {
-	struct ledger *next;
-	struct store *store;
-	engine_part part;
-	uint8_t tag[8];
-	char name[LEDGER_CONNECTION_MAX + 1];
-	char *mailbox;
-	bool listed;		/* the directory has it, or is about to */
-	int64_t notes[LEDGER_NOTES];
-	struct overlay overlay;
-	struct put *first, **last;	/* waiting */
-	size_t waiting, under_way;	/* puts; groups */
-};
-
-struct ledger_group {
+struct listing_deed {
 	struct deed deed;
 	struct ledger *ledger;
-	struct put *puts;
-	struct answers *answers;
 };
 
 static engine_part directory(void)
@@ -84,6 +63,7 @@ static void read_notes(struct ledger *l)
 		if (view_get(v, l->part, (struct span){ key, sizeof key }, &value))
 			l->notes[n] = (int64_t)take_u64(&value);
 	}
+	l->sent = ledger_groups(l, v);
 	view_end(&v);
 }
 
@@ -127,6 +107,15 @@ bool ledger_open(struct store *s, const char *connection, const char *mailbox, s
 		l = l->next;
 	*ledger = l ? l : ledger_new(s, connection, mailbox, part);
 	return true;
+}
+
+void ledger_renew(struct ledger *l)
+{
+	if (!l->refused || l->under_way)
+		return;
+	l->refused = false;
+	memset(l->notes, 0, sizeof l->notes);
+	read_notes(l);
 }
 
 const uint8_t *ledger_tag(const struct ledger *l)
@@ -283,43 +272,22 @@ uint64_t ledger_count(struct ledger *l)
 	return n;
 }
 
-static void send_waiting(struct ledger *l);
-
-static void on_group(void *user, const struct err *why)
-{
-	struct ledger_group *group = user;
-	struct ledger *l = group->ledger;
-
-	while (group->puts) {
-		struct put *p = group->puts;
-
-		group->puts = p->next;
-		overlay_remove(&l->overlay, p);
-		free(p);
-	}
-	if (why)
-		log_warn(NULL, "ledger of %s: %s", l->name, why->text);
-	store_answer(l->store, &group->answers, why);
-	free(group);
-	l->under_way--;
-	if (!l->under_way)
-		send_waiting(l);
-}
-
 static void on_listed(void *user, const struct err *why)
 {
-	struct ledger_group *group = user;
+	struct listing_deed *d = user;
 
-	if (why)
-		group->ledger->listed = false;	/* again with the next group */
-	free(group);
+	if (why) {
+		d->ledger->listed = false;
+		ledger_refused(d->ledger, why);
+	}
+	free(d);
 }
 
-static void list_name(struct ledger *l)
+void ledger_list(struct ledger *l)
 {
 	struct ledger_name at;
+	struct listing_deed *d;
 	struct batch *b;
-	struct ledger_group *group;
 
 	if (l->listed)
 		return;
@@ -327,91 +295,23 @@ static void list_name(struct ledger *l)
 	b = store_batch(directory());
 	directory_key(&at, l->name, l->mailbox, l->part);
 	store_must(batch_put(b, key_of(&at), l->mailbox[0] ? span_of(l->mailbox) : SPAN("1")));
-	group = store_memory(sizeof *group);
-	*group = (struct ledger_group){ .ledger = l, .deed = { .then = on_listed, .user = group } };
-	store_do(l->store, &b, &group->deed);
-}
-
-static bool add_put(struct batch *b, const struct put *p)
-{
-	struct span key = { p->key, p->key_len };
-
-	return p->len ? batch_put(b, key, (struct span){ p->value, p->len }) : batch_remove(b, key);
-}
-
-static void send_group(struct ledger *l)
-{
-	struct batch *b = store_batch(l->part);
-	struct ledger_group *group = store_memory(sizeof *group);
-	struct put **last = &group->puts;
-
-	group->ledger = l;
-	group->answers = answers_new(l->waiting < GROUP_MAX ? l->waiting : GROUP_MAX);
-	for (size_t n = 0; n < GROUP_MAX && l->first && add_put(b, l->first); n++) {
-		struct put *p = l->first;
-
-		l->first = p->next;
-		l->waiting--;
-		answers_add(group->answers, p->ticket);
-		*last = p;
-		last = &p->next;
-		*last = NULL;
-	}
-	store_must(group->puts);
-	if (!l->first)
-		l->last = &l->first;
-	group->deed = (struct deed){ .then = on_group, .user = group };
-	l->under_way++;
-	store_do(l->store, &b, &group->deed);
-}
-
-static void send_waiting(struct ledger *l)
-{
-	if (!l->first)
-		return;
-	list_name(l);
-	send_group(l);
-}
-
-void ledger_flush(struct ledger *l)
-{
-	while (l->first)
-		send_waiting(l);
-}
-
-static void put(struct ledger *l, struct span key, struct span value, uint64_t ticket)
-{
-	struct put *p = store_memory(sizeof *p + value.len);
-
-	assert(key.len <= sizeof p->key && value.len <= UINT16_MAX);
-	memcpy(p->key, key.at, key.len);
-	p->key_len = (uint8_t)key.len;
-	if (value.len)
-		memcpy(p->value, value.at, value.len);
-	p->len = (uint16_t)value.len;
-	p->ticket = ticket;
-	store_owe(l->store, ticket);
-	if (key.at[0] == 'e')
-		overlay_add(&l->overlay, p);
-	*l->last = p;
-	l->last = &p->next;
-	l->waiting++;
-	if (!l->under_way)
-		send_waiting(l);
+	d = store_memory(sizeof *d);
+	*d = (struct listing_deed){ .ledger = l, .deed = { .then = on_listed, .user = d } };
+	store_do(l->store, &b, &d->deed);
 }
 
 void ledger_put(struct ledger *l, const struct ledger_entry *entry, uint64_t ticket)
 {
 	char key[1 + OVERLAY_ID], value[ENTRY_MAX];
 
-	put(l, entry_key(key, entry->id), entry_pack(value, entry), ticket);
+	ledger_out(l, entry_key(key, entry->id), entry_pack(value, entry), ticket);
 }
 
 void ledger_remove(struct ledger *l, const uint8_t id[OVERLAY_ID])
 {
 	char key[1 + OVERLAY_ID];
 
-	put(l, entry_key(key, id), (struct span){ 0 }, 0);
+	ledger_out(l, entry_key(key, id), (struct span){ 0 }, 0);
 }
 
 void ledger_note(struct ledger *l, enum ledger_note note, int64_t when, uint64_t ticket)
@@ -421,7 +321,7 @@ void ledger_note(struct ledger *l, enum ledger_note note, int64_t when, uint64_t
 	assert(note < LEDGER_NOTES);
 	pack_u64(value, (uint64_t)when);
 	l->notes[note] = when;
-	put(l, (struct span){ key, sizeof key }, (struct span){ value, sizeof value }, ticket);
+	ledger_out(l, (struct span){ key, sizeof key }, (struct span){ value, sizeof value }, ticket);
 }
 
 int64_t ledger_noted(struct ledger *l, enum ledger_note note)
@@ -466,6 +366,8 @@ bool ledger_forget(struct ledger *l, struct err *e)
 	while (more)
 		if (!forget_some(l, &more, e))
 			return err_in(e, "ledger of %s", l->name);
+	l->sent = 0;
+	l->refused = false;
 	return true;
 }
 

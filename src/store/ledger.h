@@ -82,6 +82,9 @@ uint64_t ledger_target_tag(const char *target);
 /* Shared, lives until store_close; made with its first put.  A connection's
  * name has no "|" (PRODUCT 2.1).  `mailbox` "" is the connection's own. */
 [[nodiscard]] bool ledger_open(struct store *s, const char *connection, const char *mailbox, struct ledger **l, struct err *e);
+/* After a refusal it begins anew from what is durable, unless puts are still under
+ * way.  For the start of a visit: recovery must follow. */
+void ledger_renew(struct ledger *l);
 const uint8_t *ledger_tag(const struct ledger *l);	/* 8 octets, for mailbox_source.connection */
 const char *ledger_mailbox(const struct ledger *l);
 

@@ -24,16 +24,13 @@ static struct box_mark *waits_to_go(struct mailbox *box, const char *key)
 
 bool box_marked(struct mailbox *box, struct view *v, const struct box_mark *mark)
 {
-	struct box_mark *going;
+	struct box_mark *going = waits_to_go(box, mark->key);
 	struct span digest;
 
-	if (!view_get(v, box->part, (struct span){ mark->key, BOX_MARK }, &digest))
-		return false;
-	going = waits_to_go(box, mark->key);
-	if (!going)
-		return true;
-	*going = box->unmarks[--box->unmark_count];
-	return false;
+	/* Also when it is not there any more: or it would take the new one with it. */
+	if (going)
+		*going = box->unmarks[--box->unmark_count];
+	return view_get(v, box->part, (struct span){ mark->key, BOX_MARK }, &digest) && !going;
 }
 
 void box_add_unmarks(struct mailbox *box, struct batch *b)

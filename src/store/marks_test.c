@@ -95,6 +95,32 @@ static void a_forgotten_source_may_come_again(void **state)
 	fixture_remove(directory);
 }
 
+/* Forgotten twice, the second time when it is already gone: that must not take
+ * the mark of a new message with it. */
+static void a_mark_that_is_gone_takes_no_other(void **state)
+{
+	const char *directory = fixture_directory();
+	struct store *s = fixture_store(directory);
+	struct mailbox *box = fixture_box(s, "anna/INBOX");
+	struct mailbox_source source = fixture_source(1, 1);
+
+	(void)state;
+	fixture_append(box, SPAN("x\r\n"), &source, 1);
+	assert_int_equal(fixture_drain(s), 1);
+	mailbox_unmark(box, &source);
+	fixture_append(box, SPAN("y\r\n"), NULL, 1);
+	mailbox_unmark(box, &source);	/* the first is under way */
+	assert_int_equal(fixture_drain(s), 1);
+	fixture_append(box, SPAN("z\r\n"), &source, 1);
+	assert_int_equal(fixture_drain(s), 1);
+	assert_int_equal(walk(box, 1), 1);
+	fixture_append(box, SPAN("z\r\n"), &source, 1);
+	assert_int_equal(fixture_drain(s), 1);
+	assert_int_equal(mailbox_count(box), 3);
+	store_close(&s);
+	fixture_remove(directory);
+}
+
 static void many_forgotten_marks_do_not_wait(void **state)
 {
 	enum { MARKS = 3 * BOX_UNMARKS };
@@ -130,6 +156,7 @@ int main(void)
 		cmocka_unit_test(marks_are_walked_by_connection),
 		cmocka_unit_test(a_forgotten_mark_is_gone),
 		cmocka_unit_test(a_forgotten_source_may_come_again),
+		cmocka_unit_test(a_mark_that_is_gone_takes_no_other),
 		cmocka_unit_test(many_forgotten_marks_do_not_wait),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

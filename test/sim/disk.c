@@ -18,7 +18,7 @@ struct engine {
 	struct batch *first, **last;	/* waiting */
 	struct batch *group;		/* under way */
 	enum stage stage;
-	bool full;			/* the disk is, until the next life */
+	bool full;			/* the disk is, for this group */
 	uint64_t turn;			/* which step the queued event is for */
 	bool queued;
 };
@@ -219,7 +219,7 @@ static void turn(struct engine *g)
 		if (!g->first)
 			return;
 		(void)take_group(g);
-		g->full = g->full || fault(400);
+		g->full = fault(300);
 		g->stage = STAGE_WRITING;
 		queue_turn(g, log_below(FSYNC_US));
 		return;

@@ -18,13 +18,13 @@ static void plan_targets(struct plan *p)
 
 static void plan_pop3(struct plan *p)
 {
-	uint64_t n = below(6);
+	uint64_t n = below(5);
 
-	p->uids = n == 0 ? UIDS_NONE : n == 1 ? UIDS_DOUBLED : UIDS_GOOD;
+	p->uids = n == 0 ? UIDS_NONE : n <= 2 ? UIDS_DOUBLED : UIDS_GOOD;
 	p->after = p->uids == UIDS_NONE || one_in(2) ? AFTER_DELETE : AFTER_KEEP;
-	p->wholesale = p->uids == UIDS_GOOD && p->after == AFTER_KEEP && one_in(3);
+	p->wholesale = p->uids == UIDS_GOOD && p->after == AFTER_KEEP && one_in(2);
 	p->twins = p->uids == UIDS_GOOD && !p->wholesale && one_in(3);
-	p->delete_after_s = p->after == AFTER_KEEP && !p->wholesale && one_in(4) ? 1 + below(3 * 86400) : 0;
+	p->delete_after_s = p->after == AFTER_KEEP && !p->wholesale && one_in(3) ? 1 + below(3 * 86400) : 0;
 	p->pipelining = one_in(2);
 	p->use_top = one_in(8);
 	p->max_messages = one_in(5) ? 1 + below(5) : 0;
@@ -36,7 +36,7 @@ static void plan_imap(struct plan *p)
 
 	p->after = afters[below(COUNT(afters))];
 	p->capabilities = (unsigned)below(IMAPD_ALL + 1);
-	p->wholesale = one_in(3);
+	p->wholesale = one_in(2);
 	p->twins = !p->wholesale && one_in(3);
 	p->delete_after_s = p->after == AFTER_KEEP && one_in(4) ? 1 + below(3 * 86400) : 0;
 	p->max_messages = one_in(5) ? 1 + below(5) : 0;
