@@ -38,7 +38,8 @@ void delivery_not_disposed(struct visit *v, uint32_t number)
 		return;
 	entry.state = LEDGER_ACCEPTED;
 	entry.changed = clock_now_s();
-	entry.copy = LEDGER_COPY_NONE;
+	if (entry.copy == LEDGER_COPY_BEGUN)	/* refused; one that is done stays done */
+		entry.copy = LEDGER_COPY_NONE;
 	ledger_put(v->ledger, &entry, 0);
 }
 

@@ -89,7 +89,7 @@ void list_imap_open(struct visit *v)
 		return;
 	}
 	name = i->folders.names[i->folders.at++];
-	if (!ledger_open(collector_store(v->collector), v->with->name, name, &v->ledger, &e)) {
+	if (!ledger_open(collector_store(v->collector), v->with->name, name, &v->ledger, &e) || !ledger_takes(v->ledger, &e)) {
 		visit_fail(v, &e);
 		return;
 	}

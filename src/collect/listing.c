@@ -200,9 +200,9 @@ static void settle_ids(struct listing *l, struct ledger *ledger, int64_t now)
 			first->flags |= ITEM_OWN_ID;
 		}
 	}
-	for (struct item *i = l->items; i < l->items + l->count; i++)
-		if (!(i->flags & ITEM_OWN_ID))
-			i->flags |= ITEM_UNIDENTIFIED;
+	for (size_t n = 0; n < l->count; n++)
+		if (!(l->items[n].flags & ITEM_OWN_ID))
+			l->items[n].flags |= ITEM_UNIDENTIFIED;
 	sort(l, by_id);
 }
 
@@ -349,7 +349,9 @@ static void walk_entries(struct listing *l, struct ledger *ledger, const struct 
 
 static void count_items(struct listing *l, struct listing_found *found)
 {
-	for (struct item *i = l->items; i < l->items + l->count; i++) {
+	for (size_t n = 0; n < l->count; n++) {
+		struct item *i = &l->items[n];
+
 		if (found->comparing && !(i->flags & (ITEM_KNOWN | ITEM_PENDING)))
 			i->flags |= ITEM_UNIDENTIFIED;
 		if (i->flags & ITEM_KNOWN)

@@ -96,8 +96,7 @@ static bool add_ledger(struct visit *v, const char *mailbox, struct err *e)
 	if (!ledger_open(collector_store(v->collector), v->with->name, mailbox, &v->ledgers[v->ledger_count], e))
 		return false;
 	ledger_renew(v->ledgers[v->ledger_count]);
-	v->ledger_count++;
-	return true;
+	return ledger_takes(v->ledgers[v->ledger_count++], e);
 }
 
 /* All there are: what a crash left in any of them is put right first.  The

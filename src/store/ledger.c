@@ -105,6 +105,8 @@ bool ledger_open(struct store *s, const char *connection, const char *mailbox, s
 	part = part_of(connection, mailbox);
 	while (l && l->part != part)
 		l = l->next;
+	if (l && !l->listed)
+		ledger_renew(l);	/* nothing of it is durable that a recovery could miss */
 	*ledger = l ? l : ledger_new(s, connection, mailbox, part);
 	return true;
 }
@@ -116,6 +118,13 @@ void ledger_renew(struct ledger *l)
 	l->refused = false;
 	memset(l->notes, 0, sizeof l->notes);
 	read_notes(l);
+}
+
+bool ledger_takes(const struct ledger *l, struct err *e)
+{
+	if (l->refused)
+		*e = l->why;
+	return !l->refused;
 }
 
 const uint8_t *ledger_tag(const struct ledger *l)
@@ -149,29 +158,32 @@ static void take_name(struct ledger_name *at, struct span key, struct span value
 	copy_name(at->mailbox, sizeof at->mailbox, value.len ? value : SPAN(""), at->connection);
 }
 
-static bool next_name(struct view *v, const char *connection, const struct ledger_name *at, struct span *key, struct span *value)
+/* *key borrows the view, or *own. */
+static bool next_name(struct view *v, const char *connection, const struct ledger_name *at, struct ledger_name *own,
+	struct span *key, struct span *value)
 {
-	struct ledger_name own, box;
+	struct ledger_name box;
 
 	if (!connection) {
 		*key = key_of(at);
 		return view_next(v, directory(), SPAN("c"), key, value);
 	}
-	directory_key(&own, connection, "", 0);
-	*key = key_of(&own);
+	directory_key(own, connection, "", 0);
+	*key = key_of(own);
 	if (!at->key_len && view_get(v, directory(), *key, value))
 		return true;
-	box = own;
+	box = *own;
 	box.key[box.key_len++] = '|';
-	*key = at->key_len > own.key_len ? key_of(at) : key_of(&box);
+	*key = at->key_len > own->key_len ? key_of(at) : key_of(&box);
 	return view_next(v, directory(), key_of(&box), key, value);
 }
 
 bool ledger_each(struct store *s, const char *connection, struct ledger_name *at)
 {
 	struct view *v = store_view(s);
+	struct ledger_name own;
 	struct span key, value;
-	bool there = next_name(v, connection, at, &key, &value);
+	bool there = next_name(v, connection, at, &own, &key, &value);
 
 	if (there)
 		take_name(at, key, value);

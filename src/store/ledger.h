@@ -85,6 +85,7 @@ uint64_t ledger_target_tag(const char *target);
 /* After a refusal it begins anew from what is durable, unless puts are still under
  * way.  For the start of a visit: recovery must follow. */
 void ledger_renew(struct ledger *l);
+[[nodiscard]] bool ledger_takes(const struct ledger *l, struct err *e);	/* false after a refusal: what it was for */
 const uint8_t *ledger_tag(const struct ledger *l);	/* 8 octets, for mailbox_source.connection */
 const char *ledger_mailbox(const struct ledger *l);
 

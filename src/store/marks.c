@@ -16,9 +16,9 @@ struct box_mark box_mark(const struct mailbox_source *source)
 
 static struct box_mark *waits_to_go(struct mailbox *box, const char *key)
 {
-	for (struct box_mark *m = box->unmarks; m < box->unmarks + box->unmark_count; m++)
-		if (memcmp(m->key, key, BOX_MARK) == 0)
-			return m;
+	for (size_t n = 0; n < box->unmark_count; n++)
+		if (memcmp(box->unmarks[n].key, key, BOX_MARK) == 0)
+			return &box->unmarks[n];
 	return NULL;
 }
 

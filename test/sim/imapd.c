@@ -32,7 +32,12 @@ bool imapd_in_set(struct span set, uint32_t uid)
 
 struct mail *imapd_mail(const struct session *s, size_t at)
 {
-	return &world->mails[s->mails[at]];
+	return &world->mails[s->folder ? world->copies[at].mail : s->mails[at]];
+}
+
+uint32_t imapd_uid(const struct session *s, size_t at)
+{
+	return s->folder ? world->copies[at].uid : imapd_mail(s, at)->number;
 }
 
 void imapd_ok(struct session *s, const char *text)
@@ -65,6 +70,8 @@ void imapd_tell_changes(struct session *s)
 {
 	bool more = false;
 
+	if (s->folder)
+		return;
 	for (size_t n = 0; n < s->count;) {
 		if (imapd_mail(s, n)->present) {
 			n++;
@@ -135,23 +142,36 @@ static void create(struct session *s)
 	imapd_ok(s, "done");
 }
 
-static void select_box(struct session *s, bool examine)
+static void view_inbox(struct session *s)
+{
+	s->folder = false;
+	s->count = 0;
+	for (uint32_t n = 0; n < world->mail_count; n++)
+		if (world->mails[n].present)
+			s->mails[s->count++] = n;
+}
+
+static void select_box(struct session *s, bool examine, bool folder)
 {
 	if (fault(60)) {
 		imapd_no(s, "[INUSE] later");
 		return;
 	}
+	if (folder && !world->folder_there) {
+		imapd_no(s, "[NONEXISTENT] there is no such mailbox");
+		return;
+	}
 	s->selected = true;
-	s->count = 0;
-	for (uint32_t n = 0; n < world->mail_count; n++)
-		if (world->mails[n].present)
-			s->mails[s->count++] = n;
+	s->folder = folder;
+	s->count = world->copy_count;
+	if (!folder)
+		view_inbox(s);
 	session_say(s, "* FLAGS (\\Seen \\Deleted)");
 	session_say(s, "* OK [PERMANENTFLAGS (\\Seen \\Deleted \\*)] yes");
 	session_say(s, "* %zu EXISTS", s->count);
-	session_say(s, "* OK [UIDVALIDITY %u] yes", world->uid_validity);
-	session_say(s, "* OK [UIDNEXT %u] yes", world->uid_next);
-	if (world->plan.capabilities & IMAPD_CONDSTORE)
+	session_say(s, "* OK [UIDVALIDITY %u] yes", folder ? IMAPD_FOLDER_VALIDITY : world->uid_validity);
+	session_say(s, "* OK [UIDNEXT %u] yes", folder ? (unsigned)world->copy_count + 1 : world->uid_next);
+	if (!folder && world->plan.capabilities & IMAPD_CONDSTORE)
 		session_say(s, "* OK [HIGHESTMODSEQ %llu] yes", (unsigned long long)world->modseq);
 	imapd_ok(s, examine ? "[READ-ONLY] done" : "[READ-WRITE] done");
 }
@@ -173,7 +193,7 @@ static void search(struct session *s, struct span args)
 		return;
 	}
 	for (size_t n = 0; n < s->count; n++)
-		if (imapd_mail(s, n)->present && !(unseen && imapd_mail(s, n)->seen))
+		if (!s->folder && imapd_mail(s, n)->present && !(unseen && imapd_mail(s, n)->seen))
 			len += (size_t)snprintf(line + len, sizeof line - len, "%s%u", len && extended ? "," : extended ? "" : " ",
 				imapd_mail(s, n)->number);
 	line[len] = '\0';
@@ -218,7 +238,7 @@ static void logged_in_command(struct session *s, struct span verb, struct span a
 	else if (span_equal_nocase(verb, SPAN("CREATE")))
 		create(s);
 	else if (examine || span_equal_nocase(verb, SPAN("SELECT")))
-		select_box(s, examine);
+		select_box(s, examine, span_equal(span_trim(args), SPAN("\"" IMAPD_FOLDER "\"")));
 	else if (s->selected && span_equal_nocase(verb, SPAN("UID")))
 		uid_command(s, args);
 	else if (s->selected && span_equal_nocase(verb, SPAN("EXPUNGE")))

@@ -8,10 +8,11 @@
 
 #define IMAPD_FOLDER "Done"
 
-enum { IMAPD_UIDPLUS = 1, IMAPD_MOVE = 2, IMAPD_ESEARCH = 4, IMAPD_CONDSTORE = 8, IMAPD_ALL = 15 };
+enum { IMAPD_UIDPLUS = 1, IMAPD_MOVE = 2, IMAPD_ESEARCH = 4, IMAPD_CONDSTORE = 8, IMAPD_ALL = 15, IMAPD_FOLDER_VALIDITY = 77 };
 
 bool imapd_in_set(struct span set, uint32_t uid);
-struct mail *imapd_mail(const struct session *s, size_t at);	/* at - 1 in the session's view */
+struct mail *imapd_mail(const struct session *s, size_t at);	/* in the session's view, at + 1 to the client */
+uint32_t imapd_uid(const struct session *s, size_t at);
 void imapd_tell_changes(struct session *s);
 void imapd_ok(struct session *s, const char *text);
 void imapd_no(struct session *s, const char *text);

@@ -29,7 +29,8 @@ static void tell_body(struct session *s, size_t at, bool header_only)
 			break;
 		}
 	}
-	(void)snprintf(uid, sizeof uid, "UID %u", m->number);
+	s->shown[m - world->mails] |= s->folder;
+	(void)snprintf(uid, sizeof uid, "UID %u", imapd_uid(s, at));
 	session_say(s, "* %zu FETCH (%s%sBODY[%s] {%zu}", at + 1, uid_last ? "" : uid, uid_last ? "" : " ", header_only ? "HEADER" : "",
 		text.len);
 	session_put(s, text);
@@ -40,7 +41,7 @@ static void tell_facts(struct session *s, size_t at)
 {
 	const struct mail *m = imapd_mail(s, at);
 
-	session_say(s, "* %zu FETCH (UID %u FLAGS (%s%s%s) RFC822.SIZE %zu)", at + 1, m->number, m->seen ? "\\Seen" : "",
+	session_say(s, "* %zu FETCH (UID %u FLAGS (%s%s%s) RFC822.SIZE %zu)", at + 1, imapd_uid(s, at), m->seen ? "\\Seen" : "",
 		m->seen && m->deleted ? " " : "", m->deleted ? "\\Deleted" : "", m->len);
 }
 
@@ -60,12 +61,12 @@ void imapd_fetch(struct session *s, struct span args)
 	for (size_t n = 0; n < s->count; n++) {
 		const struct mail *m = imapd_mail(s, n);
 
-		if (!m->present || !imapd_in_set(set, m->number))
+		if ((!m->present && !s->folder) || !imapd_in_set(set, imapd_uid(s, n)))
 			continue;
 		if (!body)
 			tell_facts(s, n);
 		else if (fault(60))
-			session_say(s, "* %zu FETCH (UID %u BODY[] NIL)", n + 1, m->number);
+			session_say(s, "* %zu FETCH (UID %u BODY[] NIL)", n + 1, imapd_uid(s, n));
 		else if (!fault(100))
 			tell_body(s, n, header_only);
 	}
@@ -143,14 +144,24 @@ void imapd_expunge(struct session *s, struct span *args)
 
 /* ---- COPY and MOVE */
 
-static void to_folder(struct mail *m, bool move)
+static uint32_t to_folder(const struct session *s, struct mail *m, bool move)
 {
+	size_t index = (size_t)(m - world->mails);
+
 	if (m->copy_told && !move)
-		violation("message %zu is copied again, though its first copy was told and recorded", (size_t)(m - world->mails));
+		violation("message %zu is copied again, though its first copy was told and recorded", index);
+	if (s->shown[index])
+		violation("message %zu is copied again, though our client has just seen its copy in the folder", index);
+	if (world->copy_count == COPIES_MAX)
+		violation("message %zu is copied, and the folder is full of copies already", index);
+	world->copies[world->copy_count].mail = (uint32_t)index;
+	world->copies[world->copy_count].uid = (uint32_t)world->copy_count + 1;
+	world->copy_count++;
 	m->copies++;
 	told("origin: message %zu has a copy in %s", (size_t)(m - world->mails), IMAPD_FOLDER);
 	if (move)
 		origin_remove(m, true);
+	return (uint32_t)world->copy_count;
 }
 
 void imapd_copy(struct session *s, struct span args, bool move)
@@ -172,15 +183,14 @@ void imapd_copy(struct session *s, struct span args, bool move)
 		if (!m->present || !imapd_in_set(set, m->number))
 			continue;
 		from_len += (size_t)snprintf(from + from_len, sizeof from - from_len, "%s%u", comma, m->number);
-		to_len += (size_t)snprintf(to + to_len, sizeof to - to_len, "%s%u", comma, ++world->folder_next);
-		to_folder(m, move);
+		to_len += (size_t)snprintf(to + to_len, sizeof to - to_len, "%s%u", comma, to_folder(s, m, move));
 		partly = move && fault(200);
 		if (partly)
 			break;
 	}
 	deed();
 	if (from_len && world->plan.capabilities & IMAPD_UIDPLUS)
-		(void)snprintf(code, sizeof code, "[COPYUID 77 %s %s] ", from, to);
+		(void)snprintf(code, sizeof code, "[COPYUID %d %s %s] ", IMAPD_FOLDER_VALIDITY, from, to);
 	if (move && code[0])
 		session_say(s, "* OK %sdone", code);
 	imapd_tell_changes(s);

@@ -37,7 +37,7 @@ static void plan_imap(struct plan *p)
 	p->after = afters[below(COUNT(afters))];
 	p->capabilities = (unsigned)below(IMAPD_ALL + 1);
 	p->wholesale = one_in(2);
-	p->twins = !p->wholesale && one_in(3);
+	p->twins = !p->wholesale && p->after != AFTER_MOVE && one_in(3);	/* of copies of twins nobody could say whose they are */
 	p->delete_after_s = p->after == AFTER_KEEP && one_in(4) ? 1 + below(3 * 86400) : 0;
 	p->max_messages = one_in(5) ? 1 + below(5) : 0;
 	world->folder_there = one_in(2);

@@ -22,6 +22,8 @@ struct session {
 	enum cut cut;
 	/* what it sees */
 	bool logged_in, selected;
+	bool folder;			/* IMAP: the other folder is selected */
+	bool shown[SESSION_MAILS];	/* by index of the mail: its copy there was handed out */
 	uint32_t mails[SESSION_MAILS];	/* by number - 1: the snapshot (POP3), the view (IMAP) */
 	bool marked[SESSION_MAILS];
 	size_t count;

@@ -23,7 +23,7 @@
 #include "config/settings.h"
 #include "store/store.h"
 
-enum { MAILS_MAX = 96, FILES_MAX = 1024, TRACE_LINES = 256, TRACE_LINE = 200, FILE_NAME = 160, UID_TEXT = 64 };
+enum { MAILS_MAX = 96, FILES_MAX = 1024, COPIES_MAX = 512, TRACE_LINES = 256, TRACE_LINE = 200, FILE_NAME = 160, UID_TEXT = 64 };
 
 enum place { PLACE_NONE, PLACE_TMP, PLACE_NEW, PLACE_CUR, PLACE_TAKEN };
 
@@ -88,7 +88,8 @@ struct world {
 	uint32_t uid_generation, uid_validity, uid_next;
 	uint64_t modseq;
 	bool folder_there;		/* IMAP: where mail is moved to */
-	uint32_t folder_next;
+	struct { uint32_t mail, uid; } copies[COPIES_MAX];	/* in that folder */
+	size_t copy_count;
 	struct table keys, blobs;
 	struct file files[FILES_MAX];
 	size_t file_count;
