@@ -25,7 +25,9 @@ size_t imc_size(void)
 
 void imc_start(struct imc *s, const struct imc_login *login)
 {
-	*s = (struct imc){ .login = login, .secure = login->secure };
+	memset(s, 0, offsetof(struct imc, challenge));
+	s->login = login;
+	s->secure = login->secure;
 	tokens_start(&s->tokens, s->word_memory, sizeof s->word_memory);
 	buf_lend(&s->out, s->out_memory, sizeof s->out_memory);
 	buf_lend(&s->text, s->text_memory, sizeof s->text_memory);
