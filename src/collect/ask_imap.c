@@ -58,7 +58,7 @@ static void work(struct visit *v)
 {
 	struct imap_visit *i = v->imap;
 
-	if (v->phase == VISIT_JUDGING && ask_judged(v))
+	if (v->phase == VISIT_JUDGING && ask_judged(v) && !imc_outstanding(i->session))	/* heads and bodies never side by side */
 		ask_begin_fetching(v);
 	ask_messages(v);
 	if (v->phase != VISIT_FETCHING)

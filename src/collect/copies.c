@@ -53,14 +53,6 @@ static bool collect_doubts(struct visit *v, struct ledger *l)
 	return true;
 }
 
-static bool in_doubt(const struct copies *c, uint64_t size)
-{
-	for (size_t n = 0; n < c->count; n++)
-		if (c->doubts[n].size == size)
-			return true;
-	return false;
-}
-
 /* `uid` 0: the folder does not have it. */
 static void resolve(struct copies *c, size_t at, uint32_t uid)
 {
@@ -125,6 +117,22 @@ void copies_ask(struct visit *v)
 
 /* ---- answers */
 
+/* One without octets has nothing to compare. */
+static void on_size(struct visit *v, const struct imc_event *ev)
+{
+	struct copies *c = &v->imap->copies;
+	size_t at = 0;
+
+	while (at < c->count && c->doubts[at].size != ev->size)
+		at++;
+	if (!ev->has_size || at == c->count)
+		return;
+	if (!ev->size)
+		resolve(c, at, ev->uid);
+	else if (!uids_add(&c->candidates, ev->uid))
+		fail_memory(v);
+}
+
 static void on_whole(struct visit *v, uint32_t uid)
 {
 	struct copies *c = &v->imap->copies;
@@ -160,9 +168,8 @@ void copies_event(struct visit *v, const struct imc_event *ev)
 	struct copies *c = &v->imap->copies;
 	struct err e;
 
-	if (ev->what == IMC_MESSAGE && ev->has_size && in_doubt(c, ev->size)) {
-		if (!uids_add(&c->candidates, ev->uid))
-			fail_memory(v);
+	if (ev->what == IMC_MESSAGE) {
+		on_size(v, ev);
 	} else if (ev->what == IMC_BEGIN) {
 		digest_free(&c->digest);
 		c->digest = digest_new(&e);

@@ -199,12 +199,11 @@ static void opened(struct visit *v)
 
 static void not_opened(struct visit *v, const struct imc_event *ev)
 {
-	char name[SETTINGS_NAME_MAX * 2];
+	bool missing = ev->code == IMC_CODE_NONEXISTENT;
 	struct err e;
 
-	folders_show(v, name, sizeof name);
-	(void)err_set(&e, ev->code == IMC_CODE_NONEXISTENT ? ERR_CONFIG : ev->kind, "mailbox %s cannot be opened%s", name,
-		ev->code == IMC_CODE_NONEXISTENT ? ": it does not exist; mailbox = {\"*\"} collects from all there are" : "");
+	(void)err_set(&e, missing ? ERR_CONFIG : ev->kind, "it cannot be opened%s",
+		missing ? ": it does not exist; mailbox = {\"*\"} collects from all there are" : "");
 	(void)err_peer(&e, ev->text);
 	imap_trouble(v, &e);
 	v->imap->step = IMAP_BETWEEN;

@@ -22,9 +22,15 @@ uint32_t imap_validity(const struct visit *v)
 
 void imap_trouble(struct visit *v, const struct err *why)
 {
-	log_error(&v->tag, "%s: %s", ledger_mailbox(v->ledger), why->text);
-	if (!v->imap->trouble.kind)
-		v->imap->trouble = *why;
+	struct err e = *why;
+	char name[256];
+
+	folders_show(v, name, sizeof name);
+	(void)err_in(&e, "mailbox %s", name);
+	if (v->imap->trouble.kind)
+		log_error(&v->tag, "%s", e.text);	/* the first is told by the visit's end */
+	else
+		v->imap->trouble = e;
 }
 
 void imap_refused(struct visit *v, const struct imc_event *ev, const char *what)

@@ -25,7 +25,9 @@ size_t imc_size(void)
 
 void imc_start(struct imc *s, const struct imc_login *login)
 {
-	*s = (struct imc){ .login = login, .secure = login->secure };
+	memset(s, 0, offsetof(struct imc, challenge));
+	s->login = login;
+	s->secure = login->secure;
 	tokens_start(&s->tokens, s->word_memory, sizeof s->word_memory);
 	buf_lend(&s->out, s->out_memory, sizeof s->out_memory);
 	buf_lend(&s->text, s->text_memory, sizeof s->text_memory);
@@ -276,6 +278,8 @@ enum imc_what imc_next(struct imc *s, struct imc_event *ev)
 			on_eof(s, ev);
 		}
 	}
+	if (ev->what == IMC_FOUND || ev->what == IMC_MAILBOX || ev->what == IMC_BODY || (ev->what == IMC_MESSAGE && ev->verb == IMC_ASK_LISTING))
+		s->unanswering = 0;	/* those have limits of their own */
 	if (s->phase == PHASE_OVER)
 		s->in.len = 0;		/* after the end nothing counts */
 	return ev->what;

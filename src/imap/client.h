@@ -84,7 +84,8 @@
  * BYE unasked ends the session as ERR_NET, or as its code says.
  *
  * Limits: a word, a text or a name IMC_WORD_MAX octets; IMC_LIST_MAX names, ids
- * or messages a command and words a response.
+ * or messages a command and words a response; IMC_UNANSWERING_MAX untagged
+ * responses in a row that tell nothing of what was asked.
  * Other errors: ERR_PEER names the rule that was broken; ERR_NET the connection
  * ended; ERR_CONFIG no allowed mechanism is on offer, or a NUL in user or
  * password; ERR_TLS STARTTLS was required and not to be had. */
@@ -98,7 +99,7 @@
 
 enum {
 	IMC_WORD_MAX = 8192, IMC_WINDOW = 64, IMC_FETCH_MAX = 32, IMC_OUT_MAX = 32 * 1024, IMC_LIST_MAX = 16777216,
-	IMC_NAME_MAX = 1024, IMC_CRITERIA_MAX = 2048
+	IMC_NAME_MAX = 1024, IMC_CRITERIA_MAX = 2048, IMC_UNANSWERING_MAX = 1000000
 };
 
 enum imc_capa {		/* bits of imc_capabilities() */

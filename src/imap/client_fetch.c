@@ -21,26 +21,42 @@ static uint32_t all_of(const struct asked *a)
 	return (uint32_t)(((uint64_t)1 << a->count) - 1);
 }
 
+/* In one command: the first that is not told, and `uid` if that is not 0; how many there are without it. */
+static unsigned find_in(struct imc *s, struct asked *a, uint32_t uid)
+{
+	unsigned found = 0;
+
+	if (!a->tag || (a->verb != VERB_FETCH && a->verb != VERB_HEAD))
+		return 0;
+	for (unsigned i = 0; i < a->count; i++) {
+		if (a->told >> i & 1 || (uid && a->uids[i] != uid))
+			continue;
+		s->f.asked = a;
+		s->f.slot = i;
+		found++;
+		if (uid)
+			break;
+	}
+	return found;
+}
+
 /* Finds `uid` among what is asked and not told; 0: the only one, if there is
- * only one. */
+ * only one.  Servers answer in order: it is looked for where the last one was. */
 static bool find_message(struct imc *s, uint32_t uid)
 {
 	unsigned found = 0;
 
+	if (uid && find_in(s, &s->asked[s->told_last], uid))
+		return true;
 	for (struct asked *a = s->asked; a < s->asked + IMC_WINDOW; a++) {
-		if (!a->tag || (a->verb != VERB_FETCH && a->verb != VERB_HEAD))
-			continue;
-		for (unsigned i = 0; i < a->count; i++) {
-			if (a->told >> i & 1 || (uid && a->uids[i] != uid))
-				continue;
-			s->f.asked = a;
-			s->f.slot = i;
-			found++;
-			if (uid)
-				return true;
-		}
+		found += find_in(s, a, uid);
+		if (uid && found)
+			break;
 	}
-	return found == 1;
+	if (found != 1)
+		return false;
+	s->told_last = (uint32_t)(s->f.asked - s->asked);
+	return true;
 }
 
 static void to_be_asked_again(struct imc *s)
@@ -209,16 +225,17 @@ static void body_ends(struct imc *s, struct imc_event *ev)
 
 void fetch_line(struct imc *s, struct imc_event *ev)
 {
-	struct asked *a = s->closing ? NULL : client_selecting(s);
+	struct asked *a;
 
-	if (!a)
-		a = client_find(s, VERB_LISTING);
 	if (s->f.asked) {
 		body_ends(s, ev);
 		return;
 	}
 	if (s->phase < PHASE_READY || !s->f.uid || !(s->f.has_flags || s->f.has_size || s->f.gmail_id))
 		return;
+	a = s->closing ? NULL : client_selecting(s);
+	if (!a)
+		a = client_find(s, VERB_LISTING);
 	if (a && ++a->found > IMC_LIST_MAX) {
 		client_fail(s, ERR_PEER, "a listing without end (more than 16777216 messages)", NOTHING);
 		return;

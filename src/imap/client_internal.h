@@ -99,6 +99,8 @@ struct imc {
 	enum phase phase;
 	enum turn turn;
 	uint32_t tag, count;		/* the last said; slots in use */
+	uint32_t unanswering;		/* untagged responses since the last that told something asked for */
+	uint32_t told_last;		/* the slot whose message was told last */
 	unsigned capabilities, offered, refused;
 	struct asked *ending;		/* answered, and its untold messages are being refused */
 	enum status ending_status;
@@ -125,12 +127,15 @@ struct imc {
 	} sasl;
 
 	struct err error;
+	struct asked asked[IMC_WINDOW];
+
+	/* From here on, octets whose count stands above: not cleared at the start,
+	 * so that a session that says little touches few pages. */
 	char challenge[CHALLENGE_MAX];
 	char word_memory[IMC_WORD_MAX];
 	char out_memory[IMC_OUT_MAX];
 	char text_memory[IMC_WORD_MAX], name_memory[IMC_NAME_MAX], from_memory[SET_MAX], to_memory[SET_MAX];
 	char reselect_memory[IMC_NAME_MAX];
-	struct asked asked[IMC_WINDOW];
 };
 
 /* ---- client.c */

@@ -94,6 +94,8 @@ static void on_tag(struct imc *s, const struct token *tok)
 	s->text.len = s->name.len = s->from.len = s->to.len = 0;
 	if (tok->kind == TOKEN_ATOM && span_equal(tok->text, SPAN("*"))) {
 		s->r.who = WHO_UNTAGGED;
+		if (++s->unanswering > IMC_UNANSWERING_MAX)
+			client_fail(s, ERR_PEER, "untagged responses without end, and no answer among them", NOTHING);
 	} else if (s->phase == PHASE_GREETING) {
 		client_fail(s, ERR_PEER, "this is no IMAP server's greeting", tok->text);
 	} else if (tok->kind == TOKEN_ATOM && span_equal(tok->text, SPAN("+"))) {
@@ -101,6 +103,7 @@ static void on_tag(struct imc *s, const struct token *tok)
 		s->r.at = AT_STATUS;
 	} else {
 		s->r.who = WHO_TAGGED;
+		s->unanswering = 0;
 		s->r.asked = tok->kind == TOKEN_ATOM ? reply_find_tag(s, tok->text) : NULL;
 		if (!s->r.asked)
 			client_fail(s, ERR_PEER, "a response that belongs to no command (RFC 3501 section 2.2.2)", tok->text);
@@ -150,6 +153,7 @@ static void on_kind(struct imc *s, const struct token *tok)
 		s->mailbox.exists = s->r.number;
 	} else if (token_is(tok, "EXPUNGE")) {
 		s->mailbox.expunged++;
+		s->unanswering -= s->mailbox.exists > 0;	/* no more of them than there are messages */
 		s->mailbox.exists -= s->mailbox.exists > 0;
 	} else if (token_is(tok, "FETCH")) {
 		s->r.at = AT_FETCH;

@@ -25,7 +25,9 @@ size_t p3c_size(void)
 
 void p3c_start(struct p3c *s, const struct p3c_login *login)
 {
-	*s = (struct p3c){ .login = login, .secure = login->secure };
+	memset(s, 0, offsetof(struct p3c, stamp));
+	s->login = login;
+	s->secure = login->secure;
 	lines_start(&s->lines, s->line_memory, sizeof s->line_memory);
 	buf_lend(&s->out, s->out_memory, sizeof s->out_memory);
 	(void)client_push(s, VERB_GREETING);

@@ -78,6 +78,9 @@ struct p3c {
 
 	size_t stamp_len;
 	struct err error;
+
+	/* From here on, octets and slots whose count stands above: not cleared at
+	 * the start, so that a session that says little touches few pages. */
 	char stamp[STAMP_MAX];
 	char challenge[CHALLENGE_MAX];
 	char line_memory[P3C_LINE_MAX];

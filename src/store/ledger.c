@@ -87,15 +87,15 @@ static struct ledger *ledger_new(struct store *s, const char *connection, const 
 	memcpy(l->mailbox, mailbox, len + 1);
 	pack_u64((char *)l->tag, part);
 	read_notes(l);
-	l->next = s->ledgers;
-	s->ledgers = l;
+	l->next = s->ledgers[part % STORE_BUCKETS];
+	s->ledgers[part % STORE_BUCKETS] = l;
 	return l;
 }
 
 bool ledger_open(struct store *s, const char *connection, const char *mailbox, struct ledger **ledger, struct err *e)
 {
 	struct span name = span_of(connection), box = span_of(mailbox);
-	struct ledger *l = s->ledgers;
+	struct ledger *l;
 	engine_part part;
 
 	if (!name.len || name.len > LEDGER_CONNECTION_MAX || span_find(name, '|') < name.len)
@@ -103,6 +103,7 @@ bool ledger_open(struct store *s, const char *connection, const char *mailbox, s
 	if (box.len > LEDGER_MAILBOX_MAX)
 		return err_set(e, ERR_CONFIG, "a mailbox's name has at most %d octets, not %zu", LEDGER_MAILBOX_MAX, box.len);
 	part = part_of(connection, mailbox);
+	l = s->ledgers[part % STORE_BUCKETS];
 	while (l && l->part != part)
 		l = l->next;
 	if (l && !l->listed)
@@ -385,18 +386,21 @@ bool ledger_forget(struct ledger *l, struct err *e)
 
 void ledger_flush_all(struct store *s)
 {
-	for (struct ledger *l = s->ledgers; l; l = l->next)
-		ledger_flush(l);
+	for (size_t n = 0; n < STORE_BUCKETS; n++)
+		for (struct ledger *l = s->ledgers[n]; l; l = l->next)
+			ledger_flush(l);
 }
 
 void ledger_free_all(struct store *s)
 {
-	while (s->ledgers) {
-		struct ledger *l = s->ledgers;
+	for (size_t n = 0; n < STORE_BUCKETS; n++) {
+		while (s->ledgers[n]) {
+			struct ledger *l = s->ledgers[n];
 
-		s->ledgers = l->next;
-		assert(!l->first && !l->under_way);
-		free(l->mailbox);
-		free(l);
+			s->ledgers[n] = l->next;
+			assert(!l->first && !l->under_way);
+			free(l->mailbox);
+			free(l);
+		}
 	}
 }

@@ -258,6 +258,36 @@ static void a_connection_walks_its_own_ledgers(void **state)
 	fixture_remove(directory);
 }
 
+static void each_of_many_is_found_again(void **state)
+{
+	enum { MANY = 700 };
+	const char *directory = fixture_directory();
+	struct store *s = fixture_store(directory);
+	static struct ledger *first[MANY];
+	struct ledger_entry e = entry(1, LEDGER_SEEN);
+	char name[16];
+
+	(void)state;
+	for (unsigned n = 0; n < MANY; n++) {
+		(void)snprintf(name, sizeof name, "box%u", n);
+		first[n] = opened(s, name);
+		ledger_put(first[n], &e, 0);
+	}
+	for (unsigned n = 0; n < MANY; n++) {
+		(void)snprintf(name, sizeof name, "box%u", n);
+		assert_ptr_equal(opened(s, name), first[n]);
+		assert_true(!n || first[n] != first[n - 1]);
+	}
+	store_close(&s);	/* flushes each */
+	s = fixture_store(directory);
+	for (unsigned n = 0; n < MANY; n++) {
+		(void)snprintf(name, sizeof name, "box%u", n);
+		assert_true(ledger_get(opened(s, name), e.id, &e));
+	}
+	store_close(&s);
+	fixture_remove(directory);
+}
+
 static void a_name_has_its_limits(void **state)
 {
 	static const struct { size_t len; bool good; } rows[] = { { 0, false }, { 1, true }, { 128, true }, { 129, false } };
@@ -329,6 +359,7 @@ int main(void)
 		cmocka_unit_test(a_rescan_forgets_everything),
 		cmocka_unit_test(ledgers_are_listed_once_they_have_something),
 		cmocka_unit_test(a_connection_walks_its_own_ledgers),
+		cmocka_unit_test(each_of_many_is_found_again),
 		cmocka_unit_test(a_name_has_its_limits),
 		cmocka_unit_test(a_refused_put_was_never_there),
 	};

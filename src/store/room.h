@@ -43,7 +43,7 @@ struct store {
 	bool closing;			/* nothing waits for more any longer */
 	bool draining;			/* inside store_next */
 	struct mailbox *boxes[STORE_BUCKETS];	/* by partition */
-	struct ledger *ledgers;
+	struct ledger *ledgers[STORE_BUCKETS];
 	struct trust_note *notes;	/* trust.c: the first is under way */
 };
 

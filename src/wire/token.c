@@ -263,6 +263,7 @@ static void end_line(struct tokens *t, struct span *in, struct token *tok)
 	}
 	if (t->rest != DATA) {
 		t->state = TEXT;
+		t->left = 0;
 		return;
 	}
 	if (t->depth) {
@@ -315,6 +316,7 @@ static void between(struct tokens *t, struct span *in, struct token *tok)
 		begin_status(t, in, tok);
 	} else if (t->rest == WORDS) {
 		t->state = TEXT;
+		t->left = 0;
 	} else if (c == '(' || c == ')') {
 		*in = span_from(*in, 1);
 		if (c == '(')
@@ -347,6 +349,11 @@ static void text_octets(struct tokens *t, struct span *in, struct token *tok)
 	bool ended = lf < in->len;
 	size_t room = t->held.max - t->held.len;
 
+	t->left += part.len;
+	if (t->left > TOKEN_TEXT_MAX) {
+		bad(tok, "a line without end (more than 1048576 octets of text)");
+		return;
+	}
 	t->cut |= part.len > room;
 	part.len = part.len < room ? part.len : room;
 	if (!buf_add(&t->held, part))

@@ -21,14 +21,14 @@
  * longer than it is handed out up to a comma, with `more`: each part of a
  * number set is one; the rest follows as the next ATOM.  Without a comma it is
  * TOKEN_BAD, but in a code, and as TEXT, it is cut short, with `cut`.
- * Lists nest TOKEN_DEPTH_MAX deep; a literal has less than 2^63 octets, a line
+ * Lists nest TOKEN_DEPTH_MAX deep; a text has at most TOKEN_TEXT_MAX octets; a literal has less than 2^63 octets, a line
  * ends with CRLF or LF.  TOKEN_BAD says in `why` which rule was broken; where
  * the next response begins is unknown then: the tokens must not be used after it. */
 #pragma once
 
 #include "base/buf.h"
 
-enum { TOKEN_DEPTH_MAX = 32 };
+enum { TOKEN_DEPTH_MAX = 32, TOKEN_TEXT_MAX = 1 << 20 };
 
 enum token_kind {
 	TOKEN_MORE, TOKEN_ATOM, TOKEN_STRING, TOKEN_PIECE, TOKEN_STRING_END, TOKEN_OPEN, TOKEN_CLOSE,
@@ -47,7 +47,7 @@ struct token {
 
 struct tokens {
 	struct buf held;	/* of an atom or text */
-	uint64_t left;		/* of a literal: its size while it is read, then octets to come */
+	uint64_t left;		/* of a literal: its size while it is read, then octets to come; of a text: octets that came */
 	size_t given;		/* of `held`, handed out and to be dropped */
 	uint8_t state, rest, depth, place;
 	bool cut, digits, plus;

@@ -1,14 +1,21 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# collect_speed.sh [speed] [poll] [memory] -- how fast Postrider collects, beside its peers, in one run.
+# collect_speed.sh [PART…] -- how fast Postrider collects, beside its peers, in one run.
 #
 # speed   4 KiB messages from Dovecot over TLS at 0 and 50 ms: messages/s and CPU for each, against the null collector
 #         (popload: one pipelined connection that throws all away), mpop and fetchmail
 # poll    nothing new among 10,000 kept messages: time over what the null collector needs for the listing, in RTTs
 # memory  by how much one message of 100 MB raises RssAnon
+# imap    as speed, over IMAP, beside mbsync, getmail, fetchmail and fdm
+# imap-poll    as poll, over IMAP: nothing changed, then one message more; beside mbsync
+# imap-memory  as memory, over IMAP, beside mbsync and getmail
+# thousand     a thousand connections of one configuration with nothing new at 50 ms, all at once
+#
+# Without PART all of them, in this order.
 #
 # Needs root and the harness ($BENCH, by default ../shared/bench beside this tree) after its setup.sh.
-# BENCH_RUNS (3), BENCH_COUNT messages (4000), BENCH_RTTS ("0 50"), BENCH_TOOLS (popload always among them), POSTRIDER.
+# BENCH_RUNS (3), BENCH_COUNT messages (4000), BENCH_RTTS ("0 50"), BENCH_TOOLS (for speed popload always among them),
+# BENCH_CONNECTIONS (1000), POSTRIDER.
 here=$(cd "$(dirname "$0")" && pwd)
 BENCH=${BENCH:-$here/../../../shared/bench}
 [ -f "$BENCH/lib.sh" ] || { echo "no harness at $BENCH; set BENCH" >&2; exit 2; }

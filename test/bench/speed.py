@@ -7,6 +7,7 @@ disturbance meets all of them.  Every collection is checked message by message.
 import json
 import os
 import random
+import re
 import shutil
 import statistics
 import subprocess
@@ -19,12 +20,21 @@ import zlib
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
 import corpus  # noqa: E402
+sys.path.insert(0, HERE)
+import thousand  # noqa: E402
 
 E = os.environ
 RUNS, COUNT = int(E.get("BENCH_RUNS", "3")), int(E.get("BENCH_COUNT", "4000"))
 RTTS = [int(r) for r in E.get("BENCH_RTTS", "0 50").split()]
-TOOLS = E.get("BENCH_TOOLS", "popload postrider postrider-maildir mpop fetchmail-pop").split()
-SLOW = {("fetchmail-pop", 50): 60, ("fetchmail-pop", 0): 1000}     # messages, for who would take all night
+POP_TOOLS = "popload postrider postrider-maildir mpop fetchmail-pop"
+IMAP_TOOLS = "postrider-imap postrider-imap-maildir mbsync mbsync-nosync getmail-imap fetchmail-imap fdm-imap"
+SLOW = {("fetchmail-pop", 50): 60, ("fetchmail-pop", 0): 1000,     # messages, for who would take all night
+        ("getmail-imap", 50): 60, ("getmail-imap", 0): 1000, ("fetchmail-imap", 50): 60, ("fetchmail-imap", 0): 1000,
+        ("fdm-imap", 50): 60, ("fdm-imap", 0): 1000}
+NO_FSYNC = ("mbsync-nosync", "fetchmail-imap")      # of the latter, its delivery agent here
+IN_STORE = ("postrider", "postrider-imap")
+PROCESS = {"mbsync": "mbsync", "getmail-imap": "getmail"}     # as /proc/PID/comm has it; else postrider
+LINE = "{:3d} ms {:22} {:8.0f} {:11.0f}  {}"
 
 
 def checked(octets):
@@ -41,22 +51,26 @@ def letter(number, size):
 
 
 def fill(user, messages):
-    """The user's maildrop, by the harness's own maker of Maildirs; then a poll, so that Dovecot has its index."""
-    pool, users = os.path.join(E["S"], "pool"), users_file(user)
+    fill_all([user], messages)
+
+
+def fill_all(users, messages):
+    """Each user's maildrop, by the harness's own maker of Maildirs; then polls, so that Dovecot has its index."""
+    pool = os.path.join(E["S"], "pool")
     shutil.rmtree(pool, ignore_errors=True)
     os.makedirs(pool)
     for number, octets in enumerate(messages):
         with open(os.path.join(pool, f"{number:06d}"), "wb") as f:
             f.write(octets)
-    subprocess.run([sys.executable, os.path.join(E["BENCH_DIR"], "gen_corpus.py"), "maildir", "--pool", pool, "--users", users,
-                    "--out", E["MAIL"], "--uid", E["BENCH_UID"]], check=True)
-    popload("poll", user, 0)
+    subprocess.run([sys.executable, os.path.join(E["BENCH_DIR"], "gen_corpus.py"), "maildir", "--pool", pool, "--users",
+                    users_file(*users), "--out", E["MAIL"], "--uid", E["BENCH_UID"]], check=True)
+    popload("poll", 0, *users)
 
 
-def users_file(user):
-    path = os.path.join(E["S"], "users-" + user)
+def users_file(*users):
+    path = os.path.join(E["S"], f"users-{users[0]}-{len(users)}")
     with open(path, "w", encoding="ascii") as f:
-        f.write(f"{user}:{E['BENCH_PASS']}\n")
+        f.writelines(f"{user}:{E['BENCH_PASS']}\n" for user in users)
     return path
 
 
@@ -77,19 +91,28 @@ def measured(argv):
     return result, done
 
 
-def popload(script, user, rtt):
-    argv = [*space(rtt), os.path.join(E["BIN"], "popload"), "--host", E["HOST"], "--port", E["PORT_POPS"], "--tls", "implicit",
-            "--users", users_file(user), "--script", script, "--concurrency", "1", "--sessions", "1", "--pipeline",
-            "--window", "254", "--quiet"]
+def popload(script, rtt, *users, port=E.get("PORT_POPS"), at_once=1):
+    """The null collector: one session for each user."""
+    argv = [*space(rtt), os.path.join(E["BIN"], "popload"), "--host", E["HOST"], "--port", str(port), "--tls", "implicit",
+            "--users", users_file(*users), "--script", script, "--concurrency", str(at_once), "--sessions", str(len(users)),
+            "--pipeline", "--window", "254", "--quiet"]
     result, done = measured(argv)
     if result["rc"]:
-        raise RuntimeError("popload: " + done.stderr)
+        raise RuntimeError("popload: " + done.stdout[-500:] + done.stderr[-500:])
     return result
 
 
 def client(name, *args):
-    script = os.path.join(HERE, "clients", name)
-    return [script if os.path.exists(script) else os.path.join(E["BENCH_DIR"], "clients", name), *args]
+    """A script of ours or of the harness; there a link may have become a file that says where it led."""
+    ours = os.path.join(HERE, "clients", name)
+    theirs = os.path.join(E["BENCH_DIR"], "clients", name)
+    if os.path.exists(ours):
+        return [ours, *args]
+    if os.access(theirs, os.X_OK):
+        return [theirs, *args]
+    with open(theirs, encoding="ascii") as f:
+        target = os.path.join(os.path.dirname(theirs), f.read().strip())
+    return ["bash", "-c", f". '{target}'", theirs, *args]
 
 
 def prepare(name, user):
@@ -100,7 +123,7 @@ def prepare(name, user):
 def collect(name, user, rtt, want):
     """One collection from nothing, checked."""
     if name == "popload":
-        return popload("fetch", user, rtt)
+        return popload("fetch", rtt, user)
     prepare(name, user)
     result, done = measured([*space(rtt), *client(name, "run")])
     verify = subprocess.run([sys.executable, os.path.join(E["BENCH_DIR"], "verify_maildir.py"), os.path.join(E["S"], name, "mail")],
@@ -111,26 +134,44 @@ def collect(name, user, rtt, want):
     return result
 
 
-def speed():
+def tools(standard):
+    return E.get("BENCH_TOOLS", standard).split()
+
+
+def in_turns(names, rtt):
+    """By tool, of each run its messages/s and CPU µs a message: the medians."""
     user = "one0001"
-    print(f"{COUNT} messages of 4 KiB over TLS, median of {RUNS}")
-    print(f"{'RTT':>6} {'tool':18} {'msg/s':>8} {'CPU µs/msg':>11}  of null")
+    fill(user, [letter(n, 4096) for n in range(COUNT)])
+    results = {name: [] for name in names}
+    for _ in range(RUNS):
+        for name in names:
+            slow = (name, rtt) in SLOW
+            count = min(SLOW[name, rtt], COUNT) if slow else COUNT
+            if slow:  # filled for each: fetchmail sets \\Seen
+                fill("a0001", [letter(n, 4096) for n in range(count)])
+            r = collect(name, "a0001" if slow else user, rtt, count)
+            results[name].append((count / r["wall_s"], 1e6 * (r["user_s"] + r["sys_s"]) / count))
+    return {name: [statistics.median(column) for column in zip(*runs)] for name, runs in results.items()}
+
+
+def heading(protocol, last):
+    print(f"{COUNT} messages of 4 KiB over {protocol} with TLS, median of {RUNS}")
+    print(f"{'RTT':>6} {'tool':22} {'msg/s':>8} {'CPU µs/msg':>11}  {last}", flush=True)
+
+
+def speed():
+    heading("POP3", "of null")
     for rtt in RTTS:
-        fill(user, [letter(n, 4096) for n in range(COUNT)])
-        fill("a0001", [letter(n, 4096) for n in range(max(SLOW.values()))])
-        results = {name: [] for name in TOOLS}
-        for _ in range(RUNS):
-            for name in TOOLS:
-                count = SLOW.get((name, rtt), COUNT)
-                if count != COUNT:
-                    fill("a0001", [letter(n, 4096) for n in range(count)])
-                r = collect(name, "a0001" if count != COUNT else user, rtt, count)
-                results[name].append((count / r["wall_s"], 1e6 * (r["user_s"] + r["sys_s"]) / count))
-        null = statistics.median(rate for rate, _ in results["popload"])
-        for name, runs in results.items():
-            rate = statistics.median(rate for rate, _ in runs)
-            cpu = statistics.median(cpu for _, cpu in runs)
-            print(f"{rtt:3d} ms {name:18} {rate:8.0f} {cpu:11.0f}  {100 * rate / null:5.0f} %", flush=True)
+        results = in_turns(tools(POP_TOOLS), rtt)
+        for name, (rate, cpu) in results.items():
+            print(LINE.format(rtt, name, rate, cpu, f"{100 * rate / results['popload'][0]:5.0f} %"), flush=True)
+
+
+def imap():
+    heading("IMAP", "durable")
+    for rtt in RTTS:
+        for name, (rate, cpu) in in_turns(tools(IMAP_TOOLS), rtt).items():
+            print(LINE.format(rtt, name, rate, cpu, "no" if name in NO_FSYNC else "yes"), flush=True)
 
 
 def poll():
@@ -140,37 +181,93 @@ def poll():
         collect(name, user, 0, 10_000)
         runs = []
         for _ in range(RUNS):
-            ours, _ = measured([*space(rtt), *unchecked(name)])
-            runs.append((ours["wall_s"], popload("poll", user, rtt)["wall_s"]))
+            ours, _ = poll_once(name, rtt, 0)
+            runs.append((ours, popload("poll", rtt, user)["wall_s"]))
         ours, null = (statistics.median(column) for column in zip(*runs))
         print(f"poll of 10,000 kept, {rtt} ms: {name} {ours * 1000:.0f} ms, null collector {null * 1000:.0f} ms, "
               f"{(ours - null) * 1000 / rtt:+.1f} RTT", flush=True)
 
 
-class Watch(threading.Thread):
-    """The highest RssAnon (KiB) that any process named postrider, ours, shows."""
+def deliver_one(user, number):
+    """One more message in the maildrop, which Dovecot has in its index before anybody asks for it."""
+    new = os.path.join(E["MAIL"], user, "Maildir", "new", f"{int(time.time())}.more{number}.bench")
+    with open(new + ".tmp", "wb") as f:
+        f.write(letter(1_000_000 + number, 600))
+    os.chown(new + ".tmp", int(E["BENCH_UID"]), int(E["BENCH_UID"]))
+    os.rename(new + ".tmp", new)
+    popload("poll", 0, user)
 
-    def __init__(self, argv):
+
+def count_mail(name):
+    """Without looking into it; ours lies in the store, and `collect` has told."""
+    return sum(len(files) for d, _, files in os.walk(os.path.join(E["S"], name, "mail")) if os.path.basename(d) in ("new", "cur"))
+
+
+def poll_once(name, rtt, more):
+    """One visit that must bring `more` messages: its wall time and CPU."""
+    before = count_mail(name)
+    result, done = measured([*space(rtt), *unchecked(name)])
+    brought = count_mail(name) - before if name not in IN_STORE else told(done.stdout)
+    if result["rc"] or brought != more:
+        raise RuntimeError(f"{name}: {brought} came instead of {more}: {result}\n{done.stdout}{done.stderr}")
+    return result["wall_s"], result["user_s"] + result["sys_s"]
+
+
+def told(text):
+    found = re.findall(r"^\S+: (\d+) collected, \d+ skipped, 0 held, 0 failed", text, re.M)
+    if not found:
+        raise RuntimeError("no result in: " + text)
+    return sum(int(n) for n in found)
+
+
+def imap_poll():
+    """Nothing changed; a message more; after that, nothing changed again."""
+    user, rtt = "big0001", 50
+    names = tools("postrider-imap postrider-imap-maildir mbsync")
+    fill(user, [letter(n, 600) for n in range(10_000)])
+    for name in names:
+        collect(name, user, 0, 10_000)
+        poll_once(name, 0, 0)
+    runs = {(name, more): [] for more in (0, 1) for name in names}
+    for turn in range(RUNS):
+        for more in (0, 1):
+            if more:
+                deliver_one(user, turn)
+            for name in names:
+                runs[name, more].append(poll_once(name, rtt, more))
+        for name in names:
+            poll_once(name, 0, 0)
+    for (name, more), results in runs.items():
+        wall, cpu = (statistics.median(column) for column in zip(*results))
+        print(f"IMAP poll of 10,000 kept, {rtt} ms, {'one new' if more else 'unchanged'}: {name:22} {wall * 1000:6.0f} ms "
+              f"({wall * 1000 / rtt:.1f} RTT), CPU {cpu * 1000:.0f} ms", flush=True)
+
+
+class Watch(threading.Thread):
+    """The highest RssAnon (KiB) that any process of that name, of a command, shows."""
+
+    def __init__(self, argv, comm="postrider", pause=0.002):
         super().__init__()
-        self.process, self.peak = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE), 0
+        self.comm, self.pause, self.peak = comm, pause, 0
+        self.process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
     def run(self):
         while self.process.poll() is None:
-            for pid in family(self.process.pid):
+            for pid in family(self.process.pid, self.comm):
                 self.peak = max(self.peak, rss_anon(pid))
-            time.sleep(0.002)
+            time.sleep(self.pause)
 
 
-def family(pid):
-    """Of a process and its descendants those that are postrider."""
+def family(pid, comm):
+    """Of a process and its descendants those of that name."""
     try:
         with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
             children = f.read().split()
         with open(f"/proc/{pid}/comm", encoding="ascii") as f:
-            mine = [pid] if f.read().strip() == "postrider" else []
+            mine = [pid] if f.read().strip() == comm else []
     except OSError:
         return []
-    return mine + [p for c in children for p in family(int(c))]
+    return mine + [p for c in children for p in family(int(c), comm)]
 
 
 def rss_anon(pid):
@@ -181,23 +278,36 @@ def rss_anon(pid):
         return 0
 
 
-def memory():
+def memory_of(names):
+    """What a message of 100 MB among small ones costs."""
     user, rng = "one0001", random.Random(1)
     huge = checked(b"Subject: huge\n\n" + b"".join(b"%064x\n" % rng.getrandbits(256) for _ in range(100_000_000 // 65)))
-    for name in ("postrider", "postrider-maildir"):
-        peaks = []
-        for messages in ([letter(1, 4096)] * 3, [letter(1, 4096), huge, letter(2, 4096)]):
-            fill(user, messages)
+    peaks = {name: [] for name in names}
+    for messages in ([letter(1, 4096)] * 3, [letter(1, 4096), huge, letter(2, 4096)]):
+        fill(user, messages)
+        for name in names:
             prepare(name, user)
-            watch = Watch([*space(0), *unchecked(name)])
+            watch = Watch([*space(0), *unchecked(name)], PROCESS.get(name, "postrider"))
             watch.start()
             watch.join()
-            if watch.process.returncode:
+            if watch.process.returncode or not watch.peak:
                 raise RuntimeError(f"{name}: {watch.process.stderr.read().decode()}")
-            peaks.append(watch.peak)
-        print(f"RssAnon, {name}: {peaks[0]} KiB with small messages, {peaks[1]} KiB with one of 100 MB: {peaks[1] - peaks[0]:+d} KiB", flush=True)
+            peaks[name].append(watch.peak)
+    for name, (small, large) in peaks.items():
+        print(f"RssAnon, {name}: {small} KiB with small messages, {large} KiB with one of 100 MB: {large - small:+d} KiB", flush=True)
 
+
+def memory():
+    memory_of(tools("postrider postrider-maildir"))
+
+
+def imap_memory():
+    memory_of(tools("postrider-imap postrider-imap-maildir mbsync getmail-imap"))
+
+
+PARTS = {"speed": speed, "poll": poll, "memory": memory, "imap": imap, "imap-poll": imap_poll, "imap-memory": imap_memory,
+         "thousand": lambda: thousand.thousand(sys.modules[__name__])}
 
 if __name__ == "__main__":
-    for part in sys.argv[1:] or ["speed", "poll", "memory"]:
-        {"speed": speed, "poll": poll, "memory": memory}[part]()
+    for part in sys.argv[1:] or PARTS:
+        PARTS[part]()

@@ -17,7 +17,7 @@ from dovecot import shown
 from imapd import CAPS, Imapd, Mailstore
 from trial import SEED, TARGETS, Trial, each, kills
 
-KILLS = kills(5)
+KILLS = kills(3)
 # name → after, capabilities that are missing.  `copy` is how servers without MOVE move.
 DISPOSITIONS = {"delete": ("delete", ()), "seen": ("seen", ()), "move": ("move:Done", ()), "copy": ("move:Done", ("MOVE",)),
                 "keep": ("keep", ())}

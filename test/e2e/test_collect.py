@@ -2,6 +2,7 @@
 """Mail out of a real Dovecot, octet for octet, into both kinds of target."""
 import os
 import poplib
+import resource
 import shutil
 import socket
 import ssl
@@ -218,6 +219,21 @@ def test_one_bad_connection_does_not_hold_up_the_others(p, authority, dovecot):
         p.connection("good", user=user, **tls(dovecot, authority))
         done = p("collect", limit=30)
     assert done.code == 1 and done.summary()["good"]["collected"] == 4, done
+
+
+def test_more_at_once_than_a_shell_lets_open(p):
+    """Each visit holds a socket and a lock file; only the hard limit may end that."""
+    soft = 64
+
+    def few_files():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+
+    p.sections["top"] = "max_per_host = 100\n"
+    with Pop3d(Maildrop(corpus.small(1))) as origin:
+        for n in range(soft):
+            p.clear(f"box{n}", origin, after="keep")
+        done = p.finish(p.start("collect", preexec_fn=few_files))
+    assert done.code == 0 and sum(row["collected"] for row in done.summary().values()) == soft, done
 
 
 def test_two_collects_of_one_connection_at_once(p):

@@ -26,6 +26,7 @@ EXEMPT = {
     'src/collect/delivery.c': VISIT,
     'src/collect/identity.c': 'listing_test.c joins and compares through it',
     'src/collect/list_pop3.c': VISIT,
+    'src/collect/listing_items.c': 'listing_test.c and list_imap.c use them all',
     'src/collect/password.c': 'test/e2e/test_collect.py: test_password_sources',
     'src/collect/sasl_run.c': 'test/e2e/test_collect.py: test_login_mechanisms',
     'src/collect/selection.c': VISIT,
