@@ -27,7 +27,7 @@ static bool is_pattern(const char *name)
 
 static bool moves(const struct visit *v)
 {
-	return v->with->after == AFTER_MOVE && v->what == VISIT_COLLECT;
+	return v->with->after == AFTER_MOVE && v->what != VISIT_BASELINE;
 }
 
 static bool wants_trash(const struct visit *v)
@@ -158,13 +158,13 @@ static void names_known(struct visit *v)
 {
 	struct folders *f = folders_of(v);
 
-	if (f->target && !f->target_there && !f->create && !f->trash_list) {
+	if (f->target && !f->target_there && !f->create && !f->trash_list && v->what != VISIT_TEST) {
 		f->create = imc_create(v->imap->session, span_of(f->target));
 		f->answers++;
 		return;
 	}
 	leave_out_target(f);
-	if (f->count)
+	if (f->count || v->what == VISIT_TEST)	/* a test tells what is there */
 		v->imap->step = IMAP_BETWEEN;
 	else
 		fail(v, v->with->mailboxes.count ? v->with->mailboxes.at[0] : "?",
