@@ -125,7 +125,7 @@ static void connect_again(void *user)
 
 	visit_reset_attempt(v);
 	v->phase = VISIT_PREPARING;	/* the last attempt may have left a placing undecided */
-	if (open_ledgers(v, &e) && delivery_recover(v, &e))
+	if (v->what == VISIT_TEST || (open_ledgers(v, &e) && delivery_recover(v, &e)))
 		collector_dirty(v->collector, v);
 	else
 		visit_fail(v, &e);

@@ -260,7 +260,7 @@ static void a_folder_of_connections(void **state)
 	scratch_write("connections.d/c.conf~", SPAN("nonsense"), 0600);
 	scratch_write("other/x.conf", SPAN("connection x { protocol = pop3 host = h user = u deliver = 'maildir:X' }"), 0600);
 	assert_string_equal(scratch_read(SPAN(BOX "}\n"), 0600, &s), "");
-	assert_int_equal(s.connection_count, 3);
+	assert_int_equal(s.connection_count, 2);
 	assert_string_equal(s.connections[0]->name, "box");
 	assert_string_equal(s.connections[1]->name, "b");
 	(void)snprintf(want, sizeof want, "maildir:%s/connections.d/M", scratch_folder);
