@@ -230,11 +230,6 @@ static void offer_again(struct item *i, struct ledger_entry *entry, struct ledge
 	ledger_put(ledger, entry, 0);
 }
 
-bool listing_old_enough(const struct ledger_entry *entry, const struct listing_rules *rules)
-{
-	return rules->delete_after_s && entry->accepted && rules->now - entry->accepted >= (int64_t)rules->delete_after_s;
-}
-
 static void judge_known(struct item *i, struct ledger_entry *entry, struct ledger *ledger, const struct listing_rules *rules)
 {
 	bool old_enough = listing_old_enough(entry, rules);

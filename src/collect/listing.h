@@ -91,7 +91,11 @@ void listing_flag(struct listing *l, uint32_t first, uint32_t last, uint8_t flag
 [[nodiscard]] bool listing_retire(struct listing *l, struct ledger *ledger, const struct listing_rules *rules,
 	struct identity *identity, bool *done, struct err *e);
 /* Kept so long that delete_after is due. */
-bool listing_old_enough(const struct ledger_entry *entry, const struct listing_rules *rules);
+static inline bool listing_old_enough(const struct ledger_entry *entry, const struct listing_rules *rules)
+{
+	return rules->delete_after_s && entry->accepted && rules->now - entry->accepted >= (int64_t)rules->delete_after_s;
+}
+
 /* NULL when there is no such number.  Needs the items in order of numbers. */
 struct item *listing_find(struct listing *l, uint32_t number);
 /* The ledger's key of a message that was told by its content: a refused deletion

@@ -156,6 +156,8 @@ void origin_others(void)
 
 	if (one_in(2))
 		origin_arrives();
+	if (one_in(3) && world->mail_count)	/* it is seen and thrown away before we see it */
+		world->mails[world->mail_count - 1].deleted = true;
 	if (m >= world->mails + world->mail_count || !m->present)
 		return;
 	world->modseq++;
