@@ -8,6 +8,13 @@
 #include "base/log.h"
 #include "collect/visit.h"
 
+int64_t delivery_moment(struct ledger *l)
+{
+	int64_t now = clock_now_s(), confirmed = ledger_noted(l, LEDGER_NOTE_DISPOSED);
+
+	return now > confirmed ? now : confirmed + 1;
+}
+
 void delivery_recovered(struct visit *v, struct ledger *l, struct ledger_entry *entry, const struct sink *k)
 {
 	uint32_t accepted = 0;
@@ -15,7 +22,7 @@ void delivery_recovered(struct visit *v, struct ledger *l, struct ledger_entry *
 	if (entry->state != LEDGER_PENDING)
 		entry->target_count = 0;
 	entry->state = LEDGER_PENDING;
-	entry->changed = clock_now_s();
+	entry->changed = delivery_moment(l);
 	entry_set_target(entry, k->tag, LEDGER_TARGET_ACCEPTED, NULL);
 	for (size_t n = 0; n < v->sink_count; n++)
 		for (size_t t = 0; t < entry->target_count; t++)

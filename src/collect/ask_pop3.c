@@ -38,7 +38,7 @@ static void ask_disposals(struct visit *v)
 			continue;
 		if (entry.state != LEDGER_DISPOSING) {
 			entry.state = LEDGER_DISPOSING;
-			entry.changed = clock_now_s();
+			entry.changed = delivery_moment(v->ledger);
 			ledger_put(v->ledger, &entry, 0);
 			visit_count_puts(v, 1);
 		}

@@ -21,7 +21,7 @@ bool message_known(struct visit *v, struct message *m, const uint8_t old[32])
 		     entry.state == LEDGER_SEEN;
 	if (disposable && (v->with->after != AFTER_KEEP || listing_old_enough(&entry, &v->rules))) {
 		entry.state = LEDGER_DISPOSING;
-		entry.changed = clock_now_s();
+		entry.changed = delivery_moment(v->ledger);
 		delivery_want_disposal(v, m->number);
 	}
 	if (moves) {

@@ -270,7 +270,7 @@ static void message_name(const struct visit *v, uint32_t number, struct span uid
 void message_entry(const struct visit *v, const struct message *m, enum ledger_state state, struct ledger_entry *entry)
 {
 	*entry = (struct ledger_entry){
-		.state = state, .first_seen = m->first_seen, .changed = clock_now_s(), .size = m->size,
+		.state = state, .first_seen = m->first_seen, .changed = delivery_moment(v->ledger), .size = m->size,
 		.has_digest = true, .attempts = m->attempts + 1,
 	};
 	memcpy(entry->id, m->id, sizeof entry->id);

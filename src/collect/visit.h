@@ -354,6 +354,8 @@ void visit_slice_of(struct visit *v, struct ledger *l);	/* the same of another l
 void visit_answer(struct visit *v, uint32_t slot, enum ticket_kind kind, const struct err *why);
 uint64_t visit_ticket(struct visit *v, uint32_t slot, enum ticket_kind kind);	/* counts it in v->waiting */
 enum ledger_state visit_final_state(const struct visit *v);
+/* Now, and later than the last disposals that the server confirmed: that spoke of none that comes now. */
+int64_t delivery_moment(struct ledger *l);
 /* After a crash: sink `k` has this message; into its ledger (TICKET_RECOVERED). */
 void delivery_recovered(struct visit *v, struct ledger *l, struct ledger_entry *entry, const struct sink *k);
 
