@@ -88,6 +88,10 @@ void ask_imap(struct visit *v)
 
 	if (v->why.kind || v->phase == VISIT_CONNECTING || v->phase == VISIT_LEAVING)
 		return;
+	if (v->what == VISIT_TEST) {
+		try_imap_ask(v);
+		return;
+	}
 	if (i->step == IMAP_NAMES)
 		folders_ask(v);
 	if (i->step == IMAP_COPIES && !v->why.kind)

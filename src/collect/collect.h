@@ -18,6 +18,13 @@
  * what is complete is still delivered, nothing more is fetched; what was marked
  * for deletion is deleted only if QUIT was already sent.
  *
+ * A VISIT_TEST touches no message and nothing on disk: no lock, no ledger, no
+ * target; IMAP mailboxes are opened by EXAMINE, no folder is made.  It tells each
+ * step by `step`, and what failed as the last one, but for a mailbox that cannot
+ * be opened: the others have their turn.  It is tried once (max_retries does not
+ * count), it says nothing of a failure to the log, and `store` may be NULL when a
+ * collector does nothing else.
+ *
  * Ownership: everything in `with` is borrowed and outlives the collector.
  * Errors of one connection are in its result and touch no other. */
 #pragma once
@@ -33,6 +40,7 @@ struct collector;
 enum visit_what {
 	VISIT_COLLECT,
 	VISIT_BASELINE,		/* list, and record everything new as skipped */
+	VISIT_TEST,		/* log in, open the mailboxes, leave: see below */
 };
 
 struct visit_result {
@@ -51,17 +59,40 @@ struct collect_progress {	/* over all visits */
 	uint32_t visits, ended;
 };
 
+enum visit_step_what {
+	STEP_SETTINGS,		/* told only when they cannot work */
+	STEP_PASSWORD,		/* the same when there is none to be had */
+	STEP_CONNECT,		/* name and socket */
+	STEP_TLS,		/* told too when the line stays in clear */
+	STEP_GREETING,
+	STEP_CAPABILITIES,
+	STEP_LOGIN,
+	STEP_MAILBOX,		/* IMAP: of each mailbox, and of the folder that mail is moved to */
+	STEP_LOGOUT,
+	STEPS
+};
+
+struct visit_step {
+	enum visit_step_what what;
+	bool good;
+	enum err_kind kind;	/* of what failed */
+	const char *text;	/* what was found, or what failed and what to do; lives during the call */
+	uint64_t ms;		/* since the step before */
+};
+
 struct collector_with {
 	struct loop *loop;
 	struct store *store;
 	struct tls_contexts *contexts;
 	uint32_t max_per_host;
 	void (*ended)(void *user, const struct connection *connection, const struct visit_result *result);
+	void (*step)(void *user, const struct connection *connection, const struct visit_step *step);	/* may be NULL */
 	void *user;
 };
 
 [[nodiscard]] bool collector_new(const struct collector_with *with, struct collector **c, struct err *e);
 void collector_add(struct collector *c, const struct connection *connection, enum visit_what what);
+const char *visit_step_name(enum visit_step_what what);	/* "connect" */
 void collector_stop(struct collector *c);
 size_t collector_left(const struct collector *c);
 void collector_progress(const struct collector *c, struct collect_progress *p);

@@ -29,6 +29,12 @@ struct store *collector_store(struct collector *c)
 	return c->with.store;
 }
 
+void collector_step(struct collector *c, const struct visit *v, const struct visit_step *step)
+{
+	if (c->with.step)
+		c->with.step(c->with.user, v->with, step);
+}
+
 struct tls_contexts *collector_contexts(struct collector *c)
 {
 	return c->with.contexts;
@@ -125,7 +131,7 @@ static void on_wake(void *user)
 	struct collector *c = user;
 	struct store_done d;
 
-	while (store_next(c->with.store, &d)) {
+	while (c->with.store && store_next(c->with.store, &d)) {
 		struct visit *v = c->visits[d.ticket >> (SLOT_BITS + KIND_BITS)];
 
 		visit_answer(v, (uint32_t)(d.ticket >> KIND_BITS) & ((1u << SLOT_BITS) - 1),
@@ -179,7 +185,8 @@ bool collector_new(const struct collector_with *with, struct collector **out, st
 		free(c);
 		return err_set(e, ERR_LOCAL, "out of memory");
 	}
-	store_on_wake(with->store, on_store, c);
+	if (with->store)
+		store_on_wake(with->store, on_store, c);
 	*out = c;
 	return true;
 }
@@ -192,7 +199,7 @@ void collector_add(struct collector *c, const struct connection *connection, enu
 		c->cap = c->cap ? c->cap * 2 : 16;
 		c->visits = reallocarray(c->visits, c->cap, sizeof *c->visits);
 	}
-	assert(c->visits && c->count < VISITS_MAX);
+	assert(c->visits && c->count < VISITS_MAX && (c->with.store || what == VISIT_TEST));
 	v = visit_new(c, (uint32_t)c->count, connection, what);
 	assert(v);
 	c->visits[c->count++] = v;
@@ -231,7 +238,8 @@ void collector_free(struct collector **out)
 	if (!c)
 		return;
 	assert(!c->left);
-	store_on_wake(c->with.store, NULL, NULL);
+	if (c->with.store)
+		store_on_wake(c->with.store, NULL, NULL);
 	wake_free(&c->wake);
 	timer_free(&c->alive);
 	free(c->visits);

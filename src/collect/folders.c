@@ -28,7 +28,7 @@ static bool is_pattern(const char *name)
 
 static bool moves(const struct visit *v)
 {
-	return v->with->after == AFTER_MOVE && v->what == VISIT_COLLECT;
+	return v->with->after == AFTER_MOVE && v->what != VISIT_BASELINE;
 }
 
 static bool wants_trash(const struct visit *v)
@@ -165,13 +165,15 @@ static void names_known(struct visit *v)
 		fail(v, v->with->move_folder, "`after` moves mail out of it into itself; write another folder");
 		return;
 	}
-	if (f->target && !f->target_there && !f->create && !f->trash_list) {
+	if (f->target && !f->target_there && !f->create && !f->trash_list && v->what != VISIT_TEST) {
 		f->create = imc_create(v->imap->session, span_of(f->target));
 		f->answers++;
 		return;
 	}
 	leave_out_target(f);
-	if (f->count)
+	if (v->what == VISIT_TEST)		/* a test tells what is there */
+		v->imap->step = IMAP_BETWEEN;
+	else if (f->count)
 		v->imap->step = moves(v) ? IMAP_COPIES : IMAP_BETWEEN;
 	else
 		fail(v, v->with->mailboxes.count ? v->with->mailboxes.at[0] : "?",

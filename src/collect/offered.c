@@ -25,7 +25,7 @@ void offered_keep(struct visit *v)
 {
 	struct conn_offered offered;
 
-	if (!conn_tls_offered(v->conn, &offered))
+	if (v->what == VISIT_TEST || !conn_tls_offered(v->conn, &offered))
 		return;
 	trust_note(collector_store(v->collector), v->with->host, v->conn_settings.port, offered.chain, offered.reason);
 	if (v->why.kind == ERR_TLS)

@@ -23,6 +23,7 @@ static void take_events(struct visit *v)
 {
 	while (!v->why.kind && !v->securing && !v->compressing && v->talk->event(v))
 		continue;
+	steps_move(v);
 }
 
 void talk_move(struct visit *v)
@@ -47,7 +48,8 @@ void talk_move(struct visit *v)
 		conn_deadline(v->conn, v->sasl_busy ? 0 : v->with->timeout_ms, waited_for(v));
 	else
 		conn_deadline(v->conn, 0, NULL);	/* it is us who keep the server waiting */
-	ledger_flush(v->ledger);
+	if (v->ledger)
+		ledger_flush(v->ledger);
 	if (v->own != v->ledger)
 		ledger_flush(v->own);
 }
@@ -98,8 +100,13 @@ static size_t on_turn(void *user, struct span in)
 
 	if (drips(v, in.len))
 		return in.len;
-	v->greeted = true;
 	trace_in(v, in);
+	if (!v->greeted) {
+		v->greeted = true;
+		steps_heard(v, in);
+		if (stranger_speaks(v, in))
+			return in.len;
+	}
 	v->talk->feed(v, in);
 	take_events(v);
 	unread = v->talk->unread(v);
@@ -121,10 +128,16 @@ static void settle_binding(struct visit *v)
 	v->channel_binding = conn_tls_exporter(v->conn, binding) || conn_tls_unique(v->conn, binding);
 }
 
+static void on_connected(void *user)
+{
+	steps_connected(user);
+}
+
 static void on_opened(void *user)
 {
 	struct visit *v = user;
 
+	steps_secured(v);
 	settle_binding(v);
 	v->talk->start(v);
 	talk_move(v);
@@ -135,6 +148,7 @@ static void on_secured(void *user)
 	struct visit *v = user;
 
 	v->securing = false;
+	steps_secured(v);
 	settle_binding(v);
 	v->talk->secured(v);
 	talk_move(v);
@@ -227,11 +241,12 @@ void talk_secure(struct visit *v)
 void talk_connect(struct visit *v)
 {
 	const struct conn_user user = {
-		.opened = on_opened, .turn = on_turn, .secured = on_secured, .drained = on_drained, .closed = on_closed, .user = v,
+		.connected = on_connected, .opened = on_opened, .turn = on_turn, .secured = on_secured, .drained = on_drained, .closed = on_closed, .user = v,
 	};
 	struct err e;
 
 	v->phase = VISIT_CONNECTING;
+	steps_now(v, STEP_SETTINGS);
 	v->slow_since_ms = loop_now_ms(collector_loop(v->collector));
 	v->slow_octets = 0;
 	v->greeted = v->tls_technical = v->securing = v->compressing = v->closing = v->bye = false;
@@ -243,6 +258,8 @@ void talk_connect(struct visit *v)
 	}
 	if (settle_connection(v, &e))
 		v->conn = conn_open(collector_loop(v->collector), &v->conn_settings, &user, &e);
-	if (!v->conn)
+	if (v->conn)
+		steps_now(v, STEP_CONNECT);
+	else
 		visit_fail(v, &e);
 }

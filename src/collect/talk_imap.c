@@ -246,7 +246,8 @@ static bool take_event(struct visit *v)
 		return false;
 	if (ev.what != IMC_BODY && ev.what != IMC_FOUND && ev.what != IMC_MESSAGE)
 		trace_event(v, event_names[ev.what], ev.uid);
-	on_event(v, &ev);
+	if (v->what != VISIT_TEST || !try_imap(v, &ev))
+		on_event(v, &ev);
 	return true;
 }
 
@@ -349,6 +350,8 @@ static void eof(struct visit *v)
 
 static void left(struct visit *v)
 {
+	if (v->what == VISIT_TEST)
+		try_imap_left(v);
 	if (!v->why.kind && v->imap->trouble.kind)
 		v->why = v->imap->trouble;
 }
@@ -368,5 +371,5 @@ const struct talk_ops talk_imap = {
 	.event = take_event, .ask = ask_imap, .outstanding = outstanding, .out = out, .sent = sent, .secured = secured,
 	.compressed = compressed,
 	.sasl_answer = sasl_answer, .sasl_cancel = sasl_cancel, .eof = eof, .left = left, .refused = refused, .stuck = stuck,
-	.listed = list_imap_joined, .settled = gmail_settled,
+	.listed = list_imap_joined, .settled = gmail_settled, .reached = try_imap_reached, .offers = try_imap_offers, .entered = try_imap_entered,
 };

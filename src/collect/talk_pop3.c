@@ -160,7 +160,9 @@ static void on_bye(struct visit *v, const struct p3c_event *ev)
 /* The connection ended after QUIT was sent, and nobody said +OK. */
 static void no_bye(struct visit *v)
 {
-	if (v->bye || v->why.kind)
+	if (v->what == VISIT_TEST)
+		try_pop3_left(v);
+	if (v->what == VISIT_TEST || v->bye || v->why.kind)
 		return;
 	if (v->deletes_ever || v->found.dispose)
 		(void)err_set(&v->why, ERR_PEER, "QUIT was not answered with +OK; deleted messages may still be there, "
@@ -233,7 +235,8 @@ static bool take_event(struct visit *v)
 		return false;
 	if (ev.what != P3C_BODY && ev.what != P3C_UID && ev.what != P3C_SIZE)
 		trace_event(v, event_names[ev.what], ev.number);
-	on_event(v, &ev);
+	if (v->what != VISIT_TEST || !try_pop3(v, &ev))
+		on_event(v, &ev);
 	return true;
 }
 
@@ -327,5 +330,5 @@ const struct talk_ops talk_pop3 = {
 	.service = "pop", .clear_port = 110, .make = make, .free = free_session, .start = start, .feed = feed, .unread = unread,
 	.event = take_event, .ask = ask_pop3, .outstanding = outstanding, .out = out, .sent = sent, .secured = secured,
 	.sasl_answer = sasl_answer, .sasl_cancel = sasl_cancel, .eof = eof, .left = no_bye, .refused = refused, .stuck = stuck,
-	.listed = listing_settled,
+	.listed = listing_settled, .reached = try_pop3_reached, .offers = try_pop3_offers, .entered = try_pop3_entered,
 };

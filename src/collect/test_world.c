@@ -73,7 +73,7 @@ int world_stop(void **state)
 
 void world_visit(struct world *w, enum visit_what what)
 {
-	struct collector_with with = { w->loop, w->store, w->contexts, 8, ended, w };
+	struct collector_with with = { .loop = w->loop, .store = w->store, .contexts = w->contexts, .max_per_host = 8, .ended = ended, .user = w };
 	struct collector *c;
 	struct err e;
 

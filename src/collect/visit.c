@@ -80,7 +80,9 @@ static void end(struct visit *v)
 {
 	v->result.ms = loop_now_ms(collector_loop(v->collector)) - v->started_ms;
 	v->result.why = v->why;
-	if (v->why.kind)
+	if (v->what == VISIT_TEST)
+		steps_end(v);
+	else if (v->why.kind)
 		log_error(&v->tag, "%s", v->why.text);
 	store_lock_drop(&v->lock);
 	collector_ended(v->collector, v);
@@ -123,7 +125,7 @@ static void connect_again(void *user)
 
 	visit_reset_attempt(v);
 	v->phase = VISIT_PREPARING;	/* the last attempt may have left a placing undecided */
-	if (open_ledgers(v, &e) && delivery_recover(v, &e))
+	if (v->what == VISIT_TEST || (open_ledgers(v, &e) && delivery_recover(v, &e)))
 		collector_dirty(v->collector, v);
 	else
 		visit_fail(v, &e);
@@ -139,7 +141,7 @@ static bool worth_another_try(struct visit *v)
 {
 	uint64_t most = v->with->max_retries;
 
-	if (!v->prepared || !most || !v->with->retry_interval_ms)
+	if (!v->prepared || v->what == VISIT_TEST || !most || !v->with->retry_interval_ms)
 		return false;
 	switch (v->why.kind) {
 	case ERR_BUSY:		/* not counted, but not for ever */
@@ -165,6 +167,10 @@ static void attempt_over(struct visit *v)
 		end(v);
 		return;
 	}
+	if (probe_wanted(v)) {
+		probe_start(v);
+		return;
+	}
 	if ((v->why.kind == ERR_NET || v->why.kind == ERR_PEER) && !v->lockstep && v->pipeline_stuck) {
 		log_warn(&v->tag, "pipelining seems broken at this server, going on without: %s", v->why.text);
 		v->lockstep = true;
@@ -172,6 +178,7 @@ static void attempt_over(struct visit *v)
 		log_warn(&v->tag, "the server closed after it refused a mechanism, going on without that: %s", v->why.text);
 	} else if (v->why.kind && may_fall_back(v)) {
 		log_warn(&v->tag, "no TLS, going on in clear as tls.required = false allows: %s", v->why.text);
+		steps_in_clear(v);
 		v->in_clear = true;
 	} else if (v->why.kind && worth_another_try(v)) {
 		log_warn(&v->tag, "trying again in %llu s: %s",
@@ -214,7 +221,8 @@ void visit_stop(struct visit *v)
 	v->stopping = true;
 	if (v->phase >= VISIT_LEAVING)
 		return;		/* QUIT was sent: what is deleted is deleted */
-	(void)err_set(&why, ERR_LOCAL, "stopped before the visit was complete; the next one goes on from here");
+	(void)err_set(&why, ERR_LOCAL, "%s", v->what == VISIT_TEST ? "stopped before the test came to its end" :
+		"stopped before the visit was complete; the next one goes on from here");
 	if (v->retry)
 		timer_stop(v->retry);
 	visit_fail(v, &why);
@@ -277,6 +285,8 @@ static bool prepare(struct visit *v, struct err *e)
 		return err_set(e, ERR_LOCAL, "out of memory");
 	if (!can_be_visited(v, e))
 		return false;
+	if (v->what == VISIT_TEST)
+		return true;
 	if (!store_lock_take(store, v->with->name, &v->lock, e))
 		return false;
 	if (!open_ledgers(v, e))
@@ -290,10 +300,12 @@ void visit_start(struct visit *v)
 
 	v->phase = VISIT_PREPARING;
 	v->started_ms = loop_now_ms(collector_loop(v->collector));
+	steps_begin(v);
 	if (!prepare(v, &e)) {
 		visit_fail(v, &e);
 		return;
 	}
+	steps_now(v, STEP_PASSWORD);
 	password_get(v);
 	collector_dirty(v->collector, v);
 }

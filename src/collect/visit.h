@@ -6,6 +6,9 @@
  *   talk.c          between connection and session, whatever the protocol
  *   talk_pop3.c     the POP3 session's events
  *   ask_pop3.c      what to ask the server next
+ *   steps.c         a test's steps, as they are told; try_pop3.c, try_imap.c: its deeds
+ *   probe.c         a test of a silent server: does it wait for TLS?
+ *   stranger.c      another protocol's greeting
  *   offered.c       certificates that were not trusted are kept
  *   sasl_run.c      steps of a SASL exchange, slow ones in jobs
  *   selection.c     which messages, in what order
@@ -55,6 +58,17 @@ enum visit_phase {
 	VISIT_LEAVING,		/* QUIT was sent */
 	VISIT_CLOSED,		/* no connection; answers may still come */
 	VISIT_ENDED,
+};
+
+enum { GREETING_SHOWN = 121 };
+
+struct steps {			/* of a VISIT_TEST */
+	enum visit_step_what now;	/* what is being done */
+	unsigned passed;		/* bits: told as good */
+	bool over;			/* the log out was told: nothing more is */
+	bool probed;
+	uint64_t since_ms;
+	char greeting[GREETING_SHOWN];
 };
 
 enum ticket_kind { TICKET_APPENDED = 1, TICKET_PLACING, TICKET_FINAL, TICKET_RECOVERED, TICKET_SLICE };
@@ -136,6 +150,9 @@ struct talk_ops {
 	bool (*stuck)(const struct visit *v);	/* it ends as at a server that takes no pipelining */
 	void (*listed)(struct visit *v);	/* the ledger stands as the listing says: go on */
 	void (*settled)(struct visit *v, const struct message *m);	/* the ledger has it for good; may be NULL */
+	enum visit_step_what (*reached)(const struct visit *v);	/* GREETING, CAPABILITIES, LOGIN: where the session is */
+	void (*offers)(const struct visit *v, char *out, size_t size);	/* capabilities, for people */
+	void (*entered)(const struct visit *v, char *out, size_t size);	/* how it logged in */
 };
 
 struct visit {
@@ -150,6 +167,7 @@ struct visit {
 	bool stopping;
 	uint64_t started_ms;
 	struct visit_result result;
+	struct steps steps;
 
 	struct store_lock *lock;
 	struct ledger *own;		/* the connection's, */
@@ -244,6 +262,34 @@ void ask_over(struct visit *v, const struct item *item);
 void ask_begin_fetching(struct visit *v);
 bool ask_judged(const struct visit *v);		/* VISIT_JUDGING has seen all that it needs */
 
+/* steps.c: all of it does nothing unless the visit is a test */
+void steps_begin(struct visit *v);
+void steps_now(struct visit *v, enum visit_step_what what);	/* it begins */
+void steps_connected(struct visit *v);
+void steps_secured(struct visit *v);		/* TLS is up */
+void steps_heard(struct visit *v, struct span first);	/* the first octets that the server said */
+void steps_move(struct visit *v);		/* the session went on */
+void steps_in_clear(struct visit *v);		/* v->why says why there is no TLS, and may be forgiven */
+void steps_tell(struct visit *v, enum visit_step_what what, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void steps_failed(struct visit *v, enum visit_step_what what, const struct err *why);
+void steps_end(struct visit *v);		/* what v->why says is told, unless it was */
+/* Whether `after` is to change something in the mailbox. */
+bool steps_disposes(const struct visit *v);
+
+/* try_pop3.c: what a test does once it is logged in; false: it is not a test's own event */
+bool try_pop3(struct visit *v, const struct p3c_event *ev);
+void try_pop3_left(struct visit *v);
+enum visit_step_what try_pop3_reached(const struct visit *v);
+void try_pop3_offers(const struct visit *v, char *out, size_t size);
+void try_pop3_entered(const struct visit *v, char *out, size_t size);
+
+/* probe.c: a test, and a server that says nothing: does it begin with TLS?  v->why is then told better. */
+bool probe_wanted(const struct visit *v);
+void probe_start(struct visit *v);
+
+/* stranger.c: the first octets are of another protocol; true: that ended the attempt */
+bool stranger_speaks(struct visit *v, struct span first);
+
 /* offered.c: inside closed(), when v->why is known.  What was offered and not
  * trusted goes into the store, and v->why tells where to look. */
 void offered_keep(struct visit *v);
@@ -323,5 +369,6 @@ struct tls_contexts *collector_contexts(struct collector *c);
 void collector_dirty(struct collector *c, struct visit *v);	/* visit_move soon */
 void collector_throttle(struct collector *c, struct visit *v, bool on);	/* it waits for room in the store */
 void collector_ended(struct collector *c, struct visit *v);
+void collector_step(struct collector *c, const struct visit *v, const struct visit_step *step);
 
 extern const struct sink_ops sink_mailbox, sink_maildir;

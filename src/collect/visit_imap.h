@@ -9,6 +9,7 @@
  *   gmail.c         one message in several of Gmail's mailboxes is delivered once
  *   ask_imap.c      what to ask next: headers, messages, the next mailbox, LOGOUT
  *   untold.c        messages that were asked for, and did not come
+ *   try_imap.c      what a test does instead of all that follows the names
  *   dispose_imap.c  what becomes of delivered mail on the server
  *
  * One mailbox after the other: select, list, join with its own ledger, fetch,
@@ -35,6 +36,16 @@ enum imap_step {
 	IMAP_SETTLING,		/* as must what the join put */
 	IMAP_WORKING,		/* judging, fetching, disposing */
 	IMAP_EXPUNGING,
+	IMAP_LOOKING,		/* a test: which mailboxes there are, for one could not be opened */
+};
+
+struct looking {		/* of a test, what LIST tells when a mailbox cannot be opened */
+	uint32_t command;
+	bool looked, target_told;
+	size_t count, shown;
+	char names[160];
+	char wanted[352];	/* which one, in words, */
+	enum err_kind kind;	/* and why */
 };
 
 struct folders {
@@ -120,6 +131,7 @@ struct imap_visit {
 	struct uids expunge;		/* marked \Deleted by us */
 	size_t expunge_at;
 	unsigned expunges;		/* to be answered */
+	struct looking looking;
 };
 
 uint32_t imap_validity(const struct visit *v);
@@ -148,6 +160,14 @@ void list_imap_event(struct visit *v, const struct imc_event *ev);
 void list_imap_joined(struct visit *v);	/* talk_ops.listed */
 void list_imap_ask(struct visit *v);
 void list_imap_settled(struct visit *v);	/* all of the mailbox is done: how much of it for good? */
+
+/* try_imap.c */
+bool try_imap(struct visit *v, const struct imc_event *ev);	/* false: it is not a test's own event */
+void try_imap_ask(struct visit *v);
+void try_imap_left(struct visit *v);
+enum visit_step_what try_imap_reached(const struct visit *v);
+void try_imap_offers(const struct visit *v, char *out, size_t size);
+void try_imap_entered(const struct visit *v, char *out, size_t size);
 
 /* gmail.c */
 void gmail_slice(struct visit *v);	/* of the new messages, from i->aliases_at on */

@@ -307,6 +307,21 @@ enum sasl_mech imc_mechanism(const struct imc *s)
 	return s->mech;
 }
 
+unsigned imc_offered(const struct imc *s)
+{
+	return s->offered;
+}
+
+bool imc_greeted(const struct imc *s)
+{
+	return s->greeted;
+}
+
+bool imc_trying(const struct imc *s)
+{
+	return s->trying;
+}
+
 unsigned imc_mechs_refused(const struct imc *s)
 {
 	return s->refused;

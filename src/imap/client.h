@@ -211,6 +211,9 @@ void imc_sasl_cancel(struct imc *s, bool proof_failed, const struct err *why);
 unsigned imc_capabilities(const struct imc *s);
 bool imc_qresync(const struct imc *s);		/* enabled and believed: VANISHED comes for EXPUNGE */
 enum sasl_mech imc_mechanism(const struct imc *s);	/* that logged in, or is being tried */
+unsigned imc_offered(const struct imc *s);	/* bits 1 << enum sasl_mech: what the server told; LOGIN (SASL_USER) is not among them */
+bool imc_greeted(const struct imc *s);		/* the server let us in */
+bool imc_trying(const struct imc *s);		/* capabilities are known; it is the login's turn, or was */
 unsigned imc_mechs_refused(const struct imc *s);	/* bits 1 << enum sasl_mech; see p3c_mechs_refused */
 bool imc_tls_refused(const struct imc *s);	/* failed because STARTTLS was not to be had */
 const struct imc_mailbox *imc_selected(const struct imc *s);

@@ -7,7 +7,7 @@
 
 #include "imap/client_internal.h"
 
-enum { TRIES_MAX = 3, LITERAL_MINUS_MAX = 4096 };	/* RFC 7888 section 5 */
+enum { TRIES_MAX = 3, MECHS_TEXT = 200, NOTHING_TEXT = 320, LITERAL_MINUS_MAX = 4096 };	/* RFC 7888 section 5 */
 enum { PART_NONE, PART_USER, PART_PASSWORD };		/* of LOGIN: waits for "+" */
 
 static unsigned bit(enum sasl_mech mech)
@@ -106,18 +106,24 @@ static void begin_login(struct imc *s)
 
 static void nothing_left(struct imc *s)
 {
+	char why[NOTHING_TEXT], mechs[MECHS_TEXT];
+
+	sasl_mechs_text(s->offered, mechs, sizeof mechs);
+	(void)snprintf(why, sizeof why, "the server offers none of the mechanisms allowed by auth; it offers %s%s", mechs,
+		offered(s, SASL_USER) ? " (and LOGIN, which is `user` in auth)" : "");
 	if (s->error.kind)	/* the last refusal says it best */
 		s->failed = true;
 	else if (s->clear_skipped)
 		client_fail(s, ERR_CONFIG, "the server takes only clear-text passwords and the line is not protected; "
 			"use TLS, or set allow_cleartext = true", NOTHING);
 	else
-		client_fail(s, ERR_CONFIG, "the server offers none of the mechanisms allowed by auth", NOTHING);
+		client_fail(s, ERR_CONFIG, why, NOTHING);
 }
 
 void auth_next(struct imc *s, struct imc_event *ev)
 {
 	s->try_next = false;
+	s->trying = true;
 	while (s->tries < TRIES_MAX && s->mech_at < s->login->mech_count) {
 		enum sasl_mech mech = s->login->mechs[s->mech_at++];
 
@@ -148,8 +154,9 @@ void auth_refused(struct imc *s, bool ends)
 	enum err_kind kind = reply_kind(s);
 	bool plain = kind == ERR_PEER && (s->r.code == CODE_NONE || s->r.code == CODE_ALERT || s->r.code == CODE_OTHER);
 
-	(void)err_set(&s->error, plain ? ERR_AUTH : kind, "login by %s was refused",
-		s->mech == SASL_USER ? "LOGIN" : sasl_mech_name(s->mech));
+	kind = plain ? ERR_AUTH : kind;
+	(void)err_set(&s->error, kind, "login by %s was refused%s", s->mech == SASL_USER ? "LOGIN" : sasl_mech_name(s->mech),
+		kind == ERR_AUTH ? "; check `user` and `password`" : kind == ERR_BUSY ? " for now; try again later" : "");
 	if (words.len && !client_secret(s, words))
 		(void)err_peer(&s->error, words);
 	if (ends || !plain)

@@ -9,10 +9,12 @@
 #define A4096 A4096_OF("a")
 
 static const struct story_row rows[] = {
-	{ "wrong password", .peer = SPAN(CAPA("") "P1 NO s3cret is wrong\r\n"), .want = "failed auth;", .why = "LOGIN was refused" },
+	{ "wrong password", .peer = SPAN(CAPA("") "P1 NO s3cret is wrong\r\n"), .want = "failed auth;", .why = "LOGIN was refused; check `user` and `password`" },
+	{ "none in common", .mechs = "scram-sha-1", .peer = SPAN(CAPA("AUTH=CRAM-MD5 AUTH=PLAIN")), .want = "failed config;",
+	  .why = "it offers CRAM-MD5, PLAIN (and LOGIN, which is `user` in auth)" },
 	{ "wrong password, by code", .peer = SPAN(CAPA("") "P1 NO [AUTHENTICATIONFAILED] no\r\n"), .want = "failed auth;", .why = "no" },
 	{ "expired", .peer = SPAN(CAPA("") "P1 NO [EXPIRED] no\r\n"), .want = "failed auth;" },
-	{ "in use", .peer = SPAN(CAPA("") "P1 NO [INUSE] no\r\n"), .want = "failed busy;" },
+	{ "in use", .peer = SPAN(CAPA("") "P1 NO [INUSE] no\r\n"), .want = "failed busy;", .why = "for now; try again later" },
 	{ "unavailable", .peer = SPAN(CAPA("") "P1 NO [UNAVAILABLE] no\r\n"), .want = "failed busy;" },
 	{ "privacy required", .peer = SPAN(CAPA("") "P1 NO [PRIVACYREQUIRED] no\r\n"), .want = "failed tls;" },
 	{ "alert with a refusal", .peer = SPAN(CAPA("") "P1 NO [ALERT] log in on the web\r\n"), .want = "warning [log in on the web];failed auth;" },

@@ -107,7 +107,7 @@ struct imc {
 	uint32_t warn;			/* id of an EXPUNGE to be warned of */
 	struct span reselect;		/* the mailbox of a SELECT that counts on the answer to ENABLE */
 
-	bool secure, clear_agreed, logged_in, tls_refused;
+	bool secure, clear_agreed, greeted, trying, logged_in, tls_refused;
 	bool told_capabilities;		/* since the login, or TLS, or the greeting */
 	bool capa_refused;
 	bool id_sent;

@@ -22,7 +22,8 @@ static bool start_tls(struct imc *s)
 		return false;
 	if ((s->capabilities & IMC_CAPA_ANSWERED) && !(s->capabilities & IMC_CAPA_STARTTLS)) {
 		s->text.len = 0;
-		no_tls(s, "the server offers no STARTTLS (or somebody took it away), and tls.required is set");
+		no_tls(s, "the server offers no STARTTLS (or somebody took it away), and tls.required is set; "
+			"does it have a port with tls.mode = implicit (993)?");
 		return s->failed;
 	}
 	client_command(s, VERB_STARTTLS, NOTHING);
@@ -107,6 +108,7 @@ void login_greeting(struct imc *s)
 		return;
 	}
 	s->phase = PHASE_LOGIN;
+	s->greeted = true;
 	if (!s->login->detect_greeting) {
 		s->told_capabilities = false;
 		s->capabilities = s->offered = 0;

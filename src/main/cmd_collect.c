@@ -8,8 +8,9 @@
 #include "main/commands.h"
 #include "main/json.h"
 #include "main/progress.h"
+#include "main/which.h"
 
-enum { DRAW_MS = 200, PASSWORD_MAX = 4096 };
+enum { DRAW_MS = 200 };
 
 struct collecting {
 	struct cli *cli;
@@ -118,106 +119,28 @@ static int visit_all(struct cli *cli, const struct connection **which, size_t co
 	return c.failed ? EXIT_FAILED : EXIT_GOOD;
 }
 
-static bool is_url(const char *word)
-{
-	return strstr(word, "://");
-}
-
-/* The password of the command line or the terminal takes the place of what the settings say. */
-static int give_password(struct cli *cli, struct connection *with)
-{
-	char prompt[512];
-	struct buf password;
-	struct err e;
-	bool given;
-
-	if (with->password.kind != SECRET_ASK)
-		return EXIT_GOOD;
-	buf_start(&password, PASSWORD_MAX);
-	(void)snprintf(prompt, sizeof prompt, "Password of %s at %s: ", with->user, with->host);
-	if (!ask_password(cli, prompt, false, &password, &given, &e)) {
-		buf_wipe(&password);
-		return cli_failed(cli, &e);
-	}
-	if (!given) {
-		buf_wipe(&password);
-		return cli_usage(cli, "no password for %s: use --password-file FILE or --password-command CMD", with->name);
-	}
-	with->password = (struct secret){ SECRET_LITERAL, arena_text(&cli->settings.arena, buf_span(&password)) };
-	buf_wipe(&password);
-	return EXIT_GOOD;
-}
-
 static int collect_url(struct cli *cli, const char *url, const char *to)
 {
-	struct key_value *keys;
-	size_t count = 0, warned;
-	struct buf report;
-	struct connection *with;
-	int status;
-	bool good;
+	const struct connection *with;
+	int status = which_url(cli, url, to, &with);
 
-	status = cli_settings(cli, false);
-	if (status != EXIT_GOOD)
-		return status;
-	warned = cli->settings.warning_count;
-	keys = arena_take(&cli->settings.arena, (cli->given_count + 1) * sizeof *keys);
-	for (size_t n = 0; n < cli->given_count; n++)
-		if (settings_is_key(cli->given[n].key))
-			keys[count++] = cli->given[n];
-	buf_start(&report, 1 << 16);
-	good = settings_url(&cli->settings, url, to, keys, count, &report);
-	if (report.len)
-		(void)fwrite(report.at, 1, report.len, stderr);
-	buf_end(&report);
-	if (!good)
-		return EXIT_USAGE;
-	cli_warnings(cli, warned);
-	with = cli->settings.connections[cli->settings.connection_count - 1];
-	status = give_password(cli, with);
-	return status == EXIT_GOOD ? visit_all(cli, (const struct connection *[]){ with }, 1, VISIT_COLLECT) : status;
-}
-
-static bool named_before(const struct connection **which, size_t count, const struct connection *with)
-{
-	while (count)
-		if (which[--count] == with)
-			return true;
-	return false;
+	return status == EXIT_GOOD ? visit_all(cli, &with, 1, VISIT_COLLECT) : status;
 }
 
 static int collect_named(struct cli *cli, enum visit_what what)
 {
 	const struct connection **which;
-	size_t count = 0;
-	int status = cli_settings(cli, true);
+	size_t count;
+	int status = which_named(cli, false, &which, &count);
 
-	if (status != EXIT_GOOD)
-		return status;
-	which = arena_take(&cli->settings.arena, (cli->settings.connection_count + cli->arg_count + 1) * sizeof *which);
-	for (size_t n = 0; n < cli->arg_count; n++) {
-		const struct connection *with = settings_connection(&cli->settings, cli->args[n]);
-
-		if (!with)
-			return cli_usage(cli, "there is no connection %s in %s", cli->args[n], cli->settings.file);
-		if (!with->enabled)
-			return cli_usage(cli, "connection %s is disabled; set enabled = true to visit it", cli->args[n]);
-		if (!named_before(which, count, with))
-			which[count++] = with;
-	}
-	for (size_t n = 0; !cli->arg_count && n < cli->settings.connection_count; n++)
-		if (cli->settings.connections[n]->enabled)
-			which[count++] = cli->settings.connections[n];
-	if (!count)
-		return cli_usage(cli, "%s has no enabled connection", cli->settings.file);
-	return visit_all(cli, which, count, what);
+	return status == EXIT_GOOD ? visit_all(cli, which, count, what) : status;
 }
 
 static int run_collect(struct cli *cli)
 {
 	const char *to = cli_option(cli, "to");
 
-	if (cli->arg_count && is_url(cli->args[0])) {
+	if (cli->arg_count && which_is_url(cli->args[0])) {
 		if (cli->arg_count != 1)
 			return cli_usage(cli, "takes one URL");
 		if (!to)

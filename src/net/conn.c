@@ -150,8 +150,9 @@ static void expire(struct conn *c)
 			c->heard ? "" : ": the server did not answer our first message; does this port speak TLS? (else tls.mode = explicit)");
 		break;
 	case CONN_OPEN:
-		(void)conn_fail(c, ERR_NET, "no %s within %g s%s", c->deadline_name, s,
-			c->heard || c->ssl ? "" : "; the server said nothing at all: if this port begins with TLS, set tls.mode = implicit");
+		(void)conn_fail(c, ERR_NET, "no %s within %g s%s", c->deadline_name, s, c->told ? "" :
+			c->ssl ? "; TLS is up, but the server said nothing at all: does it speak something else, such as HTTP?" :
+			"; the server said nothing at all: if this port begins with TLS, set tls.mode = implicit");
 		break;
 	case CONN_LEAVING:
 		conn_end(c, NULL);
@@ -212,6 +213,7 @@ void conn_turn(struct conn *c, struct span in)
 	size_t used;
 
 	assert(c->state == CONN_OPEN && in.len && in.len <= CONN_IN_MAX);
+	c->told = true;
 	used = c->user.turn(c->user.user, in);
 	if (c->state != CONN_OPEN)
 		return;
@@ -418,6 +420,8 @@ static void dialled(void *user, int fd, const union address *at, const struct er
 	c->handles++;
 	c->state = CONN_OPEN;
 	c->calls++;
+	if (c->user.connected)
+		c->user.connected(c->user.user);
 	if (c->tls == CONN_TLS_IMPLICIT) {
 		conn_tls_begin(c);
 	} else {

@@ -5,6 +5,8 @@
  * conn_open resolves the name (c-ares, or an address as it is; "localhost" per
  * RFC 6761), tries its addresses by happy eyeballs (RFC 8305: IPv6 first,
  * 250 ms apart), handshakes if `tls` is implicit, and calls back:
+ *     connected(user)         the socket is there, TLS is not yet; may be NULL,
+ *                             and calls nothing of the connection but conn_peer
  *     opened(user)            ready to talk (TLS, if implicit, is up)
  *     turn(user, in) → used   bytes came in; returns how many it consumed:
  *                             all, but for a TLS start or compression (below)
@@ -69,6 +71,7 @@ struct conn_settings {		/* borrowed until opened or closed */
 struct conn;
 
 struct conn_user {
+	void (*connected)(void *user);
 	void (*opened)(void *user);
 	size_t (*turn)(void *user, struct span in);
 	void (*secured)(void *user);
@@ -104,6 +107,9 @@ bool conn_tls_offered(const struct conn *c, struct conn_offered *offered);
 bool conn_is_tls(const struct conn *c);
 const char *conn_peer(const struct conn *c);	/* "192.0.2.1:995", "" before connect */
 const char *conn_tls_text(const struct conn *c);	/* "TLSv1.3 TLS_AES_256_GCM_SHA384", "" in clear */
+/* The server's certificate on one line: `"mail" for a.example, b.example, issued
+ * by "Some CA", valid until 2030-01-31`; "" without TLS.  Safe to show. */
+void conn_tls_certificate(const struct conn *c, char *out, size_t size);
 /* Channel bindings for SASL (RFC 9266, RFC 5929) into `out`; 0 when not to be had. */
 size_t conn_tls_exporter(const struct conn *c, char out[32]);
 size_t conn_tls_unique(const struct conn *c, char out[64]);

@@ -50,7 +50,8 @@ struct conn {
 	int deaf;			/* the errno of a failed send: the peer takes no more, */
 					/* but what it said last may still come */
 	unsigned calls;			/* of the user, or work on an event, under way */
-	bool paused, opened, heard;	/* heard: something came in */
+	bool paused, opened, heard;	/* heard: something came in, */
+	bool told;			/* and the user got octets */
 	bool tls_wanted;		/* conn_start_tls was called in this turn */
 	bool upgraded;			/* TLS was started, not implicit */
 	bool high;			/* the out-queue was full: drained() is owed */

@@ -247,6 +247,15 @@ const char *conn_tls_text(const struct conn *c)
 	return c->tls_text;
 }
 
+void conn_tls_certificate(const struct conn *c, char *out, size_t size)
+{
+	X509 *x = conn_is_tls(c) ? SSL_get0_peer_certificate(c->ssl) : NULL;
+
+	*out = '\0';
+	if (x)
+		tls_certificate_text(x, out, size);
+}
+
 /* Bindings are unique only where both ends' keys went into the secrets (RFC 7627). */
 static bool binds(const struct conn *c)
 {

@@ -139,6 +139,13 @@ static void answers_nothing_to_stls(struct server_peer *p, void *user)
 	peer_wait_end(p);
 }
 
+static void greets_never(struct server_peer *p, void *user)
+{
+	(void)user;
+	if (peer_tls(p, ctx))
+		peer_wait_end(p);
+}
+
 static void begins_in_clear(struct server_peer *p, void *user)
 {
 	(void)user;
@@ -163,6 +170,8 @@ static const struct row {
 	{ "silence", keeps_silent, CONN_TLS_IMPLICIT, 50, "closed", "", ERR_NET, true,
 		": no TLS handshake within 0.05 s: the server did not answer our first message; does this port speak TLS?" },
 	{ "a handshake that never ends", drips, CONN_TLS_IMPLICIT, 200, "closed", "", ERR_NET, true, ": no TLS handshake within 0.2 s" },
+	{ "silence behind TLS", greets_never, CONN_TLS_IMPLICIT, 300, "opened closed", "", ERR_NET, false,
+		": no greeting within 0.3 s; TLS is up, but the server said nothing at all" },
 	{ "TLS by command", upgrades, CONN_TLS_NONE, PATIENCE_MS, "opened turn secured turn closed", "+OK\r\n+OK Begin TLS\r\n+OK bye\r\n",
 		ERR_NONE, false, NULL },
 	{ "octets behind the answer", injects, CONN_TLS_NONE, PATIENCE_MS, "opened turn closed", "+OK\r\n+OK Begin TLS\r\n", ERR_PEER, false,
@@ -213,9 +222,34 @@ static void tls_tells_its_story(void **state)
 		c.deadline_ms = r->timeout_ms;
 		s = settings(&server, r->tls, NO_VERSION, r->timeout_ms);
 		client_run(&c, &s);
-		if (strcmp(c.story, r->story) != 0 || !span_equal(buf_span(&c.got), span_of(r->got)) || c.why.kind != r->kind
+		if (!c.connected || strcmp(c.story, r->story) != 0 || !span_equal(buf_span(&c.got), span_of(r->got)) || c.why.kind != r->kind
 			|| c.technical != r->technical || (r->why && !strstr(c.why.text, r->why)))
 			fail_msg("%s: %s: \"%.*s\" %s%s", r->name, c.story, (int)c.got.len, c.got.at, c.why.text, c.technical ? " (technical)" : "");
+		client_end(&c);
+		server_stop(&server);
+	}
+}
+
+static void the_certificate_is_told(void **state)
+{
+	static const enum conn_tls how[] = { CONN_TLS_IMPLICIT, CONN_TLS_NONE };
+
+	(void)state;
+	for (size_t n = 0; n < COUNT(how); n++) {
+		struct conn_settings s;
+		struct server server;
+		struct client c;
+
+		server_start(&server, "127.0.0.1", how[n] == CONN_TLS_NONE ? keeps_silent : converses, NULL);
+		client_start(&c);
+		c.close_at = "+OK\r\n";
+		c.deadline_ms = how[n] == CONN_TLS_NONE ? 50 : PATIENCE_MS;
+		s = settings(&server, how[n], NO_VERSION, PATIENCE_MS);
+		client_run(&c, &s);
+		if (how[n] == CONN_TLS_NONE)
+			assert_string_equal(c.certificate, "");
+		else if (!strstr(c.certificate, "\" for localhost, issued by \"") || !strstr(c.certificate, "\", valid until 20"))
+			fail_msg("%s", c.certificate);
 		client_end(&c);
 		server_stop(&server);
 	}
@@ -449,6 +483,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tls_tells_its_story),
+		cmocka_unit_test(the_certificate_is_told),
 		cmocka_unit_test(we_end_tls_in_order),
 		cmocka_unit_test(records_are_gathered),
 		cmocka_unit_test(the_server_is_called_by_its_name),

@@ -75,6 +75,13 @@ static void drained(void *user)
 		c->on_drained(c);
 }
 
+static void connected(void *user)
+{
+	struct client *c = user;
+
+	c->connected = !c->story[0] && conn_peer(c->conn)[0] && !conn_is_tls(c->conn);
+}
+
 static void closed(void *user, const struct err *why)
 {
 	struct client *c = user;
@@ -83,6 +90,7 @@ static void closed(void *user, const struct err *why)
 	c->why = *why;
 	c->technical = conn_tls_technical(c->conn);
 	c->tls = conn_is_tls(c->conn);
+	conn_tls_certificate(c->conn, c->certificate, sizeof c->certificate);
 	if (c->on_closed)
 		c->on_closed(c);
 	c->conn = NULL;
@@ -100,7 +108,9 @@ void client_start(struct client *c)
 
 void client_open(struct client *c, const struct conn_settings *s)
 {
-	const struct conn_user u = { opened, turn, secured, drained, closed, c };
+	const struct conn_user u = {
+		.connected = connected, .opened = opened, .turn = turn, .secured = secured, .drained = drained, .closed = closed, .user = c,
+	};
 	struct err e;
 
 	c->story[0] = '\0';

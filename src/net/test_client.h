@@ -31,8 +31,8 @@ struct client {
 	unsigned turns;
 	size_t longest;			/* turn */
 	struct err why;			/* of closed */
-	bool technical, tls;
-	char tls_text[80], peer[80];
+	bool technical, tls, connected;	/* connected() came first, and the peer was known */
+	char tls_text[80], peer[80], certificate[480];
 };
 
 void client_start(struct client *c);

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <openssl/err.h>
 #include <openssl/tls1.h>
+#include <stdio.h>
 
 #include "net/tls_inside.h"
+
+enum { OFFERED_TEXT = 120, OFFERED_ROOM = 60 };
 
 /* OpenSSL's reasons in our words.  An alert is the server's word, the others are ours. */
 static const struct reason {
@@ -38,10 +41,25 @@ static const struct reason {
 	{ SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC, false, "what came in was changed on the way or is broken (bad MAC)" },
 };
 
+/* "; we offer TLSv1.2, TLSv1.3 (tls.protocols, tls.min, tls.max)" */
+static void offered(const struct tls_settings *s, char *out, size_t size)
+{
+	static const char *const names[] = { [TLS_1_0] = "TLSv1", [TLS_1_1] = "TLSv1.1", [TLS_1_2] = "TLSv1.2", [TLS_1_3] = "TLSv1.3" };
+	size_t used = 0;
+
+	*out = '\0';
+	for (size_t n = TLS_1_0; n < COUNT(names); n++)
+		if (s->versions & 1u << n && used + OFFERED_ROOM < size)
+			used += (size_t)snprintf(out + used, size - used, "%s%s", used ? ", " : "; we offer ", names[n]);
+	if (used)
+		(void)snprintf(out + used, size - used, " (tls.protocols, tls.min, tls.max)");
+}
+
 void tls_explain(const struct tls_peer *p, const SSL *ssl, bool *technical, struct err *e)
 {
 	unsigned long code = ERR_peek_error();
 	const char *text = ERR_reason_error_string(code);
+	char more[OFFERED_TEXT] = "";
 
 	*technical = false;
 	if (p->verdict->kind) {		/* our own: it says more than OpenSSL does */
@@ -52,10 +70,12 @@ void tls_explain(const struct tls_peer *p, const SSL *ssl, bool *technical, stru
 				continue;
 			text = reasons[i].text;
 			*technical = reasons[i].technical;
+			if (reasons[i].code == SSL_R_UNSUPPORTED_PROTOCOL || reasons[i].code == SSL_R_TLSV1_ALERT_PROTOCOL_VERSION)
+				offered(&p->client->settings, more, sizeof more);
 			break;
 		}
 		*technical = *technical && !SSL_is_init_finished(ssl);
-		(void)err_set(e, ERR_TLS, "TLS broke: %s", text ? text : "no reason is known");
+		(void)err_set(e, ERR_TLS, "TLS broke: %s%s", text ? text : "no reason is known", more);
 	}
 	ERR_clear_error();
 }

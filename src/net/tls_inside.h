@@ -62,6 +62,7 @@ struct tls_offered {
 
 /* tls_verify.c: OpenSSL's cert_verify_callback; 1 = we accept the certificate */
 int tls_verify(X509_STORE_CTX *with, void *unused);
+void tls_certificate_text(X509 *x, char *out, size_t size);	/* see conn_tls_certificate */
 [[nodiscard]] bool tls_pin_parse(const char *text, uint8_t pin[TLS_PIN]);
 /* What tls.pin holds against it: SHA-256 of the SubjectPublicKeyInfo. */
 [[nodiscard]] bool tls_key_digest(X509 *x, uint8_t digest[TLS_PIN]);

@@ -129,6 +129,15 @@ static void names_text(X509 *x, char *out, size_t size)
 	GENERAL_NAMES_free(all);
 }
 
+void tls_certificate_text(X509 *x, char *out, size_t size)
+{
+	char name[NAME_SHOWN], issuer[NAME_SHOWN], names[NAMES_SHOWN], date[DATE_SHOWN];
+
+	names_text(x, names, sizeof names);
+	(void)snprintf(out, size, "\"%s\" for %s, issued by \"%s\", valid until %s", name_text(X509_get_subject_name(x), name), names,
+		name_text(X509_get_issuer_name(x), issuer), date_text(X509_get0_notAfter(x), date));
+}
+
 static bool wrong_name(X509 *x, const char *host, struct err *e)
 {
 	char names[NAMES_SHOWN];
@@ -226,7 +235,7 @@ static bool chain_fault(const struct tls_client *t, X509_STORE_CTX *with, X509 *
 		return err_set(e, ERR_TLS, "%s (%s) is not valid before %s; is the clock of this machine right?", whose, name,
 			date_text(X509_get0_notBefore(x), date));
 	case X509_V_ERR_CERT_REVOKED:
-		return err_set(e, ERR_TLS, "%s (%s) was revoked by \"%s\" (tls.crl)", whose, name, issuer);
+		return err_set(e, ERR_TLS, "%s (%s) was revoked by \"%s\" (tls.crl); do not log in there, the server's owner must replace it", whose, name, issuer);
 	case X509_V_ERR_CRL_HAS_EXPIRED:
 		return err_set(e, ERR_TLS, "the revocation list of \"%s\" expired on %s; fetch a new one for tls.crl", issuer,
 			date_text(crl ? X509_CRL_get0_nextUpdate(crl) : NULL, date));
@@ -234,7 +243,7 @@ static bool chain_fault(const struct tls_client *t, X509_STORE_CTX *with, X509 *
 		return err_set(e, ERR_TLS, "the revocation list of \"%s\" in tls.crl is not valid before %s", issuer,
 			date_text(crl ? X509_CRL_get0_lastUpdate(crl) : NULL, date));
 	case X509_V_ERR_UNABLE_TO_GET_CRL:
-		return err_set(e, ERR_TLS, "tls.crl has no revocation list of \"%s\", which issued the certificate of %s", issuer, name);
+		return err_set(e, ERR_TLS, "tls.crl has no revocation list of \"%s\", which issued the certificate of %s; add it to the file", issuer, name);
 	case X509_V_ERR_CRL_SIGNATURE_FAILURE:
 		return err_set(e, ERR_TLS, "the revocation list of \"%s\" in tls.crl is not signed by it", issuer);
 	case X509_V_ERR_EE_KEY_TOO_SMALL:

@@ -279,6 +279,21 @@ enum sasl_mech p3c_mechanism(const struct p3c *s)
 	return s->mech;
 }
 
+unsigned p3c_offered(const struct p3c *s)
+{
+	return s->offered;
+}
+
+bool p3c_greeted(const struct p3c *s)
+{
+	return s->greeted;
+}
+
+bool p3c_trying(const struct p3c *s)
+{
+	return s->trying;
+}
+
 unsigned p3c_mechs_refused(const struct p3c *s)
 {
 	return s->refused;

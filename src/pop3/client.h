@@ -133,6 +133,9 @@ void p3c_sasl_cancel(struct p3c *s, bool proof_failed, const struct err *why);
 
 unsigned p3c_capabilities(const struct p3c *s);
 enum sasl_mech p3c_mechanism(const struct p3c *s);	/* that logged in, or is being tried */
+unsigned p3c_offered(const struct p3c *s);	/* bits 1 << enum sasl_mech: what CAPA or AUTH told; USER and APOP are not among them */
+bool p3c_greeted(const struct p3c *s);		/* the server let us in */
+bool p3c_trying(const struct p3c *s);		/* capabilities are known; it is the login's turn, or was */
 /* Bits 1 << enum sasl_mech: refused, and not for the credentials.  If the
  * server closed after that, reconnect without them. */
 unsigned p3c_mechs_refused(const struct p3c *s);

@@ -3,11 +3,12 @@
  * The ladder: which mechanism is tried next, what a refusal means for it, and
  * the two logins that are POP3's own. */
 #include <assert.h>
+#include <stdio.h>
 
 #include "pop3/client_internal.h"
 #include "sasl/apop.h"
 
-enum { TRIES_MAX = 3 };
+enum { TRIES_MAX = 3, MECHS_TEXT = 200, NOTHING_TEXT = 300 };
 
 static unsigned bit(enum sasl_mech mech)
 {
@@ -88,18 +89,23 @@ static void begin(struct p3c *s, enum sasl_mech mech, struct p3c_event *ev)
 
 static void nothing_left(struct p3c *s)
 {
+	char why[NOTHING_TEXT], mechs[MECHS_TEXT];
+
+	sasl_mechs_text(s->offered | (offered(s, SASL_USER) ? bit(SASL_USER) : 0), mechs, sizeof mechs);
+	(void)snprintf(why, sizeof why, "the server offers none of the mechanisms allowed by auth; it offers %s", mechs);
 	if (s->error.kind)	/* the last refusal says it best */
 		s->failed = true;
 	else if (s->clear_skipped)
 		p3_client_fail(s, ERR_CONFIG, "the server takes only clear-text passwords and the line is not protected; "
 			"use TLS, or set allow_cleartext = true", NOTHING);
 	else
-		p3_client_fail(s, ERR_CONFIG, "the server offers none of the mechanisms allowed by auth", NOTHING);
+		p3_client_fail(s, ERR_CONFIG, why, NOTHING);
 }
 
 void p3_auth_next(struct p3c *s, struct p3c_event *ev)
 {
 	s->try_next = false;
+	s->trying = true;
 	while (s->tries < TRIES_MAX && s->mech_at < s->login->mech_count) {
 		enum sasl_mech mech = s->login->mechs[s->mech_at++];
 
@@ -136,7 +142,8 @@ void p3_auth_refused(struct p3c *s, struct span line, bool ends)
 		kind = ERR_BUSY;
 	else if (code == REPLY_CODE_OTHER)
 		kind = ERR_PEER;
-	(void)err_set(&s->error, kind, "login by %s was refused", sasl_mech_name(s->mech));
+	(void)err_set(&s->error, kind, "login by %s was refused%s", sasl_mech_name(s->mech),
+		kind == ERR_AUTH ? "; check `user` and `password`" : kind == ERR_BUSY ? " for now; try again later" : "");
 	add_words(s, line);
 	if (ends || code != REPLY_CODE_NONE)
 		s->failed = true;

@@ -25,10 +25,10 @@ static const struct story_row rows[] = {
 	  .sent = "CAPA\r\n" },
 
 	/* ---- what a refusal means */
-	{ "a wrong password", .peer = SPAN(HI ERR OK "-ERR no\r\n"), .want = "failed auth;", .why = "by USER was refused: server said \"-ERR no\"" },
+	{ "a wrong password", .peer = SPAN(HI ERR OK "-ERR no\r\n"), .want = "failed auth;", .why = "by USER was refused; check `user` and `password`: server said \"-ERR no\"" },
 	{ "a wrong password, pipelined", .peer = SPAN(HI PIPES OK "-ERR no\r\n"), .want = "failed auth;" },
 	{ "a wrong password, coded", .peer = SPAN(HI ERR OK "-ERR [AUTH] no\r\n"), .want = "failed auth;" },
-	{ "in use", .peer = SPAN(HI ERR OK "-ERR [IN-USE] no\r\n"), .want = "failed busy;" },
+	{ "in use", .peer = SPAN(HI ERR OK "-ERR [IN-USE] no\r\n"), .want = "failed busy;", .why = "refused for now; try again later: server" },
 	{ "in use, by words", .peer = SPAN(HI ERR OK "-ERR maildrop already locked\r\n"), .want = "failed busy;" },
 	{ "not now", .peer = SPAN(HI ERR OK "-ERR [SYS/TEMP] no\r\n"), .want = "failed busy;" },
 	{ "not so often", .peer = SPAN(HI ERR OK "-ERR [LOGIN-DELAY] no\r\n"), .want = "failed busy;" },
@@ -59,7 +59,9 @@ static const struct story_row rows[] = {
 	  .sent = "CAPA\r\n" APOP_SENT },
 
 	/* ---- which one */
-	{ "none on offer", .mechs = "cram-md5", .peer = SPAN(HI CAPA("USER\r\n")), .want = "failed config;", .why = "none of the mechanisms" },
+	{ "none on offer", .mechs = "cram-md5", .peer = SPAN(HI CAPA("USER\r\n")), .want = "failed config;", .why = "none of the mechanisms allowed by auth; it offers USER" },
+	{ "some on offer", .mechs = "cram-md5", .peer = SPAN(HI CAPA("USER\r\nSASL PLAIN X-OWN SCRAM-SHA-1\r\n")), .want = "failed config;",
+	  .why = "it offers SCRAM-SHA-1, PLAIN, USER" },
 	{ "user not on offer", .peer = SPAN(HI CAPA("SASL PLAIN\r\n")), .want = "failed config;", .sent = "CAPA\r\n" },
 	{ "no word of logins: user", .peer = SPAN(HI CAPA("TOP\r\n") OK OK CAPA("")), .want = "ready;" },
 	{ "in the order given", .mechs = "login cram-md5", .peer = SPAN(HI CAPA("SASL CRAM-MD5 LOGIN PLAIN\r\n")), .want = "",

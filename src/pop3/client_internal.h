@@ -55,7 +55,7 @@ struct p3c {
 	bool secure;		/* the line is protected */
 	bool clear_agreed;	/* STLS is not to be had, and need not be */
 	bool stamp_secure;	/* the timestamp came over a protected line */
-	bool logged_in, tls_refused;
+	bool greeted, trying, logged_in, tls_refused;
 	bool eof;		/* the server closed */
 	bool failed;		/* `error` is to be told */
 	bool try_next;		/* a mechanism is to be chosen */

@@ -32,7 +32,8 @@ static bool start_tls(struct p3c *s)
 	if (!s->login->stls || s->secure || s->clear_agreed)
 		return false;
 	if (known && !(s->capabilities & P3C_CAPA_STLS)) {
-		no_tls(s, "the server offers no STLS (or somebody took it away), and tls.required is set", NOTHING);
+		no_tls(s, "the server offers no STLS (or somebody took it away), and tls.required is set; "
+			"does it have a port with tls.mode = implicit (995)?", NOTHING);
 		return s->failed;
 	}
 	p3_client_command(s, VERB_STLS, NOTHING, NOTHING);
@@ -73,6 +74,7 @@ static void on_greeting(struct p3c *s, enum reply kind, struct span line)
 		p3_client_fail(s, p3_reply_code(line) == REPLY_CODE_BUSY ? ERR_BUSY : ERR_PEER, "the server turns us away", line);
 		return;
 	}
+	s->greeted = true;
 	if (s->login->detect_greeting && stamp.len && stamp.len <= sizeof s->stamp) {
 		memcpy(s->stamp, stamp.at, stamp.len);
 		s->stamp_len = stamp.len;

@@ -66,7 +66,7 @@ static const struct story_row rows[] = {
 	{ "refused after a challenge: the credentials", .mechs = "login user", .peer = SPAN(HI "+OK\r\nUSER\r\nSASL LOGIN\r\n.\r\n+ eA==\r\n" STEP ERR),
 	  .answers = "a", .want = "sasl LOGIN first [x];failed auth;", .sent = "CAPA\r\nAUTH LOGIN\r\nYQ==\r\n" },
 	{ "refused by code", .mechs = "plain user", .peer = SPAN(HI "+OK\r\nUSER\r\nSASL PLAIN\r\n.\r\n" STEP "-ERR [AUTH] no\r\n"),
-	  .answers = "x", .want = "sasl PLAIN first;failed auth;", .why = "PLAIN was refused: server said \"-ERR [AUTH] no\"" },
+	  .answers = "x", .want = "sasl PLAIN first;failed auth;", .why = "PLAIN was refused; check `user` and `password`: server said \"-ERR [AUTH] no\"" },
 	{ "busy after a challenge", .mechs = "login", .peer = SPAN(HI SASL("LOGIN") "+ eA==\r\n" STEP "-ERR [IN-USE] no\r\n"),
 	  .answers = "a", .want = "sasl LOGIN first [x];failed busy;" },
 

@@ -55,6 +55,8 @@ bool sasl_mech_clear(enum sasl_mech mech);	/* shows the password to whoever read
 bool sasl_mech_first(enum sasl_mech mech);	/* the client speaks first (initial response) */
 bool sasl_mech_slow(enum sasl_mech mech);	/* step must not run on a loop thread */
 bool sasl_mech_plus(enum sasl_mech mech);	/* needs channel binding */
+/* "SCRAM-SHA-1, PLAIN" for bits 1 << enum sasl_mech; "none" for none.  What does not fit is left out whole. */
+void sasl_mechs_text(unsigned bits, char *out, size_t size);
 
 [[nodiscard]] struct sasl_client *sasl_client_new(enum sasl_mech mech, const struct sasl_credentials *with, struct err *e);
 [[nodiscard]] bool sasl_client_step(struct sasl_client *c, struct span challenge, struct buf *response, struct err *e);

@@ -2,6 +2,7 @@
 #include "sasl/client.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 /* What is to be known of each mechanism; a new one is a new row. */
 static const struct mech {
@@ -71,4 +72,16 @@ bool sasl_mech_slow(enum sasl_mech mech)
 bool sasl_mech_plus(enum sasl_mech mech)
 {
 	return row(mech)->plus;
+}
+
+void sasl_mechs_text(unsigned bits, char *out, size_t size)
+{
+	size_t used = 0;
+
+	(void)snprintf(out, size, "none");
+	for (enum sasl_mech m = 0; m < SASL_MECHS; m++) {
+		if (!(bits & 1u << m) || used + strlen(row(m)->name) + 3 > size)
+			continue;
+		used += (size_t)snprintf(out + used, size - used, "%s%s", used ? ", " : "", row(m)->name);
+	}
 }

@@ -61,11 +61,27 @@ static void what_is_no_mechanism(void **state)
 	assert_int_equal(m, SASL_NTLM);
 }
 
+static void mechanisms_as_a_text(void **state)
+{
+	char out[40];
+
+	(void)state;
+	sasl_mechs_text(0, out, sizeof out);
+	assert_string_equal(out, "none");
+	sasl_mechs_text(1u << SASL_PLAIN | 1u << SASL_SCRAM_SHA_1, out, sizeof out);
+	assert_string_equal(out, "SCRAM-SHA-1, PLAIN");
+	sasl_mechs_text(1u << SASL_PLAIN | 1u << SASL_SCRAM_SHA_1, out, 16);	/* whole or not at all */
+	assert_string_equal(out, "SCRAM-SHA-1");
+	sasl_mechs_text(~0u, out, sizeof out);
+	assert_string_equal(out, "EXTERNAL, SCRAM-SHA-256-PLUS, XOAUTH2");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_and_traits),
 		cmocka_unit_test(what_is_no_mechanism),
+		cmocka_unit_test(mechanisms_as_a_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -407,6 +407,13 @@ bool conn_start_deflate(struct conn *c, struct err *e)
 	return err_set(e, ERR_LOCAL, "no compression here");
 }
 
+void conn_tls_certificate(const struct conn *c, char *out, size_t size)
+{
+	(void)c;
+	assert(size);
+	out[0] = '\0';
+}
+
 bool conn_is_tls(const struct conn *c)
 {
 	(void)c;
