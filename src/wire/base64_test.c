@@ -48,6 +48,7 @@ static void there_and_back(void **state)
 		assert_true(span_equal(buf_span(&coded), r->coded));
 		assert_true(base64_decode(r->coded, &plain));
 		assert_true(span_equal(buf_span(&plain), r->plain));
+		assert_true(base64_measure(r->coded, &coded.max) && coded.max == r->plain.len);
 	}
 }
 
@@ -77,6 +78,8 @@ static void what_is_not_base64(void **state)
 		if (base64_decode(wrong[i], &out))
 			fail_msg("taken: %s", wrong[i].at);
 		assert_true(span_equal(buf_span(&out), SPAN("before")));
+		if (base64_measure(wrong[i], &out.max))
+			fail_msg("measured: %s", wrong[i].at);
 	}
 }
 
