@@ -11,7 +11,9 @@
  *     p3d_turn_end says how many of the fed octets, the last ones, are still
  *         unread: the driver keeps them for the next turn.
  * So a partial line lies nowhere but in the driver's own memory, which an idle
- * connection does not have.  What is fed must not change until p3d_turn_end.
+ * connection does not have: at most P3D_LINE_MAX - 1 octets, P3D_AUTH_MAX - 1 before
+ * the login, and what was read together with a command that is waited for.  It may
+ * be a password: the driver wipes it.  What is fed must not change until p3d_turn_end.
  * Replies are written to `out`, a lent buf of P3D_OUT_MIN octets at least, which
  * may be another one at each call; the driver sends it whenever it likes, at
  * the latest at P3D_SEND (no room left: send it, empty it, call again), before
@@ -60,11 +62,11 @@
  *                   an unfinished submission is none
  *     P3D_OVERLONG  a line of more than P3D_LINE_MAX octets: end, deny the address
  *     P3D_TLS_HELLO the first octets on a clear line were 0x16 0x03: no denial
- * Every answer's words are borrowed until the next p3d_next, and are made safe
- * there: controls become '?', so do octets above 127 before UTF8 or LANG, and
- * what does not fit into P3D_REPLY_MAX is cut.  NULL takes words of ours.  For an
- * unknown user and for a wrong password say P3D_CODE_AUTH and NULL, always.
- *
+ * Every answer's words (a challenge, too) are borrowed until a p3d_next that says anything
+ * but P3D_SEND, and are made safe there: controls become '?', so do octets above
+ * 127 before UTF8 or LANG, and what does not fit into P3D_REPLY_MAX is cut.  NULL
+ * takes words of ours.  For an unknown user and for a wrong password say
+ * P3D_CODE_AUTH and NULL, always.
  * Lines (RFC 2449 section 4; counted with their line end, of which a lone LF is
  * one too, since people and probes type so; in XTND XMIT's data only CRLF is):
  *   over P3D_COMMAND_MAX octets -ERR, over P3D_LINE_MAX P3D_OVERLONG; but before

@@ -33,6 +33,8 @@ static const struct server_row rows[] = {
 	  .sent = HI "+OK\r\n-ERR [SYS/TEMP] no login now\r\n+OK\r\n-ERR [IN-USE] no login now\r\n+OK\r\n-ERR [LOGIN-DELAY] no login now\r\n"
 	  "+OK\r\n-ERR [SYS/PERM] alert: over quota\r\n+OK\r\n-ERR later\r\n+OK\r\n-ERR [SYS/TEMP] the queue is full\r\n" },
 	{ "words cannot break lines", .answers = "perm a\r\nb\tc \xc3\xa4", .peer = SPAN(IN), .want = IN_WANT, .sent = HI "+OK\r\n-ERR [SYS/PERM] a??b?c ??\r\n" },
+	{ "words cannot pretend to a code", .answers = "none [AUTH] x|none [", .peer = SPAN(IN IN), .want = IN_WANT IN_WANT,
+	  .sent = HI "+OK\r\n-ERR AUTH] x\r\n+OK\r\n-ERR no login now\r\n" },
 	{ "words in UTF-8 for who can read them", .answers = "perm \xc3\xa4 \xff \xc2\x85", .peer = SPAN("UTF8\r\n" IN), .want = IN_WANT,
 	  .sent = HI "+OK UTF-8 from now on\r\n+OK\r\n-ERR [SYS/PERM] \xc3\xa4 ? ??\r\n" },
 	{ "no USER on a clear line", .how = NO_USER, .peer = SPAN("USER anna\r\nPASS s3cret\r\n"), .want = "",

@@ -71,6 +71,8 @@ void server_say_words(struct p3d *s, struct span head, struct span words)
 void server_say_refusal(struct p3d *s)
 {
 	assert((size_t)s->code < COUNT(heads));
+	if (s->code == P3D_CODE_NONE && s->words.len && s->words.at[0] == '[')
+		s->words = span_from(s->words, 1);	/* it is no code (RFC 2449 section 8) */
 	server_say_words(s, heads[s->code], s->words.len ? s->words : span_of(s->ours));
 	s->words = (struct span){ 0 };
 }
