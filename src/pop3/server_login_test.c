@@ -37,6 +37,8 @@ static const struct server_row rows[] = {
 	  .sent = HI "+OK\r\n-ERR AUTH] x\r\n+OK\r\n-ERR no login now\r\n" },
 	{ "words in UTF-8 for who can read them", .answers = "perm \xc3\xa4 \xff \xc2\x85", .peer = SPAN("UTF8\r\n" IN), .want = IN_WANT,
 	  .sent = HI "+OK UTF-8 from now on\r\n+OK\r\n-ERR [SYS/PERM] \xc3\xa4 ? ??\r\n" },
+	{ "or who asked for a language", .answers = "perm \xc3\xa4 \xff", .peer = SPAN("LANG en\r\n" IN), .want = IN_WANT,
+	  .sent = HI "+OK en English\r\n+OK\r\n-ERR [SYS/PERM] \xc3\xa4 ?\r\n" },
 	{ "no USER on a clear line", .how = NO_USER, .peer = SPAN("USER anna\r\nPASS s3cret\r\n"), .want = "",
 	  .sent = HI "-ERR USER is not offered on an unprotected line\r\n-ERR USER comes first\r\n" },
 	{ "no USER at all", .how = NO_USER | SECURE, .peer = SPAN("USER anna\r\n"), .want = "", .sent = HI "-ERR USER is not offered\r\n" },

@@ -42,6 +42,8 @@ static const struct server_row rows[] = {
 	{ "other mechanisms behind TLS", .how = CAN_TLS, .mechs = MECH(CRAM_MD5), .mechs_secure = MECH(PLAIN), .peer = SPAN("AUTH PLAIN AAAA\r\nSTLS\r\n" STEP "AUTH PLAIN AAAA\r\n"),
 	  .want = "tls;sasl PLAIN first [___];", .sent = HI "-ERR that mechanism is not offered here\r\n+OK begin TLS\r\n+OK 3 messages\r\n" },
 	{ "too many arguments", .mechs = ALL, .peer = SPAN("AUTH PLAIN AAAA AAAA\r\n"), .want = "", .sent = HI "-ERR wrong number of arguments\r\n" },
+	{ "a USER before it is forgotten, also by one that is cancelled", .mechs = ALL, .answers = "+", .peer = SPAN("USER anna\r\nAUTH LOGIN\r\n*\r\nPASS x\r\n"),
+	  .want = "sasl LOGIN first;over LOGIN;", .sent = HI "+OK\r\n+ \r\n-ERR cancelled\r\n-ERR USER comes first\r\n" },
 	{ "a USER before it is forgotten", .mechs = ALL, .answers = "auth", .peer = SPAN("USER anna\r\nAUTH PLAIN AAAA\r\nPASS x\r\n"), .want = "sasl PLAIN first [___];",
 	  .sent = HI "+OK\r\n-ERR [AUTH] authentication failed\r\n-ERR USER comes first\r\n" },
 };

@@ -21,6 +21,33 @@ static void words_are_cut(void **state)
 	}
 }
 
+/* The longest of replies, one after the other: each is whole, however full out was. */
+static void long_replies_in_a_full_out(void **state)
+{
+	enum { MANY = 40 };
+	char peer_memory[MANY * 16], answers_memory[MANY * 606], words[600];
+	struct server_row row = { "long", .answers = answers_memory };
+	struct buf peer, answers;
+	struct server_story t;
+
+	(void)state;
+	memset(words, 'w', sizeof words);
+	buf_lend(&peer, peer_memory, sizeof peer_memory);
+	buf_lend(&answers, answers_memory, sizeof answers_memory);
+	for (int i = 0; i < MANY; i++)		/* of many lengths */
+		assert_true(buf_printf(&answers, "perm %.*s|", 100 + 10 * i, words) && buf_add(&peer, SPAN("USER a\nPASS b\n")));
+	row.peer = buf_span(&peer);
+	server_story_start(&t, &row);
+	t.lazy = true;
+	server_story_play(&t, row.peer, 0, false);
+	for (size_t i = 0, n = 0; i < t.sent.len; i += n + 1) {
+		n = span_find((struct span){ t.sent.at + i, t.sent.len - i }, '\n');
+		assert_true(t.sent.at[i] == '+' || t.sent.at[i] == '-');
+	}
+	assert_true(t.sent.len > 3 * P3D_OUT_MIN);
+	server_story_end(&t);
+}
+
 /* A character that the cut parts is no character any more. */
 static void a_character_is_not_cut(void **state)
 {
@@ -60,6 +87,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(words_are_cut),
+		cmocka_unit_test(long_replies_in_a_full_out),
 		cmocka_unit_test(a_character_is_not_cut),
 		cmocka_unit_test(the_longest_greeting),
 	};
