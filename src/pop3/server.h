@@ -18,7 +18,8 @@
  * may be another one at each call; the driver sends it whenever it likes, at
  * the latest at P3D_SEND (no room left: send it, empty it, call again), before
  * a P3D_BODY, and when the turn ends.  A reply is never cut over two of them.
- * A driver whose socket is full simply ends the turn, also at P3D_SEND.
+ * A driver may end the turn behind any event, with work left, when its socket is
+ * full or others are waiting.
  *
  * Back-pressure: from P3D_TLS, P3D_LOGIN, P3D_SASL, P3D_RETR, P3D_BODY,
  * P3D_COMMIT, P3D_XMIT and P3D_XMIT_END on the session eats nothing until it

@@ -68,7 +68,7 @@ static void long_line(const char *head, size_t digits, const char *answers, cons
 	(void)snprintf(sent, 8192, HI "%s", end);
 	row.peer = (struct span){ peer, len };
 	for (size_t i = 0; i < COUNT(cuts); i++)
-		for (unsigned way = 0; way < 4; way++)
+		for (unsigned way = 0; way < SERVER_WAYS; way++)
 			server_story_way(&row, cuts[i] < len ? cuts[i] : len, false, way);
 	server_story_way(&row, 0, true, 0);
 	free(peer);

@@ -10,7 +10,7 @@
  * that the client gets, bodies included.  A NULL is not compared.
  * server_story_run tells it at once, cut in two at every place, and octet by octet, each
  * with answers at once and with late ones (between turns), with out sent at once and only
- * when it must be: always the same story. */
+ * when it must be, and with turns that end behind each event: always the same story. */
 #pragma once
 
 #include <setjmp.h>
@@ -37,6 +37,8 @@ enum {
 	UTF8_USER = 128, STOPPED = 256, NO_USER = 512, UNREAD = 1024	/* octets stay unread, as they ought to */
 };
 
+enum { SERVER_WAYS = 6 };	/* bits: late answers, out sent late, brief turns */
+
 struct server_row {
 	const char *name;
 	unsigned how;
@@ -61,7 +63,7 @@ struct server_story {
 	char out_memory[P3D_OUT_MIN];
 	const char *answers;
 	struct p3d_event pending;	/* its spans are dead */
-	bool late, lazy, over;
+	bool late, lazy, brief, again, over;
 };
 
 static const struct span server_story_mail[] = {
@@ -248,8 +250,11 @@ static inline void server_story_once(struct server_story *t, struct span part)
 	if (part.len)
 		memcpy(in + t->rest.len, part.at, part.len);
 	p3d_feed(t->s, (struct span){ in, len });
-	while (p3d_next(t->s, &t->out, &ev) != P3D_NOTHING)
-		server_story_event(t, &ev);
+	do {
+		t->again = p3d_next(t->s, &t->out, &ev) != P3D_NOTHING;
+		if (t->again)
+			server_story_event(t, &ev);
+	} while (t->again && !t->brief);
 	server_story_send(t);
 	left = p3d_turn_end(t->s);
 	t->rest.len = 0;
@@ -261,7 +266,7 @@ static inline void server_story_once(struct server_story *t, struct span part)
 static inline void server_story_turn(struct server_story *t, struct span part)
 {
 	server_story_once(t, part);
-	while (t->pending.what) {
+	while (t->pending.what || t->again) {
 		struct p3d_event ev = t->pending;
 
 		t->pending.what = P3D_NOTHING;
@@ -358,6 +363,7 @@ static inline void server_story_way(const struct server_row *r, size_t cut, bool
 	server_story_start(&t, r);
 	t.late = way & 1;
 	t.lazy = way & 2;
+	t.brief = way & 4;
 	server_story_play(&t, r->peer, cut, by_byte);
 	server_story_is(&t, cut);
 	server_story_end(&t);
@@ -366,7 +372,7 @@ static inline void server_story_way(const struct server_row *r, size_t cut, bool
 static inline void server_story_run(const struct server_row *rows, size_t count)
 {
 	for (const struct server_row *r = rows; r < rows + count; r++)
-		for (unsigned way = 0; way < 4; way++) {
+		for (unsigned way = 0; way < SERVER_WAYS; way++) {
 			for (size_t cut = 0; cut <= r->peer.len; cut++)
 				server_story_way(r, cut, false, way);
 			server_story_way(r, 0, true, way);
