@@ -51,8 +51,8 @@
  *                   wire/stuff.h, past the session and without copying it, then
  *                   p3d_message_end.  Between them nothing but the connection's end
  *                   may happen: a message that fails halfway ends it.
- *                   A RETR marks its record P3D_RETRIEVED, TOP does not
- *     P3D_COMMIT    QUIT, and records are marked P3D_DELETED or P3D_RETRIEVED:
+ *                   A RETR marks its record DROP_READ, TOP does not
+ *     P3D_COMMIT    QUIT, and records are marked DROP_DELETED or DROP_READ:
  *                   make it so, durably, then p3d_committed
  *     P3D_XMIT      a message is to be submitted.  → p3d_xmit_go, p3d_xmit_refused
  *     P3D_XMIT_BODY text: octets of it, unstuffed, never empty
@@ -90,6 +90,7 @@
 
 #include "base/buf.h"
 #include "sasl/client.h"
+#include "wire/drop.h"
 
 enum {
 	P3D_REPLY_MAX = 512, P3D_COMMAND_MAX = 255, P3D_LINE_MAX = 512, P3D_AUTH_MAX = 16 * 1024,
@@ -109,17 +110,9 @@ struct p3d_settings {		/* borrowed until p3d_secured brings others, or the end *
 	const char *implementation;	/* NULL: hidden */
 };
 
-enum { P3D_DELETED = 1, P3D_RETRIEVED = 2, P3D_FLAGS = 0xff };	/* other bits of flags are the caller's */
-
-struct p3d_message {		/* 24 octets a message are all that a snapshot costs */
-	uint64_t octets;	/* exact: with the CRLF that its end may lack, dots not stuffed */
-	uint64_t uid;		/* unique, never used twice: 16 hexadecimal digits in UIDL */
-	uint32_t dots;		/* the caller's (wire/stuff.h: none begin a line) */
-	uint32_t flags;
-};
-
 struct p3d_drop {		/* the snapshot; lent until the session ends */
-	struct p3d_message *messages;	/* flags & P3D_FLAGS are the session's from now on, and 0 */
+	struct drop_message *messages;	/* oldest first; DROP_MARKS are the session's from now on, and not set yet;
+					 * the uid is 16 hexadecimal digits in UIDL */
 	uint32_t count;
 	const char *const *uids;	/* of a maildrop taken over, one a message; NULL: `uid` counts.  A
 				 * text that is none (RFC 1939: 1 to 70 of 0x21..0x7e) gives way to `uid` */

@@ -9,15 +9,15 @@ void server_drop_open(struct p3d *s, const struct p3d_drop *drop)
 	s->drop = drop;
 	s->left = drop->count;
 	for (uint32_t i = 0; i < drop->count; i++) {
-		assert(!(drop->messages[i].flags & P3D_FLAGS));
-		s->octets += drop->messages[i].octets;
+		assert(!(drop_flags(&drop->messages[i]) & DROP_MARKS));
+		s->octets += drop_octets(&drop->messages[i]);
 	}
 }
 
 /* The message of that number; none that is marked, or none: NULL, and it is said. */
-static struct p3d_message *find(struct p3d *s, uint64_t number)
+static struct drop_message *find(struct p3d *s, uint64_t number)
 {
-	if (number && number <= s->drop->count && !(s->drop->messages[number - 1].flags & P3D_DELETED))
+	if (number && number <= s->drop->count && !(drop_flags(&s->drop->messages[number - 1]) & DROP_DELETED))
 		return &s->drop->messages[number - 1];
 	server_say(s, "-ERR no such message");
 	return NULL;
@@ -42,7 +42,7 @@ bool server_stat(struct p3d *s, const struct args *a, struct p3d_event *ev)
 
 bool server_list(struct p3d *s, const struct args *a, struct p3d_event *ev)
 {
-	const struct p3d_message *m;
+	const struct drop_message *m;
 	uint32_t number;
 
 	(void)ev;
@@ -55,7 +55,7 @@ bool server_list(struct p3d *s, const struct args *a, struct p3d_event *ev)
 		return false;
 	m = find(s, number);
 	if (m)
-		server_sayf(s, "+OK %" PRIu32 " %" PRIu64, number, m->octets);
+		server_sayf(s, "+OK %" PRIu32 " %" PRIu64, number, drop_octets(m));
 	return true;
 }
 
@@ -109,7 +109,7 @@ bool server_top(struct p3d *s, const struct args *a, struct p3d_event *ev)
 void server_begin(struct p3d *s, struct p3d_event *ev)
 {
 	if (s->all)
-		server_sayf(s, "+OK %" PRIu64 " octets", s->drop->messages[s->number - 1].octets);
+		server_sayf(s, "+OK %" PRIu64 " octets", drop_octets(&s->drop->messages[s->number - 1]));
 	else
 		server_say(s, "+OK");
 	ev->number = s->number;
@@ -130,20 +130,20 @@ void p3d_message_refused(struct p3d *s, enum p3d_code code, const char *words)
 
 void p3d_message_end(struct p3d *s)
 {
-	struct p3d_message *m = &s->drop->messages[s->number - 1];
+	struct drop_message *m = &s->drop->messages[s->number - 1];
 
 	server_answer(s, WAIT_BODY, ANSWER_NONE);
-	if (!s->all || (m->flags & P3D_RETRIEVED))
+	if (!s->all || (drop_flags(m) & DROP_READ))
 		return;
-	m->flags |= P3D_RETRIEVED;
-	s->retrieved++;
+	drop_mark(m, DROP_READ);
+	s->read++;
 }
 
 /* ---- marks */
 
 bool server_dele(struct p3d *s, const struct args *a, struct p3d_event *ev)
 {
-	struct p3d_message *m;
+	struct drop_message *m;
 	uint32_t number;
 
 	(void)ev;
@@ -153,10 +153,10 @@ bool server_dele(struct p3d *s, const struct args *a, struct p3d_event *ev)
 	if (!m)
 		return true;
 	assert(s->left);
-	m->flags |= P3D_DELETED;
+	drop_mark(m, DROP_DELETED);
 	s->marked++;
 	s->left--;
-	s->octets -= m->octets;
+	s->octets -= drop_octets(m);
 	server_say(s, "+OK");
 	return true;
 }
@@ -165,14 +165,14 @@ bool server_rset(struct p3d *s, const struct args *a, struct p3d_event *ev)
 {
 	(void)a, (void)ev;
 	for (uint32_t i = 0; s->marked && i < s->drop->count; i++) {
-		struct p3d_message *m = &s->drop->messages[i];
+		struct drop_message *m = &s->drop->messages[i];
 
-		if (!(m->flags & P3D_DELETED))
+		if (!(drop_flags(m) & DROP_DELETED))
 			continue;
-		m->flags &= ~(uint32_t)P3D_DELETED;
+		drop_unmark(m, DROP_DELETED);
 		s->marked--;
 		s->left++;
-		s->octets += m->octets;
+		s->octets += drop_octets(m);
 	}
 	assert(s->left == s->drop->count && !s->marked);
 	server_say(s, "+OK");
@@ -198,7 +198,7 @@ static void bye(struct p3d *s, struct p3d_event *ev)
 bool server_quit(struct p3d *s, const struct args *a, struct p3d_event *ev)
 {
 	(void)a;
-	if (s->marked || s->retrieved)
+	if (s->marked || s->read)
 		server_wait(s, ev, WAIT_COMMIT, P3D_COMMIT);
 	else
 		bye(s, ev);

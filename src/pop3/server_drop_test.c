@@ -84,7 +84,7 @@ static void a_large_maildrop(void **state)
 	enum { MANY = 100000 };
 	static const struct p3d_settings settings = { .greeting = "hi", .mechs = MECH(USER) };
 	static const char in[] = IN "DELE 99999\r\nSTAT\r\nLIST\r\nUIDL\r\n";
-	struct p3d_message *messages = calloc(MANY, sizeof *messages);
+	struct drop_message *messages = calloc(MANY, sizeof *messages);
 	struct p3d_drop drop = { .messages = messages, .count = MANY };
 	struct p3d *s = malloc(p3d_size());
 	char memory[P3D_OUT_MIN];
@@ -94,7 +94,7 @@ static void a_large_maildrop(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < MANY; i++)
-		messages[i] = (struct p3d_message){ .octets = 100000000, .uid = UINT64_MAX - i };
+		messages[i] = drop_message_of(UINT64_MAX - i, i, 100000000, 0);
 	buf_lend(&out, memory, sizeof memory);
 	p3d_start(s, &settings);
 	p3d_feed(s, (struct span){ in, sizeof in - 1 });

@@ -16,6 +16,8 @@
  * room in out for P3D_REPLY_MAX octets. */
 #pragma once
 
+#include <assert.h>
+
 #include "pop3/server.h"
 #include "wire/dot.h"
 
@@ -55,7 +57,7 @@ struct p3d {
 	enum listing listing;
 	uint32_t cursor;		/* in the listing: the next line */
 	uint32_t number, lines;		/* RETR, TOP under way */
-	uint32_t left, marked, retrieved;	/* messages not marked deleted; marked; newly read */
+	uint32_t left, marked, read;	/* messages not marked deleted; marked so; read */
 	uint64_t octets;		/* of those not marked, modulo 2^64 */
 	enum sasl_mech mech;		/* of the exchange under way */
 	struct dot_in dot;
@@ -69,7 +71,6 @@ struct p3d {
 };
 
 static_assert(sizeof(struct p3d) <= 512, "ten thousand of them are idle");
-static_assert(sizeof(struct p3d_message) == 24, "a snapshot's cost a message");
 
 /* ---- server.c */
 

@@ -156,13 +156,13 @@ void server_uid(const struct p3d *s, uint32_t number, char out[P3D_UID_MAX + 1])
 /* Says nothing of a message that is marked. */
 static void say_message(struct p3d *s, uint32_t number)
 {
-	const struct p3d_message *m = &s->drop->messages[number - 1];
+	const struct drop_message *m = &s->drop->messages[number - 1];
 	char uid[P3D_UID_MAX + 1];
 
-	if (m->flags & P3D_DELETED)
+	if (drop_flags(m) & DROP_DELETED)
 		return;
 	if (s->listing == LISTING_SIZES) {
-		server_sayf(s, "%" PRIu32 " %" PRIu64, number, m->octets);
+		server_sayf(s, "%" PRIu32 " %" PRIu64, number, drop_octets(m));
 	} else {
 		server_uid(s, number, uid);
 		server_sayf(s, "%" PRIu32 " %s", number, uid);

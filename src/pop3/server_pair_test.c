@@ -27,7 +27,7 @@ struct pair {
 	struct buf up, down, out, body;		/* to the server, to the client */
 	char memory[P3D_OUT_MIN];
 	struct p3d_settings settings, secured;
-	struct p3d_message messages[MESSAGES];
+	struct drop_message messages[MESSAGES];
 	struct p3d_drop drop;
 	uint32_t uids, sizes, retrieved, tops, deleted, committed;
 	bool tls, ready, bye, over;
@@ -68,7 +68,7 @@ static void server_event(struct pair *p, const struct p3d_event *ev)
 		break;
 	case P3D_COMMIT:
 		for (uint32_t i = 0; i < MESSAGES; i++)
-			p->committed += (p->messages[i].flags & P3D_FLAGS) == (P3D_DELETED | P3D_RETRIEVED);
+			p->committed += drop_flags(&p->messages[i]) == DROP_MARKS;
 		p3d_committed(p->s, true);
 		break;
 	case P3D_BYE:
@@ -100,11 +100,11 @@ static void body_ends(struct pair *p, const struct p3c_event *ev)
 	struct span want = message(ev->number), got = buf_span(&p->body);
 
 	if (ev->verb == P3C_ASK_RETR) {
-		assert_int_equal(got.len, p->messages[ev->number - 1].octets);
+		assert_int_equal(got.len, drop_octets(&p->messages[ev->number - 1]));
 		assert_true(span_starts(got, want) && (got.len == want.len || span_equal(span_from(got, want.len), SPAN("\r\n"))));
 		p->retrieved++;
 	} else {
-		assert_true(got.len <= p->messages[ev->number - 1].octets);
+		assert_true(got.len <= drop_octets(&p->messages[ev->number - 1]));
 		p->tops++;
 	}
 	p->body.len = 0;
@@ -130,7 +130,7 @@ static void client_event(struct pair *p, const struct p3c_event *ev)
 		break;
 	case P3C_SIZE:
 		p->sizes++;
-		assert_int_equal(ev->size, p->messages[ev->number - 1].octets);
+		assert_int_equal(ev->size, drop_octets(&p->messages[ev->number - 1]));
 		break;
 	case P3C_BODY:
 		assert_true(buf_add(&p->body, ev->text));
@@ -195,7 +195,7 @@ static void start(struct pair *p, const struct p3c_login *login)
 		struct span m = message(i);
 		bool ended = !m.len || (m.len > 1 && !memcmp(m.at + m.len - 2, "\r\n", 2));
 
-		p->messages[i - 1] = (struct p3d_message){ .octets = m.len + (ended ? 0 : 2), .uid = i };
+		p->messages[i - 1] = drop_message_of(i, 0, m.len + (ended ? 0 : 2), 0);
 	}
 	p->drop = (struct p3d_drop){ .messages = p->messages, .count = MESSAGES };
 	p->settings = (struct p3d_settings){ .greeting = "hi", .stls = true };

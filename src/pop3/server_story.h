@@ -58,7 +58,7 @@ struct server_story {
 	struct p3d *s;
 	struct p3d_settings settings, secured;
 	struct p3d_drop drop;
-	struct p3d_message messages[8];
+	struct drop_message messages[8];
 	struct buf told, sent, rest, out;
 	char out_memory[P3D_OUT_MIN];
 	const char *answers;
@@ -210,9 +210,9 @@ static inline bool server_story_tell(struct server_story *t, const struct p3d_ev
 	case P3D_COMMIT:
 		assert_true(buf_add(b, SPAN("commit")));
 		for (uint32_t i = 0; i < t->drop.count; i++)
-			if (t->messages[i].flags & P3D_FLAGS)
-				assert_true(buf_printf(b, " %u%s%s", i + 1, t->messages[i].flags & P3D_DELETED ? "d" : "",
-					t->messages[i].flags & P3D_RETRIEVED ? "r" : ""));
+			if (drop_flags(&t->messages[i]) & DROP_MARKS)
+				assert_true(buf_printf(b, " %u%s%s", i + 1, drop_flags(&t->messages[i]) & DROP_DELETED ? "d" : "",
+					drop_flags(&t->messages[i]) & DROP_READ ? "r" : ""));
 		return buf_add(b, SPAN(";"));
 	case P3D_XMIT: return buf_add(b, SPAN("xmit:"));
 	case P3D_XMIT_BODY: return ev->text.len && buf_add(b, ev->text);
@@ -305,7 +305,7 @@ static inline void server_story_start(struct server_story *t, const struct serve
 		struct span m = r->mail[i];
 		bool ended = !m.len || (m.len > 1 && m.at[m.len - 2] == '\r' && m.at[m.len - 1] == '\n');
 
-		t->messages[i] = (struct p3d_message){ .octets = m.len + (ended ? 0 : 2), .uid = 0x65000000 + i, .flags = 0x100 };
+		t->messages[i] = drop_message_of(0x65000000 + i, 7, m.len + (ended ? 0 : 2), DROP_SEEN | DROP_NO_END);
 	}
 	p3d_start(t->s, &t->settings);
 	if (r->how & STOPPED)
@@ -343,8 +343,8 @@ static inline void server_story_is(const struct server_story *t, size_t cut)
 		fail_msg("%s (cut %zu): sent \"%.*s\"\nnot \"%s\"", r->name, cut, (int)t->sent.len, t->sent.at, r->sent);
 	if (!(r->how & UNREAD) && t->rest.len)
 		fail_msg("%s (cut %zu): %zu octets stay unread", r->name, cut, t->rest.len);
-	for (uint32_t i = 0; i < r->mail_count; i++)
-		assert_int_equal(t->messages[i].flags & ~(uint32_t)P3D_FLAGS, 0x100);	/* the caller's own */
+	for (uint32_t i = 0; i < r->mail_count; i++)	/* what is the store's stays */
+		assert_int_equal(drop_flags(&t->messages[i]) & ~(uint32_t)DROP_MARKS, DROP_SEEN | DROP_NO_END);
 }
 
 static inline void server_story_end(struct server_story *t)

@@ -31,7 +31,7 @@ struct run {
 	struct p3d *s;
 	struct p3d_settings set, secured;
 	struct p3d_drop drop;
-	struct p3d_message messages[COUNT(mail)];
+	struct drop_message messages[COUNT(mail)];
 	struct buf story, out, rest, log;
 	struct p3d_event owed;		/* what is to be answered between turns */
 	unsigned settings, rounds;
@@ -154,7 +154,7 @@ static void check_event(struct run *r, const struct p3d_event *ev)
 		break;
 	case P3D_RETR:
 	case P3D_BODY:
-		assert(in && ev->number && ev->number <= COUNT(mail) && !(r->messages[ev->number - 1].flags & P3D_DELETED));
+		assert(in && ev->number && ev->number <= COUNT(mail) && !(drop_flags(&r->messages[ev->number - 1]) & DROP_DELETED));
 		break;
 	case P3D_XMIT:
 	case P3D_XMIT_BODY:
@@ -256,7 +256,7 @@ static void run_start(struct run *r, unsigned settings, bool late)
 		.mechs = (settings & NO_SASL ? 0 : (1U << SASL_USER) - 1) | (settings & NO_USER ? 0 : 1U << SASL_USER),
 	};
 	for (size_t i = 0; i < COUNT(mail); i++)
-		r->messages[i] = (struct p3d_message){ .octets = mail[i].len, .uid = i };
+		r->messages[i] = drop_message_of(i, 0, mail[i].len, 0);
 	r->drop = (struct p3d_drop){ r->messages, COUNT(mail), settings & UIDS ? uids : NULL };
 	buf_start(&r->story, STORY_MAX);
 	buf_start(&r->log, STORY_MAX);
