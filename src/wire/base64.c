@@ -63,17 +63,24 @@ static bool decode_group(const char *digits, size_t n, char *to)
 	return true;
 }
 
+/* How many '=' end it; false when its length is none. */
+static bool padding(struct span in, size_t *pad)
+{
+	*pad = 0;
+	while (*pad < 2 && *pad < in.len && in.at[in.len - 1 - *pad] == '=')
+		++*pad;
+	return in.len % 4 == 0;
+}
+
 bool base64_decode(struct span in, struct buf *out)
 {
-	size_t pad = 0, size;
+	size_t pad, size;
 	char *to;
 
 	if (!in.len)
 		return true;
-	if (in.len % 4)
+	if (!padding(in, &pad))
 		return false;
-	while (pad < 2 && in.at[in.len - 1 - pad] == '=')
-		pad++;
 	size = in.len / 4 * 3 - pad;
 	to = buf_room(out, size);
 	if (!to)
@@ -86,5 +93,20 @@ bool base64_decode(struct span in, struct buf *out)
 		to += n - 1;
 	}
 	out->len += size;
+	return true;
+}
+
+bool base64_measure(struct span in, size_t *size)
+{
+	char group[3];
+	size_t pad;
+
+	if (!padding(in, &pad))
+		return false;
+	for (size_t i = 0; i < in.len; i += 4)
+		if (!decode_group(in.at + i, i + 4 == in.len ? 4 - pad : 4, group))
+			return false;
+	wipe(group, sizeof group);	/* it may be of a password */
+	*size = in.len / 4 * 3 - pad;
 	return true;
 }

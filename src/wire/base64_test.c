@@ -48,6 +48,7 @@ static void there_and_back(void **state)
 		assert_true(span_equal(buf_span(&coded), r->coded));
 		assert_true(base64_decode(r->coded, &plain));
 		assert_true(span_equal(buf_span(&plain), r->plain));
+		assert_true(base64_measure(r->coded, &coded.max) && coded.max == r->plain.len);
 	}
 }
 
@@ -69,14 +70,19 @@ static void what_is_not_base64(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT(wrong); i++) {
-		char memory[64];
+		char memory[64], *text = malloc(wrong[i].len);	/* that ends with it */
 		struct buf out;
 
+		assert_non_null(text);
 		buf_lend(&out, memory, sizeof memory);
 		assert_true(buf_add(&out, SPAN("before")));
-		if (base64_decode(wrong[i], &out))
+		memcpy(text, wrong[i].at, wrong[i].len);
+		if (base64_decode((struct span){ text, wrong[i].len }, &out))
 			fail_msg("taken: %s", wrong[i].at);
 		assert_true(span_equal(buf_span(&out), SPAN("before")));
+		if (base64_measure((struct span){ text, wrong[i].len }, &out.max))
+			fail_msg("measured: %s", wrong[i].at);
+		free(text);
 	}
 }
 

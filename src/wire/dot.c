@@ -105,6 +105,12 @@ bool dot_out_next(struct dot_out *d, struct span *in, struct span *piece)
 	return true;
 }
 
+void dot_out_pass(struct dot_out *d, struct span piece)
+{
+	if (piece.len)
+		d->state = (uint8_t)behind(d->state, piece);
+}
+
 struct span dot_out_end(struct dot_out *d)
 {
 	bool ended = d->state == BEGIN;

@@ -22,6 +22,8 @@
  * the final piece (".\r\n", with CRLF before it when the body did not end with
  * one), and the object is ready for the next body.
  *     while (dot_out_next(&d, &in, &piece)) send(piece);
+ * dot_out_pass tells of a piece that goes out as it is, because it is known that
+ * no line of it begins with a dot: nobody looks at all its octets then.
  * No limits, no errors, no memory. */
 #pragma once
 
@@ -41,4 +43,5 @@ struct dot_out {
 
 /* False when *in is used up. */
 bool dot_out_next(struct dot_out *d, struct span *in, struct span *piece);
+void dot_out_pass(struct dot_out *d, struct span piece);
 struct span dot_out_end(struct dot_out *d);
