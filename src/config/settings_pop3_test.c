@@ -155,6 +155,11 @@ static const struct row {
 	{ IN("listen x { tls = implicit }\nlisten y { port = 995 }"),
 		"c.conf:3: pop3: listen y: port: listen x at c.conf:2 has port 995 of :: already; write another port or address\n" },
 	{ IN("listen x { }\nlisten y { address = h }"), "c.conf:3: pop3: listen y: address: h is no IP address; write an IP address of this machine\n" },
+	{ IN("listen x { port = 0 }\nlisten y { address = h }\nlisten z { address = h port = 0 }"),
+		AT "listen x: port: 0 is not in 1..65535; write a port number, 110 or 995\n"
+		"c.conf:3: pop3: listen y: address: h is no IP address; write an IP address of this machine\n"
+		"c.conf:4: pop3: listen z: address: h is no IP address; write an IP address of this machine\n"
+		"c.conf:4: pop3: listen z: port: 0 is not in 1..65535; write a port number, 110 or 995\n" },
 	{ IN("listen x { }\nlisten x { port = 1 }"), "c.conf:3: pop3: listen x is given twice, first at c.conf:2; give one of them another name\n" },
 	{ SPAN("pop3 { listen x {\ntls = implicit } }"), "c.conf:2: pop3: listen x: tls: implicit needs a certificate; write certificate = … into pop3, or tls = none\n" },
 	{ SPAN("pop3 { listen x { tls = implicit }\ncertificate = '' }"), AT "certificate: it is empty; write the path of a PEM file\n" },
@@ -171,6 +176,7 @@ static const struct row {
 	{ IN("mechanisms = {gssapi, digest-md5, ntlm}"), AT "mechanisms: gssapi is not served; leave it out\n"
 		AT "mechanisms: digest-md5 is not served; leave it out\n" AT "mechanisms: ntlm is not served; leave it out\n" },
 	{ IN("mechanisms = external"), AT "mechanisms: external is about clients' certificates; write certificate and ca_certificates as well\n" },
+	{ IN("mechanisms = external ca_certificates = ''"), AT "ca_certificates: it is empty; write the path of a PEM file\n" },
 	{ SPAN("pop3 {\nmechanisms = {scram-sha-1-plus, plain} }"), AT "mechanisms: scram-sha-1-plus is bound to TLS; write certificate as well\n" },
 	{ IN("mechanisms = apop\napop = false"), AT "mechanisms: apop stands against apop = false; leave one of them out\n" },
 	{ IN("mechanisms = {cram-md5, scram-sha-1}\nusers = 'pam:x'"),
@@ -260,6 +266,23 @@ static void what_was_warned_of_is_so(void **state)
 	assert_int_equal(good(IN("idle_timeout = 1s"))->idle_timeout_ms, 1000);
 }
 
+static void paths_start_at_the_file_they_stand_in(void **state)
+{
+	const struct pop3_settings *p;
+	char want[100];
+
+	(void)state;
+	assert_int_equal(mkdir("sub", 0700), 0);
+	scratch_write("sub/pop3.conf", SPAN("pop3 { certificate = c.pem users = 'passwd-file:p' submission = 'maildir:M' }"), 0600);
+	p = good(SPAN("include('sub/pop3.conf')"));
+	(void)snprintf(want, sizeof want, "%s/sub/c.pem", scratch_folder);
+	assert_string_equal(p->certificate, want);
+	(void)snprintf(want, sizeof want, "%s/sub/p", scratch_folder);
+	assert_string_equal(p->users[0].text, want);
+	(void)snprintf(want, sizeof want, "%s/sub/M", scratch_folder);
+	assert_string_equal(p->submission->path, want);
+}
+
 /* Names in the order of enum mechanism. */
 static const char *mechanisms_of(const struct pop3_settings *p)
 {
@@ -331,6 +354,7 @@ int main(void)
 		cmocka_unit_test(wrong_keys),
 		cmocka_unit_test(warnings_say_what_has_no_effect),
 		cmocka_unit_test(what_was_warned_of_is_so),
+		cmocka_unit_test(paths_start_at_the_file_they_stand_in),
 		cmocka_unit_test(mechanisms),
 		cmocka_unit_test(many_listeners),
 	};
