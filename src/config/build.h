@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From sections to settings: connections and targets are made, and judged.
+ * From sections to settings: connections, targets and services are made, and judged.
  *
  * The order is: settings_none, build_top, build_target for each target,
- * build_connection for each connection, build_end.  Everything wrong is
+ * build_connection for each connection, build_pop3 if there is such a section, build_end.  Everything wrong is
  * reported and the building goes on, so that one run finds all of it; what was
  * built is of use only when nothing was wrong. */
 #pragma once
@@ -13,8 +13,10 @@
 void build_top(struct settings *s, const struct section *section, struct report *r);
 void build_target(struct settings *s, const struct section *section, struct report *r);
 struct connection *build_connection(struct settings *s, const struct section *section, struct report *r);
-/* What can be said only when all is there.  `submission`: the target of pop3's, or NULL. */
-void build_end(struct settings *s, const char *submission, struct report *r);
+/* `listeners`: the sections `listen` inside of it. */
+void build_pop3(struct settings *s, const struct section *section, const struct section *listeners, size_t count, struct report *r);
+/* What can be said only when all is there. */
+void build_end(struct settings *s, struct report *r);
 
 /* The target of a `deliver` text: a section's name, or a TARGET of PRODUCT 1
  * ("maildir:PATH"), which is made once.  `file`: where it stands, for relative paths. */

@@ -24,7 +24,7 @@ enum option_type {		/* and the type of its field */
 	OPTION_WORD,		/* const char *: one of names */
 	OPTION_VERSION,		/* uint32_t: enum version */
 	OPTION_MS,		/* uint32_t or uint64_t */
-	OPTION_SECONDS,		/* uint64_t */
+	OPTION_SECONDS,		/* uint32_t or uint64_t */
 	OPTION_SIZE,		/* uint64_t */
 	OPTION_SECRET,		/* struct secret */
 	OPTION_TEXTS,		/* struct texts: a list */
@@ -54,7 +54,7 @@ struct option {
 	const char *help;	/* what to write: "a port number, 995 for pop3s" */
 };
 
-extern const struct option settings_rows[], connection_rows[], target_rows[];
+extern const struct option settings_rows[], connection_rows[], target_rows[], pop3_rows[], listen_rows[];
 
 /* One key that somebody set. */
 struct given {

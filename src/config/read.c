@@ -21,7 +21,6 @@ struct reading {
 	struct report report;
 	struct source source;
 	size_t sections_ended;
-	const char *submission;		/* the target of pop3's, if any */
 	struct where folder;		/* where connections_dir was set */
 };
 
@@ -142,10 +141,10 @@ static const char *key_name(struct arena *a, const char *prefix, const char *nam
 	return text;
 }
 
-/* Connections and targets stand for themselves; all else is keys of the section around it. */
+/* Connections, targets, services and their listeners stand for themselves; all else is keys of the section around it. */
 static bool stands_alone(const struct option *o)
 {
-	return o->inner == connection_rows || o->inner == target_rows;
+	return o->inner == connection_rows || o->inner == target_rows || o->inner == pop3_rows || o->inner == listen_rows;
 }
 
 static void gather(struct reading *r, const cfg_t *cfg, const struct option *rows, const char *prefix, const struct given *outer, struct section *to)
@@ -192,11 +191,12 @@ static struct section section_of(struct reading *r, const cfg_t *cfg, const stru
 	return s;
 }
 
-static const cfg_opt_t *sections(const cfg_t *cfg, const struct option *inner)
+/* The sections of `cfg`, which has these rows, whose own rows are `inner`. */
+static const cfg_opt_t *sections(const cfg_t *cfg, const struct option *rows, const struct option *inner)
 {
 	size_t n = 0;
 
-	while (settings_rows[n].inner != inner)
+	while (rows[n].inner != inner)
 		n++;
 	return &cfg->opts[n];
 }
@@ -223,10 +223,9 @@ static bool parse(struct reading *r, cfg_t *cfg)
 
 /* --- the files --- */
 
-/* Every section of `cfg` becomes settings.  The targets first: connections name them. */
-static struct section *gather_all(struct reading *r, const cfg_t *cfg, const struct option *rows, const char *what, size_t *count)
+/* These sections as ours.  The targets first: connections name them. */
+static struct section *gather_all(struct reading *r, const cfg_opt_t *opt, const struct option *rows, const char *what, size_t *count)
 {
-	const cfg_opt_t *opt = sections(cfg, rows);
 	struct section *all = arena_take(&r->settings->arena, (opt->nvalues + 1) * sizeof *all);
 
 	for (*count = 0; *count < opt->nvalues; (*count)++)
@@ -236,9 +235,27 @@ static struct section *gather_all(struct reading *r, const cfg_t *cfg, const str
 
 struct gathered {		/* of one parse */
 	struct gathered *next;
-	struct section *targets, *connections;
-	size_t target_count, connection_count;
+	struct section *targets, *connections, *pop3, *listeners;
+	size_t target_count, connection_count, pop3_count, listener_count;
 };
+
+static void gather_sections(struct reading *r, const cfg_t *cfg, struct gathered *g)
+{
+	const cfg_opt_t *pop3 = sections(cfg, settings_rows, pop3_rows);
+
+	g->targets = gather_all(r, sections(cfg, settings_rows, target_rows), target_rows, "target", &g->target_count);
+	g->connections = gather_all(r, sections(cfg, settings_rows, connection_rows), connection_rows, "connection", &g->connection_count);
+	g->pop3 = gather_all(r, pop3, pop3_rows, "pop3", &g->pop3_count);
+	if (g->pop3_count)
+		g->listeners = gather_all(r, sections(pop3->values[0]->section, pop3_rows, listen_rows), listen_rows, "pop3: listen",
+			&g->listener_count);
+}
+
+static void misplaced(struct reading *r, struct where where, const char *name)
+{
+	report_error(&r->report, where,
+		"%s does not belong here; write it into the configuration itself, here only target and connection", name);
+}
 
 static bool read_one(struct reading *r, const char *path, struct where from, struct gathered *g, bool top)
 {
@@ -261,19 +278,16 @@ static bool read_one(struct reading *r, const char *path, struct where from, str
 	good = parse(r, cfg);
 	if (good) {
 		struct section whole = section_of(r, cfg, settings_rows, NULL);
-		const struct given *submission = section_given(&whole, "pop3.submission");
 
 		if (top) {
-			r->submission = submission ? submission->values.at[0] : NULL;
 			r->folder = section_where(&whole, "connections_dir");
 			build_top(r->settings, &whole, &r->report);
 		}
+		gather_sections(r, cfg, g);
 		for (size_t n = 0; !top && n < whole.count; n++)
-			report_error(&r->report, whole.given[n].where,
-				"%s does not belong here; write it into the configuration itself, here only target and connection",
-				whole.given[n].name);
-		g->targets = gather_all(r, cfg, target_rows, "target", &g->target_count);
-		g->connections = gather_all(r, cfg, connection_rows, "connection", &g->connection_count);
+			misplaced(r, whole.given[n].where, whole.given[n].name);
+		if (!top && g->pop3_count)
+			misplaced(r, g->pop3->where, "pop3");
 	}
 	(void)cfg_free(cfg);
 	return good;
@@ -325,7 +339,9 @@ static void read_all(struct reading *r)
 	for (const struct gathered *g = &first; g; g = g->next)
 		for (size_t n = 0; n < g->connection_count; n++)
 			(void)build_connection(r->settings, &g->connections[n], &r->report);
-	build_end(r->settings, r->submission, &r->report);
+	if (first.pop3_count)
+		build_pop3(r->settings, first.pop3, first.listeners, first.listener_count, &r->report);
+	build_end(r->settings, &r->report);
 }
 
 bool settings_read(const char *path, struct settings *s, struct buf *report)

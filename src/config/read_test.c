@@ -272,11 +272,12 @@ static void a_folder_of_connections(void **state)
 	assert_string_equal(s.connections[0]->name, "x");
 	settings_end(&s);
 
-	scratch_write("other/y.conf", SPAN("connection x { }\nstate = /y\n"), 0600);
+	scratch_write("other/y.conf", SPAN("connection x { }\nstate = /y\npop3 { listen a { } }\n"), 0600);
 	(void)snprintf(want, sizeof want,
 		"%s/other/y.conf:1: connection x is given twice, first at %s/other/x.conf:1; give one of them another name\n"
-		"%s/other/y.conf:2: state does not belong here; write it into the configuration itself, here only target and connection\n",
-		scratch_folder, scratch_folder, scratch_folder);
+		"%s/other/y.conf:2: state does not belong here; write it into the configuration itself, here only target and connection\n"
+		"%s/other/y.conf:3: pop3 does not belong here; write it into the configuration itself, here only target and connection\n",
+		scratch_folder, scratch_folder, scratch_folder, scratch_folder);
 	assert_string_equal(scratch_read(SPAN("connections_dir = other\n"), 0600, &s), want);
 }
 

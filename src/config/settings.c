@@ -7,6 +7,7 @@
 #include "config/build.h"
 #include "config/path.h"
 #include "config/read.h"
+#include "config/settings_pop3.h"
 
 static uint32_t cores(void)
 {
@@ -36,7 +37,7 @@ void build_top(struct settings *s, const struct section *section, struct report 
 		s->workers = workers;
 	if (s->log_to && strcmp(s->log_to, "stderr") != 0)
 		s->log_to = path_absolute(&s->arena, to->where.file, s->log_to);
-	if (s->main_domain && strpbrk(s->main_domain, "@/ "))
+	if (s->main_domain && strpbrk(s->main_domain, "@/ #~%"))
 		section_error(section, r, "main_domain", "%.*s is no domain; write what stands behind the @", VALUE_SHOWN, s->main_domain);
 	if (strcmp(s->store, "rados") == 0)
 		section_warning(section, r, "store", "rados is not built yet; it has no effect");
@@ -65,14 +66,16 @@ static bool enveloped(const struct settings *s, const struct target *t)
 	return users;
 }
 
-void build_end(struct settings *s, const char *submission, struct report *r)
+void build_end(struct settings *s, struct report *r)
 {
+	const struct target *submission = s->pop3 ? s->pop3->submission : NULL;	/* its mail names its recipients */
+
 	for (size_t n = 0; n < s->target_count; n++) {
 		const struct target *t = s->targets[n];
 
 		if (!t->where.file || !target_needs_envelope(t) || t->has_envelope || enveloped(s, t))
 			continue;
-		if (!submission || strcmp(submission, t->name) != 0)
+		if (t != submission)
 			report_error(r, t->where, "target %s: it does not say who gets the mail; write envelope { recipients = {\"…\"} }", t->name);
 	}
 }

@@ -117,6 +117,8 @@ struct connection {
 	bool has_envelope;
 };
 
+struct pop3_settings;		/* settings_pop3.h */
+
 struct settings {
 	struct arena arena;
 	const char *file;	/* the configuration file; NULL = none */
@@ -131,6 +133,7 @@ struct settings {
 	size_t connection_count;
 	struct target **targets;
 	size_t target_count;
+	const struct pop3_settings *pop3;	/* NULL = there is no POP3 service */
 	const char **warnings;	/* "file:line: …": features not built yet, and the like */
 	size_t warning_count;
 };

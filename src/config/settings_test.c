@@ -15,7 +15,7 @@ static void defaults(void **state)
 	assert_int_equal(s.store_map, 1ull << 40);
 	assert_int_equal(s.max_per_host, 8);
 	assert_int_equal(s.workers, sysconf(_SC_NPROCESSORS_ONLN));
-	assert_true(!s.main_domain && !s.log_level && !s.log_format && !s.log_to && !s.connections_dir);
+	assert_true(!s.main_domain && !s.log_level && !s.log_format && !s.log_to && !s.connections_dir && !s.pop3);
 	assert_int_equal(s.connection_count + s.target_count + s.warning_count, 0);
 	settings_end(&s);
 	settings_end(&s);	/* twice does no harm */
@@ -60,13 +60,10 @@ static void wrong_at_the_top(void **state)
 		{ SPAN("store = mysql"), "c.conf:1: store: mysql is none of lmdb, rados; write lmdb (embedded) or rados (Ceph)\n" },
 		{ SPAN("store_map = 1KB"), "c.conf:1: store_map: 1KB is too little; write a size such as 1TB\n" },
 		{ SPAN("state = ''"), "c.conf:1: state: it is empty; write the path of a folder\n" },
+		{ SPAN("main_domain = 'a%b'"), "c.conf:1: main_domain: a%b is no domain; write what stands behind the @\n" },
 		{ SPAN("main_domain = 'a@b'"), "c.conf:1: main_domain: a@b is no domain; write what stands behind the @\n" },
 		{ SPAN("max_per_host = 0"), "c.conf:1: max_per_host: 0 is not in 1..10000; write a number from 1 to 10000\n" },
 		{ SPAN("log { level = loud }"), "c.conf:1: log.level: loud is none of error, warn, info, debug; write error, warn, info or debug\n" },
-		{ SPAN("pop3 { listen x { port = 0 } except = {'1.2.3.4/40'} mechanisms = {} }"),
-			"c.conf:1: pop3.listen.port: 0 is not in 1..65535; write a port number, 110 or 995\n"
-			"c.conf:1: pop3.except: 1.2.3.4/40 has no such prefix; write a list of networks, {\"192.0.2.0/24\"}\n"
-			"c.conf:1: pop3.mechanisms: the list is empty; write a list such as {\"scram-sha-256\", \"plain\"}\n" },
 		{ SPAN("console { listen = here }"), "c.conf:1: console.listen: here is not of the form ADDRESS:PORT; write ADDRESS:PORT, 127.0.0.1:8110\n" },
 	};
 
@@ -92,7 +89,10 @@ static void who_gets_the_mail(void **state)
 		{ SPAN(RELAY BY("envelope { recipients = 'a@b' }")), "" },
 		{ SPAN(RELAY BY("envelope { }") "connection c { protocol = pop3 host = h user = u deliver = relay }"), WANTS },
 		{ SPAN(RELAY "pop3 { submission = relay }"), "" },
-		{ SPAN(RELAY "pop3 { submission = other }"), WANTS },
+		{ SPAN(RELAY "pop3 { submission = 'maildir:M' }"), WANTS },
+		{ SPAN("target x { type = smtp host = mx }\n" RELAY "pop3 { submission = x }"),
+			"c.conf:2: target relay: it does not say who gets the mail; write envelope { recipients = {\"…\"} }\n" },
+		{ SPAN("pop3 { submission = 'smtp://mx' }"), "" },
 		{ SPAN("target relay { type = smtp host = mx envelope { } }" BY("")), "" },
 		{ SPAN("target relay { type = maildir path = /m }" BY("")), "" },
 	};

@@ -2,6 +2,7 @@
  *
  * Every key there is (PRODUCT 2.1, 2.2, 2.4).  A new key is a new row. */
 #include "config/option.h"
+#include "config/settings_pop3.h"
 
 #include <assert.h>
 #include <stddef.h>
@@ -11,10 +12,13 @@
 #define CONN(field) FIELD(struct connection, field)
 #define TLS(field) FIELD(struct tls_keys, field)
 #define TARGET(field) FIELD(struct target, field)
+#define POP3(field) FIELD(struct pop3_settings, field)
+#define POP3_TLS(field) FIELD(struct pop3_tls_keys, field)
+#define LISTEN(field) FIELD(struct pop3_listener, field)
 #define NOWHERE 0, 0		/* checked only: its feature keeps it when it is built */
 
 enum {
-	MINUTE_MS = 60 * 1000, DAY_MS = 24 * 3600 * 1000, DAY_S = 24 * 3600,
+	HOUR_MS = 3600 * 1000, DAY_MS = 24 * 3600 * 1000, DAY_S = 24 * 3600,
 	MAILBOX = 1 << TARGET_MAILBOX, MAILDIR = 1 << TARGET_MAILDIR, FOLDER = 1 << TARGET_FOLDER,
 	SMTP = 1 << TARGET_SMTP, LMTP = 1 << TARGET_LMTP, COMMAND = 1 << TARGET_COMMAND,
 };
@@ -39,11 +43,13 @@ static const char *const flow_names[] = { "device", "client_credentials", "refre
 static const char *const level_names[] = { "error", "warn", "info", "debug", NULL };
 static const char *const format_names[] = { "text", "json", "journal", NULL };
 static const char *const store_names[] = { "lmdb", "rados", NULL };
-static const char *const listen_tls_names[] = { "starttls", "implicit", "none", NULL };
-static const char *const proxy_names[] = { "off", "v1", "v2", NULL };
-static const char *const access_names[] = { "grant", "deny", NULL };
-static const char *const overlong_names[] = { "block", "drop", NULL };
-static const char *const uidl_names[] = { "native", "dovecot", NULL };
+static const char *const listen_tls_names[] = {
+	[POP3_TLS_STARTTLS] = "starttls", [POP3_TLS_IMPLICIT] = "implicit", [POP3_TLS_NONE] = "none", NULL
+};
+static const char *const proxy_names[] = { [POP3_PROXY_OFF] = "off", [POP3_PROXY_V1] = "v1", [POP3_PROXY_V2] = "v2", NULL };
+static const char *const access_names[] = { [POP3_GRANT] = "grant", [POP3_DENY] = "deny", NULL };
+static const char *const overlong_names[] = { [POP3_BLOCK] = "block", [POP3_DROP] = "drop", NULL };
+static const char *const uidl_names[] = { [POP3_UIDL_NATIVE] = "native", [POP3_UIDL_DOVECOT] = "dovecot", NULL };
 
 /* detect names its three fields in order */
 static_assert(offsetof(struct connection, detect_auth) == offsetof(struct connection, detect_capa) + 1, "a bool each");
@@ -52,6 +58,7 @@ static_assert(offsetof(struct connection, detect_greeting) == offsetof(struct co
 #define TRUTH "true or false"
 #define DURATION "a duration such as 30s, 15min, 2h or 7d"
 #define SIZE "a size such as 25MB"
+#define NETWORKS "a list of networks, {\"192.0.2.0/24\"}"
 
 static const struct option tls_rows[] = {
 	{ "mode",            OPTION_CHOICE,  TLS(mode), "implicit", .names = mode_names, .help = "implicit, explicit (STLS, STARTTLS) or none" },
@@ -174,54 +181,57 @@ static const struct option log_rows[] = {
 	{ 0 }
 };
 
-static const struct option listen_rows[] = {
-	{ "address",         OPTION_TEXT,   NOWHERE, "::", .form = value_address, .help = "an IP address of this machine" },
-	{ "port",            OPTION_UINT,   NOWHERE, "110", .min = 1, .max = 65535, .help = "a port number, 110 or 995" },
-	{ "tls",             OPTION_CHOICE, NOWHERE, "starttls", .names = listen_tls_names, .help = "starttls, implicit or none" },
-	{ "allow_cleartext", OPTION_BOOL,   NOWHERE, "false", .help = TRUTH },
-	{ "proxy_protocol",  OPTION_CHOICE, NOWHERE, "off", .names = proxy_names, .help = "off, v1 or v2" },
-	{ "trusted",         OPTION_TEXTS,  NOWHERE, .form = value_network, .help = "a list of networks, {\"192.0.2.0/24\"}" },
+const struct option listen_rows[] = {
+	{ "address",         OPTION_TEXT,   LISTEN(address), "::", .min = 1, .form = value_address, .help = "an IP address of this machine" },
+	{ "port",            OPTION_UINT,   LISTEN(port), .min = 1, .max = 65535, .help = "a port number, 110 or 995" },
+	{ "tls",             OPTION_CHOICE, LISTEN(tls), "starttls", .names = listen_tls_names, .help = "starttls, implicit or none" },
+	{ "allow_cleartext", OPTION_BOOL,   LISTEN(allow_cleartext), "false", .help = TRUTH },
+	{ "proxy_protocol",  OPTION_CHOICE, LISTEN(proxy), "off", .names = proxy_names, .help = "off, v1 or v2" },
+	{ "trusted",         OPTION_TEXTS,  LISTEN(trusted), .form = value_network, .help = NETWORKS },
 	{ 0 }
 };
 
 static const struct option server_tls_rows[] = {
-	{ "min",          OPTION_VERSION, NOWHERE, .help = "TLSv1.2 or TLSv1.3" },
-	{ "max",          OPTION_VERSION, NOWHERE, .help = "TLSv1.2 or TLSv1.3" },
-	{ "ciphers",      OPTION_TEXT,    NOWHERE, .min = 1, .help = "a cipher list as of openssl ciphers" },
-	{ "ciphersuites", OPTION_TEXT,    NOWHERE, .min = 1, .help = "names such as TLS_AES_256_GCM_SHA384 with colons between them" },
+	{ "min",          OPTION_VERSION, POP3_TLS(min), .help = "TLSv1.2 or TLSv1.3" },
+	{ "max",          OPTION_VERSION, POP3_TLS(max), .help = "TLSv1.2 or TLSv1.3" },
+	{ "ciphers",      OPTION_TEXT,    POP3_TLS(ciphers), .min = 1, .help = "a cipher list as of openssl ciphers" },
+	{ "ciphersuites", OPTION_TEXT,    POP3_TLS(ciphersuites), .min = 1,
+		.help = "names such as TLS_AES_256_GCM_SHA384 with colons between them" },
 	{ 0 }
 };
 
-static const struct option pop3_rows[] = {
+const struct option pop3_rows[] = {
 	{ "listen",           OPTION_SECTION, NOWHERE, .inner = listen_rows, .flags = OPTION_TITLED },
-	{ "certificate",      OPTION_PATH,    NOWHERE, .min = 1, .help = "the path of a PEM file" },
-	{ "key",              OPTION_PATH,    NOWHERE, .min = 1, .help = "the path of a PEM file" },
-	{ "ca_certificates",  OPTION_PATH,    NOWHERE, .min = 1, .help = "the path of a PEM file" },
-	{ "tls",              OPTION_SECTION, NOWHERE, .inner = server_tls_rows },
-	{ "max_sessions",     OPTION_UINT,    NOWHERE, "10000", .max = 10000000, .help = "a number, 0 for no service" },
-	{ "max_per_address",  OPTION_UINT,    NOWHERE, "0", .max = 10000000, .help = "a number, 0 for no limit" },
-	{ "max_per_user",     OPTION_UINT,    NOWHERE, "0", .max = 10000000, .help = "a number, 0 for no limit" },
-	{ "access",           OPTION_CHOICE,  NOWHERE, "grant", .names = access_names, .help = "grant or deny" },
-	{ "except",           OPTION_TEXTS,   NOWHERE, .form = value_network, .help = "a list of networks, {\"192.0.2.0/24\"}" },
-	{ "mechanisms",       OPTION_AUTH,    NOWHERE, .flags = OPTION_FILLED, .help = "a list such as {\"scram-sha-256\", \"plain\"}" },
-	{ "apop",             OPTION_BOOL,    NOWHERE, "true", .help = TRUTH },
-	{ "greeting",         OPTION_TEXT,    NOWHERE, "", .help = "a text of at most 400 characters" },
-	{ "hide_version",     OPTION_BOOL,    NOWHERE, "true", .help = TRUTH },
-	{ "login_delay",      OPTION_MS,      NOWHERE, "0", .help = DURATION },
-	{ "idle_timeout",     OPTION_MS,      NOWHERE, "10min", .help = DURATION },
-	{ "login_timeout",    OPTION_MS,      NOWHERE, "2min", .help = DURATION },
-	{ "overlong",         OPTION_CHOICE,  NOWHERE, "block", .names = overlong_names, .help = "block or drop" },
-	{ "failed_delay",     OPTION_MS,      NOWHERE, "2s", .help = DURATION },
-	{ "failed_limit",     OPTION_UINT,    NOWHERE, "10", .max = 1000000, .help = "a number of failed logins" },
-	{ "failed_block",     OPTION_MS,      NOWHERE, "15min", .help = DURATION },
-	{ "exclusive",        OPTION_BOOL,    NOWHERE, "false", .help = TRUTH },
-	{ "after_retr_seen",  OPTION_BOOL,    NOWHERE, "true", .help = TRUTH },
-	{ "submission",       OPTION_TEXT,    NOWHERE, "", .help = "a target, or \"\" for none" },
-	{ "submission_limit", OPTION_UINT,    NOWHERE, "100", .max = 10000000, .help = "a number of messages a day" },
-	{ "submission_size",  OPTION_SIZE,    NOWHERE, "25MB", .help = SIZE },
-	{ "route_header",     OPTION_TEXT,    NOWHERE, "X-Real-To", .help = "the name of a header field" },
-	{ "uidl",             OPTION_CHOICE,  NOWHERE, "native", .names = uidl_names, .help = "native or dovecot" },
-	{ "users",            OPTION_TEXTS,   NOWHERE, "internal", .form = value_users, .flags = OPTION_FILLED,
+	{ "certificate",      OPTION_PATH,    POP3(certificate), .min = 1, .help = "the path of a PEM file" },
+	{ "key",              OPTION_PATH,    POP3(key), .min = 1, .help = "the path of a PEM file" },
+	{ "ca_certificates",  OPTION_PATH,    POP3(ca_certificates), .min = 1, .help = "the path of a PEM file" },
+	{ "tls",              OPTION_SECTION, POP3(tls), .inner = server_tls_rows },
+	{ "max_sessions",     OPTION_UINT,    POP3(max_sessions), "10000", .max = 10000000, .help = "a number, 0 for no service" },
+	{ "max_per_address",  OPTION_UINT,    POP3(max_per_address), "0", .max = 10000000, .help = "a number, 0 for no limit" },
+	{ "max_per_user",     OPTION_UINT,    POP3(max_per_user), "0", .max = 10000000, .help = "a number, 0 for no limit" },
+	{ "access",           OPTION_CHOICE,  POP3(access), "grant", .names = access_names, .help = "grant or deny" },
+	{ "except",           OPTION_TEXTS,   POP3(except), .form = value_network, .help = NETWORKS },
+	{ "mechanisms",       OPTION_TEXTS,   POP3(mechanisms_as_written), .flags = OPTION_FILLED,
+		.help = "auto, or a list such as {\"scram-sha-256\", \"plain\"}" },
+	{ "apop",             OPTION_BOOL,    POP3(apop), "true", .help = TRUTH },
+	{ "greeting",         OPTION_TEXT,    POP3(greeting), .help = "a text of at most 400 characters" },
+	{ "hide_version",     OPTION_BOOL,    POP3(hide_version), "true", .help = TRUTH },
+	{ "login_delay",      OPTION_SECONDS, POP3(login_delay_s), "0", .max = DAY_S, .help = "a duration of at most 1d, 0 for none" },
+	{ "idle_timeout",     OPTION_MS,      POP3(idle_timeout_ms), "10min", .min = 1000, .max = DAY_MS, .help = "a duration from 1s to 1d" },
+	{ "login_timeout",    OPTION_MS,      POP3(login_timeout_ms), "2min", .min = 1000, .max = DAY_MS, .help = "a duration from 1s to 1d" },
+	{ "overlong",         OPTION_CHOICE,  POP3(overlong), "block", .names = overlong_names, .help = "block or drop" },
+	{ "failed_delay",     OPTION_MS,      POP3(failed_delay_ms), "2s", .max = HOUR_MS, .help = "a duration of at most 1h, 0 for none" },
+	{ "failed_limit",     OPTION_UINT,    POP3(failed_limit), "10", .max = 1000000, .help = "a number of failed logins, 0 for no limit" },
+	{ "failed_block",     OPTION_MS,      POP3(failed_block_ms), "15min", .max = 30u * DAY_MS, .help = "a duration of at most 30d" },
+	{ "exclusive",        OPTION_BOOL,    POP3(exclusive), "false", .help = TRUTH },
+	{ "after_retr_seen",  OPTION_BOOL,    POP3(after_retr_seen), "true", .help = TRUTH },
+	{ "submission",       OPTION_TEXT,    POP3(submission_as_written), .help = "a target, or \"\" for none" },
+	{ "submission_limit", OPTION_UINT,    POP3(submission_limit), "100", .max = 10000000, .flags = OPTION_UNBUILT,
+		.help = "a number of messages a day" },
+	{ "submission_size",  OPTION_SIZE,    POP3(submission_size), "25MB", .flags = OPTION_UNBUILT, .help = SIZE },
+	{ "route_header",     OPTION_TEXT,    POP3(route_header), "X-Real-To", .min = 1, .form = value_field, .help = "the name of a header field" },
+	{ "uidl",             OPTION_CHOICE,  POP3(uidl), "native", .names = uidl_names, .help = "native or dovecot" },
+	{ "users",            OPTION_TEXTS,   POP3(users_as_written), "internal", .form = value_users, .flags = OPTION_FILLED,
 		.help = "a list out of internal, passwd-file:PATH and pam:SERVICE" },
 	{ 0 }
 };
@@ -240,11 +250,11 @@ const struct option settings_rows[] = {
 	{ "main_domain",     OPTION_TEXT,    TOP(main_domain), .help = "a domain" },
 	{ "log",             OPTION_SECTION, 0, sizeof(struct settings), .inner = log_rows },
 	{ "max_per_host",    OPTION_UINT,    TOP(max_per_host), "8", .min = 1, .max = 10000, .help = "a number from 1 to 10000" },
-	{ "workers",         OPTION_UINT,    TOP(workers), .min = 1, .max = 1024, .flags = OPTION_UNBUILT, .help = "a number from 1 to 1024" },
+	{ "workers",         OPTION_UINT,    TOP(workers), .min = 1, .max = 1024, .help = "a number from 1 to 1024" },
 	{ "connections_dir", OPTION_PATH,    TOP(connections_dir), .min = 1, .help = "the path of a folder with files *.conf" },
 	{ "target",          OPTION_SECTION, NOWHERE, .inner = target_rows, .flags = OPTION_TITLED },
 	{ "connection",      OPTION_SECTION, NOWHERE, .inner = connection_rows, .flags = OPTION_TITLED },
-	{ "pop3",            OPTION_SECTION, NOWHERE, .inner = pop3_rows, .flags = OPTION_UNBUILT },
+	{ "pop3",            OPTION_SECTION, NOWHERE, .inner = pop3_rows },
 	{ "console",         OPTION_SECTION, NOWHERE, .inner = console_rows, .flags = OPTION_UNBUILT },
 	{ 0 }
 };

@@ -179,11 +179,22 @@ bool value_address(const char *text, struct err *e)
 	return wrong(e, text, "is no IP address");
 }
 
+/* Something behind the prefix is a typing error more often than not. */
+static bool behind(const uint8_t *octets, size_t count, uint64_t bits)
+{
+	for (size_t n = bits; n < 8 * count; n++)
+		if (octets[n / 8] >> (7 - n % 8) & 1)
+			return true;
+	return false;
+}
+
 bool value_network(const char *text, struct err *e)
 {
 	const char *slash = strchr(text, '/');
 	char address[INET6_ADDRSTRLEN];
+	struct in6_addr octets;
 	uint64_t bits;
+	bool v6;
 
 	if (!slash)
 		return value_address(text, e);
@@ -193,8 +204,13 @@ bool value_network(const char *text, struct err *e)
 	address[slash - text] = '\0';
 	if (!value_address(address, e))
 		return false;
-	if (!span_number(span_of(slash + 1), strchr(address, ':') ? 128 : 32, &bits))
+	v6 = inet_pton(AF_INET6, address, &octets) == 1;
+	if (!span_number(span_of(slash + 1), v6 ? 128 : 32, &bits))
 		return wrong(e, text, "has no such prefix");
+	if (!v6)
+		(void)inet_pton(AF_INET, address, &octets);
+	if (behind(octets.s6_addr, v6 ? 16 : 4, bits))
+		return wrong(e, text, "has an address behind its prefix");
 	return true;
 }
 
@@ -270,6 +286,14 @@ bool value_hours(const char *text, struct err *e)
 		any = true;
 	}
 	return any || wrong(e, text, "is no window of time");
+}
+
+bool value_field(const char *text, struct err *e)
+{
+	for (const char *p = text; *p; p++)
+		if (*p <= ' ' || *p > '~' || *p == ':')
+			return wrong(e, text, "is no name of a header field");
+	return text[0] || wrong(e, text, "is no name of a header field");
 }
 
 bool value_users(const char *text, struct err *e)

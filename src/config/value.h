@@ -30,10 +30,11 @@ const char *value_mechanism_name(uint8_t mechanism);
 typedef bool value_form(const char *text, struct err *e);
 
 value_form value_address;	/* 192.0.2.1, 2001:db8::1 */
-value_form value_network;	/* the same, or with /24 */
+value_form value_network;	/* the same, or with /24; then the bits behind the prefix are 0 */
 value_form value_socket;	/* 127.0.0.1:8110, [::1]:8110 */
 value_form value_pin;		/* 64 hexadecimal digits, colons between them allowed */
 value_form value_hours;		/* always, or: Mon-Fri 08:00-18:00 */
+value_form value_field;	/* X-Real-To: a header field's name (RFC 5322) */
 value_form value_users;		/* internal, passwd-file:PATH, pam:SERVICE */
 value_form value_proxy;		/* socks5://HOST:PORT */
 value_form value_no_recipient;	/* hold, delete, quarantine, or addresses */

@@ -95,9 +95,25 @@ def test_all_errors_of_meaning_in_one_run(p):
 
 def test_features_to_come_are_warnings(p):
     write(p, [f"state = '{p.state}'", *GOOD[:-1], "\tidle = true", "\tproxy = 'socks5://localhost:1080'", "}",
-              "console { listen = '127.0.0.1:8110' }", "pop3 { max_sessions = 5 }"])
+              "console { listen = '127.0.0.1:8110' }", "pop3 { listen a { tls = none } exclusive = true }"])
     done = p.good("check")
-    assert re.search(r"postrider\.conf:\d+: ", done.text) and "not built" in done.text, done
+    for key in "idle", "proxy", "console", "exclusive":
+        assert re.search(rf"postrider\.conf:\d+: .*{key}: not built yet", done.text), (key, done)
+    assert "5 warnings" not in done.text and "4 warnings" in done.text, done
+
+
+def test_all_errors_of_the_pop3_service_in_one_run(p):
+    write(p, [*GOOD, "pop3 {", "\tlisten a { tls = implicit }", "\tlisten b {", "\t\tport = 995", "\t\tproxy_protocol = v2", "\t}",
+              "\tmechanisms = {'plane'}", "\tkey = '/k.pem'", "\tsubmission = 'nowhere'", "\tlogin_timeout = soon", "}"])
+    done = p("check")
+    lines = [int(re.search(r":(\d+): ", line)[1]) for line in errors(done)]
+    assert done.code == 2 and lines == [9, 11, 12, 14, 15, 16, 17], done
+
+
+def test_a_pop3_service_without_certificate(p):
+    write(p, [f"state = '{p.state}'", *GOOD, "pop3 {", "\tlisten a {", "\t\taddress = '127.0.0.1'", "\t}", "}"])
+    done = p.good("check")
+    assert re.search(r"postrider\.conf:10: .*STLS is not offered", done.text) and "1 warning" in done.text, done
 
 
 def test_an_error_in_an_included_file_names_that_file(p):

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "config/read.h"
+#include "config/settings_pop3.h"
 #include "fuzz.h"
 
 enum { REPORT_MAX = 1 << 20, INPUT_MAX = 1 << 16 };
@@ -34,6 +35,19 @@ static void check_connection(const struct connection *c)
 		assert(c->deliver[n]->name && c->deliver[n]->canonical);
 	if (settings_usable(c, &e))
 		assert(c->protocol == PROTOCOL_POP3);
+}
+
+static void check_pop3(const struct pop3_settings *p)
+{
+	assert(p->listener_count && p->user_count && p->route_header && p->route_header[0]);
+	assert(p->idle_timeout_ms && p->login_timeout_ms && p->mechanisms < 1u << MECHANISMS);
+	assert(p->certificate || (!p->key && !(p->mechanisms & 1u << MECHANISM_SCRAM_SHA_256_PLUS)));
+	assert(!p->submission == !p->submission_as_written);
+	for (const struct pop3_listener *l = p->listeners; l < p->listeners + p->listener_count; l++) {
+		assert(l->name[0] && l->address[0] && l->port);
+		assert(p->certificate || l->tls == POP3_TLS_NONE);
+		assert(l->proxy == POP3_PROXY_OFF || l->trusted.count);
+	}
 }
 
 /* The file lies in memory, readable by us alone; what it includes is not there. */
@@ -68,6 +82,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_connection(s.connections[n]);
 		assert(settings_connection(&s, s.connections[n]->name) == s.connections[n]);
 	}
+	if (good && s.pop3)
+		check_pop3(s.pop3);
 	if (good)
 		settings_end(&s);
 	buf_end(&report);
