@@ -4,6 +4,7 @@
 Each line it prints is the median of BENCH_RUNS runs; the tools take turns, so that a
 disturbance meets all of them.  Every collection is checked message by message.
 """
+import itertools
 import json
 import os
 import random
@@ -34,6 +35,7 @@ SLOW = {("fetchmail-pop", 50): 60, ("fetchmail-pop", 0): 1000,     # messages, f
 NO_FSYNC = ("mbsync-nosync", "fetchmail-imap")      # of the latter, its delivery agent here
 IN_STORE = ("postrider", "postrider-imap")
 PROCESS = {"mbsync": "mbsync", "getmail-imap": "getmail"}     # as /proc/PID/comm has it; else postrider
+PEER_LIMIT, PEER_TRIES = 180, 3
 LINE = "{:3d} ms {:22} {:8.0f} {:11.0f}  {}"
 
 
@@ -87,10 +89,10 @@ def unchecked(name):
     return ["env", "BENCH_EXPORT=no", *client(name, "run")]
 
 
-def measured(argv):
-    """By the harness's rusage, which counts the CPU of children: rc, wall_s, user_s, sys_s."""
+def measured(argv, limit=900):
+    """By the harness's rusage, which counts the CPU of children: rc, timed_out, wall_s, user_s, sys_s."""
     with tempfile.NamedTemporaryFile() as usage:
-        done = subprocess.run([os.path.join(E["BIN"], "rusage"), usage.name, "900", *argv], capture_output=True, text=True)
+        done = subprocess.run([os.path.join(E["BIN"], "rusage"), usage.name, str(limit), *argv], capture_output=True, text=True)
         result = json.load(open(usage.name, encoding="ascii"))
     return result, done
 
@@ -124,12 +126,23 @@ def prepare(name, user):
     subprocess.run(client(name, "config", "tls", users_file(user)), check=True)
 
 
+def hangs(name, attempt):
+    """Peers do, now and then (getmail waits for a SIGCHLD that came before): tried again, and told."""
+    if name.startswith("postrider") or attempt >= PEER_TRIES:
+        raise RuntimeError(f"{name} does not end")
+    print(f"{name} did not end within {PEER_LIMIT} s; once more", file=sys.stderr, flush=True)
+
+
 def collect(name, user, rtt, want):
     """One collection from nothing, checked."""
     if name == "popload":
         return popload("fetch", rtt, user)
-    prepare(name, user)
-    result, done = measured([*space(rtt), *client(name, "run")])
+    for attempt in itertools.count(1):
+        prepare(name, user)
+        result, done = measured([*space(rtt), *client(name, "run")], PEER_LIMIT)
+        if not result["timed_out"]:
+            break
+        hangs(name, attempt)
     verify = subprocess.run([sys.executable, os.path.join(E["BENCH_DIR"], "verify_maildir.py"), os.path.join(E["S"], name, "mail")],
                             capture_output=True, text=True, check=True)
     found = json.loads(verify.stdout)
@@ -252,11 +265,15 @@ class Watch(threading.Thread):
 
     def __init__(self, argv, comm="postrider", pause=0.002):
         super().__init__()
-        self.comm, self.pause, self.peak = comm, pause, 0
+        self.comm, self.pause, self.peak, self.late = comm, pause, 0, False
         self.process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
     def run(self):
+        end = time.monotonic() + PEER_LIMIT
         while self.process.poll() is None:
+            if time.monotonic() > end:
+                self.late = True
+                self.process.kill()
             for pid in family(self.process.pid, self.comm):
                 self.peak = max(self.peak, rss_anon(pid))
             time.sleep(self.pause)
@@ -290,10 +307,14 @@ def memory_of(names):
     for messages in ([letter(1, 4096)] * 3, [letter(1, 4096), huge, letter(2, 4096)]):
         fill(user, messages)
         for name in names:
-            prepare(name, user)
-            watch = Watch([*space(0), *unchecked(name)], PROCESS.get(name, "postrider"))
-            watch.start()
-            watch.join()
+            for attempt in itertools.count(1):
+                prepare(name, user)
+                watch = Watch([*space(0), *unchecked(name)], PROCESS.get(name, "postrider"))
+                watch.start()
+                watch.join()
+                if not watch.late:
+                    break
+                hangs(name, attempt)
             if watch.process.returncode or not watch.peak:
                 raise RuntimeError(f"{name}: {watch.process.stderr.read().decode()}")
             peaks[name].append(watch.peak)
