@@ -233,13 +233,34 @@ static struct disposal *disposal_of(struct visit *v, uint32_t command)
 	return NULL;
 }
 
+/* Its flag is the user's from now on, if the server showed it.  Who offers a
+ * message again because a flag did not last does so once: then only a flag
+ * that a later listing shows counts (prepare_known). */
 static void seen(struct visit *v, const struct disposal *d)
 {
 	struct ledger_entry entry;
+	size_t unshown = 0;
+	struct err e;
 
-	for (size_t n = 0; n < d->count; n++)
-		if (entry_of(v, d->uids[n], &entry))
+	for (size_t n = 0; n < d->count; n++) {
+		unshown += !d->shown[n];
+		if (d->shown[n] && entry_of(v, d->uids[n], &entry) && entry.attempts <= 1)
 			put_state(v, &entry, LEDGER_SEEN);
+	}
+	if (!unshown)
+		return;
+	v->imap->undisposed = true;
+	(void)err_set(&e, ERR_PEER, "the server took \\Seen for %zu messages and shows them without, the next visit looks again", unshown);
+	imap_trouble(v, &e);
+}
+
+void dispose_flags(struct visit *v, const struct imc_event *ev)
+{
+	if (!ev->has_flags || !(ev->flags & IMC_SEEN))
+		return;
+	for (struct disposal *d = v->imap->disposals; d < v->imap->disposals + DISPOSALS; d++)
+		for (size_t n = 0; d->stage == DISPOSAL_ASKED && d->how == HOW_SEEN && n < d->count; n++)
+			d->shown[n] = d->shown[n] || d->uids[n] == ev->uid;
 }
 
 static void to_be_expunged(struct visit *v, const struct disposal *d)

@@ -171,6 +171,22 @@ static void ask_searches(struct visit *v)
 		(void)ask_search(v, &i->searches.matched, span_of(v->with->search), &i->matched);
 }
 
+/* A right that is missing shows here (RFC 4314): the server would say OK to
+ * flags that it keeps for this session only. */
+static bool cannot_dispose(const struct visit *v, struct err *e)
+{
+	const struct imc_mailbox *box = &v->imap->opened;
+	bool moves = v->imap->folders.target && imc_capabilities(v->imap->session) & IMC_CAPA_MOVE;
+	unsigned flag = v->with->after == AFTER_SEEN ? IMC_SEEN : moves ? 0 : IMC_DELETED;
+
+	if (box->read_only)
+		return !err_set(e, ERR_PEER, "the mailbox is read-only, so delivered mail stays there as it is; write after = keep");
+	if (box->has_permanent && flag & ~box->permanent)
+		return !err_set(e, ERR_PEER, "the server keeps no %s there (PERMANENTFLAGS), so delivered mail stays as it is; "
+			"write after = keep, or get the right to it", flag == IMC_SEEN ? "\\Seen" : "\\Deleted");
+	return false;
+}
+
 static void opened(struct visit *v)
 {
 	struct imap_visit *i = v->imap;
@@ -183,11 +199,9 @@ static void opened(struct visit *v)
 		visit_fail(v, &e);
 		return;
 	}
-	i->read_only = i->opened.read_only && v->what == VISIT_COLLECT && (v->with->after != AFTER_KEEP || v->with->delete_after_s);
-	if (i->read_only) {
-		(void)err_set(&e, ERR_PEER, "the mailbox is read-only, so delivered mail stays there as it is; write after = keep");
+	i->read_only = v->what == VISIT_COLLECT && (v->with->after != AFTER_KEEP || v->with->delete_after_s) && cannot_dispose(v, &e);
+	if (i->read_only)
 		imap_trouble(v, &e);
-	}
 	if (unchanged(v)) {
 		log_debug(&v->tag, "nothing changed in %s since it was settled", ledger_mailbox(v->ledger));
 		i->step = IMAP_BETWEEN;

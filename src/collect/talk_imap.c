@@ -155,6 +155,9 @@ static void on_answer(struct visit *v, const struct imc_event *ev)
 		dispose_event(v, ev);
 		return;
 	case IMC_ASK_NONE:
+		if (ev->what == IMC_MESSAGE)
+			dispose_flags(v, ev);
+		return;
 	case IMC_ASK_CLOSE:
 	case IMC_ASK_NOOP:
 	case IMC_ASK_LOGOUT:

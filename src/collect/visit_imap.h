@@ -101,6 +101,7 @@ struct disposal {		/* some messages, one command */
 	uint32_t uids[DISPOSAL_UIDS];
 	uint32_t copies[DISPOSAL_UIDS], copies_validity;	/* 0 = not told */
 	bool copies_told;
+	bool shown[DISPOSAL_UIDS];	/* HOW_SEEN: the server showed the flag */
 };
 
 struct imap_visit {
@@ -115,7 +116,7 @@ struct imap_visit {
 	/* the mailbox that is visited */
 	uint32_t validity;
 	struct imc_mailbox opened;	/* as it was when it was selected */
-	bool gmail, read_only;
+	bool gmail, read_only;		/* read_only: nothing can be disposed of */
 	bool disposed, undisposed;	/* something was, or could not be */
 	struct searches { bool all, unseen, matched; } searches;	/* still to be asked */
 	uint32_t all, unseen, matched;	/* their commands */
@@ -186,6 +187,7 @@ bool untold_done(const struct visit *v);
 void dispose_ask(struct visit *v);
 bool dispose_done(const struct visit *v);
 void dispose_event(struct visit *v, const struct imc_event *ev);
+void dispose_flags(struct visit *v, const struct imc_event *ev);	/* IMC_MESSAGE, unasked */
 void dispose_expunge(struct visit *v);		/* asks, as far as there is room */
 bool dispose_expunged(const struct visit *v);
 void dispose_confirmed(struct visit *v);	/* after that */

@@ -235,7 +235,8 @@ uint32_t imc_search(struct imc *s, struct span criteria);
 uint32_t imc_listing(struct imc *s, struct span set, unsigned want);	/* enum imc_want */
 uint32_t imc_fetch(struct imc *s, const uint32_t *uids, size_t count);	/* 1 to imc_room */
 uint32_t imc_fetch_head(struct imc *s, const uint32_t *uids, size_t count);
-uint32_t imc_store(struct imc *s, struct span set, unsigned flags);	/* adds SEEN, DELETED, FLAGGED */
+uint32_t imc_store(struct imc *s, struct span set, unsigned flags);	/* adds SEEN, DELETED, FLAGGED; SEEN alone:
+				 * IMC_MESSAGE shows the flags of each message, unasked */
 uint32_t imc_expunge(struct imc *s, struct span set);
 uint32_t imc_copy(struct imc *s, struct span set, struct span mailbox);
 uint32_t imc_move(struct imc *s, struct span set, struct span mailbox);	/* needs IMC_CAPA_MOVE */

@@ -208,14 +208,15 @@ uint32_t imc_fetch_head(struct imc *s, const uint32_t *uids, size_t count)
 	return fetch(s, VERB_HEAD, uids, count);
 }
 
-/* +FLAGS: the others stay; .SILENT: nobody needs the answer's data. */
+/* +FLAGS: the others stay; .SILENT: nobody needs the answer's data, but for the
+ * flag that is a message's whole disposition: the server is to show it. */
 uint32_t imc_store(struct imc *s, struct span set, unsigned flags)
 {
 	static const struct { unsigned bit; const char *name; } names[] = {
 		{ IMC_SEEN, "\\Seen" }, { IMC_DELETED, "\\Deleted" }, { IMC_FLAGGED, "\\Flagged" },
 	};
 	struct asked *a = begin_set(s, VERB_STORE, set);
-	const char *between = " +FLAGS.SILENT (";
+	const char *between = flags == IMC_SEEN ? " +FLAGS (" : " +FLAGS.SILENT (";
 
 	assert(flags && !(flags & ~(unsigned)(IMC_SEEN | IMC_DELETED | IMC_FLAGGED)));
 	for (size_t i = 0; i < COUNT(names); i++) {

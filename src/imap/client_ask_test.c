@@ -44,9 +44,9 @@ static const struct story_row rows[] = {
 	{ "create", .ask = "C a \"b;C x", .peer = SPAN(LOGGED_IN "P2 OK\r\nP3 NO [ALREADYEXISTS] there\r\n"), .want = "ready;done 2;refused 3 0 peer [there];",
 	  .sent = LOGIN_SENT "P2 CREATE \"a \\\"b\"\r\nP3 CREATE \"x\"\r\n" },
 	{ "store", .ask = "S1:2;D7", .peer = SPAN(LOGGED_IN "* 1 FETCH (UID 1)\r\n* 2 FETCH (FLAGS (\\Seen))\r\nP2 OK\r\nP3 OK\r\n"), .want = "ready;done 2;done 3;",
-	  .sent = LOGIN_SENT "P2 UID STORE 1:2 +FLAGS.SILENT (\\Seen)\r\nP3 UID STORE 7 +FLAGS.SILENT (\\Seen \\Deleted)\r\n" },
+	  .sent = LOGIN_SENT "P2 UID STORE 1:2 +FLAGS (\\Seen)\r\nP3 UID STORE 7 +FLAGS.SILENT (\\Seen \\Deleted)\r\n" },
 	{ "answers in another order", .ask = "S1;S2", .peer = SPAN(LOGGED_IN "P3 OK\r\nP2 NO no\r\n"), .want = "ready;done 3;refused 2 0 peer [no];" },
-	{ "lock-step", .how = LOCKSTEP, .ask = "S1;n", .peer = SPAN(LOGGED_IN), .want = "ready;", .sent = LOGIN_SENT "P2 UID STORE 1 +FLAGS.SILENT (\\Seen)\r\n" },
+	{ "lock-step", .how = LOCKSTEP, .ask = "S1;n", .peer = SPAN(LOGGED_IN), .want = "ready;", .sent = LOGIN_SENT "P2 UID STORE 1 +FLAGS (\\Seen)\r\n" },
 	{ "uid expunge", .ask = "e1:2", .peer = SPAN(CAPA("") IN("UIDPLUS") "* 1 EXPUNGE\r\n* 1 EXPUNGE\r\nP2 OK\r\n"), .want = "ready;done 2;",
 	  .sent = LOGIN_SENT "P2 UID EXPUNGE 1:2\r\n" },
 	{ "expunge without UIDPLUS", .ask = "e1:2", .peer = SPAN(LOGGED_IN "P2 OK\r\n"), .want = "ready;warning [the server has no UIDPLUS: EXPUNGE also "
