@@ -2,27 +2,33 @@
  *
  * The plan of a visit as it is worked off, whatever the protocol: what may be
  * asked for at once, and when judging by headers gives way to fetching. */
+#include <assert.h>
+
 #include "collect/visit.h"
 
 bool ask_window_open(const struct visit *v)
 {
-	size_t asked = v->plan_asked - v->plan_answered;
+	size_t asked = v->phase == VISIT_FETCHING ? v->in_flight : v->plan_asked - v->plan_answered;
 
 	return asked < WINDOW_MESSAGES && v->asked_octets < WINDOW_OCTETS && !delivery_full(v);
 }
 
 void ask_begins(struct visit *v, struct item *item)
 {
+	v->in_flight++;
 	if (!item->size)	/* it comes later, and is not counted */
 		return;
 	item->flags |= ITEM_COUNTED;
 	v->asked_octets += item->size;
 }
 
-void ask_over(struct visit *v, const struct item *item)
+void ask_over(struct visit *v, struct item *item)
 {
+	assert(v->in_flight);
+	v->in_flight--;
 	if (item->flags & ITEM_COUNTED)
 		v->asked_octets -= item->size;
+	item->flags &= (uint8_t)~ITEM_COUNTED;
 }
 
 bool ask_judged(const struct visit *v)
@@ -39,4 +45,5 @@ void ask_begin_fetching(struct visit *v)
 	v->phase = VISIT_FETCHING;
 	v->plan_asked = v->plan_answered = 0;
 	v->asked_octets = 0;
+	v->in_flight = 0;
 }

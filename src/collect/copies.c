@@ -181,6 +181,8 @@ void copies_event(struct visit *v, const struct imc_event *ev)
 		on_whole(v, ev->uid);
 	} else if (ev->what == IMC_DONE) {
 		on_done(v, ev);
+	} else if (ev->what == IMC_REFUSED && !ev->uid && ev->kind == ERR_BUSY) {
+		imap_refused(v, ev, "the folder of copies cannot be looked into for now");
 	} else if (ev->what == IMC_REFUSED && !ev->uid) {
 		c->listed = true;	/* nobody can tell: it is copied again rather than not at all */
 	}

@@ -36,7 +36,7 @@ static enum how how_to(const struct visit *v, bool copied)
 static void put_state(struct visit *v, struct ledger_entry *entry, enum ledger_state state)
 {
 	entry->state = state;
-	entry->changed = clock_now_s();
+	entry->changed = delivery_moment(v->ledger);
 	ledger_put(v->ledger, entry, 0);
 	visit_count_puts(v, 1);
 }
@@ -65,7 +65,7 @@ static bool was_copied(struct visit *v, uint32_t uid)
 	const struct item *item = listing_find(&v->listing, uid);
 	struct ledger_entry entry;
 
-	return item && ledger_get(v->ledger, item->id, &entry) && entry.copy == LEDGER_COPY_DONE;
+	return goes_to_folder(v) && item && ledger_get(v->ledger, item->id, &entry) && entry.copy == LEDGER_COPY_DONE;
 }
 
 /* The next message that is due, left where it is; 0 = none now. */
@@ -140,7 +140,7 @@ static void intend(struct visit *v, struct disposal *d)
 		if (!entry_of(v, d->uids[n], &entry))
 			continue;
 		entry.copy = LEDGER_COPY_BEGUN;
-		entry.changed = clock_now_s();
+		entry.changed = delivery_moment(v->ledger);
 		ledger_put(v->ledger, &entry, 0);
 	}
 	d->stage = DISPOSAL_INTENT;
@@ -180,11 +180,12 @@ static void go_on(struct visit *v, struct disposal *d)
 	char memory[UIDSET_TEXT_MAX];
 	struct uidset set;
 
+	static_assert(DISPOSAL_UIDS * 11 <= UIDSET_TEXT_MAX, "an id has ten digits and a comma");
 	uidset_start(&set, memory, sizeof memory);
 	for (size_t n = 0; n < d->count; n++) {
 		bool fits = uidset_add(&set, d->uids[n]);
 
-		assert(fits);	/* fewer than it was begun with, or as many */
+		assert(fits);
 	}
 	d->command = ask_command(v, d->stage == DISPOSAL_INTENT ? HOW_COPY : HOW_DELETED, uidset_text(&set));
 	d->stage = d->stage == DISPOSAL_INTENT ? DISPOSAL_ASKED : DISPOSAL_MARKING;
@@ -233,9 +234,7 @@ static struct disposal *disposal_of(struct visit *v, uint32_t command)
 	return NULL;
 }
 
-/* Its flag is the user's from now on, if the server showed it.  Who offers a
- * message again because a flag did not last does so once: then only a flag
- * that a later listing shows counts (prepare_known). */
+/* Its flag is the user's from now on, if the server showed it. */
 static void seen(struct visit *v, const struct disposal *d)
 {
 	struct ledger_entry entry;
@@ -244,7 +243,7 @@ static void seen(struct visit *v, const struct disposal *d)
 
 	for (size_t n = 0; n < d->count; n++) {
 		unshown += !d->shown[n];
-		if (d->shown[n] && entry_of(v, d->uids[n], &entry) && entry.attempts <= 1)
+		if (d->shown[n] && entry_of(v, d->uids[n], &entry))
 			put_state(v, &entry, LEDGER_SEEN);
 	}
 	if (!unshown)
@@ -285,12 +284,14 @@ static void record(struct visit *v, struct disposal *d)
 	size_t kept = 0;
 
 	for (size_t n = 0; n < d->count; n++) {
-		if ((d->copies_told && !d->copies[n]) || !entry_of(v, d->uids[n], &entry))
+		if ((d->copies_told && !d->copies[n]) || !entry_of(v, d->uids[n], &entry)) {
+			v->imap->undisposed = true;	/* its entry says `begun` still: the next visit looks */
 			continue;
+		}
 		entry.copy = LEDGER_COPY_DONE;
 		entry.copy_validity = d->copies_validity;
 		entry.copy_uid = d->copies[n];
-		entry.changed = clock_now_s();
+		entry.changed = delivery_moment(v->ledger);
 		ledger_put(v->ledger, &entry, 0);
 		d->uids[kept++] = d->uids[n];
 	}
@@ -403,9 +404,9 @@ void dispose_confirmed(struct visit *v)
 {
 	struct imap_visit *i = v->imap;
 
-	if (ledger_noted(v->ledger, LEDGER_NOTE_COPYING))
+	if (ledger_noted(v->ledger, LEDGER_NOTE_COPYING) && !i->undisposed)
 		ledger_note(v->ledger, LEDGER_NOTE_COPYING, 0, 0);
-	if (i->disposed && !i->undisposed && !v->uncompared && !v->listing.incomplete)
+	if (v->with->after != AFTER_SEEN && i->disposed && !i->undisposed && !v->uncompared && !v->listing.incomplete)
 		ledger_note(v->ledger, LEDGER_NOTE_DISPOSED, clock_now_s(), 0);
 }
 

@@ -69,24 +69,14 @@ static void fail(struct visit *v, const char *name, const char *what)
 	visit_fail(v, &e);
 }
 
-static bool is_listed(const struct folders *f, const char *name)
-{
-	for (size_t n = 0; n < f->count; n++)
-		if (strcmp(f->names[n], name) == 0)
-			return true;
-	return false;
-}
-
 static void add(struct visit *v, const char *name)
 {
 	struct folders *f = folders_of(v);
 	struct err e;
 
-	if (is_listed(f, name))
-		return;
 	if (f->count == f->cap) {
 		size_t cap = f->cap ? 2 * f->cap : 16;
-		const char **more = reallocarray(f->names, cap, sizeof *more);
+		struct folder *more = reallocarray(f->names, cap, sizeof *more);
 
 		if (!more) {
 			(void)err_set(&e, ERR_LOCAL, "out of memory for %zu mailboxes", cap);
@@ -96,7 +86,37 @@ static void add(struct visit *v, const char *name)
 		f->names = more;
 		f->cap = cap;
 	}
-	f->names[f->count++] = name;
+	f->names[f->count++] = (struct folder){ name, f->count };
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct folder *one = a, *two = b;
+	int order = strcmp(one->name, two->name);
+
+	return order ? order : (one->place > two->place) - (one->place < two->place);
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct folder *one = a, *two = b;
+
+	return (one->place > two->place) - (one->place < two->place);
+}
+
+/* Each once, where it was told first. */
+static void drop_doubles(struct folders *f)
+{
+	size_t kept = 0;
+
+	if (f->count)
+		qsort(f->names, f->count, sizeof *f->names, by_name);
+	for (size_t n = 0; n < f->count; n++)
+		if (!kept || strcmp(f->names[kept - 1].name, f->names[n].name) != 0)
+			f->names[kept++] = f->names[n];
+	f->count = kept;
+	if (f->count)
+		qsort(f->names, f->count, sizeof *f->names, by_place);
 }
 
 /* ---- asking */
@@ -146,10 +166,10 @@ static void ask_target(struct visit *v)
 /* Out of what patterns found; a name that stands there by itself is meant. */
 static void leave_out_target(struct folders *f)
 {
-	size_t kept = f->named;
+	size_t kept = 0;
 
-	for (size_t n = f->named; n < f->count; n++)
-		if (!f->target || strcmp(f->names[n], f->target) != 0)
+	for (size_t n = 0; n < f->count; n++)
+		if (f->names[n].place < f->named || !f->target || strcmp(f->names[n].name, f->target) != 0)
 			f->names[kept++] = f->names[n];
 	f->count = kept;
 }
@@ -159,8 +179,9 @@ static void names_known(struct visit *v)
 {
 	struct folders *f = folders_of(v);
 
-	for (size_t n = 0; n < f->named && moves(v); n++) {
-		if (strcmp(f->names[n], f->target) != 0)
+	drop_doubles(f);
+	for (size_t n = 0; n < f->count && moves(v); n++) {
+		if (f->names[n].place >= f->named || strcmp(f->names[n].name, f->target) != 0)
 			continue;
 		fail(v, v->with->move_folder, "`after` moves mail out of it into itself; write another folder");
 		return;

@@ -30,16 +30,25 @@ static void own(struct visit *v, const struct item *item)
 }
 
 /* The owner's entry, in whichever mailbox of this visit it stands. */
-static bool owner_entry(struct visit *v, const struct ledger_entry *alias, struct ledger_entry *entry)
+static bool owner_entry(struct visit *v, const struct ledger_entry *alias, struct ledger_entry *entry, bool *here)
 {
 	const struct folders *f = &v->imap->folders;
 	struct ledger *l;
 	struct err e;
 
+	*here = ledger_get(v->ledger, alias->digest, entry);
+	if (*here)
+		return true;
 	for (size_t n = 0; n < f->count; n++)
-		if (ledger_open(collector_store(v->collector), v->with->name, f->names[n], &l, &e) && ledger_get(l, alias->digest, entry))
+		if (ledger_open(collector_store(v->collector), v->with->name, f->names[n].name, &l, &e) && ledger_get(l, alias->digest, entry))
 			return true;
 	return false;
+}
+
+static void known(struct visit *v, struct item *item)
+{
+	v->uncompared -= (item->flags & ITEM_UNIDENTIFIED) != 0;
+	item->flags |= ITEM_KNOWN;
 }
 
 /* Delivered already: as if this visit had done it. */
@@ -54,12 +63,12 @@ static void same_message(struct visit *v, struct item *item, const struct ledger
 		if (of->state == LEDGER_SKIPPED)
 			entry.state = LEDGER_SKIPPED;
 	}
-	entry.changed = clock_now_s();
+	entry.changed = delivery_moment(v->ledger);
 	entry.accepted = entry.state == LEDGER_SKIPPED ? 0 : entry.changed;
 	memcpy(entry.id, item->id, sizeof entry.id);
 	message_uid_text(v, item->number, (struct span){ 0 }, entry.uid);
 	ledger_put(v->ledger, &entry, 0);
-	item->flags |= ITEM_KNOWN;
+	known(v, item);
 	if (v->rules.dispose && entry.state != LEDGER_SKIPPED) {
 		item->flags |= ITEM_DISPOSE;
 		v->found.dispose++;
@@ -70,18 +79,24 @@ static void same_message(struct visit *v, struct item *item, const struct ledger
 static void judge(struct visit *v, struct item *item, const struct ledger_entry *alias)
 {
 	struct ledger_entry entry;
+	bool here, there = owner_entry(v, alias, &entry, &here);
 
 	if (alias->accepted) {
-		same_message(v, item, owner_entry(v, alias, &entry) ? &entry : NULL);
+		same_message(v, item, there ? &entry : NULL);
 		return;
 	}
-	if (!owner_entry(v, alias, &entry)) {
+	if (!there) {
 		own(v, item);
 		return;
 	}
 	switch (entry.state) {
-	case LEDGER_PENDING:	/* its targets are asked there */
-		item->flags |= ITEM_KNOWN;
+	case LEDGER_PENDING:
+	case LEDGER_HELD:
+		if (here) {		/* under an id that it had before */
+			own(v, item);
+			return;
+		}
+		known(v, item);		/* its targets are asked there */
 		v->result.skipped++;
 		return;
 	case LEDGER_GONE:
@@ -91,7 +106,6 @@ static void judge(struct visit *v, struct item *item, const struct ledger_entry 
 		}
 		break;
 	case LEDGER_ACCEPTED:
-	case LEDGER_HELD:
 	case LEDGER_QUARANTINED:
 	case LEDGER_DISPOSING:
 	case LEDGER_SKIPPED:

@@ -11,7 +11,10 @@
 #include "base/log.h"
 #include "collect/visit_imap.h"
 
-enum { MORE_THAN_EXIST = 10000 };	/* a SEARCH may find so many more than EXISTS said */
+enum {
+	MORE_THAN_EXIST = 10000,	/* a SEARCH may find so many more than EXISTS said */
+	LISTING_MAX = 5000000,		/* messages of one mailbox */
+};
 
 /* Keeping all, nothing is to be done in a mailbox that did not change. */
 static bool may_be_settled(const struct visit *v)
@@ -52,12 +55,7 @@ static void reset(struct visit *v)
 	struct imap_visit *i = v->imap;
 
 	visit_reset_mailbox(v);
-	uids_end(&i->again);
-	uids_end(&i->untold);
-	uids_end(&i->empty);
-	uids_end(&i->expunge);
-	uids_end(&i->unseen_told);
-	uids_end(&i->matched_told);
+	imap_forget_uids(i);
 	i->details_at = i->aliases_at = i->expunge_at = 0;
 	i->still_there = i->size_of_empty = i->expunges = i->answers = 0;
 	i->all = i->unseen = i->matched = 0;
@@ -88,7 +86,7 @@ void list_imap_open(struct visit *v)
 		leave(v);
 		return;
 	}
-	name = i->folders.names[i->folders.at++];
+	name = i->folders.names[i->folders.at++].name;
 	if (!ledger_open(collector_store(v->collector), v->with->name, name, &v->ledger, &e) || !ledger_takes(v->ledger, &e)) {
 		visit_fail(v, &e);
 		return;
@@ -199,6 +197,11 @@ static void opened(struct visit *v)
 		visit_fail(v, &e);
 		return;
 	}
+	if (!i->opened.has_exists) {
+		(void)err_set(&e, ERR_PEER, "the server does not say how many messages there are (EXISTS, RFC 3501 section 6.3.1)");
+		visit_fail(v, &e);
+		return;
+	}
 	i->read_only = v->what == VISIT_COLLECT && (v->with->after != AFTER_KEEP || v->with->delete_after_s) && cannot_dispose(v, &e);
 	if (i->read_only)
 		imap_trouble(v, &e);
@@ -233,9 +236,11 @@ static void take_range(struct visit *v, uint32_t first, uint32_t last)
 	uint8_t id[32];
 	struct err e;
 
+	if (most > LISTING_MAX)
+		most = LISTING_MAX;
 	if (v->listing.count + ((uint64_t)last - first + 1) > most) {
-		(void)err_set(&e, ERR_PEER, "SEARCH finds more messages than the %u that the mailbox has (RFC 3501 section 7.3.1)",
-			i->opened.exists);
+		(void)err_set(&e, ERR_PEER, "SEARCH finds more messages than the %u that the mailbox has (RFC 3501 section 7.3.1), or more than %d",
+			i->opened.exists, LISTING_MAX);
 		visit_fail(v, &e);
 		return;
 	}
@@ -282,7 +287,7 @@ static void all_told(struct visit *v)
 	struct imap_visit *i = v->imap;
 	struct err e;
 
-	if (v->listing.count + imc_selected(i->session)->expunged < i->opened.exists) {
+	if (v->listing.count + (imc_selected(i->session)->expunged - i->opened.expunged) < i->opened.exists) {
 		v->listing.incomplete = true;
 		log_warn(&v->tag, "SEARCH finds %zu messages where EXISTS counts %u; nothing counts as gone", v->listing.count,
 			i->opened.exists);
@@ -355,7 +360,7 @@ void list_imap_event(struct visit *v, const struct imc_event *ev)
 void list_imap_joined(struct visit *v)
 {
 	struct imap_visit *i = v->imap;
-	bool details = v->what == VISIT_COLLECT && v->found.fresh && (v->with->max_size || i->gmail);
+	bool details = v->found.fresh && (i->gmail || (v->with->max_size && v->what == VISIT_COLLECT));
 
 	v->listed = true;
 	if (v->found.offered)

@@ -26,6 +26,20 @@ static void take_events(struct visit *v)
 	steps_move(v);
 }
 
+/* Whoever reads this error has found a mistake of ours; the visit must not hang for it. */
+static bool forgotten(struct visit *v)
+{
+	bool works = v->phase == VISIT_LISTING || v->phase == VISIT_JUDGING || v->phase == VISIT_FETCHING;
+	struct err e;
+
+	if (!works || v->why.kind || v->what == VISIT_TEST || v->talk->outstanding(v) || v->talk->out(v).len || v->waiting || v->under_way ||
+	    v->slices || v->dirty || v->sasl_busy || v->compressing || v->securing || v->current)
+		return false;
+	(void)err_set(&e, ERR_LOCAL, "nothing is asked of the server and nothing is waited for: a mistake in Postrider; please report it");
+	visit_fail(v, &e);
+	return true;
+}
+
 void talk_move(struct visit *v)
 {
 	struct span out;
@@ -36,6 +50,8 @@ void talk_move(struct visit *v)
 	if (v->closing)
 		return;
 	v->talk->ask(v);
+	if (forgotten(v))
+		return;
 	out = v->talk->out(v);
 	trace_out(v, out);
 	if (out.len && !conn_send(v->conn, out))
@@ -96,7 +112,7 @@ static void begin_compression(struct visit *v)
 static size_t on_turn(void *user, struct span in)
 {
 	struct visit *v = user;
-	size_t unread;
+	size_t unread, outstanding;
 
 	if (drips(v, in.len))
 		return in.len;
@@ -108,7 +124,10 @@ static size_t on_turn(void *user, struct span in)
 			return in.len;
 	}
 	v->talk->feed(v, in);
+	outstanding = v->talk->outstanding(v);
 	take_events(v);
+	if (v->talk->outstanding(v) < outstanding)	/* short answers are answers too */
+		v->slow_octets = SLOW_OCTETS;
 	unread = v->talk->unread(v);
 	if (v->securing)	/* octets behind the answer to STLS are the driver's to refuse */
 		return in.len - unread;

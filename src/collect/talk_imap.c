@@ -63,6 +63,16 @@ void uids_end(struct uids *u)
 	*u = (struct uids){ 0 };
 }
 
+void imap_forget_uids(struct imap_visit *i)
+{
+	uids_end(&i->again);
+	uids_end(&i->untold);
+	uids_end(&i->empty);
+	uids_end(&i->expunge);
+	uids_end(&i->unseen_told);
+	uids_end(&i->matched_told);
+}
+
 /* ---- messages */
 
 static void on_begin(struct visit *v, const struct imc_event *ev)
@@ -99,7 +109,7 @@ static void judged(struct visit *v, const struct item *item, bool old)
 
 static void on_end(struct visit *v, const struct imc_event *ev)
 {
-	const struct item *item = listing_find(&v->listing, ev->uid);
+	struct item *item = listing_find(&v->listing, ev->uid);
 
 	if (!item)
 		return;
@@ -265,12 +275,7 @@ static void free_session(struct visit *v)
 	folders_end(i);
 	copies_end(i);
 	free(i->session);
-	uids_end(&i->again);
-	uids_end(&i->untold);
-	uids_end(&i->empty);
-	uids_end(&i->expunge);
-	uids_end(&i->unseen_told);
-	uids_end(&i->matched_told);
+	imap_forget_uids(i);
 	free(i);
 	v->imap = NULL;
 }

@@ -81,7 +81,7 @@ static void on_listed(struct visit *v, const struct p3c_event *ev)
 	}
 }
 
-static const struct item *answered_item(struct visit *v)
+static struct item *answered_item(struct visit *v)
 {
 	assert(v->plan_answered < v->plan_asked);
 	return &v->listing.items[v->plan[v->plan_answered]];
@@ -89,7 +89,7 @@ static const struct item *answered_item(struct visit *v)
 
 static void on_refused(struct visit *v, const struct p3c_event *ev)
 {
-	const struct item *i;
+	struct item *i;
 
 	if (ev->verb != P3C_ASK_RETR && ev->verb != P3C_ASK_TOP) {
 		on_listed(v, ev);
@@ -129,7 +129,7 @@ static void on_body(struct visit *v, struct span octets)
 
 static void on_end(struct visit *v)
 {
-	const struct item *i = answered_item(v);
+	struct item *i = answered_item(v);
 
 	if (v->phase == VISIT_JUDGING) {
 		if (selection_old(v))

@@ -75,7 +75,7 @@ static const char *current(const struct visit *v, char *out, size_t size)
 {
 	const struct folders *f = &v->imap->folders;
 
-	utf7_show(span_of(f->names[f->at - 1]), out, size);
+	utf7_show(span_of(f->names[f->at - 1].name), out, size);
 	return out;
 }
 
@@ -145,7 +145,7 @@ static void next(struct visit *v)
 		return;
 	}
 	v->imap->step = IMAP_OPENING;
-	(void)imc_examine(v->imap->session, span_of(f->names[f->at++]));
+	(void)imc_examine(v->imap->session, span_of(f->names[f->at++].name));
 }
 
 void try_imap_ask(struct visit *v)

@@ -57,7 +57,7 @@ void untold_add(struct visit *v, const struct imc_event *ev)
 {
 	struct imap_visit *i = v->imap;
 	struct uids *where = ev->again ? &i->again : ev->empty ? &i->empty : &i->untold;
-	const struct item *item = listing_find(&v->listing, ev->uid);
+	struct item *item = listing_find(&v->listing, ev->uid);
 
 	ask_over(v, item);
 	header_value(ev->text, i->untold_words, sizeof i->untold_words);
@@ -101,8 +101,12 @@ void untold_ask(struct visit *v)
 
 	if (v->plan_asked < v->plan_count)
 		return;
-	while (i->again.count && imc_room(i->session))
-		(void)imc_fetch(i->session, &i->again.at[--i->again.count], 1);
+	while (i->again.count && imc_room(i->session)) {
+		uint32_t uid = i->again.at[--i->again.count];
+
+		ask_begins(v, listing_find(&v->listing, uid));
+		(void)imc_fetch(i->session, &uid, 1);
+	}
 	if (i->again.count || imc_outstanding(i->session) || !imc_can_ask(i->session))	/* those may end here too */
 		return;
 	if (i->untold.count)

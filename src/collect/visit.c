@@ -74,6 +74,7 @@ void visit_reset_mailbox(struct visit *v)
 	v->plan_count = v->plan_asked = v->plan_answered = v->plan_kept = v->limit = 0;
 	v->delete_count = v->delete_cap = v->delete_asked = v->dispose_at = v->uncompared = 0;
 	v->asked_octets = v->planned_octets = 0;
+	v->in_flight = 0;
 }
 
 static void end(struct visit *v)

@@ -218,6 +218,7 @@ struct visit {
 	size_t taken;			/* planned in mailboxes before this one; in them were */
 	uint64_t taken_octets;
 	uint64_t asked_octets, planned_octets;
+	size_t in_flight;		/* messages asked for and not answered */
 	size_t dispose_at;		/* next known item to look at for DELE */
 	uint32_t *deletes;		/* numbers to dispose of, of messages delivered now */
 	size_t delete_count, delete_cap, delete_asked;
@@ -258,7 +259,7 @@ void ask_pop3(struct visit *v);
 /* ask.c: the plan, whatever the protocol */
 bool ask_window_open(const struct visit *v);
 void ask_begins(struct visit *v, struct item *item);	/* its message is asked for */
-void ask_over(struct visit *v, const struct item *item);
+void ask_over(struct visit *v, struct item *item);	/* its message came, or did not */
 void ask_begin_fetching(struct visit *v);
 bool ask_judged(const struct visit *v);		/* VISIT_JUDGING has seen all that it needs */
 

@@ -22,7 +22,7 @@
 #include "collect/visit.h"
 #include "imap/client.h"
 
-enum { UNTOLD_ASKED = 64, DISPOSALS = 4, DISPOSAL_UIDS = 128, ALIAS_SLICE = 512, FOLDERS_MAX = 100000 };
+enum { UNTOLD_ASKED = 64, DISPOSALS = 4, DISPOSAL_UIDS = 90, ALIAS_SLICE = 512, FOLDERS_MAX = 100000 };
 
 enum imap_step {
 	IMAP_NAMES,		/* LIST and CREATE are being answered */
@@ -50,7 +50,7 @@ struct looking {		/* of a test, what LIST tells when a mailbox cannot be opened 
 
 struct folders {
 	struct arena arena;	/* names as on the wire */
-	const char **names;	/* to be visited, in order */
+	struct folder { const char *name; size_t place; } *names;	/* to be visited; place: in what order they were told */
 	size_t count, cap, at;
 	size_t named;		/* the first of them stand in the settings as they are */
 	size_t asked_at;	/* next of the settings' names to ask for */
@@ -142,6 +142,7 @@ void imap_trouble(struct visit *v, const struct err *why);
 void imap_refused(struct visit *v, const struct imc_event *ev, const char *what);
 [[nodiscard]] bool uids_add(struct uids *u, uint32_t uid);
 void uids_end(struct uids *u);
+void imap_forget_uids(struct imap_visit *i);	/* of the mailbox that was visited */
 
 /* folders.c */
 void folders_start(struct visit *v);	/* logged in */

@@ -179,7 +179,7 @@ struct imc_mailbox {		/* the mailbox that is selected, 0 where not told */
 	uint32_t validity, uid_next, exists, expunged;	/* expunged: told since it was selected */
 	uint64_t modseq;	/* the highest; 0 also where the server keeps none (NOMODSEQ) */
 	unsigned permanent;	/* enum imc_flag: those that can be stored; when has_permanent */
-	bool has_permanent, read_only, uids_not_sticky;
+	bool has_exists, has_permanent, read_only, uids_not_sticky;
 };
 
 struct imc;			/* ~90 KiB; see imc_size */

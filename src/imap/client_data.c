@@ -139,13 +139,15 @@ static void tell_vanished(struct imc *s, struct uid_range range, struct imc_even
 	uint64_t n = (uint64_t)range.last - range.first + 1;
 	struct imc_mailbox *m = &s->mailbox;
 
-	if (s->qresync)
-		*ev = (struct imc_event){ .what = IMC_VANISHED, .verb = a ? (enum imc_verb)a->verb : IMC_ASK_NONE, .id = a ? a->tag : 0,
-			.uid = range.first, .last = range.last, .earlier = s->r.earlier };
+	if (!s->qresync)
+		return;
+	*ev = (struct imc_event){ .what = IMC_VANISHED, .verb = a ? (enum imc_verb)a->verb : IMC_ASK_NONE, .id = a ? a->tag : 0,
+		.uid = range.first, .last = range.last, .earlier = s->r.earlier };
 	if (s->r.earlier)
 		return;
+	n = n < m->exists ? n : m->exists;	/* it may name ids that never were */
 	m->expunged = n < UINT32_MAX - m->expunged ? m->expunged + (uint32_t)n : UINT32_MAX;
-	m->exists = n < m->exists ? m->exists - (uint32_t)n : 0;
+	m->exists -= (uint32_t)n;
 }
 
 /* Some have it, but cannot do it: then it is as if they had not. */

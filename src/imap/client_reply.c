@@ -151,9 +151,10 @@ static void on_kind(struct imc *s, const struct token *tok)
 	s->r.at = tok->kind == TOKEN_LINE ? AT_TAG : AT_REST;
 	if (token_is(tok, "EXISTS")) {
 		s->mailbox.exists = s->r.number;
+		s->mailbox.has_exists = true;
 	} else if (token_is(tok, "EXPUNGE")) {
-		s->mailbox.expunged++;
-		s->unanswering -= s->mailbox.exists > 0;	/* no more of them than there are messages */
+		s->unanswering -= s->mailbox.exists > 0 && s->mailbox.expunged < IMC_LIST_MAX;	/* no more of them than there are messages */
+		s->mailbox.expunged += s->mailbox.expunged < UINT32_MAX;
 		s->mailbox.exists -= s->mailbox.exists > 0;
 	} else if (token_is(tok, "FETCH")) {
 		s->r.at = AT_FETCH;

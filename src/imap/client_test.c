@@ -64,7 +64,7 @@ static void what_vanished(void **state)
 	m = imc_selected(t.s);
 	assert_true(imc_qresync(t.s) && m->exists == 6 && m->expunged == 3 && m->modseq == 95);
 	story_feed(&t, SPAN("* VANISHED 1:4294967295\r\n* VANISHED 1\r\n").at, 40);
-	assert_true(m->exists == 0 && m->expunged == UINT32_MAX);
+	assert_true(m->exists == 0 && m->expunged == 9);	/* no more than there were */
 	story_end(&t);
 	play(&t, &none);
 	assert_true(!imc_qresync(t.s) && imc_selected(t.s)->modseq == 0);

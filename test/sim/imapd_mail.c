@@ -108,6 +108,8 @@ void imapd_store(struct session *s, struct span args)
 		m->marked = m->marked || deleted;
 		m->copy_told = m->copy_told || (deleted && m->copies);
 		world->modseq++;
+		if (!has(args, ".SILENT"))
+			tell_facts(s, n);
 	}
 	deed();
 	imapd_tell_changes(s);
