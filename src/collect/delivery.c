@@ -436,7 +436,7 @@ void message_refused(struct visit *v, const struct item *item, struct span words
 
 	message_name(v, item->number, uid, name);
 	(void)err_set(&why, ERR_PEER, "the server refused to hand it over");
-	(void)err_peer(&why, words);
+	(void)secret_peer(v, &why, words);
 	v->result.failed++;
 	log_error(&v->tag, "%s: %s", name, why.text);
 	if (!(item->flags & ITEM_OWN_ID) || item->flags & ITEM_UNIDENTIFIED)

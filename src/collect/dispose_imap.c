@@ -337,7 +337,7 @@ static void on_refused(struct visit *v, struct disposal *d, const struct imc_eve
 	struct err e;
 
 	(void)err_set(&e, ERR_PEER, "%zu messages could not be %s, the next visit tries again", d->count, what[d->how]);
-	(void)err_peer(&e, ev->text);
+	(void)secret_peer(v, &e, ev->text);
 	imap_trouble(v, &e);
 	v->imap->undisposed = true;
 	for (size_t n = 0; n < d->count && d->stage == DISPOSAL_ASKED; n++)
@@ -355,7 +355,7 @@ static void expunge_answered(struct visit *v, const struct imc_event *ev)
 		return;
 	i->undisposed = true;
 	(void)err_set(&e, ERR_PEER, "EXPUNGE was refused; deleted messages are marked, the next visit tries again");
-	(void)err_peer(&e, ev->text);
+	(void)secret_peer(v, &e, ev->text);
 	imap_trouble(v, &e);
 }
 

@@ -281,7 +281,7 @@ static void on_refused(struct visit *v, const struct imc_event *ev)
 		return;
 	}
 	(void)err_set(&e, ERR_PEER, "folder %.200s is not there and cannot be made", v->with->move_folder);
-	(void)err_peer(&e, ev->text);
+	(void)secret_peer(v, &e, ev->text);
 	log_warn(&v->tag, "%s", e.text);
 }
 

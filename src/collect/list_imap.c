@@ -221,7 +221,7 @@ static void not_opened(struct visit *v, const struct imc_event *ev)
 
 	(void)err_set(&e, missing ? ERR_CONFIG : ev->kind, "it cannot be opened%s",
 		missing ? ": it does not exist; mailbox = {\"*\"} collects from all there are" : "");
-	(void)err_peer(&e, ev->text);
+	(void)secret_peer(v, &e, ev->text);
 	imap_trouble(v, &e);
 	v->imap->step = IMAP_BETWEEN;
 }

@@ -28,8 +28,12 @@ static bool testing(const struct visit *v)
 static void tell(struct visit *v, enum visit_step_what what, enum err_kind kind, const char *text)
 {
 	uint64_t now = loop_now_ms(collector_loop(v->collector));
-	struct visit_step step = { .what = what, .good = !kind, .kind = kind, .text = text, .ms = now - v->steps.since_ms };
+	struct visit_step step = { .what = what, .good = !kind, .kind = kind, .ms = now - v->steps.since_ms };
+	char shown[STEP_TEXT];
 
+	(void)snprintf(shown, sizeof shown, "%s", text);
+	secret_hide(v, shown);
+	step.text = shown;
 	v->steps.since_ms = now;
 	if (!kind)
 		v->steps.passed |= 1u << what;

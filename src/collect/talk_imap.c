@@ -8,6 +8,7 @@
 #include "collect/sasl_run.h"
 #include "collect/trace.h"
 #include "collect/visit_imap.h"
+#include "wire/header.h"
 
 static const char *const event_names[] = {
 	"nothing", "start of TLS", "challenge", "compression", "logged in", "mailbox", "found", "vanished", "message", "message begins",
@@ -38,7 +39,7 @@ void imap_refused(struct visit *v, const struct imc_event *ev, const char *what)
 	struct err e;
 
 	(void)err_set(&e, ev->kind, "%s", what);
-	(void)err_peer(&e, ev->text);
+	(void)secret_peer(v, &e, ev->text);
 	visit_fail(v, &e);
 }
 
@@ -198,6 +199,15 @@ static void on_failed(struct visit *v)
 	visit_fail(v, &e);
 }
 
+static void on_warning(struct visit *v, struct span words)
+{
+	char text[512];
+
+	header_value(words, text, sizeof text);
+	secret_hide(v, text);
+	log_warn(&v->tag, "server: %s", text);
+}
+
 static void on_event(struct visit *v, const struct imc_event *ev)
 {
 	if (v->imap->step == IMAP_COPIES && ev->what >= IMC_MESSAGE && ev->what <= IMC_REFUSED) {	/* in the folder of copies */
@@ -235,7 +245,7 @@ static void on_event(struct visit *v, const struct imc_event *ev)
 		on_answer(v, ev);
 		return;
 	case IMC_WARNING:
-		log_warn(&v->tag, "server: %.*s", (int)ev->text.len, ev->text.len ? ev->text.at : "");
+		on_warning(v, ev->text);
 		return;
 	case IMC_BYE:
 		on_bye(v);

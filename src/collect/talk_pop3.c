@@ -40,13 +40,13 @@ static void on_listed(struct visit *v, const struct p3c_event *ev)
 	case P3C_ASK_UIDL:
 		if (refused && ev->kind == ERR_BUSY) {
 			(void)err_set(&e, ERR_BUSY, "UIDL was refused for now");
-			(void)err_peer(&e, ev->text);
+			(void)secret_peer(v, &e, ev->text);
 			visit_fail(v, &e);
 			return;
 		}
 		if (refused && p3c_capabilities(v->pop) & P3C_CAPA_UIDL) {
 			(void)err_set(&e, ERR_PEER, "UIDL is offered and was refused");
-			(void)err_peer(&e, ev->text);
+			(void)secret_peer(v, &e, ev->text);
 			visit_fail(v, &e);
 			return;
 		}
@@ -56,7 +56,7 @@ static void on_listed(struct visit *v, const struct p3c_event *ev)
 	case P3C_ASK_LIST:
 		if (refused && v->with->max_size) {
 			(void)err_set(&e, ERR_PEER, "LIST was refused, so max_size cannot be kept");
-			(void)err_peer(&e, ev->text);
+			(void)secret_peer(v, &e, ev->text);
 			visit_fail(v, &e);
 			return;
 		}
@@ -66,7 +66,7 @@ static void on_listed(struct visit *v, const struct p3c_event *ev)
 		return;
 	case P3C_ASK_DELE:
 		(void)err_set(&e, ERR_PEER, "message %u could not be deleted, the next visit tries again", ev->number);
-		(void)err_peer(&e, ev->text);
+		(void)secret_peer(v, &e, ev->text);
 		log_warn(&v->tag, "%s", e.text);
 		delivery_not_disposed(v, ev->number);
 		return;

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "wire/header.h"
+
 static const struct masked {
 	struct span verb;
 	size_t words;		/* so many are shown; 0 = all */
@@ -64,9 +66,11 @@ void trace_in(const struct visit *v, struct span in)
 	while (in.len) {
 		struct span line = next_line(&in);
 		bool challenge = v->phase == VISIT_CONNECTING && span_starts(line, SPAN("+ "));
+		char shown[TRACE_LINE_MAX + 1];
 
-		log_info(&v->tag, "trace S: %.*s", challenge ? 5 : (int)(line.len < TRACE_LINE_MAX ? line.len : TRACE_LINE_MAX),
-			challenge ? "+ ***" : line.at);
+		header_value(challenge ? SPAN("+ ***") : line, shown, sizeof shown);
+		secret_hide(v, shown);
+		log_info(&v->tag, "trace S: %s", shown);
 	}
 }
 

@@ -107,7 +107,7 @@ static void not_opened(struct visit *v, const struct imc_event *ev)
 	(void)current(v, name, sizeof name);
 	(void)err_set(&e, ev->kind, "mailbox %.100s cannot be opened%s", name,
 		ev->code == IMC_CODE_NONEXISTENT ? ": it does not exist" : ev->kind == ERR_BUSY ? " now; try again later" : "");
-	(void)err_peer(&e, ev->text);
+	(void)secret_peer(v, &e, ev->text);
 	l->kind = ev->code == IMC_CODE_NONEXISTENT ? ERR_CONFIG : ev->kind;
 	(void)snprintf(l->wanted, sizeof l->wanted, "%.*s", (int)sizeof l->wanted - 1, e.text);
 	if (ev->kind != ERR_BUSY) {

@@ -40,7 +40,7 @@ static void on_refused(struct visit *v, const struct p3c_event *ev)
 	struct err e;
 
 	(void)err_set(&e, ev->kind, ev->kind == ERR_BUSY ? "the mailbox is in use; try again later" : "STAT was refused");
-	(void)err_peer(&e, ev->text);
+	(void)secret_peer(v, &e, ev->text);
 	if (ev->kind == ERR_BUSY) {
 		visit_fail(v, &e);
 		return;
@@ -62,7 +62,7 @@ static void left(struct visit *v, struct span words)
 	}
 	(void)err_set(&e, ERR_PEER, "the server did not say +OK to QUIT, and without that it deletes nothing; write after = keep");
 	if (words.len)
-		(void)err_peer(&e, words);
+		(void)secret_peer(v, &e, words);
 	steps_failed(v, STEP_LOGOUT, &e);
 	v->why = e;
 }

@@ -61,6 +61,7 @@ void untold_add(struct visit *v, const struct imc_event *ev)
 
 	ask_over(v, item);
 	header_value(ev->text, i->untold_words, sizeof i->untold_words);
+	secret_hide(v, i->untold_words);
 	if (!uids_add(where, ev->uid))
 		refused(v, ev->uid);
 }

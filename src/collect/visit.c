@@ -204,8 +204,10 @@ void visit_close(struct visit *v)
 void visit_fail(struct visit *v, const struct err *why)
 {
 	assert(why->kind != ERR_NONE);
-	if (!v->why.kind)
+	if (!v->why.kind) {
 		v->why = *why;
+		secret_hide(v, v->why.text);
+	}
 	if (!v->conn)
 		v->phase = VISIT_CLOSED;
 	else if (!v->closing)

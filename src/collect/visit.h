@@ -311,6 +311,10 @@ void listed_close(struct visit *v);		/* all that was unidentified is compared: w
 void password_get(struct visit *v);
 void visit_password_known(struct visit *v, const struct err *why);
 
+/* secret.c */
+void secret_hide(const struct visit *v, char *text);	/* the password becomes asterisks */
+bool secret_peer(const struct visit *v, struct err *e, struct span words);	/* err_peer, the password hidden */
+
 /* selection.c */
 [[nodiscard]] bool selection_plan(struct visit *v, struct err *e);
 bool selection_judges(const struct visit *v);	/* by header, before fetching */

@@ -11,6 +11,8 @@ import pytest
 
 import certs
 import corpus
+from imap_store import Mailstore
+from imapd import Imapd
 from pop3d import Maildrop, Pop3d, Script, parse_script
 
 
@@ -234,3 +236,22 @@ def test_a_literal_password_that_others_can_read_is_refused(p):
     os.chmod(p.config, 0o644)
     done = p("collect", "box")
     assert done.code == 2 and re.search("mode|read", done.err), done
+
+
+SAID_BACK = {
+    "pop3": ["> STAT\n< -ERR no geheim-7Q2x", "> UIDL\n< -ERR no geheim-7Q2x", "> RETR *\n< -ERR no geheim-7Q2x", "> DELE *\n< -ERR geheim-7Q2x",
+             "> PASS *\n< -ERR [IN-USE] geheim-7Q2x", "> greeting\n< -ERR geheim-7Q2x"],
+    "imap": ["> SELECT *\n< {tag} NO geheim-7Q2x", "> UID SEARCH*\n< * OK [ALERT] geheim-7Q2x\n! faithful", "> UID FETCH*\n< {tag} NO geheim-7Q2x",
+             "> UID STORE*\n< {tag} NO geheim-7Q2x", "> UID FETCH*\n< * BYE geheim-7Q2x\n! close", "> LOGIN*\n< {tag} NO [UNAVAILABLE] geheim-7Q2x"],
+}
+
+
+@pytest.mark.parametrize("protocol, script", [(k, s) for k, all_of in SAID_BACK.items() for s in all_of])
+def test_a_server_that_says_the_password_back(p, protocol, script):
+    """Each run looks for the secret in all its output (postrider.py)."""
+    rules = Script(parse_script(script.splitlines()))
+    server = Pop3d(Maildrop(corpus.small(2)), script=rules) if protocol == "pop3" else Imapd(Mailstore(corpus.small(2)), script=rules)
+    with server as origin:
+        p.clear("box", origin, protocol=protocol, after="delete", trace="wire")
+        shown = p("-v", "collect", "box").text + p("-v", "test", "box").text + p("history", "box").text
+        assert "***" in shown
