@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A client connection: the one place that knows sockets, TLS and deadlines.
+ * A connection, ours to a server or a client's to us: the one place that knows
+ * sockets, TLS and deadlines.
  *
- * conn_open resolves the name (c-ares, or an address as it is; "localhost" per
+ * conn_open (a client's side) resolves the name (c-ares, or an address as it is; "localhost" per
  * RFC 6761), tries its addresses by happy eyeballs (RFC 8305: IPv6 first,
  * 250 ms apart), handshakes if `tls` is implicit, and calls back:
  *     opened(user)            ready to talk (TLS, if implicit, is up)
@@ -44,14 +45,36 @@
  * up); closed() follows later with ERR_NONE.  No other call comes meanwhile.
  * The conn is freed by the loop after closed().
  * Errors: ERR_PEER also for what cannot be inflated; ERR_NET (resolve, connect, time-out, reset, cut inside TLS without
- * close_notify), ERR_TLS, ERR_PEER; texts name host, port and address. */
+ * close_notify), ERR_TLS, ERR_PEER; texts name host, port and address.
+ *
+ * conn_accept (a server's side) takes a socket that a listener accepted; all of
+ * the above holds, with the client where the server stands, and:
+ *     a PROXY header comes first where it is wanted, then TLS, if implicit, then
+ *     opened(); `timeout_ms` is the deadline of each
+ *     octets in clear behind STLS, in the same turn or before the ClientHello,
+ *     end the connection as ERR_PEER
+ *     the deadline is one on the client's silence in both directions: each octet
+ *     that the client takes re-arms it, and while something waits to go out it
+ *     runs in a pause too
+ *     a client that has closed its half (FIN, close_notify) still gets what waits,
+ *     drained() included, but for a pause in which its end is not yet read; then
+ *     closed() comes with ERR_NONE
+ *     a client that is gone while something waits for it, or in a pause, is
+ *     ERR_NET at once: what it said last does not count any more
+ *     after conn_close what the client still sends is read and dropped until it
+ *     closes too, so that no reset takes our last words away; at most 5 s
+ * Errors begin with the client's address and port. */
 #pragma once
 
+#include "base/buf.h"
 #include "base/err.h"
+#include "net/address.h"
 #include "net/loop.h"
+#include "net/network.h"
 #include "net/tls.h"
+#include "net/tls_server.h"
 
-enum { CONN_OUT_MAX = 1 << 20, CONN_OUT_LOW = 64 * 1024, CONN_IN_MAX = 64 * 1024 };
+enum { CONN_OUT_MAX = 1 << 20, CONN_OUT_LOW = 64 * 1024, CONN_IN_MAX = 64 * 1024, CONN_TRY_QUEUE = 34 * 1024 };
 
 enum { CONN_OFFERED_CERTIFICATES = 10, CONN_OFFERED_MAX = 64 * 1024 };
 
@@ -66,6 +89,16 @@ struct conn_settings {		/* borrowed until opened or closed */
 	uint32_t connect_timeout_ms, timeout_ms;
 };
 
+struct conn_accepted {		/* settings of conn_accept; borrowed for the call */
+	const union address *peer;	/* as accept told it; NULL = the socket is asked */
+	enum conn_tls tls;
+	struct tls_server *tls_server;	/* for implicit and for conn_start_tls; kept by the connection; may be NULL with none */
+	uint32_t timeout_ms;
+	unsigned proxy;			/* bits of enum proxy_version: such a header must come first; 0 = none */
+	const struct network *trusted;	/* who may send it: all others are refused */
+	size_t trusted_count;
+};
+
 struct conn;
 
 struct conn_user {
@@ -78,7 +111,15 @@ struct conn_user {
 };
 
 [[nodiscard]] struct conn *conn_open(struct loop *l, const struct conn_settings *s, const struct conn_user *u, struct err *e);
+/* `fd` is taken, also when it fails.  ERR_PEER: a PROXY header is wanted and the peer is none of `trusted`. */
+[[nodiscard]] struct conn *conn_accept(struct loop *l, int fd, const struct conn_accepted *s, const struct conn_user *u, struct err *e);
 [[nodiscard]] bool conn_send(struct conn *c, struct span out);
+/* Sends what is valid only now, without a queue: returns how many octets of it
+ * went, straight to the socket behind what was sent before (through TLS: in
+ * records, of which CONN_TRY_QUEUE octets may wait).  Fewer than asked for: the
+ * socket takes no more, or it is another connection's turn; drained() follows,
+ * and the rest is tried again.  0 after the end.  Not with compression. */
+size_t conn_try_send(struct conn *c, struct span out);
 size_t conn_unsent(const struct conn *c);
 void conn_start_tls(struct conn *c);
 /* False (ERR_LOCAL): no memory; the connection is as before. */
@@ -103,6 +144,13 @@ struct conn_offered {
 bool conn_tls_offered(const struct conn *c, struct conn_offered *offered);
 bool conn_is_tls(const struct conn *c);
 const char *conn_peer(const struct conn *c);	/* "192.0.2.1:995", "" before connect */
+/* The client's own address behind a PROXY header; and which of ours it called (both AF_UNSPEC before connect). */
+const union address *conn_peer_address(const struct conn *c);
+const union address *conn_local_address(const struct conn *c);
+/* The certificate of a client that was asked for one, verified, as PEM for
+ * certificates_read: for SASL EXTERNAL.  False: it has none, or no memory. */
+[[nodiscard]] bool conn_tls_certificate(const struct conn *c, struct buf *pem);
+bool conn_tls_resumed(const struct conn *c);	/* the session is one from before */
 const char *conn_tls_text(const struct conn *c);	/* "TLSv1.3 TLS_AES_256_GCM_SHA384", "" in clear */
 /* Channel bindings for SASL (RFC 9266, RFC 5929) into `out`; 0 when not to be had. */
 size_t conn_tls_exporter(const struct conn *c, char out[32]);
