@@ -98,19 +98,38 @@ void client_start(struct client *c)
 	assert(c->loop);
 }
 
+static void begin(struct client *c)
+{
+	c->story[0] = '\0';
+	c->got.len = 0;
+	c->turns = 0;
+}
+
+static void end_of_beginning(struct client *c, struct conn *conn, const struct err *e)
+{
+	c->conn = conn;
+	if (!conn) {
+		tell(c, "refused");
+		c->why = *e;
+	}
+}
+
 void client_open(struct client *c, const struct conn_settings *s)
 {
 	const struct conn_user u = { opened, turn, secured, drained, closed, c };
 	struct err e;
 
-	c->story[0] = '\0';
-	c->got.len = 0;
-	c->turns = 0;
-	c->conn = conn_open(c->loop, s, &u, &e);
-	if (!c->conn) {
-		tell(c, "refused");
-		c->why = e;
-	}
+	begin(c);
+	end_of_beginning(c, conn_open(c->loop, s, &u, &e), &e);
+}
+
+void client_accept(struct client *c, int fd, const struct conn_accepted *s)
+{
+	const struct conn_user u = { opened, turn, secured, drained, closed, c };
+	struct err e;
+
+	begin(c);
+	end_of_beginning(c, conn_accept(c->loop, fd, s, &u, &e), &e);
 }
 
 void client_run(struct client *c, const struct conn_settings *s)
