@@ -5,12 +5,14 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "net/conn.h"
 #include "net/entrance.h"
+#include "net/inherited.h"
 #include "net/test_visitor.h"
 
 enum { LOOPS = 2, CONNECTIONS = 1000, AT_ONCE = 100 };
@@ -141,16 +143,22 @@ static void a_thousand_connections(void **state)
 	hall_end(&h, CONNECTIONS);
 }
 
+/* As systemd hands it over: descriptor 3, and the environment says so. */
 static void one_socket_for_all_loops(void **state)
 {
+	struct inherited all;
 	struct entrance *n;
 	struct hall h;
 	struct err e;
+	char pid[20];
 
 	(void)state;
+	assert_int_equal(dup2(listen_socket(&(struct listen_settings){ .address = "127.0.0.1" }, &e), INHERITED_FIRST), INHERITED_FIRST);
+	(void)snprintf(pid, sizeof pid, "%ld", (long)getpid());
+	assert_int_equal(setenv("LISTEN_PID", pid, 1) | setenv("LISTEN_FDS", "1", 1), 0);
+	assert_true(inherited_take(&all, &e) && all.count == 1);
 	hall_start(&h);
-	n = entrance_inherit(h.loops, listen_socket(&(struct listen_settings){ .address = "127.0.0.1" }, &e),
-		&(struct entrance_user){ accepted, &h, "test" }, &e);
+	n = entrance_inherit(h.loops, all.list[0].fd, &(struct entrance_user){ accepted, &h, all.list[0].name }, &e);
 	assert_non_null(n);
 	many_visits(entrance_port(n), CONNECTIONS);
 	assert_int_equal(h.by_loop[0], CONNECTIONS / 2);
@@ -221,5 +229,7 @@ int main(void)
 		cmocka_unit_test(a_pause_ends),
 	};
 
+	if (dup2(STDERR_FILENO, INHERITED_FIRST) < 0)	/* that number is the test's, before anything takes it */
+		return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,13 +31,14 @@ static void end(struct loops *p)
 
 static unsigned told[LOOPS];
 static pthread_t threads[LOOPS];
-static bool disordered;
+static atomic_bool disordered;
 
 static void count(struct loop *l, unsigned index, void *user)
 {
 	assert_non_null(l);
 	threads[index] = pthread_self();
-	disordered = disordered || (user && (uintptr_t)user != ++told[index]);
+	if (user && (uintptr_t)user != ++told[index])
+		disordered = true;
 }
 
 static void work_is_done_in_order_on_its_thread(void **state)
