@@ -149,6 +149,8 @@ void conn_half_closed(struct conn *c)
 		(void)conn_fail(c, ERR_PEER, "the proxy closed the connection inside of its header");
 	else if (c->state == CONN_ARRIVING)
 		conn_end(c, NULL);
+	else if (c->state == CONN_HANDSHAKING)
+		conn_tls_eof(c);
 }
 
 /* Who breaks off a message must not have pipelined commands behind it obeyed. */

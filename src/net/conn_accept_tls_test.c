@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -57,6 +58,26 @@ static void hangs_in_the_hello(struct server_peer *peer, void *user)
 	peer_wait_end(peer);
 }
 
+/* Behind a hello of its own. */
+static void says_goodbye(struct server_peer *peer, void *user)
+{
+	SSL_CTX *ctx = plan_context(user);
+	SSL *ssl = SSL_new(ctx);
+	char *hello, flight[4096];
+	long len;
+
+	SSL_set_bio(ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+	(void)SSL_connect(ssl);
+	len = BIO_get_mem_data(SSL_get_wbio(ssl), &hello);
+	(void)peer_send(peer, (struct span){ hello, (size_t)len });
+	(void)peer_read(peer, flight, sizeof flight);
+	(void)peer_send(peer, SPAN("\x15\x03\x03\x00\x02\x01\x00junk"));
+	peer_wait_end(peer);
+	ERR_clear_error();
+	SSL_free(ssl);
+	SSL_CTX_free(ctx);
+}
+
 static void is_silent(struct server_peer *peer, void *user)
 {
 	(void)user;
@@ -68,9 +89,13 @@ static void sends_junk_behind_its_end(struct server_peer *peer, void *user)
 	struct plan *p = user;
 	SSL_CTX *ctx = plan_context(p);
 
-	if (visitor_tls(peer, ctx, NULL)) {
+	int one = 1, none = 0;
+
+	if (visitor_tls(peer, ctx, NULL)) {	/* in one segment, so that both are read at once */
+		(void)setsockopt(peer->fd, IPPROTO_TCP, TCP_CORK, &one, sizeof one);
 		(void)SSL_shutdown(peer->ssl);
 		(void)send(peer->fd, "\x17\x03\x03\x00\x04junk", 9, MSG_NOSIGNAL);
+		(void)setsockopt(peer->fd, IPPROTO_TCP, TCP_CORK, &none, sizeof none);
 	}
 	SSL_free(peer->ssl);
 	peer->ssl = NULL;
@@ -133,6 +158,8 @@ static const struct row {
 		": the client closed the connection during the TLS handshake" },
 	{ "it resets in its hello", resets_in_the_hello, { 0 }, CONN_TLS_IMPLICIT, PLAN_PATIENCE_MS, "closed", ERR_NET,
 		": the client reset the connection during the TLS handshake" },
+	{ "close_notify behind its hello", says_goodbye, { 0 }, CONN_TLS_IMPLICIT, PLAN_PATIENCE_MS, "closed", ERR_NET,
+		": the client closed the connection during the TLS handshake" },
 	{ "it hangs in its hello", hangs_in_the_hello, { 0 }, CONN_TLS_IMPLICIT, 50, "closed", ERR_NET, ": no TLS handshake within 0.05 s" },
 	{ "it is silent", is_silent, { 0 }, CONN_TLS_IMPLICIT, 50, "closed", ERR_NET, ": no TLS handshake within 0.05 s" },
 	{ "junk behind its end", sends_junk_behind_its_end, { 0 }, CONN_TLS_IMPLICIT, PLAN_PATIENCE_MS, "opened closed", ERR_NONE, NULL },

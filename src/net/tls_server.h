@@ -7,7 +7,8 @@
  * same context as long as the files hold the same octets, else a new one: so
  * a reload asks again, hands the new one to its listeners and puts the old one.
  * Each connection keeps what it began with; a context ends with the last that
- * holds it.  All of this is thread-safe; one context serves all loops.
+ * holds it; so the contexts are freed after the loops.  All of this is thread-safe;
+ * one context serves all loops.
  * Errors are ERR_CONFIG and name the key (`certificate: …`, `tls.min: …`); nothing
  * is lost when a reload fails: the old one is as it was.
  *
