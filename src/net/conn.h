@@ -3,9 +3,9 @@
  * A connection, ours to a server or a client's to us: the one place that knows
  * sockets, TLS and deadlines.
  *
- * conn_open (a client's side) resolves the name (c-ares, or an address as it is; "localhost" per
- * RFC 6761), tries its addresses by happy eyeballs (RFC 8305: IPv6 first,
- * 250 ms apart), handshakes if `tls` is implicit, and calls back:
+ * conn_open (a client's side) resolves the name (c-ares, or an address as it is;
+ * "localhost" per RFC 6761), tries its addresses by happy eyeballs (RFC 8305:
+ * IPv6 first, 250 ms apart), handshakes if `tls` is implicit, and calls back:
  *     opened(user)            ready to talk (TLS, if implicit, is up)
  *     turn(user, in) → used   bytes came in; returns how many it consumed:
  *                             all, but for a TLS start or compression (below)
@@ -56,9 +56,10 @@
  *     the deadline is one on the client's silence in both directions: each octet
  *     that the client takes re-arms it, and while something waits to go out it
  *     runs in a pause too
- *     a client that has closed its half (FIN, close_notify) still gets what waits,
- *     drained() included, but for a pause in which its end is not yet read; then
- *     closed() comes with ERR_NONE
+ *     a client that has closed its half (FIN, close_notify) still gets what was
+ *     sent, and drained() goes on for conn_try_send; then closed() comes with
+ *     ERR_NONE.  Whoever works on an answer in a job pauses meanwhile: its
+ *     client's end is read after that, else there would be nothing left to wait for
  *     a client that is gone while something waits for it, or in a pause, is
  *     ERR_NET at once: what it said last does not count any more
  *     after conn_close what the client still sends is read and dropped until it
@@ -74,7 +75,7 @@
 #include "net/tls.h"
 #include "net/tls_server.h"
 
-enum { CONN_OUT_MAX = 1 << 20, CONN_OUT_LOW = 64 * 1024, CONN_IN_MAX = 64 * 1024, CONN_TRY_QUEUE = 34 * 1024 };
+enum { CONN_OUT_MAX = 1 << 20, CONN_OUT_LOW = 64 * 1024, CONN_IN_MAX = 64 * 1024, CONN_TRY_QUEUE = 34 * 1024, CONN_TRY_TURN = 256 * 1024 };
 
 enum { CONN_OFFERED_CERTIFICATES = 10, CONN_OFFERED_MAX = 64 * 1024 };
 
@@ -104,7 +105,7 @@ struct conn;
 struct conn_user {
 	void (*opened)(void *user);
 	size_t (*turn)(void *user, struct span in);
-	void (*secured)(void *user);
+	void (*secured)(void *user);	/* may be NULL where conn_start_tls is not called */
 	void (*drained)(void *user);
 	void (*closed)(void *user, const struct err *why);
 	void *user;
@@ -117,8 +118,9 @@ struct conn_user {
 /* Sends what is valid only now, without a queue: returns how many octets of it
  * went, straight to the socket behind what was sent before (through TLS: in
  * records, of which CONN_TRY_QUEUE octets may wait).  Fewer than asked for: the
- * socket takes no more, or it is another connection's turn; drained() follows,
- * and the rest is tried again.  0 after the end.  Not with compression. */
+ * socket takes no more, or CONN_TRY_TURN went in this turn and it is another
+ * connection's; drained() follows, and the rest is tried again.  0 after the end.
+ * Not with compression, and where conn_send may not be called. */
 size_t conn_try_send(struct conn *c, struct span out);
 size_t conn_unsent(const struct conn *c);
 void conn_start_tls(struct conn *c);

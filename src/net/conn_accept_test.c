@@ -145,6 +145,7 @@ static void try_on(struct client *c)
 {
 	struct reader *r = c->user;
 	static char piece[100 * 1000];
+	size_t before = r->sent;
 
 	while (r->sent < MUCH) {
 		size_t n = MUCH - r->sent < sizeof piece ? MUCH - r->sent : sizeof piece, went;
@@ -155,6 +156,7 @@ static void try_on(struct client *c)
 		memset(piece, 'x', n);		/* it was valid only then */
 		assert_true(went <= n);
 		r->sent += went;
+		assert_in_range(r->sent - before, 0, CONN_TRY_TURN);
 		r->queued = conn_unsent(c->conn) > r->queued ? conn_unsent(c->conn) : r->queued;
 		if (went < n) {
 			r->starved = true;

@@ -219,6 +219,7 @@ static void try_on(struct client *c)
 {
 	struct plan *p = c->user;
 	static char piece[100 * 1000];
+	size_t before = p->sent;
 
 	while (p->sent < MUCH) {
 		size_t n = MUCH - p->sent < sizeof piece ? MUCH - p->sent : sizeof piece, went;
@@ -228,6 +229,7 @@ static void try_on(struct client *c)
 		went = conn_try_send(c->conn, (struct span){ piece, n });
 		memset(piece, 'x', n);
 		p->sent += went;
+		assert_in_range(p->sent - before, 0, CONN_TRY_TURN);
 		p->queued = conn_unsent(c->conn) > p->queued ? conn_unsent(c->conn) : p->queued;
 		if (went < n) {
 			p->starved = true;

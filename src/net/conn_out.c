@@ -8,7 +8,6 @@
 enum {
 	PIECE = 16 * 1024,		/* a TLS record's worth */
 	TRY_PIECES = 2,
-	TRY_A_TURN = 256 * 1024,	/* by conn_try_send; then it is another connection's turn */
 };
 static_assert(TRY_PIECES * (PIECE + 256) <= CONN_TRY_QUEUE, "records and what TLS adds to them");
 
@@ -117,9 +116,9 @@ size_t conn_try_send(struct conn *c, struct span out)
 	if (!c->calls)
 		c->tried = 0;
 	conn_flush(c);			/* what was sent before comes first */
-	while (done < out.len && c->state == CONN_OPEN && !c->out.len && !c->full && !c->deaf && c->tried < TRY_A_TURN) {
+	while (done < out.len && c->state == CONN_OPEN && !c->out.len && !c->full && !c->deaf && c->tried < CONN_TRY_TURN) {
 		struct span rest = span_from(out, done);
-		size_t n, most = TRY_A_TURN - c->tried;
+		size_t n, most = CONN_TRY_TURN - c->tried;
 
 		if (rest.len > most)
 			rest.len = most;

@@ -27,6 +27,8 @@ SSL_CTX *plan_context(const struct plan *p)
 	}
 	if (p && p->certificate)
 		assert(SSL_CTX_use_certificate(ctx, p->certificate->cert) == 1 && SSL_CTX_use_PrivateKey(ctx, p->certificate->key) == 1);
+	assert(!p || !p->ciphers || SSL_CTX_set_cipher_list(ctx, p->ciphers) == 1);
+	assert(!p || !p->groups || SSL_CTX_set1_groups_list(ctx, p->groups) == 1);
 	if (p && p->verifies)
 		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
 	if (p && p->alpn)

@@ -21,6 +21,7 @@ struct plan {
 	int version;			/* the newest it speaks; 0 = any */
 	const struct pki *certificate;	/* its own */
 	bool verifies;
+	const char *ciphers, *groups;	/* that it knows */
 	const char *alpn;		/* as lengths and names */
 	SSL_SESSION *session, *got;
 	bool resumed, wrong;

@@ -20,6 +20,7 @@ static const struct reason {
 	{ SSL_R_NO_SHARED_CIPHER, "no cipher is common with the client: see tls.ciphers and tls.ciphersuites, "
 		"or it cannot use a key of our certificate's kind" },
 	{ SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM, "the client cannot use a key of our certificate's kind" },
+	{ SSL_R_NO_SUITABLE_KEY_SHARE, "no group for the key exchange is common with the client" },
 	{ SSL_R_NO_SUITABLE_GROUPS, "no group for the key exchange is common with the client" },
 	{ SSL_R_NO_APPLICATION_PROTOCOL, "the client asks for another protocol than ours (ALPN)" },
 	{ SSL_R_INAPPROPRIATE_FALLBACK, "the client fell back to an older TLS version although both could do better: somebody may be interfering" },

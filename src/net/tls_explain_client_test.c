@@ -23,6 +23,8 @@ static const struct row {
 	const char *why;
 } rows[] = {
 	{ "it names another", plan_converses, { .alpn = "\2h2\10http/1.1" }, ": TLS broke: the client asks for another protocol than ours (ALPN)" },
+	{ "ciphers for another key", plan_converses, { .version = TLS1_2_VERSION, .ciphers = "AES128-SHA" }, ": TLS broke: no cipher is common with the client" },
+	{ "strange groups", plan_converses, { .groups = "X448" }, ": TLS broke: no group for the key exchange is common with the client" },
 	{ "TLSv1.1", plan_converses, { .version = TLS1_1_VERSION }, ": TLS broke: the client speaks no TLS version that tls.min and tls.max allow" },
 	{ "it does not know our authority", plan_converses, { .verifies = true }, ": TLS broke: the client does not know the authority of our certificate" },
 	{ "it speaks nonsense", speaks_nonsense, { 0 }, ": TLS broke: " },
