@@ -190,6 +190,52 @@ static void tls_tells_its_story(void **state)
 	tls_server_put(&t);
 }
 
+/* A PROXY header before TLS, in one segment with the hello. */
+
+static void comes_by_a_proxy(struct server_peer *peer, void *user)
+{
+	SSL_CTX *ctx = plan_context(user);
+	int one = 1;
+
+	(void)setsockopt(peer->fd, IPPROTO_TCP, TCP_CORK, &one, sizeof one);	/* the kernel lets go of it after 200 ms */
+	(void)peer_say(peer, "PROXY TCP6 2001:db8::7 2001:db8::1 1024 995\r\n");
+	if (visitor_tls(peer, ctx, NULL))
+		plan_talk(peer, user);
+	SSL_CTX_free(ctx);
+}
+
+static void looks_at_addresses(struct client *c)
+{
+	char local[ADDRESS_TEXT];
+
+	assert_string_equal(address_text(conn_local_address(c->conn), true, local), "[2001:db8::1]:995");
+	assert_int_equal(conn_peer_address(c->conn)->any.sa_family, AF_INET6);
+}
+
+static void a_proxy_comes_before_tls(void **state)
+{
+	struct plan p = { 0 };
+	struct network trusted;
+	struct tls_server *t = plan_server(NULL);
+	struct conn_accepted s = { .tls = CONN_TLS_IMPLICIT, .tls_server = t, .timeout_ms = PLAN_PATIENCE_MS, .proxy = PROXY_V1,
+		.trusted = &trusted, .trusted_count = 1 };
+	struct client c;
+
+	(void)state;
+	assert_true(network_parse("127.0.0.1", &trusted));
+	client_start(&c);
+	c.say = "+OK\r\n";
+	c.on_turn = plan_turn;
+	c.on_opened = looks_at_addresses;
+	visit(&c, &s, comes_by_a_proxy, &p);
+	assert_string_equal(c.why.text, "");
+	assert_string_equal(c.story, "opened turn closed");
+	assert_string_equal(c.peer, "[2001:db8::7]:1024");
+	SSL_SESSION_free(p.got);
+	client_end(&c);
+	tls_server_put(&t);
+}
+
 /* What is valid only now, through TLS, to a slow reader */
 
 static void reads_slowly(struct server_peer *peer, void *user)
@@ -268,6 +314,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tls_tells_its_story),
+		cmocka_unit_test(a_proxy_comes_before_tls),
 		cmocka_unit_test(a_slow_reader_gets_it_all),
 	};
 

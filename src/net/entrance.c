@@ -161,6 +161,7 @@ struct entrance *entrance_open(struct loops *p, const struct listen_settings *s,
 	if (!n)
 		return NULL;
 	each.shared = n->count > 1;
+	each.joins = false;
 	for (unsigned i = 0; i < n->count; i++) {
 		n->doors[i].fd = listen_socket(&each, e);
 		if (n->doors[i].fd < 0) {
@@ -168,6 +169,7 @@ struct entrance *entrance_open(struct loops *p, const struct listen_settings *s,
 			return NULL;
 		}
 		each.port = listen_port(n->doors[i].fd);
+		each.joins = true;
 	}
 	return begin(n, e);
 }

@@ -25,7 +25,7 @@ struct entrance_user {
 	const char *name;	/* for the log; borrowed */
 };
 
-/* `shared` of the settings is the entrance's own affair. */
+/* `shared` and `joins` of the settings are the entrance's own affair. */
 [[nodiscard]] struct entrance *entrance_open(struct loops *p, const struct listen_settings *s, const struct entrance_user *u, struct err *e);
 /* `fd` is taken, also when this fails. */
 [[nodiscard]] struct entrance *entrance_inherit(struct loops *p, int fd, const struct entrance_user *u, struct err *e);

@@ -212,6 +212,10 @@ static void a_pause_ends(void **state)
 	entrance_pause(n, true);
 	entrance_pause(n, false);
 	many_visits(entrance_port(n), AT_ONCE);
+	s.port = entrance_port(n);		/* taken: it is not shared with a stranger */
+	other = entrance_open(h.loops, &s, &(struct entrance_user){ accepted, &h, "test" }, &e);
+	assert_null(other);
+	assert_int_equal(e.kind, ERR_LOCAL);
 	s.address = "192.0.2.1";
 	other = entrance_open(h.loops, &s, &(struct entrance_user){ accepted, &h, "test" }, &e);
 	assert_null(other);

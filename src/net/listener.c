@@ -24,13 +24,17 @@ struct listener {
 
 /* The socket */
 
-static bool set_options(int fd, const struct listen_settings *s, const union address *a)
+/* The first of several asks for the port as if it were alone, so that another
+ * process that shares it does not go unseen, and opens it to the others then. */
+static bool bind_to(int fd, const struct listen_settings *s, const union address *a)
 {
 	int one = 1, v6only = s->v6only;
 
 	return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0
-		&& (!s->shared || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) == 0)
-		&& (a->any.sa_family != AF_INET6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof v6only) == 0);
+		&& (!s->joins || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) == 0)
+		&& (a->any.sa_family != AF_INET6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof v6only) == 0)
+		&& bind(fd, &a->any, address_size(a)) == 0
+		&& (!s->shared || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) == 0);
 }
 
 static bool fail(int error, const union address *a, struct err *e)
@@ -53,8 +57,7 @@ int listen_socket(const struct listen_settings *s, struct err *e)
 		return -1;
 	}
 	fd = socket(a.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && set_options(fd, s, &a) && bind(fd, &a.any, address_size(&a)) == 0
-		&& listen(fd, s->backlog ? s->backlog : LISTEN_BACKLOG) == 0)
+	if (fd >= 0 && bind_to(fd, s, &a) && listen(fd, s->backlog ? s->backlog : LISTEN_BACKLOG) == 0)
 		return fd;
 	error = errno;
 	if (fd >= 0)

@@ -30,7 +30,8 @@ struct listen_settings {
 	const char *address;	/* as address_parse takes it; "::" is IPv4 too, */
 	bool v6only;		/* but for this */
 	uint16_t port;		/* 0: any that is free */
-	bool shared;
+	bool shared;		/* others of ours will have this address too; */
+	bool joins;		/* this is one of those others: without, an address that is taken is an error */
 	int backlog;		/* 0: LISTEN_BACKLOG */
 };
 

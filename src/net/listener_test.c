@@ -133,18 +133,24 @@ static void what_cannot_be_listened_on(void **state)
 	(void)close(fd);
 }
 
+/* Only who knows of the others joins them. */
 static void shared_sockets_have_one_port(void **state)
 {
 	struct listen_settings s = { .address = "127.0.0.1", .shared = true };
 	struct err e;
-	int one = listen_socket(&s, &e), two;
+	int one = listen_socket(&s, &e), two, three;
 
 	(void)state;
 	s.port = listen_port(one);
+	assert_int_equal(listen_socket(&s, &e), -1);
+	assert_non_null(strstr(e.text, ": Address already in use"));
+	s.joins = true;
 	two = listen_socket(&s, &e);
-	assert_true(one >= 0 && two >= 0);
+	three = listen_socket(&s, &e);
+	assert_true(one >= 0 && two >= 0 && three >= 0);
 	(void)close(one);
 	(void)close(two);
+	(void)close(three);
 }
 
 /* A pause lets them wait; the end hands over those that do. */
