@@ -151,7 +151,7 @@ const union address *conn_peer_address(const struct conn *c);
 const union address *conn_local_address(const struct conn *c);
 /* The certificate of a client that was asked for one, verified, as PEM for
  * certificates_read: for SASL EXTERNAL.  False: it has none, or no memory. */
-[[nodiscard]] bool conn_tls_certificate(const struct conn *c, struct buf *pem);
+[[nodiscard]] bool conn_tls_client_certificate(const struct conn *c, struct buf *pem);
 bool conn_tls_resumed(const struct conn *c);	/* the session is one from before */
 const char *conn_tls_text(const struct conn *c);	/* "TLSv1.3 TLS_AES_256_GCM_SHA384", "" in clear */
 /* Channel bindings for SASL (RFC 9266, RFC 5929) into `out`; 0 when not to be had. */

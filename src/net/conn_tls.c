@@ -238,7 +238,7 @@ void conn_tls_eof(struct conn *c)
 	}
 }
 
-bool conn_tls_certificate(const struct conn *c, struct buf *pem)
+bool conn_tls_client_certificate(const struct conn *c, struct buf *pem)
 {
 	X509 *x = c->serving && conn_is_tls(c) && SSL_get_verify_result(c->ssl) == X509_V_OK ? SSL_get0_peer_certificate(c->ssl) : NULL;
 	BIO *b = x ? BIO_new(BIO_s_mem()) : NULL;

@@ -66,7 +66,7 @@ static void closed(void *user, const struct err *why)
 static void accepted(void *user, struct loop *l, unsigned index, int fd, const union address *from)
 {
 	struct guest *g = calloc(1, sizeof *g);
-	const struct conn_user u = { opened, turn, NULL, drained, closed, g };
+	const struct conn_user u = { .opened = opened, .turn = turn, .drained = drained, .closed = closed, .user = g };
 	struct hall *h = user;
 	struct err e;
 

@@ -60,7 +60,7 @@ static void reads_the_certificate(struct client *c)
 
 	seen[0] = '\0';
 	buf_start(&pem, 65536);
-	if (conn_tls_certificate(c->conn, &pem) && certificates_read(&arena, buf_span(&pem), &all, &e))
+	if (conn_tls_client_certificate(c->conn, &pem) && certificates_read(&arena, buf_span(&pem), &all, &e))
 		(void)snprintf(seen, sizeof seen, "%s %s", all.list[0].subject, all.list[0].name_count ? all.list[0].names[0] : "");
 	arena_end(&arena);
 	buf_end(&pem);

@@ -72,7 +72,7 @@ static void accepted(void *user, int fd, const union address *from)
 	struct err e;
 
 	g->bench = b;
-	g->conn = conn_accept(b->loop, fd, &s, &(struct conn_user){ opened, turn, NULL, drained, closed, g }, &e);
+	g->conn = conn_accept(b->loop, fd, &s, &(struct conn_user){ .opened = opened, .turn = turn, .drained = drained, .closed = closed, .user = g }, &e);
 	assert(g->conn);
 	if (b->accepted == b->count)
 		listener_pause(b->listener, true);

@@ -81,7 +81,7 @@ static void accepted([[maybe_unused]] void *user, struct loop *l, [[maybe_unused
 	struct err e;
 
 	assert(g);
-	g->conn = conn_accept(l, fd, &s, &(struct conn_user){ opened, turn, NULL, drained, closed, g }, &e);
+	g->conn = conn_accept(l, fd, &s, &(struct conn_user){ .opened = opened, .turn = turn, .drained = drained, .closed = closed, .user = g }, &e);
 	assert(g->conn);
 }
 
