@@ -125,7 +125,7 @@ void client_open(struct client *c, const struct conn_settings *s)
 
 void client_accept(struct client *c, int fd, const struct conn_accepted *s)
 {
-	const struct conn_user u = { opened, turn, secured, drained, closed, c };
+	const struct conn_user u = { .opened = opened, .turn = turn, .secured = secured, .drained = drained, .closed = closed, .user = c };
 	struct err e;
 
 	begin(c);
