@@ -69,7 +69,7 @@ bool err_in(struct err *e, const char *format, ...)
 	return false;
 }
 
-bool err_peer(struct err *e, struct span words)
+bool err_said(struct err *e, const char *who, struct span words)
 {
 	char clean[PEER_WORDS_MAX + 1];
 	size_t n = 0;
@@ -80,10 +80,17 @@ bool err_peer(struct err *e, struct span words)
 		clean[n] = words.at[n] == '"' ? '\'' : words.at[n];
 	clean[n] = '\0';
 	text_clean(clean, n);
-	add(e, ": server said \"");
+	add(e, ": ");
+	add(e, who);
+	add(e, " said \"");
 	add(e, clean);
 	add(e, "\"");
 	return false;
+}
+
+bool err_peer(struct err *e, struct span words)
+{
+	return err_said(e, "server", words);
 }
 
 bool err_errno(struct err *e, enum err_kind kind, const char *format, ...)

@@ -40,5 +40,7 @@ bool err_set(struct err *e, enum err_kind kind, const char *format, ...) __attri
 bool err_in(struct err *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Adds `: server said "words"`, cut at 200 octets; returns false. */
 bool err_peer(struct err *e, struct span words);
+/* The same for another than a server: `: WHO said "words"`. */
+bool err_said(struct err *e, const char *who, struct span words);
 /* err_set with ": " and strerror(errno) at the end; returns false. */
 bool err_errno(struct err *e, enum err_kind kind, const char *format, ...) __attribute__((format(printf, 3, 4)));

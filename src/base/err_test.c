@@ -62,6 +62,16 @@ static void the_peer_s_words_stay_apart(void **state)
 	}
 }
 
+static void another_than_a_server_said_it(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	err_set(&e, ERR_TLS, "no TLS");
+	assert_false(err_said(&e, "client", SPAN("GET \"/\"\r\n")));
+	assert_string_equal(e.text, "no TLS: client said \"GET '/'\"");
+}
+
 static void long_text_is_cut_at_the_end(void **state)
 {
 	static char words[70000];
@@ -117,6 +127,7 @@ int main(void)
 		cmocka_unit_test(text_reads_from_the_outside_in),
 		cmocka_unit_test(a_new_error_replaces_the_old),
 		cmocka_unit_test(the_peer_s_words_stay_apart),
+		cmocka_unit_test(another_than_a_server_said_it),
 		cmocka_unit_test(long_text_is_cut_at_the_end),
 		cmocka_unit_test(the_system_s_reason),
 		cmocka_unit_test(every_kind_has_its_name),

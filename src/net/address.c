@@ -59,6 +59,18 @@ socklen_t address_size(const union address *a)
 	return a->any.sa_family == AF_INET ? sizeof a->v4 : sizeof a->v6;
 }
 
+bool address_unmap(union address *a)
+{
+	struct in6_addr six = a->v6.sin6_addr;
+	in_port_t port = a->v6.sin6_port;
+
+	if (a->any.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&six))
+		return false;
+	*a = (union address){ .v4 = { .sin_family = AF_INET, .sin_port = port } };
+	memcpy(&a->v4.sin_addr, six.s6_addr + 12, sizeof a->v4.sin_addr);
+	return true;
+}
+
 const char *address_text(const union address *a, bool with_port, char out[ADDRESS_TEXT])
 {
 	char bare[INET6_ADDRSTRLEN] = "?", zone[IF_NAMESIZE + 1] = "";

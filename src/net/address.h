@@ -24,3 +24,5 @@ bool address_literal(const char *text);
 socklen_t address_size(const union address *a);
 /* "192.0.2.1" or "2001:db8::1"; with the port "192.0.2.1:995", "[2001:db8::1]:995". */
 const char *address_text(const union address *a, bool with_port, char out[ADDRESS_TEXT]);
+/* ::ffff:192.0.2.1 becomes 192.0.2.1, as it comes to a socket for both families; false: it was none. */
+bool address_unmap(union address *a);

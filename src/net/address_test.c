@@ -51,10 +51,24 @@ static void text_to_address_and_back(void **state)
 	}
 }
 
+static void four_in_the_clothes_of_six(void **state)
+{
+	char text[ADDRESS_TEXT];
+	union address a;
+
+	(void)state;
+	assert_true(address_parse("::ffff:192.0.2.1", 995, &a) && address_unmap(&a));
+	assert_string_equal(address_text(&a, true, text), "192.0.2.1:995");
+	assert_false(address_unmap(&a));
+	assert_true(address_parse("::c000:201", 995, &a));
+	assert_false(address_unmap(&a));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_to_address_and_back),
+		cmocka_unit_test(four_in_the_clothes_of_six),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

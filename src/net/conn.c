@@ -19,7 +19,6 @@ enum {
 };
 
 static void on_event(uv_poll_t *uv, int status, int events);
-static void on_timer(uv_timer_t *uv);
 
 /* The end */
 
@@ -44,6 +43,8 @@ static void on_closed(uv_handle_t *h)
 		c->user.closed(c->user.user, &c->why);
 	}
 	SSL_free(c->ssl);
+	tls_server_put(&c->tls_server);
+	free(c->proxy);
 	free(c->offered);
 	conn_deflate_free(c);
 	free(c);
@@ -83,7 +84,10 @@ void conn_fail_as(struct conn *c, const struct err *why)
 
 	if (c->address[0] && !address_literal(c->host))
 		(void)snprintf(bare, sizeof bare, " (%.*s)", (int)(strrchr(c->address, ':') - c->address), c->address);
-	(void)err_in(&e, six ? "[%s]:%u%s" : "%s:%u%s", c->host, c->port, bare);
+	if (c->serving)
+		(void)err_in(&e, "%s", c->address);
+	else
+		(void)err_in(&e, six ? "[%s]:%u%s" : "%s:%u%s", c->host, c->port, bare);
 	if (c->state == CONN_LEAVING)	/* the user has had enough already */
 		conn_end(c, NULL);
 	else
@@ -120,82 +124,9 @@ void conn_close(struct conn *c)
 	conn_set_deadline(c, LEAVING_MS, "end", true);
 	conn_flush(c);
 	if (!c->out.len)
-		conn_end(c, NULL);
-	else if (!c->calls)
+		conn_last_said(c);
+	if (!c->calls)
 		conn_watch(c);
-}
-
-/* Deadlines: the timer is left running when a deadline moves away, and looks at
- * the time when it fires; a turn costs no more than a comparison. */
-
-static void on_timer(uv_timer_t *uv);
-
-static void expire(struct conn *c)
-{
-	char tried[300] = "";
-	double s = c->deadline_ms / 1000.0;
-
-	switch (c->state) {
-	case CONN_DIALLING:
-		if (c->dial)
-			dial_tried(c->dial, tried, sizeof tried);
-		if (tried[0])
-			(void)conn_fail(c, ERR_NET, "no connection within %g s (%s)", s, tried);
-		else
-			(void)conn_fail(c, ERR_NET, "no answer about the name from DNS within %g s", s);
-		break;
-	case CONN_HANDSHAKING:
-		c->technical = true;
-		(void)conn_fail(c, ERR_NET, "no %s within %g s%s", c->deadline_name, s,
-			c->heard ? "" : ": the server did not answer our first message; does this port speak TLS? (else tls.mode = explicit)");
-		break;
-	case CONN_OPEN:
-		(void)conn_fail(c, ERR_NET, "no %s within %g s%s", c->deadline_name, s, c->told ? "" :
-			c->ssl ? "; TLS is up, but the server said nothing at all: does it speak something else, such as HTTP?" :
-			"; the server said nothing at all: if this port begins with TLS, set tls.mode = implicit");
-		break;
-	case CONN_LEAVING:
-		conn_end(c, NULL);
-		break;
-	case CONN_ENDED:
-		break;
-	}
-}
-
-static void on_timer(uv_timer_t *uv)
-{
-	struct conn *c = uv->data;
-	uint64_t now = uv_now(uv->loop);
-
-	if (!c->deadline_name || c->state == CONN_ENDED)
-		return;
-	if (c->paused && c->state == CONN_OPEN)
-		return;			/* conn_pause starts it again */
-	if (now < c->deadline_at)
-		loop_timer(c->loop, &c->timer, on_timer, c->deadline_at - now);
-	else
-		expire(c);
-}
-
-void conn_set_deadline(struct conn *c, uint32_t ms, const char *name, bool fixed)
-{
-	assert(!ms || name);
-	if (c->state == CONN_ENDED)
-		return;
-	c->deadline_name = ms ? name : NULL;
-	c->deadline_ms = ms;
-	c->deadline_fixed = fixed;
-	if (!ms)
-		return;
-	c->deadline_at = uv_now(&c->loop->uv) + ms;
-	if (!uv_is_active((uv_handle_t *)&c->timer) || uv_timer_get_due_in(&c->timer) > ms)
-		loop_timer(c->loop, &c->timer, on_timer, ms);
-}
-
-void conn_deadline(struct conn *c, uint32_t ms, const char *name)
-{
-	if (c->state == CONN_OPEN)
-		conn_set_deadline(c, ms, name, false);
 }
 
 /* Reading */
@@ -234,18 +165,14 @@ void conn_turn(struct conn *c, struct span in)
 			"the server is broken, or somebody is interfering", in.len - used);
 }
 
-void conn_rearm(struct conn *c)
-{
-	if (!c->deadline_fixed)
-		c->deadline_at = uv_now(&c->loop->uv) + c->deadline_ms;
-}
-
-static void take(struct conn *c, struct span in)
+void conn_take(struct conn *c, struct span in)
 {
 	if (c->state == CONN_LEAVING)
 		return;			/* nobody wants it any more */
 	conn_rearm(c);
-	if (c->ssl) {
+	if (c->proxy) {
+		conn_proxy_input(c, in);
+	} else if (c->ssl) {
 		conn_tls_input(c, in);
 	} else {
 		c->heard = true;
@@ -258,7 +185,7 @@ static void broken(struct conn *c, int error)
 	c->technical = c->state == CONN_HANDSHAKING;
 	errno = error;
 	if (error == ECONNRESET)
-		(void)conn_fail(c, ERR_NET, "the server reset the connection%s",
+		(void)conn_fail(c, ERR_NET, "the %s reset the connection%s", conn_other(c),
 			c->state == CONN_HANDSHAKING ? " during the TLS handshake" : "");
 	else
 		(void)conn_fail(c, ERR_NET, "the connection broke: %s", strerror(error));
@@ -270,6 +197,8 @@ static void eof(struct conn *c)
 		broken(c, ECONNRESET);
 	else if (c->ssl && c->state != CONN_LEAVING)
 		conn_tls_eof(c);
+	else if (c->serving)
+		conn_half_closed(c);
 	else
 		conn_end(c, NULL);
 }
@@ -283,11 +212,11 @@ static bool must_wait(const struct conn *c)
 /* At most `times`; a read that does not fill the buffer was the last. */
 static void read_some(struct conn *c, unsigned times)
 {
-	while (times-- && c->state < CONN_ENDED && !must_wait(c)) {
+	while (times-- && c->state < CONN_ENDED && !c->ended && !must_wait(c)) {
 		ssize_t n = recv(c->fd, c->loop->in, CONN_IN_MAX, 0);
 
 		if (n > 0)
-			take(c, (struct span){ c->loop->in, (size_t)n });
+			conn_take(c, (struct span){ c->loop->in, (size_t)n });
 		else if (n == 0)
 			eof(c);
 		else if (errno != EINTR && errno != EAGAIN)
@@ -301,12 +230,14 @@ static void read_some(struct conn *c, unsigned times)
  * something comes in: most pauses are over before. */
 void conn_watch(struct conn *c)
 {
-	int wanted = c->out.len && !c->deaf ? UV_WRITABLE : 0;
+	int wanted = conn_begins(c) || ((c->out.len || c->starved) && !c->deaf) ? UV_WRITABLE : 0;
 
 	if (c->fd < 0)
 		return;
-	if (!must_wait(c) || !(c->ready || conn_deflate_held(c)))
+	if (!c->ended && (!must_wait(c) || !(c->ready || conn_deflate_held(c))))
 		wanted |= UV_READABLE;
+	if (c->paused && c->deadline_name && conn_blocked(c) && !uv_is_active((uv_handle_t *)&c->timer))
+		conn_set_deadline(c, c->deadline_ms, c->deadline_name, c->deadline_fixed);
 	if (wanted == c->events)
 		return;
 	c->events = wanted;
@@ -314,6 +245,11 @@ void conn_watch(struct conn *c)
 		(void)uv_poll_start(&c->poll, wanted, on_event);
 	else
 		(void)uv_poll_stop(&c->poll);
+}
+
+static bool drains(const struct conn *c)
+{
+	return c->state == CONN_OPEN && ((c->high && c->out.len < CONN_OUT_LOW) || (c->starved && c->woken && !c->out.len));
 }
 
 /* The end of an event: what was gathered goes out. */
@@ -324,8 +260,8 @@ void conn_settle(struct conn *c)
 	conn_gathered(c);
 	if (c->state == CONN_ENDED)
 		return;
-	if (c->high && c->state == CONN_OPEN && c->out.len < CONN_OUT_LOW) {
-		c->high = false;
+	if (drains(c)) {
+		c->high = c->starved = false;
 		c->user.drained(c->user.user);
 		if (c->state == CONN_ENDED)
 			return;
@@ -333,10 +269,11 @@ void conn_settle(struct conn *c)
 		if (c->state == CONN_ENDED)
 			return;
 	}
+	if (conn_over(c))
+		return;
 	if (c->state == CONN_LEAVING && (!c->out.len || c->deaf))
-		conn_end(c, NULL);
-	else
-		conn_watch(c);
+		conn_last_said(c);
+	conn_watch(c);
 }
 
 static void on_event(uv_poll_t *uv, int status, int events)
@@ -348,13 +285,19 @@ static void on_event(uv_poll_t *uv, int status, int events)
 		events = UV_READABLE | UV_WRITABLE;
 	}
 	c->calls++;
-	if (events & UV_WRITABLE)
+	c->tried = 0;
+	if (c->state == CONN_ARRIVING)
+		conn_arrive(c);
+	if (events & UV_WRITABLE) {
 		c->full = false;
+		c->woken = true;
+	}
 	if (events & UV_READABLE) {
 		c->ready = true;
 		read_some(c, READS_A_TURN);
 	}
 	conn_settle(c);
+	c->woken = false;
 	c->calls--;
 }
 
@@ -369,13 +312,13 @@ void conn_pause(struct conn *c, bool on)
 	conn_deflate_resume(c);
 	if (c->deadline_name && !c->deadline_fixed)
 		conn_set_deadline(c, c->deadline_ms, c->deadline_name, false);
-	if (!c->calls)
+	if (!c->calls && !conn_over(c))
 		conn_watch(c);
 }
 
 void conn_start_tls(struct conn *c)
 {
-	assert(c->state == CONN_OPEN && !c->ssl && !c->zip && c->tls_client);
+	assert(c->state == CONN_OPEN && !c->ssl && !c->zip && (c->tls_client || c->tls_server));
 	c->upgraded = true;
 	if (c->calls)
 		c->tls_wanted = true;
@@ -400,6 +343,19 @@ static void set_options(int fd)
 		(void)setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof options[i].value);
 }
 
+bool conn_take_socket(struct conn *c, int fd)
+{
+	set_options(fd);
+	if (uv_poll_init(&c->loop->uv, &c->poll, fd)) {
+		(void)close(fd);
+		return false;
+	}
+	c->fd = fd;
+	c->poll.data = c;
+	c->handles++;
+	return true;
+}
+
 static void dialled(void *user, int fd, const union address *at, const struct err *why)
 {
 	struct conn *c = user;
@@ -409,15 +365,11 @@ static void dialled(void *user, int fd, const union address *at, const struct er
 		return;
 	}
 	(void)address_text(at, true, c->address);
-	set_options(fd);
-	if (uv_poll_init(&c->loop->uv, &c->poll, fd)) {
-		(void)close(fd);
+	c->peer_address = *at;
+	if (!conn_take_socket(c, fd)) {
 		(void)conn_fail(c, ERR_LOCAL, "the socket cannot be watched");
 		return;
 	}
-	c->fd = fd;
-	c->poll.data = c;
-	c->handles++;
 	c->state = CONN_OPEN;
 	c->calls++;
 	if (c->user.connected)
@@ -432,32 +384,21 @@ static void dialled(void *user, int fd, const union address *at, const struct er
 	c->calls--;
 }
 
-struct conn *conn_open(struct loop *l, const struct conn_settings *s, const struct conn_user *u, struct err *e)
+struct conn *conn_new(struct loop *l, const char *host, const struct conn_user *u)
 {
-	size_t len = strlen(s->host);
-	struct conn *c;
+	size_t len = strlen(host);
+	struct conn *c = calloc(1, sizeof *c + 2 * (len + 1));
 
-	assert(u->opened && u->turn && u->drained && u->closed && (s->tls == CONN_TLS_NONE || s->tls_client));
-	c = calloc(1, sizeof *c + 2 * (len + 1));
-	if (!c) {
-		(void)err_set(e, ERR_LOCAL, "out of memory");
+	assert(u->opened && u->turn && u->drained && u->closed);
+	if (!c)
 		return NULL;
-	}
 	c->loop = l;
 	c->user = *u;
-	c->port = s->port;
-	c->tls = s->tls;
-	c->tls_client = s->tls_client;
-	c->timeout_ms = s->timeout_ms;
 	c->fd = -1;
 	buf_start(&c->out, CONN_OUT_MAX + CONN_TLS_SLACK);
-	memcpy(c->host, s->host, len);
+	memcpy(c->host, host, len);
 	c->name = c->host + len + 1;
-	memcpy(c->host + len + 1, s->host, len && s->host[len - 1] == '.' ? len - 1 : len);
-	if (!dial_start(l, c->host, c->port, s->source_address, &(struct dial_user){ dialled, c }, &c->dial, e)) {
-		free(c);
-		return NULL;
-	}
+	memcpy(c->host + len + 1, host, len && host[len - 1] == '.' ? len - 1 : len);
 	(void)uv_timer_init(&l->uv, &c->timer);
 	c->timer.data = c;
 	c->handles = 1;
@@ -466,6 +407,27 @@ struct conn *conn_open(struct loop *l, const struct conn_settings *s, const stru
 		c->next->prev = c;
 	l->conns = c;
 	uv_update_time(&l->uv);		/* the loop may not have run for long */
+	return c;
+}
+
+struct conn *conn_open(struct loop *l, const struct conn_settings *s, const struct conn_user *u, struct err *e)
+{
+	struct conn *c;
+
+	assert(s->tls == CONN_TLS_NONE || s->tls_client);
+	c = conn_new(l, s->host, u);
+	if (!c) {
+		(void)err_set(e, ERR_LOCAL, "out of memory");
+		return NULL;
+	}
+	c->port = s->port;
+	c->tls = s->tls;
+	c->tls_client = s->tls_client;
+	c->timeout_ms = s->timeout_ms;
+	if (!dial_start(l, c->host, c->port, s->source_address, &(struct dial_user){ dialled, c }, &c->dial, e)) {
+		conn_abandon(c);
+		return NULL;
+	}
 	conn_set_deadline(c, s->connect_timeout_ms, "connection", true);
 	return c;
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A client connection: the one place that knows sockets, TLS and deadlines.
+ * A connection, ours to a server or a client's to us: the one place that knows
+ * sockets, TLS and deadlines.
  *
- * conn_open resolves the name (c-ares, or an address as it is; "localhost" per
- * RFC 6761), tries its addresses by happy eyeballs (RFC 8305: IPv6 first,
- * 250 ms apart), handshakes if `tls` is implicit, and calls back:
- *     connected(user)         the socket is there, TLS is not yet; may be NULL,
- *                             and calls nothing of the connection but conn_peer
+ * conn_open (a client's side) resolves the name (c-ares, or an address as it is;
+ * "localhost" per RFC 6761), tries its addresses by happy eyeballs (RFC 8305:
+ * IPv6 first, 250 ms apart), handshakes if `tls` is implicit, and calls back:
+ *     connected(user)         the socket is there, TLS is not yet; may be NULL, calls
+ *                             nothing of the connection but conn_peer, and never
+ *                             comes to one that was accepted
  *     opened(user)            ready to talk (TLS, if implicit, is up)
  *     turn(user, in) → used   bytes came in; returns how many it consumed:
  *                             all, but for a TLS start or compression (below)
@@ -46,14 +48,37 @@
  * up); closed() follows later with ERR_NONE.  No other call comes meanwhile.
  * The conn is freed by the loop after closed().
  * Errors: ERR_PEER also for what cannot be inflated; ERR_NET (resolve, connect, time-out, reset, cut inside TLS without
- * close_notify), ERR_TLS, ERR_PEER; texts name host, port and address. */
+ * close_notify), ERR_TLS, ERR_PEER; texts name host, port and address.
+ *
+ * conn_accept (a server's side) takes a socket that a listener accepted; all of
+ * the above holds, with the client where the server stands, and:
+ *     a PROXY header comes first where it is wanted, then TLS, if implicit, then
+ *     opened(); `timeout_ms` is the deadline of each
+ *     octets in clear behind STLS, in the same turn or before the ClientHello,
+ *     end the connection as ERR_PEER
+ *     the deadline is one on the client's silence in both directions: each octet
+ *     that the client takes re-arms it, and while something waits to go out it
+ *     runs in a pause too
+ *     a client that has closed its half (FIN, close_notify) still gets what was
+ *     sent, and drained() goes on for conn_try_send; then closed() comes with
+ *     ERR_NONE.  Whoever works on an answer in a job pauses meanwhile: its
+ *     client's end is read after that, else there would be nothing left to wait for
+ *     a client that is gone while something waits for it, or in a pause, is
+ *     ERR_NET at once: what it said last does not count any more
+ *     after conn_close what the client still sends is read and dropped until it
+ *     closes too, so that no reset takes our last words away; at most 5 s
+ * Errors begin with the client's address and port. */
 #pragma once
 
+#include "base/buf.h"
 #include "base/err.h"
+#include "net/address.h"
 #include "net/loop.h"
+#include "net/network.h"
 #include "net/tls.h"
+#include "net/tls_server.h"
 
-enum { CONN_OUT_MAX = 1 << 20, CONN_OUT_LOW = 64 * 1024, CONN_IN_MAX = 64 * 1024 };
+enum { CONN_OUT_MAX = 1 << 20, CONN_OUT_LOW = 64 * 1024, CONN_IN_MAX = 64 * 1024, CONN_TRY_QUEUE = 34 * 1024, CONN_TRY_TURN = 256 * 1024 };
 
 enum { CONN_OFFERED_CERTIFICATES = 10, CONN_OFFERED_MAX = 64 * 1024 };
 
@@ -68,20 +93,39 @@ struct conn_settings {		/* borrowed until opened or closed */
 	uint32_t connect_timeout_ms, timeout_ms;
 };
 
+struct conn_accepted {		/* settings of conn_accept; borrowed for the call */
+	const union address *peer;	/* as accept told it; NULL = the socket is asked */
+	enum conn_tls tls;
+	struct tls_server *tls_server;	/* for implicit and for conn_start_tls; kept by the connection; may be NULL with none */
+	uint32_t timeout_ms;
+	unsigned proxy;			/* bits of enum proxy_version: such a header must come first; 0 = none */
+	const struct network *trusted;	/* who may send it: all others are refused */
+	size_t trusted_count;
+};
+
 struct conn;
 
 struct conn_user {
 	void (*connected)(void *user);
 	void (*opened)(void *user);
 	size_t (*turn)(void *user, struct span in);
-	void (*secured)(void *user);
+	void (*secured)(void *user);	/* may be NULL where conn_start_tls is not called */
 	void (*drained)(void *user);
 	void (*closed)(void *user, const struct err *why);
 	void *user;
 };
 
 [[nodiscard]] struct conn *conn_open(struct loop *l, const struct conn_settings *s, const struct conn_user *u, struct err *e);
+/* `fd` is taken, also when it fails.  ERR_PEER: a PROXY header is wanted and the peer is none of `trusted`. */
+[[nodiscard]] struct conn *conn_accept(struct loop *l, int fd, const struct conn_accepted *s, const struct conn_user *u, struct err *e);
 [[nodiscard]] bool conn_send(struct conn *c, struct span out);
+/* Sends what is valid only now, without a queue: returns how many octets of it
+ * went, straight to the socket behind what was sent before (through TLS: in
+ * records, of which CONN_TRY_QUEUE octets may wait).  Fewer than asked for: the
+ * socket takes no more, or CONN_TRY_TURN went in this turn and it is another
+ * connection's; drained() follows, and the rest is tried again.  0 after the end.
+ * Not with compression, and where conn_send may not be called. */
+size_t conn_try_send(struct conn *c, struct span out);
 size_t conn_unsent(const struct conn *c);
 void conn_start_tls(struct conn *c);
 /* False (ERR_LOCAL): no memory; the connection is as before. */
@@ -106,6 +150,13 @@ struct conn_offered {
 bool conn_tls_offered(const struct conn *c, struct conn_offered *offered);
 bool conn_is_tls(const struct conn *c);
 const char *conn_peer(const struct conn *c);	/* "192.0.2.1:995", "" before connect */
+/* The client's own address behind a PROXY header; and which of ours it called (both AF_UNSPEC before connect). */
+const union address *conn_peer_address(const struct conn *c);
+const union address *conn_local_address(const struct conn *c);
+/* The certificate of a client that was asked for one, verified, as PEM for
+ * certificates_read: for SASL EXTERNAL.  False: it has none, or no memory. */
+[[nodiscard]] bool conn_tls_client_certificate(const struct conn *c, struct buf *pem);
+bool conn_tls_resumed(const struct conn *c);	/* the session is one from before */
 const char *conn_tls_text(const struct conn *c);	/* "TLSv1.3 TLS_AES_256_GCM_SHA384", "" in clear */
 /* The server's certificate on one line: `"mail" for a.example, b.example, issued
  * by "Some CA", valid until 2030-01-31`; "" without TLS.  Safe to show. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A connection's inside, shared by conn.c (life, callbacks, deadlines),
- * conn_out.c (what goes out), conn_tls.c and conn_deflate.c (the filters between
- * the socket's octets and the user's).
+ * conn_out.c (what goes out), conn_accept.c (how a client's connection begins and
+ * ends), conn_tls.c and conn_deflate.c (the filters between the socket's octets and
+ * the user's).
  *
  * The user is called from conn.c's event handler only.  While it is, `calls` is
  * not 0 and what is sent is gathered; conn_settle sends it in one go at the
@@ -19,11 +20,13 @@
 #include "net/dial.h"
 #include "net/inside.h"
 #include "net/tls_inside.h"
+#include "wire/proxy.h"
 
 enum { CONN_TLS_TEXT = 80, CONN_WHERE = 320, CONN_TLS_SLACK = 64 * 1024 };
 
 enum conn_state {
 	CONN_DIALLING,
+	CONN_ARRIVING,		/* accepted; nothing was done about it yet but for a PROXY header */
 	CONN_HANDSHAKING,	/* TLS is being set up */
 	CONN_OPEN,
 	CONN_LEAVING,		/* conn_close was called; the last octets go out */
@@ -40,6 +43,7 @@ struct conn {
 	uint16_t port;
 	enum conn_tls tls;
 	struct tls_client *tls_client;
+	struct tls_server *tls_server;
 	uint32_t timeout_ms;
 	struct dial *dial;
 	uv_poll_t poll;
@@ -58,6 +62,14 @@ struct conn {
 	bool full;			/* the socket took no more when last asked */
 	bool ready;			/* something came in while paused */
 	bool technical;
+	bool serving;			/* by conn_accept */
+	bool starved;			/* conn_try_send could not send all: drained() is owed */
+	bool woken;			/* the socket asked for more, in this event */
+	bool ended;			/* the client closed its half */
+	bool said;			/* we closed ours */
+	size_t tried;			/* octets by conn_try_send in this event */
+	struct proxy *proxy;		/* a PROXY header is wanted, and not complete yet */
+	union address peer_address, local_address;
 	struct buf out;
 
 	const char *deadline_name;	/* NULL: none */
@@ -79,7 +91,17 @@ struct conn {
 	char host[];			/* as the user wrote it */
 };
 
+/* Who is at the other end, for a text. */
+static inline const char *conn_other(const struct conn *c)
+{
+	return c->serving ? "client" : "server";
+}
+
 /* conn.c */
+/* In the loop's list, with a timer; NULL: no memory. */
+struct conn *conn_new(struct loop *l, const char *host, const struct conn_user *u);
+[[nodiscard]] bool conn_take_socket(struct conn *c, int fd);	/* false: closed */
+void conn_take(struct conn *c, struct span in);	/* octets as they came */
 void conn_end(struct conn *c, const struct err *why);	/* NULL = in order */
 bool conn_fail(struct conn *c, enum err_kind kind, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void conn_fail_as(struct conn *c, const struct err *why);	/* with "host:port (address): " in front */
@@ -87,13 +109,24 @@ void conn_opened(struct conn *c);	/* or secured */
 void conn_turn(struct conn *c, struct span in);	/* clear octets to the user */
 void conn_watch(struct conn *c);
 void conn_settle(struct conn *c);	/* the end of an event */
-void conn_rearm(struct conn *c);	/* something came in */
+
+/* conn_deadline.c */
+void conn_rearm(struct conn *c);	/* something came in, or was taken */
 void conn_set_deadline(struct conn *c, uint32_t ms, const char *name, bool fixed);
 
 /* conn_out.c */
 void conn_flush(struct conn *c);	/* to the socket, as much as it takes */
 void conn_gathered(struct conn *c);	/* what was sent is all for now: to the socket with it */
 [[nodiscard]] bool conn_put(struct conn *c, struct span piece);	/* into the queue, through TLS where it is up */
+
+/* conn_accept.c */
+bool conn_begins(const struct conn *c);	/* we speak first, as soon as we can */
+void conn_arrive(struct conn *c);	/* the first event */
+void conn_proxy_input(struct conn *c, struct span in);
+void conn_half_closed(struct conn *c);	/* the client says no more */
+bool conn_blocked(const struct conn *c);	/* something waits for the client to take it */
+bool conn_over(struct conn *c);		/* a client that is gone, or has all: true when that is the end */
+void conn_last_said(struct conn *c);	/* nothing is left to go out after conn_close */
 
 /* conn_tls.c */
 void conn_tls_begin(struct conn *c);

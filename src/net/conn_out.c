@@ -5,7 +5,11 @@
 
 #include "net/conn_inside.h"
 
-enum { PIECE = 16 * 1024 };	/* a TLS record's worth */
+enum {
+	PIECE = 16 * 1024,		/* a TLS record's worth */
+	TRY_PIECES = 2,
+};
+static_assert(TRY_PIECES * (PIECE + 256) <= CONN_TRY_QUEUE, "records and what TLS adds to them");
 
 /* An error here is not the end: what the peer said before it left may still be
  * unread ("-ERR too many commands"), and reading will find the error too. */
@@ -16,6 +20,8 @@ void conn_flush(struct conn *c)
 
 		if (n >= 0) {
 			buf_drop(&c->out, (size_t)n);
+			if (c->serving)
+				conn_rearm(c);
 		} else if (c->full || errno == EAGAIN) {
 			c->full = true;		/* until the socket says otherwise */
 			return;
@@ -54,7 +60,7 @@ bool conn_send(struct conn *c, struct span out)
 		if (c->out.len >= CONN_OUT_LOW)
 			conn_flush(c);
 		if (c->out.len > CONN_OUT_MAX)
-			return conn_fail(c, ERR_NET, "the server does not take what it is sent: %zu octets wait", c->out.len);
+			return conn_fail(c, ERR_NET, "the %s does not take what it is sent: %zu octets wait", conn_other(c), c->out.len);
 	}
 	if (!c->calls)
 		conn_gathered(c);
@@ -65,6 +71,70 @@ bool conn_send(struct conn *c, struct span out)
 	if (!c->calls)
 		conn_watch(c);
 	return true;
+}
+
+/* Records of TLS that leave together; what the socket does not take of them waits. */
+static size_t try_sealed(struct conn *c, struct span out)
+{
+	size_t n = out.len < TRY_PIECES * PIECE ? out.len : TRY_PIECES * PIECE, done = 0;
+
+	while (done < n) {
+		size_t len = n - done < PIECE ? n - done : PIECE;
+
+		if (!conn_put(c, (struct span){ out.at + done, len })) {
+			(void)conn_fail(c, ERR_LOCAL, "out of memory");
+			return 0;
+		}
+		done += len;
+	}
+	conn_flush(c);
+	return done;
+}
+
+static size_t try_straight(struct conn *c, struct span out)
+{
+	ssize_t n = send(c->fd, out.at, out.len, MSG_NOSIGNAL);
+
+	if (n >= 0) {
+		conn_rearm(c);
+		return (size_t)n;
+	}
+	if (errno == EAGAIN)
+		c->full = true;
+	else if (errno != EINTR)
+		c->deaf = errno;
+	return 0;
+}
+
+size_t conn_try_send(struct conn *c, struct span out)
+{
+	size_t done = 0;
+
+	assert(c->state > CONN_HANDSHAKING && !c->tls_wanted && !c->zip);
+	if (c->state != CONN_OPEN)
+		return 0;
+	if (!c->calls)
+		c->tried = 0;
+	conn_flush(c);			/* what was sent before comes first */
+	while (done < out.len && c->state == CONN_OPEN && !c->out.len && !c->full && !c->deaf && c->tried < CONN_TRY_TURN) {
+		struct span rest = span_from(out, done);
+		size_t n, most = CONN_TRY_TURN - c->tried;
+
+		if (rest.len > most)
+			rest.len = most;
+		n = c->ssl ? try_sealed(c, rest) : try_straight(c, rest);
+		done += n;
+		c->tried += n;
+	}
+	if (c->state != CONN_OPEN)
+		return 0;
+	if (done < out.len) {
+		c->starved = true;
+		c->woken = false;
+	}
+	if (!c->calls && !conn_over(c))
+		conn_watch(c);
+	return done;
 }
 
 size_t conn_unsent(const struct conn *c)

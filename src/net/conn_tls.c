@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <stdio.h>
 
 #include "net/conn_inside.h"
@@ -77,6 +78,10 @@ static int outcome(struct conn *c, int result, struct err *why)
 	assert(code != SSL_ERROR_WANT_WRITE);
 	if (code == SSL_ERROR_NONE || code == SSL_ERROR_WANT_READ || code == SSL_ERROR_ZERO_RETURN)
 		return code;
+	if (c->serving) {
+		tls_explain_client(c->ssl, why);
+		return code;
+	}
 	if (!SSL_is_init_finished(c->ssl))	/* a session that cannot be resumed must not be in the way for ever */
 		tls_sessions_drop(&c->peer.client->sessions, c->name, c->port);
 	tls_explain(&c->peer, c->ssl, &c->technical, why);
@@ -92,7 +97,9 @@ static bool go_on(struct conn *c, int code, const struct err *why)
 		return true;
 	if (conn_deflate_parts(c, code == SSL_ERROR_ZERO_RETURN ? NULL : why))
 		return false;
-	if (code == SSL_ERROR_ZERO_RETURN) {
+	if (code == SSL_ERROR_ZERO_RETURN && c->serving) {
+		conn_half_closed(c);
+	} else if (code == SSL_ERROR_ZERO_RETURN) {
 		conn_tls_bye(c);
 		conn_end(c, NULL);
 	} else {
@@ -122,12 +129,12 @@ void conn_tls_begin(struct conn *c)
 	struct err why;
 	BIO *b;
 
-	assert(!c->ssl && c->tls_client);
+	assert(!c->ssl && (c->tls_client || c->tls_server));
 	c->state = CONN_HANDSHAKING;
 	c->heard = false;
 	c->peer = (struct tls_peer){ c->tls_client, c->name, c->port, &c->why, &c->offered };
 	conn_set_deadline(c, c->timeout_ms, "TLS handshake", true);
-	c->ssl = tls_peer_start(&c->peer, &why);
+	c->ssl = c->serving ? tls_server_start(c->tls_server, &why) : tls_peer_start(&c->peer, &why);
 	if (!c->ssl) {
 		conn_fail_as(c, &why);
 		return;
@@ -152,7 +159,13 @@ static bool begins_tls(struct conn *c, struct span in)
 		return true;
 	if (c->upgraded)
 		return conn_fail(c, ERR_PEER, "data before TLS: octets in clear came after the answer to the TLS start; "
-			"the server is broken, or somebody is interfering");
+			"the %s is broken, or somebody is interfering", conn_other(c));
+	if (c->serving) {
+		(void)err_set(&why, ERR_TLS, "the client speaks in clear, where this port begins with TLS");
+		(void)err_said(&why, "client", (struct span){ in.at, span_find(in, '\n') < SAID_MAX ? span_find(in, '\n') : SAID_MAX });
+		conn_fail_as(c, &why);
+		return false;
+	}
 	c->technical = true;
 	(void)err_set(&why, ERR_TLS, "this port does not speak TLS; try tls.mode = explicit, or check `port`");
 	(void)err_peer(&why, (struct span){ in.at, span_find(in, '\n') < SAID_MAX ? span_find(in, '\n') : SAID_MAX });
@@ -194,7 +207,7 @@ void conn_tls_input(struct conn *c, struct span cipher)
 	c->cipher = cipher;
 	if ((!first || begins_tls(c, cipher)) && (c->state == CONN_OPEN || handshake(c)))
 		read_records(c);
-	assert(c->state > CONN_OPEN || !c->cipher.len);
+	assert(c->state > CONN_OPEN || c->ended || !c->cipher.len);	/* behind a close_notify nothing counts */
 	c->cipher = (struct span){ 0 };
 }
 
@@ -218,10 +231,31 @@ void conn_tls_eof(struct conn *c)
 {
 	if (c->state == CONN_HANDSHAKING) {
 		c->technical = true;
-		(void)conn_fail(c, ERR_NET, "the server closed the connection during the TLS handshake");
+		(void)conn_fail(c, ERR_NET, "the %s closed the connection %s", conn_other(c),
+			c->heard || !c->serving ? "during the TLS handshake" : "before it said anything");
 	} else {
 		(void)conn_fail(c, ERR_NET, "the connection was cut: it ended without TLS's own end (close_notify)");
 	}
+}
+
+bool conn_tls_client_certificate(const struct conn *c, struct buf *pem)
+{
+	X509 *x = c->serving && conn_is_tls(c) && SSL_get_verify_result(c->ssl) == X509_V_OK ? SSL_get0_peer_certificate(c->ssl) : NULL;
+	BIO *b = x ? BIO_new(BIO_s_mem()) : NULL;
+	char *at = NULL;
+	long len = 0;
+	bool good;
+
+	if (b && PEM_write_bio_X509(b, x) == 1)
+		len = BIO_get_mem_data(b, &at);
+	good = len > 0 && buf_add(pem, (struct span){ at, (size_t)len });
+	(void)BIO_free(b);
+	return good;
+}
+
+bool conn_tls_resumed(const struct conn *c)
+{
+	return conn_is_tls(c) && SSL_session_reused(c->ssl);
 }
 
 bool conn_tls_technical(const struct conn *c)
@@ -271,13 +305,13 @@ size_t conn_tls_exporter(const struct conn *c, char out[32])
 	return 32;
 }
 
-/* The first Finished of the handshake: ours in a full one, the server's in a resumed one.  TLSv1.3 has none. */
+/* The first Finished of the handshake: the client's in a full one, the server's in a resumed one.  TLSv1.3 has none. */
 size_t conn_tls_unique(const struct conn *c, char out[64])
 {
 	size_t n;
 
 	if (!binds(c) || SSL_version(c->ssl) >= TLS1_3_VERSION)
 		return 0;
-	n = SSL_session_reused(c->ssl) ? SSL_get_peer_finished(c->ssl, out, 64) : SSL_get_finished(c->ssl, out, 64);
+	n = SSL_session_reused(c->ssl) != c->serving ? SSL_get_peer_finished(c->ssl, out, 64) : SSL_get_finished(c->ssl, out, 64);
 	return n <= 64 ? n : 0;
 }

@@ -106,6 +106,22 @@ void client_start(struct client *c)
 	assert(c->loop);
 }
 
+static void begin(struct client *c)
+{
+	c->story[0] = '\0';
+	c->got.len = 0;
+	c->turns = 0;
+}
+
+static void end_of_beginning(struct client *c, struct conn *conn, const struct err *e)
+{
+	c->conn = conn;
+	if (!conn) {
+		tell(c, "refused");
+		c->why = *e;
+	}
+}
+
 void client_open(struct client *c, const struct conn_settings *s)
 {
 	const struct conn_user u = {
@@ -113,14 +129,17 @@ void client_open(struct client *c, const struct conn_settings *s)
 	};
 	struct err e;
 
-	c->story[0] = '\0';
-	c->got.len = 0;
-	c->turns = 0;
-	c->conn = conn_open(c->loop, s, &u, &e);
-	if (!c->conn) {
-		tell(c, "refused");
-		c->why = e;
-	}
+	begin(c);
+	end_of_beginning(c, conn_open(c->loop, s, &u, &e), &e);
+}
+
+void client_accept(struct client *c, int fd, const struct conn_accepted *s)
+{
+	const struct conn_user u = { .opened = opened, .turn = turn, .secured = secured, .drained = drained, .closed = closed, .user = c };
+	struct err e;
+
+	begin(c);
+	end_of_beginning(c, conn_accept(c->loop, fd, s, &u, &e), &e);
 }
 
 void client_run(struct client *c, const struct conn_settings *s)

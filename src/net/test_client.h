@@ -37,5 +37,6 @@ struct client {
 
 void client_start(struct client *c);
 void client_open(struct client *c, const struct conn_settings *s);	/* on c->loop, without running it */
+void client_accept(struct client *c, int fd, const struct conn_accepted *s);	/* the other side of one */
 void client_run(struct client *c, const struct conn_settings *s);
 void client_end(struct client *c);

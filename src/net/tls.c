@@ -8,12 +8,7 @@
 #include "net/address.h"
 #include "net/tls_inside.h"
 
-enum { WORD_MAX = 100, LEGACY_LEVEL = 0 };
-
-struct tls_contexts {
-	pthread_mutex_t lock;
-	struct tls_client *clients;
-};
+enum { WORD_MAX = 100, LEGACY_LEVEL = 0, KEY_OTHERS = 077 };
 
 static const struct version {
 	enum tls_version name;
@@ -77,6 +72,7 @@ void tls_contexts_free(struct tls_contexts **out)
 
 	if (!all)
 		return;
+	assert(!all->servers);	/* who got one puts it first */
 	while (all->clients) {
 		struct tls_client *t = all->clients;
 
@@ -155,11 +151,11 @@ static bool set_suites(SSL_CTX *ctx, const char *list, struct err *e)
 	return true;
 }
 
-static bool set_ciphers(SSL_CTX *ctx, const struct tls_settings *s, struct err *e)
+bool tls_set_ciphers(SSL_CTX *ctx, const char *ciphers, const char *ciphersuites, struct err *e)
 {
-	if (s->ciphers && SSL_CTX_set_cipher_list(ctx, s->ciphers) != 1)
-		return err_set(e, ERR_CONFIG, "tls.ciphers: OpenSSL knows no cipher of \"%s\"", s->ciphers);
-	return !s->ciphersuites || set_suites(ctx, s->ciphersuites, e);
+	if (ciphers && SSL_CTX_set_cipher_list(ctx, ciphers) != 1)
+		return err_set(e, ERR_CONFIG, "tls.ciphers: OpenSSL knows no cipher of \"%s\"", ciphers);
+	return !ciphersuites || set_suites(ctx, ciphersuites, e);
 }
 
 static bool set_trust(struct tls_client *t, struct err *e)
@@ -178,7 +174,7 @@ static bool set_trust(struct tls_client *t, struct err *e)
 	if (s->ca_certificates) {
 		/* What the user lists is known, be it a root or not. */
 		(void)X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN);
-		if (!tls_load_authorities(t->ctx, s->ca_certificates, e))
+		if (!tls_load_authorities(t->ctx, "tls.ca_certificates", s->ca_certificates, e))
 			return false;
 	}
 	if (s->crl) {
@@ -203,6 +199,7 @@ static int on_session(SSL *ssl, SSL_SESSION *session)
 static bool set_up(struct tls_client *t, struct err *e)
 {
 	const struct tls_settings *s = &t->settings;
+	struct tls_pair pair = { s->certificate, s->key, "tls.", KEY_OTHERS };
 
 	t->ctx = SSL_CTX_new(TLS_client_method());
 	if (!t->ctx)
@@ -212,8 +209,8 @@ static bool set_up(struct tls_client *t, struct err *e)
 	(void)SSL_CTX_set_options(t->ctx, SSL_OP_NO_RENEGOTIATION);
 	(void)SSL_CTX_set_session_cache_mode(t->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(t->ctx, on_session);
-	return set_versions(t->ctx, s, e) && set_ciphers(t->ctx, s, e) && set_trust(t, e)
-		&& ((!s->certificate && !s->key) || tls_load_certificate(t->ctx, s->certificate, s->key, e));
+	return set_versions(t->ctx, s, e) && tls_set_ciphers(t->ctx, s->ciphers, s->ciphersuites, e) && set_trust(t, e)
+		&& ((!s->certificate && !s->key) || tls_load_certificate(t->ctx, &pair, e));
 }
 
 static struct tls_client *client_new(const struct tls_settings *s, struct err *e)

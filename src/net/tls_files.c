@@ -4,15 +4,17 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "net/tls_inside.h"
 
-enum { OTHERS = 077 };		/* permission bits nobody but the owner of a key may have */
+enum { NO_SECRET = 0, GROUP = 070, NAME = 32 };
 
-/* A key of the settings and the file it names. */
-static BIO *open_file(const char *key, const char *file, bool secret, struct err *e)
+/* A key of the settings and the file it names.  `others`: permission bits that a
+ * file with a secret must not have. */
+static BIO *open_file(const char *key, const char *file, mode_t others, struct err *e)
 {
 	int fd = open(file, O_RDONLY | O_CLOEXEC);
 	BIO *bio = NULL;
@@ -23,9 +25,9 @@ static BIO *open_file(const char *key, const char *file, bool secret, struct err
 		(void)err_errno(e, ERR_CONFIG, "%s: %s cannot be read", key, file);
 	} else if (!S_ISREG(st.st_mode) && !S_ISFIFO(st.st_mode)) {
 		(void)err_set(e, ERR_CONFIG, "%s: %s is not a file", key, file);
-	} else if (secret && (st.st_mode & OTHERS)) {
-		(void)err_set(e, ERR_CONFIG, "%s: %s holds a key and others may read it (mode %03o); chmod 600 it",
-			key, file, (unsigned)st.st_mode & 0777);
+	} else if (st.st_mode & others) {
+		(void)err_set(e, ERR_CONFIG, "%s: %s holds a key and others may read it (mode %03o); chmod %s it",
+			key, file, (unsigned)st.st_mode & 0777, others & GROUP ? "600" : "640");
 	} else if ((f = fdopen(fd, "r"))) {
 		bio = BIO_new_fp(f, BIO_CLOSE);
 		if (bio)
@@ -45,7 +47,7 @@ static BIO *open_file(const char *key, const char *file, bool secret, struct err
  * block that is broken is an error: it would be missed later. */
 static STACK_OF(X509_INFO) *read_blocks(const char *key, const char *file, struct err *e)
 {
-	BIO *bio = open_file(key, file, false, e);
+	BIO *bio = open_file(key, file, NO_SECRET, e);
 	STACK_OF(X509_INFO) *blocks;
 
 	if (!bio)
@@ -60,9 +62,9 @@ static STACK_OF(X509_INFO) *read_blocks(const char *key, const char *file, struc
 	return blocks;
 }
 
-bool tls_load_authorities(SSL_CTX *ctx, const char *file, struct err *e)
+bool tls_load_authorities(SSL_CTX *ctx, const char *key, const char *file, struct err *e)
 {
-	STACK_OF(X509_INFO) *blocks = read_blocks("tls.ca_certificates", file, e);
+	STACK_OF(X509_INFO) *blocks = read_blocks(key, file, e);
 	X509_STORE *store = SSL_CTX_get_cert_store(ctx);
 	bool good = true;
 	size_t count = 0;
@@ -80,7 +82,7 @@ bool tls_load_authorities(SSL_CTX *ctx, const char *file, struct err *e)
 	sk_X509_INFO_pop_free(blocks, X509_INFO_free);
 	if (!good)
 		return err_set(e, ERR_LOCAL, "out of memory");
-	return count || err_set(e, ERR_CONFIG, "tls.ca_certificates: no certificate (BEGIN CERTIFICATE) in %s", file);
+	return count || err_set(e, ERR_CONFIG, "%s: no certificate (BEGIN CERTIFICATE) in %s", key, file);
 }
 
 bool tls_load_crls(SSL_CTX *ctx, const char *file, STACK_OF(X509_CRL) **crls, struct err *e)
@@ -119,9 +121,9 @@ static int no_passphrase([[maybe_unused]] char *at, [[maybe_unused]] int size, [
 	return -1;
 }
 
-static EVP_PKEY *read_key(const char *key, const char *file, struct err *e)
+static EVP_PKEY *read_key(const char *key, const char *file, mode_t others, struct err *e)
 {
-	BIO *bio = open_file(key, file, true, e);
+	BIO *bio = open_file(key, file, others, e);
 	bool asked = false;
 	EVP_PKEY *pkey;
 
@@ -141,26 +143,29 @@ static EVP_PKEY *read_key(const char *key, const char *file, struct err *e)
 	return NULL;
 }
 
-bool tls_load_certificate(SSL_CTX *ctx, const char *file, const char *key, struct err *e)
+bool tls_load_certificate(SSL_CTX *ctx, const struct tls_pair *pair, struct err *e)
 {
-	const char *name = key ? "tls.key" : "tls.certificate";
+	const char *file = pair->certificate, *key_file = pair->key ? pair->key : file;
+	char certificate[NAME], key[NAME];
 	EVP_PKEY *pkey = NULL;
 	BIO *bio;
 	bool good;
 
+	(void)snprintf(certificate, sizeof certificate, "%scertificate", pair->section);
+	(void)snprintf(key, sizeof key, "%s%s", pair->section, pair->key ? "key" : "certificate");
 	if (!file)
-		return err_set(e, ERR_CONFIG, "tls.key: a key alone is of no use; set tls.certificate too");
-	bio = open_file("tls.certificate", file, false, e);
+		return err_set(e, ERR_CONFIG, "%s: a key alone is of no use; set %s too", key, certificate);
+	bio = open_file(certificate, file, NO_SECRET, e);
 	if (!bio)
 		return false;
 	(void)BIO_free(bio);	/* it can be opened; OpenSSL wants the name of the file for a whole chain */
 	ERR_clear_error();
 	good = SSL_CTX_use_certificate_chain_file(ctx, file) == 1
-		|| err_set(e, ERR_CONFIG, "tls.certificate: no certificate that can be used in %s (%s)", file,
+		|| err_set(e, ERR_CONFIG, "%s: no certificate that can be used in %s (%s)", certificate, file,
 			ERR_reason_error_string(ERR_peek_last_error()));
-	good = good && (pkey = read_key(name, key ? key : file, e));
+	good = good && (pkey = read_key(key, key_file, pair->others, e));
 	good = good && ((SSL_CTX_use_PrivateKey(ctx, pkey) == 1 && SSL_CTX_check_private_key(ctx) == 1)
-		|| err_set(e, ERR_CONFIG, "%s: the key in %s is not the one of the certificate in %s", name, key ? key : file, file));
+		|| err_set(e, ERR_CONFIG, "%s: the key in %s is not the one of the certificate in %s", key, key_file, file));
 	EVP_PKEY_free(pkey);
 	ERR_clear_error();
 	return good;

@@ -73,7 +73,7 @@ static bool load(const struct row *r, SSL_CTX *ctx, struct err *e)
 	(void)path(r->file, file);
 	switch (r->what) {
 	case AUTHORITIES:
-		good = tls_load_authorities(ctx, file, e);
+		good = tls_load_authorities(ctx, "tls.ca_certificates", file, e);
 		break;
 	case CRLS:
 		good = tls_load_crls(ctx, file, &crls, e);
@@ -81,7 +81,7 @@ static bool load(const struct row *r, SSL_CTX *ctx, struct err *e)
 		sk_X509_CRL_pop_free(crls, X509_CRL_free);
 		break;
 	case CERTIFICATE:
-		good = tls_load_certificate(ctx, file, r->key ? path(r->key, key) : NULL, e);
+		good = tls_load_certificate(ctx, &(struct tls_pair){ file, r->key ? path(r->key, key) : NULL, "tls.", 077 }, e);
 		break;
 	}
 	return good;
@@ -127,7 +127,7 @@ static void every_certificate_of_a_bundle_is_known(void **state)
 	struct err e;
 
 	(void)state;
-	assert_true(tls_load_authorities(ctx, path("bundle", file), &e));
+	assert_true(tls_load_authorities(ctx, "tls.ca_certificates", path("bundle", file), &e));
 	all = X509_STORE_get0_objects(SSL_CTX_get_cert_store(ctx));
 	assert_int_equal(sk_X509_OBJECT_num(all), 2);
 	SSL_CTX_free(ctx);

@@ -4,7 +4,9 @@
  * (tls_files.c), what we demand of a certificate (tls_verify.c), what was
  * offered when it fell short (tls_offered.c), sessions kept for resumption
  * (tls_session.c) and what a broken handshake means to a person
- * (tls_explain.c).  conn_tls.c is the user of all of it.
+ * (tls_explain.c).  The server's side: tls_server.c, its tickets (tls_ticket.c)
+ * and what a client's broken handshake means (tls_explain_client.c).  conn_tls.c is
+ * the user of all of it.
  *
  * A tls_peer is one connection's side: tls_peer_start makes its SSL, which
  * points back to the peer, so that is kept where it is until SSL_free.  The
@@ -14,11 +16,20 @@
 
 #include <openssl/ssl.h>
 #include <pthread.h>
+#include <sys/types.h>
 
 #include "base/err.h"
 #include "net/tls.h"
 
-enum { TLS_PIN = 32, TLS_HOSTS = 64, TLS_HOSTS_EACH = 16 };
+enum { TLS_PIN = 32, TLS_HOSTS = 64, TLS_HOSTS_EACH = 16, TLS_TICKET_KEYS = 2 };
+
+struct tls_server;
+
+struct tls_contexts {
+	pthread_mutex_t lock;
+	struct tls_client *clients;
+	struct tls_server *servers;
+};
 
 struct tls_saved;
 
@@ -52,13 +63,43 @@ struct tls_offered {
 	char chain[];			/* PEM, the server's own certificate first */
 };
 
+struct tls_pair {			/* a certificate's chain and its key, as files */
+	const char *certificate, *key;	/* NULL: in the certificate's file */
+	const char *section;		/* in front of the names of these keys: "tls." or "" */
+	mode_t others;			/* permission bits that the key's file must not have */
+};
+
+struct tls_ticket_key {
+	uint8_t name[16], aes[32], hmac[32];
+};
+
+struct tls_tickets {			/* thread-safe */
+	pthread_mutex_t lock;
+	struct tls_ticket_key keys[TLS_TICKET_KEYS];	/* the newest first */
+	uint64_t made_ms;
+};
+
 /* tls.c */
 [[nodiscard]] SSL *tls_peer_start(struct tls_peer *p, struct err *e);
+[[nodiscard]] bool tls_set_ciphers(SSL_CTX *ctx, const char *ciphers, const char *ciphersuites, struct err *e);
+
+/* tls_server.c */
+[[nodiscard]] SSL *tls_server_start(struct tls_server *t, struct err *e);
+struct tls_tickets *tls_server_tickets(struct tls_server *t);
+
+/* tls_ticket.c */
+void tls_tickets_start(struct tls_tickets *t);
+void tls_tickets_end(struct tls_tickets *t);
+void tls_tickets_rotate(struct tls_tickets *t);	/* before it is due, for tests */
+int tls_on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int seal);
+
+/* tls_explain_client.c: as tls_explain, for a server */
+void tls_explain_client(const SSL *ssl, struct err *e);
 
 /* tls_files.c: errors are ERR_CONFIG and name key and file */
-[[nodiscard]] bool tls_load_authorities(SSL_CTX *ctx, const char *file, struct err *e);
+[[nodiscard]] bool tls_load_authorities(SSL_CTX *ctx, const char *key, const char *file, struct err *e);
 [[nodiscard]] bool tls_load_crls(SSL_CTX *ctx, const char *file, STACK_OF(X509_CRL) **crls, struct err *e);
-[[nodiscard]] bool tls_load_certificate(SSL_CTX *ctx, const char *file, const char *key, struct err *e);
+[[nodiscard]] bool tls_load_certificate(SSL_CTX *ctx, const struct tls_pair *pair, struct err *e);
 
 /* tls_verify.c: OpenSSL's cert_verify_callback; 1 = we accept the certificate */
 int tls_verify(X509_STORE_CTX *with, void *unused);
