@@ -345,7 +345,7 @@ void message_accepted(struct visit *v, struct message *m)
 }
 
 /* One more failure of this target in a row.  When no target takes anything any
- * more there is no reason to fetch. */
+ * more there is no reason to fetch; what they have already is disposed of all the same. */
 static void count_failure(struct visit *v, struct sink *k, const struct err *why)
 {
 	bool all = true;
@@ -355,8 +355,10 @@ static void count_failure(struct visit *v, struct sink *k, const struct err *why
 			k->target->name, SINK_FAILURES_MAX);
 	for (size_t n = 0; n < v->sink_count; n++)
 		all = all && v->sinks[n].failures >= SINK_FAILURES_MAX;
-	if (all)
-		visit_fail(v, why);
+	if (!all)
+		return;
+	v->no_target = *why;
+	v->plan_count = v->plan_asked;
 }
 
 void message_failed(struct visit *v, struct message *m, const struct err *why)

@@ -242,6 +242,7 @@ static void on_mailbox(struct visit *v, const struct imc_event *ev)
 {
 	struct folders *f = folders_of(v);
 	bool inbox = span_equal_nocase(ev->text, SPAN("INBOX"));
+	char shown[256];
 	const char *name;
 	struct err e;
 
@@ -255,7 +256,8 @@ static void on_mailbox(struct visit *v, const struct imc_event *ev)
 		return;
 	}
 	if (!sendable(ev->text)) {
-		log_warn(&v->tag, "a mailbox whose name is not as of RFC 3501 section 5.1.3 is left out");
+		utf7_show(ev->text, shown, sizeof shown);
+		log_warn(&v->tag, "mailbox %s is left out: its name is not as of RFC 3501 section 5.1.3", shown);
 		return;
 	}
 	name = inbox ? "INBOX" : arena_text(&f->arena, ev->text);

@@ -3,6 +3,7 @@
  * A complete listing, whatever the protocol: the join with the ledger, what is
  * gone, what is selected. */
 #include "base/clock.h"
+#include "base/log.h"
 #include "collect/visit.h"
 
 void listing_sizes_known(struct visit *v)
@@ -45,6 +46,9 @@ bool listed_join(struct visit *v, struct err *e)
 	if (!listing_join(&v->listing, v->ledger, &v->rules, &v->found, e))
 		return false;
 	v->uncompared = v->found.unidentified;
+	if (v->found.ignored)
+		log_warn(&v->tag, "%zu messages that the server said it %s are still there: has this user the right to?", v->found.ignored,
+			v->with->after == AFTER_MOVE ? "moved" : "deleted");
 	return true;
 }
 

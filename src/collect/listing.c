@@ -372,6 +372,7 @@ bool listing_join(struct listing *l, struct ledger *ledger, const struct listing
 	                                ledger_noted(ledger, LEDGER_NOTE_COMPARING) != 0);
 	count_items(l, found);
 	found->offered = t.offered;
+	found->ignored = t.ignored;
 	if (found->comparing || ledger_noted(ledger, LEDGER_NOTE_COMPARING))
 		ledger_note(ledger, LEDGER_NOTE_COMPARING, found->comparing ? rules->now : 0, 0);
 	if (t.ignored)

@@ -66,6 +66,7 @@ struct listing_rules {		/* what decides about known items */
 
 struct listing_found {
 	size_t known, fresh, unidentified, dispose;
+	size_t ignored;		/* asked to be gone, confirmed, and listed again */
 	size_t offered;		/* of fresh: again, and their entries say so once what was put is durable */
 	bool comparing;		/* ids changed wholesale, now or in a visit that was cut off */
 };

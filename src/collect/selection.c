@@ -85,17 +85,20 @@ static bool passed_over(const struct visit *v, const struct item *i)
 	return (unread && !(i->flags & ITEM_UNSEEN)) || (v->with->search && !(i->flags & ITEM_MATCHED));
 }
 
-/* In which pass an item is planned: what is new by its own id, then what was
- * tried before, so that one message that fails for ever does not use up the
- * limit; last what has to be fetched to know whether it is new, without limit. */
-static int pass_of(const struct item *i)
+/* In which pass an item is planned: what is new by its own id; what was tried
+ * before, behind it, so that a message that fails for ever neither uses up the
+ * limit nor holds up another; and what has to be fetched to know whether it is
+ * new, without limit. */
+enum pass { PASS_NEW, PASS_AGAIN, PASS_COMPARED };
+
+static enum pass pass_of(const struct item *i)
 {
 	if (!(i->flags & ITEM_OWN_ID))
-		return 2;
-	return i->flags & ITEM_PENDING ? 1 : 0;
+		return PASS_COMPARED;
+	return i->flags & ITEM_PENDING ? PASS_AGAIN : PASS_NEW;
 }
 
-static void plan_pass(struct visit *v, int pass)
+static void plan_pass(struct visit *v, enum pass pass)
 {
 	size_t count = v->listing.count;
 
@@ -109,7 +112,7 @@ static void plan_pass(struct visit *v, int pass)
 			v->result.skipped++;
 			continue;
 		}
-		if (pass < 2 && v->limit && v->plan_count >= v->limit && !v->with->newer_than_s)
+		if (pass != PASS_COMPARED && v->limit && v->plan_count >= v->limit && !v->with->newer_than_s)
 			continue;
 		assert(v->plan_count < v->found.fresh);
 		v->plan[v->plan_count++] = at;
@@ -127,16 +130,20 @@ static int by_place(const void *a, const void *b)
 bool selection_plan(struct visit *v, struct err *e)
 {
 	v->limit = limit_of(v->with);
-	if (v->limit && v->taken >= v->limit)
+	if (v->no_target.kind || (v->limit && v->taken >= v->limit))
 		return true;
 	v->limit -= v->limit ? v->taken : 0;
 	v->plan = reallocarray(NULL, v->found.fresh + 1, sizeof *v->plan);
 	if (!v->plan)
 		return err_set(e, ERR_LOCAL, "out of memory selecting out of %zu messages", v->listing.count);
-	for (int pass = 0; pass < 3; pass++)
-		plan_pass(v, pass);
-	if (!v->limit && v->plan_count)		/* all of them, so in the server's order */
+	plan_pass(v, PASS_NEW);
+	if (v->limit)
+		plan_pass(v, PASS_AGAIN);
+	plan_pass(v, PASS_COMPARED);
+	if (!v->limit && v->plan_count)		/* all of them, so in the server's order, */
 		qsort(v->plan, v->plan_count, sizeof *v->plan, by_place);
+	if (!v->limit)				/* but for those that failed before: they hold up no other */
+		plan_pass(v, PASS_AGAIN);
 	return true;
 }
 

@@ -164,6 +164,8 @@ static bool worth_another_try(struct visit *v)
 /* The connection is gone and nothing is under way any more. */
 static void attempt_over(struct visit *v)
 {
+	if (!v->why.kind)
+		v->why = v->no_target;
 	if (v->stopping) {
 		end(v);
 		return;

@@ -231,6 +231,7 @@ struct visit {
 	size_t under_way;
 	uint64_t under_way_octets;
 	struct err last_failure;	/* of a target */
+	struct err no_target;		/* none takes anything more in this visit; kind ERR_NONE = not so */
 	uint64_t slow_since_ms;		/* the window in which something must come */
 	size_t slow_octets, puts;	/* what came in it; ledger puts since the last slice */
 	size_t uncompared;		/* unidentified items not yet settled */

@@ -135,6 +135,22 @@ static void check_after(struct connection *c, const struct section *section, str
 		section_warning(section, r, "on_refused", "not built yet; it has no effect");
 }
 
+/* A command that ends in a literal goes on: the server would wait for the rest (RFC 3501 section 4.3). */
+static bool ends_in_literal(const char *text)
+{
+	const char *open = strrchr(text, '{');
+
+	return open && open[1 + strspn(open + 1, "0123456789+-")] == '}' && !open[2 + strspn(open + 1, "0123456789+-")];
+}
+
+/* Out of a mailbox into itself; patterns leave the folder out. */
+static void check_move(struct connection *c, const struct section *section, struct report *r)
+{
+	for (size_t n = 0; c->after == AFTER_MOVE && n < c->mailboxes.count; n++)
+		if (strcmp(c->mailboxes.at[n], c->move_folder) == 0)
+			section_error(section, r, "after", "it moves mail out of %s into itself; write another folder", c->move_folder);
+}
+
 static bool is_ascii(const char *text)
 {
 	for (; *text; text++)
@@ -156,6 +172,8 @@ static void check_protocol(struct connection *c, const struct section *section, 
 		section_warning(section, r, "search", "POP3 cannot search; it has no effect");
 	if (c->protocol == PROTOCOL_IMAP && c->search && !is_ascii(c->search))
 		section_error(section, r, "search", "it has characters outside ASCII; write it with ASCII alone");
+	if (c->protocol == PROTOCOL_IMAP && c->search && ends_in_literal(c->search))
+		section_error(section, r, "search", "it ends in a literal; write a quoted string instead, such as SUBJECT \"offer\"");
 	if (c->protocol == PROTOCOL_IMAP && c->use_top)
 		section_error(section, r, "use_top", "TOP is a command of POP3; leave use_top out of a connection by imap");
 }
@@ -224,6 +242,7 @@ struct connection *build_connection(struct settings *s, const struct section *se
 	check_host(s, c, section, r);
 	check_login(s, c, section, r);
 	check_after(c, section, r);
+	check_move(c, section, r);
 	check_deliver(s, c, section, r);
 	add(s, c);
 	return c;

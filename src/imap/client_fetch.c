@@ -121,6 +121,8 @@ static void on_value(struct imc *s, const struct token *tok)
 	case ITEM_UID:
 		if (!token_number(tok, UINT32_MAX, &n) || !n)
 			client_fail(s, ERR_PEER, "a UID that is no number from 1 to 4294967295 (RFC 3501 section 2.3.1.1)", tok->text);
+		else if (s->f.uid && s->f.uid != n)
+			client_fail(s, ERR_PEER, "one message with two UIDs (RFC 3501 section 7.4.2)", tok->text);
 		s->f.uid = (uint32_t)n;
 		return;
 	case ITEM_SIZE:
