@@ -66,6 +66,16 @@ const char *mailbox_uid(const struct mailbox *box, const struct mailbox_entry *e
  * called with borrowed octets.  Ends good after the last piece. */
 [[nodiscard]] bool mailbox_read(struct mailbox *box, uint64_t uid, bool (*use)(void *user, struct span octets), void *user, struct err *e);
 
+/* The messages of `gone` leave the box, those of `seen` become \Seen, all of it together: when the answer
+ * with the ticket is good, or not at all.  What is not there (any more) does no harm.  The uids are
+ * copied, and may come in any order and number; many need several batches, but the box shows none of it
+ * or all of it, also after a crash.  Bodies can be read until store_reclaim takes them; `now`: seconds since 1970. */
+void mailbox_remove(struct mailbox *box, const uint64_t *gone, size_t gone_count, const uint64_t *seen, size_t seen_count,
+	int64_t now, uint64_t ticket);
+void mailbox_seen(struct mailbox *box, const uint64_t *uids, size_t count, uint64_t ticket);
+/* Removes the box with all that is in it; blocks.  ERR_BUSY: mail is coming in or going just now. */
+[[nodiscard]] bool mailbox_destroy(struct store *s, const char *name, int64_t now, struct err *e);
+
 struct incoming;
 [[nodiscard]] struct incoming *incoming_new(struct mailbox *box, struct err *e);
 [[nodiscard]] bool incoming_add(struct incoming *in, struct span octets, struct err *e);

@@ -55,7 +55,7 @@ bool mailbox_marks(struct mailbox *box, const uint8_t connection[8], struct mail
 	at = box_mark(&from);
 	key = (struct span){ at.key, BOX_MARK };
 	do
-		there = view_next(v, box->part, prefix, &key, &value);
+		there = box->made && view_next(v, box->part, prefix, &key, &value);
 	while (there && key.len == BOX_MARK && waits_to_go(box, key.at));
 	there = there && key.len == BOX_MARK && value.len == sizeof mark->digest;
 	if (there) {

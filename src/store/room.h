@@ -44,6 +44,7 @@ struct store {
 	bool draining;			/* inside store_next */
 	struct mailbox *boxes[STORE_BUCKETS];	/* by partition */
 	struct ledger *ledgers;
+	struct reclaiming *reclaiming;	/* reclaim.c: NULL before it was first asked */
 	struct trust_note *notes;	/* trust.c: the first is under way */
 };
 
@@ -69,5 +70,6 @@ void mailbox_flush_all(struct store *s);
 void mailbox_free_all(struct store *s);
 void ledger_flush_all(struct store *s);
 void ledger_free_all(struct store *s);
-/* Called by store_open: removes the pieces of messages that never became whole. */
+/* Called by store_open: removes the pieces of messages that never became whole, and ends what a crash broke off. */
 void mailbox_reclaim_all(struct store *s);
+void reclaiming_free(struct store *s);

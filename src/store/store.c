@@ -62,6 +62,7 @@ static void release(struct store *s)
 {
 	mailbox_free_all(s);
 	ledger_free_all(s);
+	reclaiming_free(s);
 	engine_close(&s->engine);
 	digest_free(&s->digest);
 	holder_drop(&s->run_lock);
