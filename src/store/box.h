@@ -99,6 +99,7 @@ void box_walk_start(struct box_walk *w, struct view *v, engine_part part, uint64
 bool box_walk_next(struct box_walk *w, uint64_t *number, struct span *page);
 
 /* mailbox.c */
+[[nodiscard]] bool box_account_must(struct store *s, const char *name, struct err *e);	/* the owner is there? */
 struct span box_head_value(char value[33], const struct box_head *head);
 [[nodiscard]] bool box_head_unpack(struct span value, struct box_head *head);
 bool box_entry_find(struct view *v, const struct mailbox *box, uint64_t uid, struct box_entry *entry);

@@ -17,7 +17,7 @@ struct incoming *incoming_new(struct mailbox *box, struct err *e)
 	uint32_t epoch;
 
 	if (!box->made) {
-		if (!box_make(box->store, box->name, &epoch, e))
+		if (!box_account_must(box->store, box->name, e) || !box_make(box->store, box->name, &epoch, e))
 			return NULL;
 		box->made = true;
 		if (!box->head.count)

@@ -56,7 +56,7 @@ static bool read_head(struct mailbox *box, uint32_t epoch, struct err *e)
 	return good ? true : err_set(e, ERR_LOCAL, "mailbox %s: its head is damaged", box->name);
 }
 
-static bool account_must(struct store *s, const char *name, struct err *e)
+bool box_account_must(struct store *s, const char *name, struct err *e)
 {
 	char account[ACCOUNT_NAME_MAX + 1];
 
@@ -79,7 +79,7 @@ bool mailbox_open(struct store *s, const char *given, bool make, struct mailbox 
 	part = engine_part_of("mailbox", span_of(name));
 	m = opened(s, part);
 	made = m ? m->made : box_find(s, name, &epoch);
-	if (!made && !account_must(s, name, e))
+	if (!made && !box_account_must(s, name, e))
 		return false;
 	if (!made && !make)
 		return err_set(e, ERR_CONFIG, "there is no mailbox %s; make it first: postrider mailbox add %s", name, name);
@@ -105,7 +105,7 @@ bool mailbox_add(struct store *s, const char *given, struct err *e)
 	uint32_t epoch;
 	struct mailbox *box;
 
-	if (!box_name(given, name, e) || !account_must(s, name, e))
+	if (!box_name(given, name, e) || !box_account_must(s, name, e))
 		return false;
 	if (box_find(s, name, &epoch))
 		return err_set(e, ERR_CONFIG, "mailbox %s is there already", name);

@@ -35,6 +35,7 @@ struct store {
 	char *state;
 	char what[64];
 	int run_lock;
+	struct seal *seal;
 	struct digest *digest;		/* for messages of one piece */
 	struct arrivals *arrivals;	/* between the committer's thread and ours */
 	struct deed *taken;		/* durable deeds, to be followed up */
