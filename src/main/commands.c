@@ -12,7 +12,6 @@ NOT_BUILT(cmd_test, "test", "connect, log in, open the mailbox, and say what is 
 NOT_BUILT(cmd_status, "status", "services, connections, sessions");
 NOT_BUILT(cmd_retry, "retry", "try held messages again");
 NOT_BUILT(cmd_service, "service", "switch a service of a running instance");
-NOT_BUILT(cmd_domain, "domain", "domains of the POP3 side");
 NOT_BUILT(cmd_acl, "acl", "rights to other users' mailboxes");
 NOT_BUILT(cmd_route, "route", "addresses that lead to an account");
 NOT_BUILT(cmd_alert, "alert", "messages shown at login");

@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "store/domain.h"
+#include "store/login.h"
 #include "store/mailbox.h"
 #include "store/record.h"
 
@@ -216,15 +217,12 @@ bool account_each(struct store *s, struct account_info *info)
 bool account_check(struct store *s, const char *given, struct span password, struct err *e)
 {
 	char name[ACCOUNT_NAME_MAX + 1];
-	struct record r = { 0 };
+	struct account_login login;
 	struct err ignored;
-	bool there = account_name(given, NULL, name, &ignored) && record_find(s, name, &r), good;
+	bool good;
 
-	if (!there || !(r.flags & RECORD_CAN_LOGIN)) {
-		(void)snprintf(r.verifier.argon, sizeof r.verifier.argon, "%s", verifier_of_nobody());
-		there = false;
-	}
-	good = verifier_argon_holds(r.verifier.argon, password) && there;
-	wipe(&r, sizeof r);
+	login_find(s, account_name(given, NULL, name, &ignored) ? name : "", &login);
+	good = verifier_argon_holds(login.argon, password) && login.there;
+	login_wipe(&login);
 	return good || err_set(e, ERR_AUTH, "wrong name or password");
 }
