@@ -211,7 +211,7 @@ static void a_removal_is_whole_or_not_at_all(void **state)
 		struct mailbox *box;
 
 		answered[REMOVAL] = false;
-		run_and_kill(directory, rest, next, random_next(&x) % 20000, answered, (int)(random_next(&x) % 5));
+		run_and_kill(directory, rest, next, random_next(&x) % 20000, answered, (int)(random_next(&x) % 12));
 		/* And the one that goes on with it. */
 		if (round % 3 == 0)
 			run_and_kill(directory, NO_REST, next + 100000, random_next(&x) % 20000, answered, -1);
