@@ -18,6 +18,10 @@
  * store_next with the ticket.  Appends to one box are grouped: one batch under way a box, what
  * finishes meanwhile goes with the next.  They stand in the order of incoming_finish.
  *
+ * Removing: mailbox_remove and mailbox_seen change the index, answered by ticket
+ * as appends are, and take turns with them.  Between the commit and its answer,
+ * what is read (mailbox_entries, maildrop.h) may be ahead of mailbox_count.
+ *
  * Sources: a message may carry the 32-octet id of where it came from.  Its
  * mark is committed with it; a second append with a mark that is there is
  * good and changes nothing (exactly once).  mailbox_marks walks the marks of

@@ -71,7 +71,7 @@ void mailbox_unmark(struct mailbox *box, const struct mailbox_source *mark)
 {
 	struct box_mark m = box_mark(mark);
 
-	if (waits_to_go(box, m.key))
+	if (!box->made || waits_to_go(box, m.key))
 		return;
 	if (box->unmark_count == box->unmark_cap) {
 		size_t cap = box->unmark_cap ? box->unmark_cap * 2 : 64;

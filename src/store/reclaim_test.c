@@ -203,6 +203,10 @@ static void a_removed_box_is_emptied(void **state)
 	must(maildrop_open(s, "anna/INBOX", &drop, &fixture_err));
 	assert_int_equal(maildrop_count(drop), 0);
 	maildrop_close(&drop);
+	for (uint32_t n = 0; n < BOX_UNMARKS + 1; n++) {	/* a visit that was under way */
+		mark = fixture_source(1, n);
+		mailbox_unmark(box, &mark);
+	}
 	mailbox_remove(box, &uid, 1, NULL, 0, NOW, 1);		/* a session that was there before */
 	assert_int_equal(fixture_drain(s), 1);
 	assert_int_equal(reclaim(s, DUE - 1), 0);
@@ -237,6 +241,44 @@ static void a_removed_box_is_emptied(void **state)
 	fixture_remove(directory);
 }
 
+/* Half of a removed box is reclaimed when the process ends, or when a box of its name is made. */
+static void half_a_removed_box_is_no_trouble(void **state)
+{
+	enum { MESSAGES = 3000 };
+
+	(void)state;
+	for (int slices = 0; slices < 5; slices++) {
+		const char *directory = fixture_directory();
+		struct store *s = fixture_store(directory);
+		struct mailbox *box = fixture_box(s, "anna/INBOX");
+		uint64_t first;
+
+		fixture_fill(s, box, MESSAGES);
+		first = fixture_first_blob(s);
+		must(mailbox_destroy(s, "anna/INBOX", NOW, &fixture_err));
+		for (int n = 0; n < slices; n++) {
+			assert_true(store_reclaim(s, DUE));
+			(void)fixture_drain(s);
+		}
+		store_close(&s);
+		s = fixture_store(directory);
+		box = fixture_box(s, "anna/INBOX");
+		assert_true(blobs(s, box, first, MESSAGES) > 0);
+		if (slices % 2) {
+			fixture_append(box, SPAN("new"), NULL, 1);
+			assert_int_equal(fixture_drain(s), 1);
+			fixture_holds(box, 0, SPAN("new"));
+			assert_int_equal(keys(s, box, ""), 2);	/* head and page */
+		} else {
+			(void)reclaim(s, DUE);
+			assert_int_equal(keys(s, box, ""), 0);
+		}
+		assert_int_equal(blobs(s, box, first, MESSAGES), 0);
+		store_close(&s);
+		fixture_remove(directory);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -244,6 +286,7 @@ int main(void)
 		cmocka_unit_test(a_large_body_goes_in_slices),
 		cmocka_unit_test(space_is_used_again),
 		cmocka_unit_test(a_removed_box_is_emptied),
+		cmocka_unit_test(half_a_removed_box_is_no_trouble),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
