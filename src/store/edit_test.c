@@ -147,7 +147,7 @@ static void *read_on(void *user)
 		}
 		count = maildrop_count(drop);
 		for (uint32_t n = 1; n <= count; n++)
-			seen += (maildrop_flags(drop, n) & MAILDROP_SEEN) != 0;
+			seen += (drop_flags(&maildrop_messages(drop)[n - 1]) & DROP_SEEN) != 0;
 		maildrop_close(&drop);
 		if (!(count == r->before && seen == 0) && !(count == r->after && seen == r->seen_after))
 			r->wrong = "it is half";

@@ -2,28 +2,22 @@
 #include "store/maildrop.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "store/box.h"
 #include "store/intent.h"
 #include "store/pack.h"
 
-enum { FLAG_BITS = 8, TOUCH = 4096 };
+enum { TOUCH = 4096 };
 
-struct message {
-	uint64_t uid, blob;
-	uint64_t size_flags;		/* size << FLAG_BITS | flags */
-};
-
-static_assert(sizeof(struct message) == 24, "what ARCHITECTURE promises");
+static_assert((int)DROP_SEEN == (int)MAILBOX_SEEN, "one flag, one value");
 
 struct maildrop {
 	struct engine *engine;
 	engine_part part;
-	uint32_t last, count;
+	uint32_t count;
 	uint64_t octets;
-	struct message *messages;
+	struct drop_message *messages;
 };
 
 /* The head of the box, zeros when it is not made. */
@@ -59,19 +53,19 @@ bool maildrop_peek(struct store *s, const char *given, uint64_t *messages, uint6
 static bool add(struct maildrop *drop, const struct box_entry *entry, bool seen, size_t *cap)
 {
 	uint64_t size = box_entry_size(entry);
-	uint32_t flags = entry->flags & MAILBOX_SEEN || seen ? MAILDROP_SEEN : 0;
+	uint32_t flags = entry->flags & MAILBOX_SEEN || seen ? DROP_SEEN : 0;
 
-	if (drop->last == *cap) {
-		struct message *more = *cap < UINT32_MAX / 2 ? reallocarray(drop->messages, *cap * 2, sizeof *more) : NULL;
+	if (drop->count == *cap) {
+		struct drop_message *more = *cap < UINT32_MAX / 2 ? reallocarray(drop->messages, *cap * 2, sizeof *more) : NULL;
 
 		if (!more)
 			return false;
 		drop->messages = more;
 		*cap *= 2;
 	}
-	flags |= entry->dots ? 0 : MAILDROP_PLAIN;
-	flags |= entry->flags & BOX_NO_END ? MAILDROP_NO_END : 0;
-	drop->messages[drop->last++] = (struct message){ entry->uid, entry->blob, size << FLAG_BITS | flags };
+	flags |= entry->dots ? 0 : DROP_PLAIN;
+	flags |= entry->flags & BOX_NO_END ? DROP_NO_END : 0;
+	drop->messages[drop->count++] = drop_message_of(entry->uid, entry->blob, size, flags);
 	drop->octets += size;
 	return true;
 }
@@ -118,7 +112,7 @@ static bool read_all(struct maildrop *drop, struct view *v, const char *name, co
 		return damaged(name, "what is leaving it is damaged", e);
 	good = !head->next_uid || read_pages(drop, v, name, &intent, cap, e);
 	intent_free(&intent);
-	if (good && (drop->last != head->count || drop->octets != head->bytes))
+	if (good && (drop->count != head->count || drop->octets != head->bytes))
 		good = damaged(name, "its index is not what its head counts", e);
 	return good;
 }
@@ -140,7 +134,6 @@ bool maildrop_open(struct store *s, const char *given, struct maildrop **out, st
 		good = read_all(drop, v, name, &head, e);
 	}
 	view_end(&v);
-	drop->count = drop->last;
 	if (good)
 		*out = drop;
 	else
@@ -167,85 +160,45 @@ uint64_t maildrop_octets(const struct maildrop *drop)
 	return drop->octets;
 }
 
-uint32_t maildrop_last(const struct maildrop *drop)
+struct drop_message *maildrop_messages(struct maildrop *drop)
 {
-	return drop->last;
+	return drop->messages;
 }
 
-static struct message *at(const struct maildrop *drop, uint32_t number)
+static const struct drop_message *at(const struct maildrop *drop, uint32_t number)
 {
-	assert(number >= 1 && number <= drop->last);
+	assert(number >= 1 && number <= drop->count);
 	return &drop->messages[number - 1];
-}
-
-uint64_t maildrop_size(const struct maildrop *drop, uint32_t number)
-{
-	return at(drop, number)->size_flags >> FLAG_BITS;
-}
-
-uint32_t maildrop_flags(const struct maildrop *drop, uint32_t number)
-{
-	return at(drop, number)->size_flags & ((1u << FLAG_BITS) - 1);
-}
-
-const char *maildrop_uid(const struct maildrop *drop, uint32_t number, char out[MAILBOX_UID_TEXT])
-{
-	(void)snprintf(out, MAILBOX_UID_TEXT, "%016llx", (unsigned long long)at(drop, number)->uid);
-	return out;
-}
-
-void maildrop_mark(struct maildrop *drop, uint32_t number, uint32_t marks)
-{
-	struct message *m = at(drop, number);
-
-	assert(!(marks & ~(uint32_t)(MAILDROP_DELETED | MAILDROP_READ)));
-	if (marks & ~m->size_flags & MAILDROP_DELETED) {
-		drop->count--;
-		drop->octets -= m->size_flags >> FLAG_BITS;
-	}
-	m->size_flags |= marks;
-}
-
-void maildrop_unmark_all(struct maildrop *drop, uint32_t marks)
-{
-	assert(!(marks & ~(uint32_t)(MAILDROP_DELETED | MAILDROP_READ)));
-	for (struct message *m = drop->messages; m < drop->messages + drop->last; m++) {
-		if (marks & m->size_flags & MAILDROP_DELETED) {
-			drop->count++;
-			drop->octets += m->size_flags >> FLAG_BITS;
-		}
-		m->size_flags &= ~(uint64_t)marks;
-	}
 }
 
 size_t maildrop_marked(const struct maildrop *drop, uint32_t flags, uint32_t but, uint64_t **uids)
 {
 	size_t n = 0;
 
-	for (const struct message *m = drop->messages; m < drop->messages + drop->last; m++)
-		n += m->size_flags & flags && !(m->size_flags & but);
+	for (const struct drop_message *m = drop->messages; m < drop->messages + drop->count; m++)
+		n += drop_flags(m) & flags && !(drop_flags(m) & but);
 	*uids = NULL;
 	if (!n)
 		return 0;
 	*uids = store_memory(n * sizeof **uids);
 	n = 0;
-	for (const struct message *m = drop->messages; m < drop->messages + drop->last; m++)
-		if (m->size_flags & flags && !(m->size_flags & but))
+	for (const struct drop_message *m = drop->messages; m < drop->messages + drop->count; m++)
+		if (drop_flags(m) & flags && !(drop_flags(m) & but))
 			(*uids)[n++] = m->uid;
 	return n;
 }
 
 void maildrop_start(const struct maildrop *drop, uint32_t number, struct maildrop_reading *r)
 {
-	bool no_end = maildrop_flags(drop, number) & MAILDROP_NO_END;
+	const struct drop_message *m = at(drop, number);
 
-	*r = (struct maildrop_reading){ .number = number, .left = maildrop_size(drop, number) - (no_end ? 2 : 0) };
+	*r = (struct maildrop_reading){ .number = number, .left = drop_octets(m) - (drop_flags(m) & DROP_NO_END ? 2 : 0) };
 }
 
 /* What is still to be read of a piece. */
 static bool rest_of(const struct maildrop *drop, struct view *v, const struct maildrop_reading *r, struct span *octets)
 {
-	if (!view_blob(v, drop->part, at(drop, r->number)->blob, r->piece, octets) || octets->len <= r->skip)
+	if (!view_blob(v, drop->part, at(drop, r->number)->body, r->piece, octets) || octets->len <= r->skip)
 		return false;
 	*octets = span_from(*octets, r->skip);
 	return octets->len <= r->left;

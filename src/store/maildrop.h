@@ -2,11 +2,14 @@
  *
  * A maildrop: what one POP3 session sees of a mailbox, fixed when it is opened.
  *
- * maildrop_open takes one short view and keeps 24 octets a message; from then
- * on numbers (1, 2, …), sizes and unique-ids stay as they are, whatever comes
- * and goes in the box.  A box that was never made is an empty maildrop.  Marks
- * are the session's own notes: nobody else sees them, and nothing is durable
- * before mailbox_remove, which takes what maildrop_marked lists.
+ * maildrop_open takes one short view and keeps 24 octets a message (wire/drop.h);
+ * from then on numbers (1, 2, …), sizes and unique-ids stay as they are, whatever
+ * comes and goes in the box.  A box that was never made is an empty maildrop.
+ * The records are lent to the session, which sets its marks in them: its own
+ * notes, and nothing is durable by them before mailbox_remove, which takes what
+ * maildrop_marked lists:
+ *     deleted = maildrop_marked(drop, DROP_DELETED, 0, &gone);
+ *     read = maildrop_marked(drop, DROP_READ, DROP_DELETED | DROP_SEEN, &seen);
  *
  * Threads: maildrop_peek, maildrop_open and maildrop_touch are for any thread
  * (a job's), and a maildrop is for one thread at a time.  A large one, which
@@ -17,7 +20,7 @@
  * call hands one span to `use`, straight out of the store's pages; it borrows
  * them for the call only and returns how many octets it took, say as many as
  * the socket did.  Less than all, also none: the next call goes on there.
- * The octets are as stored, dots not stuffed; with MAILDROP_NO_END the caller
+ * The octets are as stored, dots not stuffed; with DROP_NO_END the caller
  * adds a CRLF at the end, which the size counts already.  MAILDROP_GONE: the
  * body is not there any more (removed 15 minutes ago or longer) or damaged:
  * before the first octet the message is refused, behind it the connection is
@@ -27,14 +30,7 @@
 #pragma once
 
 #include "store/mailbox.h"
-
-enum {
-	MAILDROP_SEEN = MAILBOX_SEEN,	/* the box's flag */
-	MAILDROP_PLAIN = 2,		/* no line begins with a dot: nothing is to be stuffed */
-	MAILDROP_NO_END = 4,		/* the body does not end with CRLF */
-	MAILDROP_DELETED = 8,		/* marks: DELE */
-	MAILDROP_READ = 16,		/* RETR */
-};
+#include "wire/drop.h"
 
 struct maildrop;
 
@@ -50,21 +46,16 @@ enum maildrop_got { MAILDROP_MORE, MAILDROP_END, MAILDROP_GONE };
 [[nodiscard]] bool maildrop_open(struct store *s, const char *name, struct maildrop **drop, struct err *e);
 void maildrop_close(struct maildrop **drop);
 
-/* Those that are not marked MAILDROP_DELETED, in constant time: STAT. */
+/* All messages, whatever is marked; constant time. */
 uint32_t maildrop_count(const struct maildrop *drop);
-uint64_t maildrop_octets(const struct maildrop *drop);
-uint32_t maildrop_last(const struct maildrop *drop);	/* the greatest number, whatever is marked */
+uint64_t maildrop_octets(const struct maildrop *drop);	/* as POP3 counts */
+struct drop_message *maildrop_messages(struct maildrop *drop);	/* message `number` is [number - 1] */
 
-/* 1 <= number <= maildrop_last */
-uint64_t maildrop_size(const struct maildrop *drop, uint32_t number);	/* octets, as POP3 counts */
-uint32_t maildrop_flags(const struct maildrop *drop, uint32_t number);
-const char *maildrop_uid(const struct maildrop *drop, uint32_t number, char out[MAILBOX_UID_TEXT]);
-void maildrop_mark(struct maildrop *drop, uint32_t number, uint32_t marks);
-void maildrop_unmark_all(struct maildrop *drop, uint32_t marks);	/* RSET */
 /* The uids of messages that have one of `flags` and none of `but`, for mailbox_remove; *uids is
  * then the caller's to free (NULL: none).  Returns how many. */
 size_t maildrop_marked(const struct maildrop *drop, uint32_t flags, uint32_t but, uint64_t **uids);
 
+/* 1 <= number <= maildrop_count */
 void maildrop_start(const struct maildrop *drop, uint32_t number, struct maildrop_reading *r);
 enum maildrop_got maildrop_piece(const struct maildrop *drop, struct maildrop_reading *r,
 	size_t (*use)(void *user, struct span octets), void *user);

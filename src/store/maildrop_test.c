@@ -68,7 +68,7 @@ static void a_message_is_read_as_it_was_stored(void **state)
 			struct taker t = { .step = steps[i] };
 			struct maildrop_reading r;
 
-			assert_int_equal(maildrop_size(drop, n), sizes[n - 1] + (sizes[n - 1] ? 2 : 0));
+			assert_int_equal(drop_octets(&maildrop_messages(drop)[n - 1]), sizes[n - 1] + (sizes[n - 1] ? 2 : 0));
 			maildrop_start(drop, n, &r);
 			maildrop_touch(drop, &r, UINT64_MAX);
 			assert_true(maildrop_in_memory(drop, &r));
@@ -87,9 +87,9 @@ static void a_message_is_read_as_it_was_stored(void **state)
 static void flags_tell_what_retr_need_not_look_for(void **state)
 {
 	static const struct row { struct span octets; uint32_t flags; } rows[] = {
-		{ SPAN("a\r\n"), MAILDROP_PLAIN }, { SPAN("a"), MAILDROP_PLAIN | MAILDROP_NO_END }, { SPAN(""), MAILDROP_PLAIN },
-		{ SPAN(".\r\n"), 0 }, { SPAN("a\r\n.b"), MAILDROP_NO_END }, { SPAN("a.\r\nb.\r\n"), MAILDROP_PLAIN },
-		{ SPAN("a\n.\r\n"), MAILDROP_PLAIN },	/* a lone LF ends no line */
+		{ SPAN("a\r\n"), DROP_PLAIN }, { SPAN("a"), DROP_PLAIN | DROP_NO_END }, { SPAN(""), DROP_PLAIN },
+		{ SPAN(".\r\n"), 0 }, { SPAN("a\r\n.b"), DROP_NO_END }, { SPAN("a.\r\nb.\r\n"), DROP_PLAIN },
+		{ SPAN("a\n.\r\n"), DROP_PLAIN },	/* a lone LF ends no line */
 	};
 	const char *directory = fixture_directory();
 	struct store *s = fixture_store(directory);
@@ -106,13 +106,12 @@ static void flags_tell_what_retr_need_not_look_for(void **state)
 	assert_int_equal(fixture_drain(s), 1);
 	drop = open_drop(s);
 	for (uint32_t n = 1; n <= COUNT(rows); n++) {
-		char uid[MAILBOX_UID_TEXT], want[MAILBOX_UID_TEXT];
 		struct mailbox_entry entry = fixture_entry(box, n - 1);
 
-		assert_int_equal(maildrop_flags(drop, n), rows[n - 1].flags | (n == 2 ? MAILDROP_SEEN : 0));
-		assert_int_equal(maildrop_size(drop, n), entry.size);
+		assert_int_equal(drop_flags(&maildrop_messages(drop)[n - 1]), rows[n - 1].flags | (n == 2 ? DROP_SEEN : 0));
+		assert_int_equal(drop_octets(&maildrop_messages(drop)[n - 1]), entry.size);
 		octets += entry.size;
-		assert_string_equal(maildrop_uid(drop, n, uid), mailbox_uid(box, &entry, want));
+		assert_true(maildrop_messages(drop)[n - 1].uid == entry.uid);
 	}
 	assert_int_equal(maildrop_octets(drop), octets);
 	maildrop_close(&drop);
@@ -128,64 +127,61 @@ static void a_snapshot_stays(void **state)
 	struct mailbox *box = fixture_box(s, "anna/INBOX");
 	struct maildrop *drop, *later;
 	struct taker t = { .step = 100 };
-	uint64_t uids[2], octets;
-	char uid[MAILBOX_UID_TEXT], was[MAILBOX_UID_TEXT];
+	uint64_t uids[2], octets, was;
 
 	(void)state;
 	fixture_fill(s, box, 300);
 	drop = open_drop(s);
 	octets = maildrop_octets(drop);
-	(void)maildrop_uid(drop, 300, was);
+	was = maildrop_messages(drop)[299].uid;
 	uids[0] = fixture_entry(box, 1).uid;
 	uids[1] = fixture_entry(box, 299).uid;
 	mailbox_remove(box, uids, 2, NULL, 0, NOW, 1);
 	fixture_append(box, SPAN("new"), NULL, 1);
 	assert_int_equal(fixture_drain(s), 2);
 	assert_true(maildrop_count(drop) == 300 && maildrop_octets(drop) == octets);
-	assert_string_equal(maildrop_uid(drop, 300, uid), was);
+	assert_true(maildrop_messages(drop)[299].uid == was);
 	assert_int_equal(read_all(drop, 2, &t), MAILDROP_END);
 	assert_true(t.text.len == 3 && memcmp(t.text.at, "2\r\n", 3) == 0);
 	free(t.text.at);
 	later = open_drop(s);
 	assert_int_equal(maildrop_count(later), 299);
-	assert_int_equal(maildrop_size(later, 299), 5);
+	assert_int_equal(drop_octets(&maildrop_messages(later)[299 - 1]), 5);
 	maildrop_close(&later);
 	maildrop_close(&drop);
 	store_close(&s);
 	fixture_remove(directory);
 }
 
-static void marks_are_the_sessions_own(void **state)
+static void what_was_marked_is_listed(void **state)
 {
 	const char *directory = fixture_directory();
 	struct store *s = fixture_store(directory);
 	struct mailbox *box = fixture_box(s, "anna/INBOX");
+	struct drop_message *m;
 	struct maildrop *drop;
-	uint64_t *uids, octets;
+	uint64_t *uids, octets, seen;
 
 	(void)state;
 	fixture_fill(s, box, 10);
+	seen = fixture_entry(box, 4).uid;
+	mailbox_seen(box, &seen, 1, 1);
+	assert_int_equal(fixture_drain(s), 1);
 	drop = open_drop(s);
 	octets = maildrop_octets(drop);
-	assert_int_equal(maildrop_marked(drop, MAILDROP_DELETED, 0, &uids), 0);
+	m = maildrop_messages(drop);
+	assert_int_equal(maildrop_marked(drop, DROP_DELETED | DROP_READ, 0, &uids), 0);
 	assert_null(uids);
-	maildrop_mark(drop, 3, MAILDROP_DELETED);
-	maildrop_mark(drop, 3, MAILDROP_DELETED | MAILDROP_READ);	/* counts once */
-	maildrop_mark(drop, 10, MAILDROP_DELETED);
-	maildrop_mark(drop, 4, MAILDROP_READ);
-	assert_int_equal(maildrop_count(drop), 8);
-	assert_int_equal(maildrop_last(drop), 10);
-	assert_int_equal(maildrop_octets(drop), octets - 3 - 4);
-	assert_int_equal(maildrop_marked(drop, MAILDROP_DELETED, 0, &uids), 2);
+	drop_mark(&m[2], DROP_DELETED | DROP_READ);
+	drop_mark(&m[9], DROP_DELETED);
+	drop_mark(&m[3], DROP_READ);
+	drop_mark(&m[4], DROP_READ);		/* was seen before */
+	assert_true(maildrop_count(drop) == 10 && maildrop_octets(drop) == octets);
+	assert_int_equal(maildrop_marked(drop, DROP_DELETED, 0, &uids), 2);
 	assert_true(uids[0] == fixture_entry(box, 2).uid && uids[1] == fixture_entry(box, 9).uid);
 	free(uids);
-	assert_int_equal(maildrop_marked(drop, MAILDROP_READ, MAILDROP_DELETED | MAILDROP_SEEN, &uids), 1);
+	assert_int_equal(maildrop_marked(drop, DROP_READ, DROP_DELETED | DROP_SEEN, &uids), 1);
 	assert_true(uids[0] == fixture_entry(box, 3).uid);
-	free(uids);
-	maildrop_unmark_all(drop, MAILDROP_DELETED);
-	assert_true(maildrop_count(drop) == 10 && maildrop_octets(drop) == octets);
-	assert_int_equal(maildrop_flags(drop, 3), MAILDROP_PLAIN | MAILDROP_READ);
-	assert_int_equal(maildrop_marked(drop, MAILDROP_READ, 0, &uids), 2);
 	free(uids);
 	maildrop_close(&drop);
 	store_close(&s);
@@ -380,7 +376,7 @@ static void *open_often(void *user)
 		for (uint32_t number = 1; number <= maildrop_count(drop); number += 7) {
 			struct taker t = { .step = 1000 };
 
-			if (read_all(drop, number, &t) != MAILDROP_END || t.text.len != maildrop_size(drop, number))
+			if (read_all(drop, number, &t) != MAILDROP_END || t.text.len != drop_octets(&maildrop_messages(drop)[number - 1]))
 				o->wrong = "not read";
 			free(t.text.at);
 		}
@@ -458,7 +454,7 @@ int main(void)
 		cmocka_unit_test(a_message_is_read_as_it_was_stored),
 		cmocka_unit_test(flags_tell_what_retr_need_not_look_for),
 		cmocka_unit_test(a_snapshot_stays),
-		cmocka_unit_test(marks_are_the_sessions_own),
+		cmocka_unit_test(what_was_marked_is_listed),
 		cmocka_unit_test(a_body_that_is_gone_is_told),
 		cmocka_unit_test(a_box_that_was_never_made_is_empty),
 		cmocka_unit_test(a_damaged_index_is_refused),

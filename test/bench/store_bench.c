@@ -244,9 +244,9 @@ static void remove_messages(struct store *s, struct mailbox *box, uint32_t count
 
 	if (!maildrop_open(s, "bench/INBOX", &copy, &e))
 		fail(&e);
-	for (uint32_t i = 0; i < count && 1 + i * step <= maildrop_last(copy); i++)
-		maildrop_mark(copy, 1 + i * step, MAILDROP_DELETED);
-	n = maildrop_marked(copy, MAILDROP_DELETED, 0, &uids);
+	for (uint32_t i = 0; i < count && i * step < maildrop_count(copy); i++)
+		drop_mark(&maildrop_messages(copy)[i * step], DROP_DELETED);
+	n = maildrop_marked(copy, DROP_DELETED, 0, &uids);
 	lap = start();
 	mailbox_remove(box, uids, n, NULL, 0, 1, 1);
 	take(s, 0);
