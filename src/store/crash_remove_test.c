@@ -72,7 +72,7 @@ static _Noreturn void remove_and_append(const char *directory, uint32_t rest, ui
 	}
 	append(box, number++);
 	tell(told, STARTED);
-	mailbox_remove(box, gone, g, seen, k, 1000, REMOVAL);
+	mailbox_remove(box, gone, g, seen, k, 1000, rest == NO_REST ? 0 : REMOVAL);
 	for (;; number++) {
 		append(box, number);
 		answers(s, told, 6);
