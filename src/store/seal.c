@@ -25,6 +25,7 @@ struct seal {
 	char *state, *path, *fresh;
 	pthread_mutex_t mutex;
 	bool there;			/* `key` is the file's */
+	bool failed;			/* `instead` is filled, since that could not be read */
 	uint8_t key[KEY], instead[KEY];
 };
 
@@ -35,7 +36,6 @@ struct seal *seal_new(const char *state)
 	store_must((seal->state = strdup(state)) && asprintf(&seal->path, "%s/secret.key", state) > 0 &&
 		asprintf(&seal->fresh, "%s/secret.key.new", state) > 0);
 	(void)pthread_mutex_init(&seal->mutex, NULL);
-	random_fill(seal->instead, sizeof seal->instead);
 	return seal;
 }
 
@@ -104,6 +104,9 @@ static bool have_key(struct seal *seal, struct err *e)
 	(void)pthread_mutex_lock(&seal->mutex);
 	if (!seal->there)
 		seal->there = load(seal, e);
+	if (!seal->there && !seal->failed)
+		random_fill(seal->instead, sizeof seal->instead);
+	seal->failed |= !seal->there;
 	good = seal->there;
 	(void)pthread_mutex_unlock(&seal->mutex);
 	return good;
