@@ -9,7 +9,8 @@
  * does not have.  The caller goes through the whole exchange and then looks at
  * `there`; only what is kept recoverably can make it refuse before.
  *
- * For any thread, but argon2id itself is for a job.  login_wipe when done. */
+ * For any thread; in a job all the same, together with argon2id: the first call of a
+ * store's life makes the key file, durably.  login_wipe when done. */
 #pragma once
 
 #include "store/account.h"
