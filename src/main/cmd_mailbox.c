@@ -59,6 +59,25 @@ static int add(struct cli *cli, const char *name)
 	return EXIT_GOOD;
 }
 
+static int remove_box(struct cli *cli, const char *name)
+{
+	struct mailbox *box;
+	struct err e;
+
+	if (!mailbox_open(cli->store, name, false, &box, &e))
+		return cli_failed(cli, &e);
+	if (mailbox_count(box) && !cli_option(cli, "with-messages")) {
+		(void)err_set(&e, ERR_CONFIG, "mailbox %s has %llu messages; --with-messages removes them with it", name,
+			(unsigned long long)mailbox_count(box));
+		return cli_failed(cli, &e);
+	}
+	if (!mailbox_destroy(cli->store, name, clock_now_s(), &e))
+		return cli_failed(cli, &e);
+	if (!cli->quiet)
+		(void)printf("mailbox %s removed\n", name);
+	return EXIT_GOOD;
+}
+
 struct first_piece {
 	char from[SUBJECT_MAX], subject[SUBJECT_MAX];
 	bool seen;
@@ -132,7 +151,7 @@ static int move_all(struct cli *cli, const char *name, const char *place, bool i
 static const struct verb {
 	const char *name;
 	size_t args;
-} verbs[] = { { "list", 0 }, { "add", 1 }, { "show", 1 }, { "export", 2 }, { "import", 2 } };
+} verbs[] = { { "list", 0 }, { "add", 1 }, { "show", 1 }, { "export", 2 }, { "import", 2 }, { "remove", 1 } };
 
 static int run_verb(struct cli *cli, const char *verb, const char *name)
 {
@@ -143,6 +162,8 @@ static int run_verb(struct cli *cli, const char *verb, const char *name)
 		return add(cli, name);
 	case 's':
 		return show(cli, name);
+	case 'r':
+		return remove_box(cli, name);
 	default:
 		return move_all(cli, name, cli->args[2], verb[0] == 'i');
 	}
@@ -159,12 +180,12 @@ static int run(struct cli *cli)
 	for (size_t n = 0; n < COUNT(verbs); n++)
 		if (strcmp(verbs[n].name, given) == 0)
 			verb = &verbs[n];
-	if (strcmp(given, "remove") == 0 || strcmp(given, "set") == 0) {
+	if (strcmp(given, "set") == 0) {
 		(void)cli_usage(cli, "%s is not built yet", given);
 		return EXIT_FAILED;
 	}
 	if (!verb || cli->arg_count != verb->args + 1)
-		return cli_usage(cli, "say list, add ACCOUNT/BOX, show ACCOUNT/BOX, export ACCOUNT/BOX TARGET or import ACCOUNT/BOX SOURCE");
+		return cli_usage(cli, "say list, add ACCOUNT/BOX, show ACCOUNT/BOX, remove ACCOUNT/BOX, export ACCOUNT/BOX TARGET or import ACCOUNT/BOX SOURCE");
 	status = cli_settings(cli, false);
 	if (status != EXIT_GOOD)
 		return status;
@@ -175,8 +196,10 @@ static int run(struct cli *cli)
 }
 
 const struct command cmd_mailbox = {
-	.name = "mailbox", .usage = "list | add BOX | show BOX | export BOX TARGET | import BOX SOURCE", .run = run,
+	.name = "mailbox", .usage = "list | add BOX | show BOX | remove BOX | export BOX TARGET | import BOX SOURCE", .run = run,
 	.does = "mailboxes of the store",
+	.options = { { "with-messages", false }, { NULL, false } },
 	.help = "BOX is ACCOUNT/BOX: anna/INBOX, anna@client1.com/lists/info.\n"
-		"TARGET and SOURCE are maildir:DIR, mbox:FILE or eml:DIR; export never overwrites.\n",
+		"TARGET and SOURCE are maildir:DIR, mbox:FILE or eml:DIR; export never overwrites.\n"
+		"  --with-messages  remove a mailbox that is not empty, with all mail in it\n",
 };

@@ -11,7 +11,6 @@ NOT_BUILT(cmd_run, "run", "the service: collectors, POP3 listeners, console");
 NOT_BUILT(cmd_status, "status", "services, connections, sessions");
 NOT_BUILT(cmd_retry, "retry", "try held messages again");
 NOT_BUILT(cmd_service, "service", "switch a service of a running instance");
-NOT_BUILT(cmd_domain, "domain", "domains of the POP3 side");
 NOT_BUILT(cmd_acl, "acl", "rights to other users' mailboxes");
 NOT_BUILT(cmd_route, "route", "addresses that lead to an account");
 NOT_BUILT(cmd_alert, "alert", "messages shown at login");

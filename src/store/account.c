@@ -1,53 +1,14 @@
-/* SPDX-License-Identifier: Apache-2.0
- * Accounts: "a" NAME in the "accounts" partition → when made, and how to prove
- * who one is. */
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "store/account.h"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-#include <sodium.h>
 #include <stdio.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
-#include "store/pack.h"
-#include "store/room.h"
-
-enum {
-	ACCOUNT_FORMAT = 1,
-	ARGON_PASSES = 2,
-	ARGON_MEMORY = 19 << 20,
-	SCRAM_ITERATIONS = 4096,
-	SCRAM_KEY = 32,
-	SALT = 16,
-	PASSWORD_MAX = 1024,
-	RECORD_MAX = 64 + crypto_pwhash_STRBYTES + SALT + 2 * SCRAM_KEY + PASSWORD_MAX,
-};
-
-enum { CAN_LOGIN = 1, RECOVERABLE = 2 };
-
-struct record {			/* an account at rest */
-	uint8_t flags;
-	int64_t made;
-	char argon[crypto_pwhash_STRBYTES];
-	uint32_t iterations;
-	char salt[SALT], stored[SCRAM_KEY], server[SCRAM_KEY];
-	struct span secret;	/* only of a recoverable account */
-};
-
-static engine_part accounts(void)
-{
-	return engine_part_of("accounts", SPAN(""));
-}
-
-static struct span account_key(char key[1 + ACCOUNT_NAME_MAX], const char *name)
-{
-	size_t len = strnlen(name, ACCOUNT_NAME_MAX);
-
-	key[0] = 'a';
-	memcpy(key + 1, name, len);
-	return (struct span){ key, 1 + len };
-}
+#include "store/domain.h"
+#include "store/login.h"
+#include "store/mailbox.h"
+#include "store/record.h"
 
 static bool check_name(struct span name, struct err *e)
 {
@@ -79,197 +40,189 @@ bool account_name(const char *given, const char *main_domain, char name[ACCOUNT_
 	return check_name(span_of(name), e);
 }
 
-/* RFC 5802 section 3: StoredKey := H(HMAC(SaltedPassword, "Client Key")). */
-static bool scram_keys(struct record *r, struct span password)
+/* What a password becomes; the rest of the record is not touched. */
+static bool set_password(struct store *s, const char *name, struct record *r, struct span password, unsigned how, struct err *e)
 {
-	unsigned char salted[SCRAM_KEY], client[SCRAM_KEY];
-	unsigned len = 0;
-	bool good;
+	bool recoverable = how & ACCOUNT_RECOVERABLE;
 
-	r->iterations = SCRAM_ITERATIONS;
-	random_fill(r->salt, sizeof r->salt);
-	good = PKCS5_PBKDF2_HMAC(password.at, (int)password.len, (const unsigned char *)r->salt, SALT, SCRAM_ITERATIONS,
-	           EVP_sha256(), SCRAM_KEY, salted) == 1 &&
-	       HMAC(EVP_sha256(), salted, SCRAM_KEY, (const unsigned char *)"Client Key", 10, client, &len) &&
-	       EVP_Digest(client, SCRAM_KEY, (unsigned char *)r->stored, &len, EVP_sha256(), NULL) == 1 &&
-	       HMAC(EVP_sha256(), salted, SCRAM_KEY, (const unsigned char *)"Server Key", 10, (unsigned char *)r->server, &len);
-	wipe(salted, sizeof salted);
-	wipe(client, sizeof client);
-	return good;
-}
-
-static bool make_record(struct record *r, struct span password, bool recoverable, struct err *e)
-{
-	*r = (struct record){ .made = clock_now_s() };
+	r->flags = 0;
+	r->verifier = (struct verifier){ 0 };
+	r->sealed_len = 0;
 	if (!password.len)
 		return true;
-	if (password.len > PASSWORD_MAX)
-		return err_set(e, ERR_CONFIG, "a password has at most %d octets", PASSWORD_MAX);
-	if (crypto_pwhash_str_alg(r->argon, password.at, password.len, ARGON_PASSES, ARGON_MEMORY, crypto_pwhash_ALG_ARGON2ID13) != 0 ||
-	    !scram_keys(r, password))
-		return err_set(e, ERR_LOCAL, "out of memory for hashing a password");
-	r->flags = CAN_LOGIN | (recoverable ? RECOVERABLE : 0);
-	if (recoverable)
-		r->secret = password;
-	return true;
-}
-
-static struct span pack(char value[RECORD_MAX], const struct record *r)
-{
-	char *at = value;
-
-	*at++ = ACCOUNT_FORMAT;
-	*at++ = (char)r->flags;
-	pack_u64(at, (uint64_t)r->made);
-	pack_u32(at + 8, r->iterations);
-	at += 12;
-	memcpy(at, r->argon, sizeof r->argon);
-	at += sizeof r->argon;
-	memcpy(at, r->salt, sizeof r->salt);
-	at += sizeof r->salt;
-	memcpy(at, r->stored, sizeof r->stored);
-	at += sizeof r->stored;
-	memcpy(at, r->server, sizeof r->server);
-	at += sizeof r->server;
-	if (r->secret.len)
-		memcpy(at, r->secret.at, r->secret.len);
-	at += r->secret.len;
-	return (struct span){ value, (size_t)(at - value) };
-}
-
-static void copy(struct span from, char *to)
-{
-	if (from.at)
-		memcpy(to, from.at, from.len);
-}
-
-static bool unpack(struct span value, struct record *r)
-{
-	uint8_t format = take_u8(&value);
-
-	*r = (struct record){ .flags = take_u8(&value) };
-	r->made = (int64_t)take_u64(&value);
-	r->iterations = take_u32(&value);
-	copy(take_span(&value, sizeof r->argon), r->argon);
-	copy(take_span(&value, sizeof r->salt), r->salt);
-	copy(take_span(&value, sizeof r->stored), r->stored);
-	copy(take_span(&value, sizeof r->server), r->server);
-	r->argon[sizeof r->argon - 1] = '\0';
-	return format == ACCOUNT_FORMAT && value.at;
-}
-
-/* The record without its secret, which borrows the engine's pages. */
-static bool find(struct store *s, const char *name, struct record *r)
-{
-	char key[1 + ACCOUNT_NAME_MAX];
-	struct view *v = store_view(s);
-	struct span value;
-	bool there = view_get(v, accounts(), account_key(key, name), &value);
-
-	if (there && !unpack(value, r))
-		store_damaged(name, "its account");
-	view_end(&v);
-	return there;
-}
-
-bool account_there(struct store *s, const char *name)
-{
-	struct record r;
-	bool there = find(s, name, &r);
-
-	wipe(&r, sizeof r);
-	return there;
+	if (password.len > ACCOUNT_PASSWORD_MAX)
+		return err_set(e, ERR_CONFIG, "a password has at most %d octets", ACCOUNT_PASSWORD_MAX);
+	if (memchr(password.at, '\0', password.len))
+		return err_set(e, ERR_CONFIG, "a password has no NUL: no mechanism could send it");
+	r->flags = RECORD_CAN_LOGIN | (recoverable ? RECORD_RECOVERABLE : 0);
+	return verifier_make(&r->verifier, password, recoverable || how & ACCOUNT_SCRAM_SHA1, e) &&
+	       (!recoverable || seal_close(s->seal, name, password, r->sealed, &r->sealed_len, e));
 }
 
 static bool put(struct store *s, const char *name, const struct record *r, bool there, struct err *e)
 {
-	char key[1 + ACCOUNT_NAME_MAX], value[RECORD_MAX];
-	struct span k = account_key(key, name);
-	struct batch *b = store_batch(accounts());
+	char key[RECORD_KEY], value[RECORD_MAX];
+	struct span k = record_key(key, 'a', name);
+	struct batch *b = store_batch(record_part());
 	bool good;
 
 	store_must(there ? batch_present(b, k) : batch_absent(b, k));
-	store_must(batch_put(b, k, pack(value, r)));
+	store_must(batch_put(b, k, record_pack(value, r)));
 	good = engine_commit_wait(s->engine, &b, e);
 	wipe(value, sizeof value);
 	return good || err_in(e, "account %.100s", name);
 }
 
-bool account_add(struct store *s, const char *given, struct span password, bool recoverable, struct err *e)
+bool account_there(struct store *s, const char *name)
 {
-	char name[ACCOUNT_NAME_MAX + 1];
-	struct record r;
+	char value[1];
+	size_t len;
+
+	return record_get(s, 'a', name, value, sizeof value, &len);
+}
+
+bool account_add(struct store *s, const char *given, struct span password, unsigned how, struct err *e)
+{
+	char name[ACCOUNT_NAME_MAX + 1], alias[1];
+	struct record r = { .made = clock_now_s(), .limits = { ACCOUNT_QUOTA_DEFAULT, ACCOUNT_SESSIONS_DEFAULT } };
+	size_t len;
 	bool good;
 
-	if (!account_name(given, NULL, name, e))
+	if (!account_name(given, NULL, name, e) || (!(how & ACCOUNT_ANY_DOMAIN) && !domain_must(s, name, e)))
 		return false;
 	if (account_there(s, name))
 		return err_set(e, ERR_CONFIG, "account %.300s is there already", name);
-	good = make_record(&r, password, recoverable, e) && put(s, name, &r, false, e);
+	if (record_get(s, 'l', name, alias, sizeof alias, &len))
+		return err_set(e, ERR_CONFIG, "%.300s is an alias; remove that first", name);
+	good = set_password(s, name, &r, password, how, e) && put(s, name, &r, false, e);
 	wipe(&r, sizeof r);
 	return good;
 }
 
-static bool no_such(const char *name, struct err *e)
+/* The account to be changed. */
+static bool find(struct store *s, const char *given, char name[ACCOUNT_NAME_MAX + 1], struct record *r, struct err *e)
 {
+	if (!account_name(given, NULL, name, e))
+		return false;
+	if (record_find(s, name, r))
+		return true;
 	return err_set(e, ERR_CONFIG, "there is no account %.200s; make it first: postrider account add %.200s", name, name);
 }
 
-bool account_passwd(struct store *s, const char *given, struct span password, bool recoverable, struct err *e)
+bool account_passwd(struct store *s, const char *given, struct span password, unsigned how, struct err *e)
 {
 	char name[ACCOUNT_NAME_MAX + 1];
-	struct record old, r;
-	bool good;
+	struct record r = { 0 };
+	bool good = find(s, given, name, &r, e) && set_password(s, name, &r, password, how, e) && put(s, name, &r, true, e);
 
-	if (!account_name(given, NULL, name, e))
-		return false;
-	if (!find(s, name, &old))
-		return no_such(name, e);
-	good = make_record(&r, password, recoverable, e);
-	r.made = old.made;
+	wipe(&r, sizeof r);
+	return good;
+}
+
+bool account_set(struct store *s, const char *given, const struct account_limits *limits, struct err *e)
+{
+	char name[ACCOUNT_NAME_MAX + 1];
+	struct record r = { 0 };
+	bool good = find(s, given, name, &r, e);
+
+	r.limits = *limits;
 	good = good && put(s, name, &r, true, e);
 	wipe(&r, sizeof r);
-	wipe(&old, sizeof old);
 	return good;
+}
+
+/* Its mailboxes, counted or removed. */
+static bool each_box(struct store *s, const char *account, bool remove, int64_t now, size_t *count, struct err *e)
+{
+	char box[MAILBOX_NAME_MAX + 1], prefix[ACCOUNT_NAME_MAX + 2];
+	size_t len = (size_t)snprintf(prefix, sizeof prefix, "%s/", account);
+
+	*count = 0;
+	if (len > MAILBOX_NAME_MAX)
+		return true;		/* too long a name to have any */
+	memcpy(box, prefix, len + 1);
+	for (; mailbox_each(s, box) && span_starts(span_of(box), span_of(prefix)); ++*count)
+		if (remove && !mailbox_destroy(s, box, now, e))
+			return false;
+	return true;
+}
+
+static bool remove_record(struct store *s, const char *name, struct err *e)
+{
+	char key[RECORD_KEY], alias[ACCOUNT_NAME_MAX + 1] = "", target[ACCOUNT_NAME_MAX];
+	struct batch *b = store_batch(record_part());
+	size_t len;
+	bool fits = batch_present(b, record_key(key, 'a', name)) && batch_remove(b, record_key(key, 'a', name));
+
+	while (fits && record_next(s, 'l', alias, target, sizeof target, &len))
+		if (span_equal((struct span){ target, len }, span_of(name)))
+			fits = batch_remove(b, record_key(key, 'l', alias));
+	if (fits)
+		return engine_commit_wait(s->engine, &b, e) || err_in(e, "account %.100s", name);
+	batch_free(&b);
+	return err_set(e, ERR_CONFIG, "account %.200s has thousands of aliases: remove some first", name);
+}
+
+bool account_remove(struct store *s, const char *given, bool mailboxes, int64_t now, struct err *e)
+{
+	char name[ACCOUNT_NAME_MAX + 1];
+	struct record r = { 0 };
+	size_t count;
+	bool there = find(s, given, name, &r, e);
+
+	wipe(&r, sizeof r);
+	if (!there || !each_box(s, name, false, now, &count, e))
+		return false;
+	if (count && !mailboxes)
+		return err_set(e, ERR_CONFIG, "account %.200s has %zu mailboxes; --with-mailboxes removes them, with all mail in them", name, count);
+	return each_box(s, name, true, now, &count, e) && remove_record(s, name, e);
+}
+
+static void show(const struct record *r, struct account_info *info)
+{
+	info->made = r->made;
+	info->can_login = r->flags & RECORD_CAN_LOGIN;
+	info->recoverable = r->flags & RECORD_RECOVERABLE;
+	info->scram_sha1 = r->verifier.sha1.iterations;
+	info->limits = r->limits;
+}
+
+bool account_find(struct store *s, const char *name, struct account_info *info)
+{
+	struct record r;
+
+	if (!record_find(s, name, &r))
+		return false;
+	(void)snprintf(info->name, sizeof info->name, "%s", name);
+	show(&r, info);
+	wipe(&r, sizeof r);
+	return true;
 }
 
 bool account_each(struct store *s, struct account_info *info)
 {
-	char at[1 + ACCOUNT_NAME_MAX];
-	struct span key = account_key(at, info->name), value;
-	struct view *v = store_view(s);
+	char value[1];
 	struct record r;
-	bool there = view_next(v, accounts(), SPAN("a"), &key, &value) && key.len - 1 <= ACCOUNT_NAME_MAX;
+	size_t len;
 
-	if (there) {
-		memcpy(info->name, key.at + 1, key.len - 1);
-		info->name[key.len - 1] = '\0';
-		if (!unpack(value, &r))
-			store_damaged(info->name, "its account");
-		info->made = r.made;
-		info->can_login = r.flags & CAN_LOGIN;
-		info->recoverable = r.flags & RECOVERABLE;
-		wipe(&r, sizeof r);
-	}
-	view_end(&v);
-	return there;
+	do {
+		if (!record_next(s, 'a', info->name, value, sizeof value, &len))
+			return false;
+	} while (!record_find(s, info->name, &r));
+	show(&r, info);
+	wipe(&r, sizeof r);
+	return true;
 }
-
-/* What no password hashes to: who has no account costs as much as who has one. */
-#define NOBODY "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
 bool account_check(struct store *s, const char *given, struct span password, struct err *e)
 {
 	char name[ACCOUNT_NAME_MAX + 1];
-	struct record r = { 0 };
+	struct account_login login;
 	struct err ignored;
-	bool there = account_name(given, NULL, name, &ignored) && find(s, name, &r), good;
+	bool good;
 
-	if (!there || !(r.flags & CAN_LOGIN)) {
-		(void)snprintf(r.argon, sizeof r.argon, "%s", NOBODY);
-		there = false;
-	}
-	good = crypto_pwhash_str_verify(r.argon, password.at ? password.at : "", password.len) == 0 && there;
-	wipe(&r, sizeof r);
+	login_find(s, account_name(given, NULL, name, &ignored) ? name : "", &login);
+	good = verifier_argon_holds(login.argon, password) && login.there;
+	login_wipe(&login);
 	return good || err_set(e, ERR_AUTH, "wrong name or password");
 }

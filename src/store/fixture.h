@@ -64,6 +64,21 @@ static inline int fixture_unlink(const char *path, const struct stat *st, int ki
 	return box;
 }
 
+/* The number of anna/INBOX's first body: its epoch, then 1. */
+[[maybe_unused]] static uint64_t fixture_first_blob(struct store *s)
+{
+	struct view *v;
+	struct span epoch;
+	uint64_t blob = 0;
+
+	must(view_begin(store_engine(s), &v, &fixture_err));
+	if (view_get(v, engine_part_of("names", SPAN("")), SPAN("banna/INBOX"), &epoch))
+		for (size_t n = 0; n < epoch.len; n++)
+			blob = blob << 8 | (unsigned char)epoch.at[n];
+	view_end(&v);
+	return blob << 32 | 1;
+}
+
 /* Takes all answers; returns how many were good. */
 [[maybe_unused]] static size_t fixture_drain(struct store *s)
 {
@@ -83,6 +98,21 @@ static inline int fixture_unlink(const char *path, const struct stat *st, int ki
 	must(in);
 	must(incoming_add(in, octets, &fixture_err));
 	incoming_finish(&in, source, 1000, 0, ticket);
+}
+
+/* `count` small messages, each its number; all of them durable. */
+[[maybe_unused]] static void fixture_fill(struct store *s, struct mailbox *box, size_t count)
+{
+	for (size_t n = 1; n <= count; n++) {
+		struct incoming *in = incoming_new(box, &fixture_err);
+		char text[32];
+
+		must(in);
+		(void)snprintf(text, sizeof text, "%zu\r\n", n);
+		must(incoming_add(in, span_of(text), &fixture_err));
+		incoming_finish(&in, NULL, (int64_t)n, 0, n);
+	}
+	assert_int_equal(fixture_drain(s), count);
 }
 
 /* Octets that repeat nowhere near a page's or a piece's size. */

@@ -176,27 +176,25 @@ static void on_group(void *user, const struct err *why)
 	box_send(box);
 }
 
-/* The head is what orders groups: it must be as we last saw it. */
-static void add_head(struct builder *b)
+void box_add_head(struct mailbox *box, struct batch *b, struct box_head *head)
 {
 	char was[33], is[33];
-	struct mailbox *box = b->box;
 	struct span old = box_head_value(was, &box->head);
 
-	b->group->head.next_blob = box->next_blob;
-	store_must(box->head_there ? batch_equals(b->batch, SPAN("h"), old) : batch_absent(b->batch, SPAN("h")));
-	store_must(batch_put(b->batch, SPAN("h"), box_head_value(is, &b->group->head)));
+	head->next_blob = box->next_blob;
+	store_must(box->head_there ? batch_equals(b, SPAN("h"), old) : batch_absent(b, SPAN("h")));
+	store_must(batch_put(b, SPAN("h"), box_head_value(is, head)));
 }
 
-void box_send(struct mailbox *box)
+static bool group_send(struct mailbox *box)
 {
 	struct builder *b;
 	struct box_group *group;
 	size_t most = box->waiting < ENGINE_BATCH_KEYS ? box->waiting : ENGINE_BATCH_KEYS;
 	bool ready = box->first && !box->first->under_way;
 
-	if (box->group || (!ready && box->unmark_count < BOX_UNMARKS && !(box->store->closing && box->unmark_count)))
-		return;
+	if (!ready && box->unmark_count < BOX_UNMARKS && !(box->store->closing && box->unmark_count))
+		return false;
 	group = store_memory(sizeof *group);
 	*group = (struct box_group){ .box = box, .head = box->head, .answers = answers_new(most) };
 	b = store_memory(sizeof *b);
@@ -207,13 +205,25 @@ void box_send(struct mailbox *box)
 	begin_page(b);
 	add_waiting(b);
 	put_page(b);
-	add_head(b);
+	box_add_head(box, b->batch, &group->head);
 	view_end(&b->view);
 	box_add_unmarks(box, b->batch);
 	group->deed = (struct deed){ .then = on_group, .user = group };
 	box->group = group;
 	store_do(box->store, &b->batch, &group->deed);
 	free(b);
+	return true;
+}
+
+/* One batch under way a box; groups and edits take turns. */
+void box_send(struct mailbox *box)
+{
+	bool edit = box->edit_next;
+
+	if (box->group || box->editing)
+		return;
+	if (edit ? edit_send(box) || group_send(box) : group_send(box) || edit_send(box))
+		box->edit_next = !edit;
 }
 
 void mailbox_flush_all(struct store *s)

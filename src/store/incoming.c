@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "store/pack.h"
 
 enum { FIRST_CAP = 4096, RECLAIM_SLICE = 1024 };
@@ -16,17 +17,18 @@ struct incoming *incoming_new(struct mailbox *box, struct err *e)
 	uint32_t epoch;
 
 	if (!box->made) {
-		if (!box_make(box->store, box->name, &epoch, e))
+		if (!box_account_must(box->store, box->name, e) || !box_make(box->store, box->name, &epoch, e))
 			return NULL;
 		box->made = true;
 		if (!box->head.count)
-			box->head.next_uid = (uint64_t)epoch << 32 | 1;
+			box->head.next_uid = box->next_blob = (uint64_t)epoch << 32 | 1;
 	}
 	in = calloc(1, sizeof *in);
 	if (!in) {
 		(void)err_set(e, ERR_LOCAL, "out of memory for a message");
 		return NULL;
 	}
+	box->incomings++;
 	in->box = box;
 	in->blob = box->next_blob++;
 	return in;
@@ -34,6 +36,7 @@ struct incoming *incoming_new(struct mailbox *box, struct err *e)
 
 void incoming_free(struct incoming **in)
 {
+	(*in)->box->incomings--;
 	digest_free(&(*in)->digest);
 	free((*in)->piece);
 	free((*in)->why);
@@ -283,13 +286,34 @@ static void reclaim(struct store *s, engine_part part)
 	view_end(&v);
 }
 
+/* An intent that was durable comes true; parts of one that was not are removed. */
+static void end_intent(struct store *s, const char *name)
+{
+	engine_part part = engine_part_of("mailbox", span_of(name));
+	struct view *v = store_view(s);
+	struct span key = { 0 }, value;
+	bool parts = view_next(v, part, SPAN("q"), &key, &value);
+	struct mailbox *box;
+	struct err e;
+
+	view_end(&v);
+	if (!parts)
+		return;
+	if (!mailbox_open(s, name, false, &box, &e))
+		log_error(NULL, "%s", e.text);
+	else
+		edit_end_crashed(box);
+}
+
 void mailbox_reclaim_all(struct store *s)
 {
 	char name[MAILBOX_NAME_MAX + 1] = "";
 	struct store_done d;
 
-	while (mailbox_each(s, name))
+	while (mailbox_each(s, name)) {
 		reclaim(s, engine_part_of("mailbox", span_of(name)));
+		end_intent(s, name);
+	}
 	while (store_wait(s))
 		(void)store_next(s, &d);	/* no tickets: nobody has asked for any */
 }

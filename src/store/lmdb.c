@@ -5,6 +5,8 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "store/disk.h"
@@ -260,6 +262,26 @@ bool view_blob(struct view *v, engine_part part, uint64_t blob, uint32_t piece, 
 	pack_u64(at + 8, blob);
 	pack_u32(at + 16, piece);
 	return get(v, v->engine->blobs, (struct span){ at, sizeof at }, octets);
+}
+
+bool view_in_memory(struct view *v, struct span octets)
+{
+	unsigned char in[64];
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), at = (uintptr_t)octets.at & ~(page - 1);
+
+	(void)v;
+	while (octets.len && at < (uintptr_t)octets.at + octets.len) {
+		uintptr_t left = (uintptr_t)octets.at + octets.len - at;
+		size_t pages = (left + page - 1) / page < sizeof in ? (left + page - 1) / page : sizeof in;
+
+		if (mincore((void *)at, pages * page, in) != 0)		/* then it is not to be known */
+			return false;
+		for (size_t n = 0; n < pages; n++)
+			if (!(in[n] & 1))
+				return false;
+		at += pages * page;
+	}
+	return true;
 }
 
 /* Onto the first key that is not before `from`, or behind it when it is `from` itself. */

@@ -6,6 +6,7 @@
 
 #include "store/account.h"
 #include "store/box.h"
+#include "store/intent.h"
 #include "store/pack.h"
 
 enum { HEAD_FORMAT = 1, HEAD = 33 };
@@ -20,7 +21,7 @@ struct span box_head_value(char value[HEAD], const struct box_head *head)
 	return (struct span){ value, HEAD };
 }
 
-static bool head_unpack(struct span value, struct box_head *head)
+bool box_head_unpack(struct span value, struct box_head *head)
 {
 	uint8_t format = take_u8(&value);
 
@@ -29,29 +30,6 @@ static bool head_unpack(struct span value, struct box_head *head)
 	head->count = take_u64(&value);
 	head->bytes = take_u64(&value);
 	return value.at && format == HEAD_FORMAT;
-}
-
-void box_entry_pack(char at[BOX_ENTRY], const struct box_entry *entry)
-{
-	pack_u64(at, entry->uid);
-	pack_u64(at + 8, entry->blob);
-	pack_u64(at + 16, entry->stored);
-	pack_u64(at + 24, (uint64_t)entry->arrived);
-	pack_u32(at + 32, entry->dots);
-	pack_u32(at + 36, entry->flags);
-}
-
-static struct box_entry entry_unpack(const char *at)
-{
-	return (struct box_entry){ .uid = unpack_u64(at), .blob = unpack_u64(at + 8), .stored = unpack_u64(at + 16),
-		.arrived = (int64_t)unpack_u64(at + 24), .dots = unpack_u32(at + 32), .flags = unpack_u32(at + 36) };
-}
-
-struct span box_page_key(char key[9], uint64_t page)
-{
-	key[0] = 'i';
-	pack_u64(key + 1, page);
-	return (struct span){ key, 9 };
 }
 
 static struct mailbox *opened(struct store *s, engine_part part)
@@ -69,16 +47,16 @@ static bool read_head(struct mailbox *box, uint32_t epoch, struct err *e)
 	struct span value;
 	bool there = view_get(v, box->part, SPAN("h"), &value), good = true;
 
-	box->head = (struct box_head){ .next_uid = (uint64_t)epoch << 32 | 1, .next_blob = 1 };
+	box->head = (struct box_head){ .next_uid = (uint64_t)epoch << 32 | 1, .next_blob = (uint64_t)epoch << 32 | 1 };
 	box->head_there = there;
 	if (there)
-		good = head_unpack(value, &box->head);
+		good = box_head_unpack(value, &box->head);
 	view_end(&v);
 	box->next_blob = box->head.next_blob;
 	return good ? true : err_set(e, ERR_LOCAL, "mailbox %s: its head is damaged", box->name);
 }
 
-static bool account_must(struct store *s, const char *name, struct err *e)
+bool box_account_must(struct store *s, const char *name, struct err *e)
 {
 	char account[ACCOUNT_NAME_MAX + 1];
 
@@ -101,15 +79,16 @@ bool mailbox_open(struct store *s, const char *given, bool make, struct mailbox 
 	part = engine_part_of("mailbox", span_of(name));
 	m = opened(s, part);
 	made = m ? m->made : box_find(s, name, &epoch);
-	if (!made && !account_must(s, name, e))
+	if (!made && !box_account_must(s, name, e))
 		return false;
 	if (!made && !make)
 		return err_set(e, ERR_CONFIG, "there is no mailbox %s; make it first: postrider mailbox add %s", name, name);
 	if (!m) {
 		m = store_memory(sizeof *m);
-		*m = (struct mailbox){ .store = s, .part = part, .made = made, .last = &m->first };
+		*m = (struct mailbox){ .store = s, .part = part, .made = made, .last = &m->first, .edits_last = &m->edits };
 		memcpy(m->name, name, sizeof name);
-		if (!read_head(m, epoch, e)) {
+		if (made && (!read_head(m, epoch, e) || !edit_resume(m, e))) {
+			edit_free_all(m);
 			free(m);
 			return false;
 		}
@@ -126,7 +105,7 @@ bool mailbox_add(struct store *s, const char *given, struct err *e)
 	uint32_t epoch;
 	struct mailbox *box;
 
-	if (!box_name(given, name, e) || !account_must(s, name, e))
+	if (!box_name(given, name, e) || !box_account_must(s, name, e))
 		return false;
 	if (box_find(s, name, &epoch))
 		return err_set(e, ERR_CONFIG, "mailbox %s is there already", name);
@@ -138,6 +117,30 @@ bool mailbox_add(struct store *s, const char *given, struct err *e)
 	return !box || box->made;
 }
 
+bool mailbox_destroy(struct store *s, const char *given, int64_t now, struct err *e)
+{
+	char name[MAILBOX_NAME_MAX + 1];
+	struct mailbox *box;
+	uint32_t epoch;
+
+	if (!box_name(given, name, e))
+		return false;
+	if (!box_find(s, name, &epoch))
+		return err_set(e, ERR_CONFIG, "there is no mailbox %s", name);
+	box = opened(s, engine_part_of("mailbox", span_of(name)));
+	if (box && (box->incomings || box->group || box->editing || edit_waits(box)))
+		return err_set(e, ERR_BUSY, "mailbox %s: mail is coming in or going just now; try again", name);
+	if (!box_bury(s, name, now, e))
+		return false;
+	if (box) {
+		box->made = box->head_there = false;
+		box->head = (struct box_head){ 0 };
+		box->walk.position = box->walk.page = 0;
+		box->unmark_count = 0;
+	}
+	return true;
+}
+
 void mailbox_free_all(struct store *s)
 {
 	for (size_t n = 0; n < STORE_BUCKETS; n++)
@@ -145,7 +148,8 @@ void mailbox_free_all(struct store *s)
 			struct mailbox *box = s->boxes[n];
 
 			s->boxes[n] = box->next;
-			assert(!box->group && !box->first);
+			assert(!box->group && !box->first && !box->editing);
+			edit_free_all(box);
 			free(box->unmarks);
 			free(box);
 		}
@@ -161,48 +165,40 @@ uint64_t mailbox_bytes(const struct mailbox *box)
 	return box->head.bytes;
 }
 
-static struct mailbox_entry entry_shown(const char *at)
-{
-	struct box_entry e = entry_unpack(at);
-
-	return (struct mailbox_entry){ .uid = e.uid, .size = e.stored + (e.flags & BOX_NO_END ? 2 : 0), .arrived = e.arrived,
-		.flags = e.flags & ~(uint32_t)BOX_NO_END, .dots = e.dots };
-}
-
-/* A key between those of the page before and of `page`. */
-static struct span key_before(char key[10], uint64_t page)
-{
-	if (!page)
-		return (struct span){ 0 };
-	(void)box_page_key(key, page - 1);
-	key[9] = '\xff';
-	return (struct span){ key, 10 };
-}
-
 size_t mailbox_entries(struct mailbox *box, uint64_t from, struct mailbox_entry *out, size_t max)
 {
-	char at[10];
-	struct span key, value;
-	struct view *v;
-	uint64_t position;
+	struct view *v = store_view(box->store);
+	struct box_intent intent;
+	struct box_walk walk;
+	struct span page;
+	uint64_t position, number;
 	size_t n = 0;
 
+	if (!box->made)
+		max = 0;
 	if (from < box->walk.position)
 		box->walk.position = box->walk.page = 0;
 	position = box->walk.position;
-	key = key_before(at, box->walk.page);
-	v = store_view(box->store);
-	while (n < max && view_next(v, box->part, SPAN("i"), &key, &value)) {
-		uint64_t count = value.len / BOX_ENTRY;
+	box_walk_start(&walk, v, box->part, box->walk.page);
+	if (!intent_read(v, box->part, &intent))
+		store_damaged(box->name, "what is leaving it");
+	while (n < max && box_walk_next(&walk, &number, &page)) {
+		uint64_t begins = position;
 
-		if (position + count > from) {
-			box->walk.position = position;
-			box->walk.page = key.len == 9 ? unpack_u64(key.at + 1) : 0;
+		for (; page.len >= BOX_ENTRY && n < max; page = span_from(page, BOX_ENTRY)) {
+			struct box_entry e = box_entry_unpack(page.at);
+
+			if (uids_has(&intent.going, e.uid) || position++ < from)
+				continue;
+			out[n++] = (struct mailbox_entry){ .uid = e.uid, .size = box_entry_size(&e), .arrived = e.arrived, .dots = e.dots,
+				.flags = (e.flags & ~(uint32_t)BOX_NO_END) | (uids_has(&intent.seen, e.uid) ? MAILBOX_SEEN : 0) };
 		}
-		for (; from < position + count && n < max; from++)
-			out[n++] = entry_shown(value.at + (from - position) * BOX_ENTRY);
-		position += count;
+		if (position > from) {
+			box->walk.position = begins;
+			box->walk.page = number;
+		}
 	}
+	intent_free(&intent);
 	view_end(&v);
 	return n;
 }
@@ -214,6 +210,15 @@ const char *mailbox_uid(const struct mailbox *box, const struct mailbox_entry *e
 	return out;
 }
 
+static bool going(struct view *v, const struct mailbox *box, uint64_t uid)
+{
+	struct box_intent intent;
+	bool goes = !intent_read(v, box->part, &intent) || uids_has(&intent.going, uid);
+
+	intent_free(&intent);
+	return goes;
+}
+
 bool box_entry_find(struct view *v, const struct mailbox *box, uint64_t uid, struct box_entry *entry)
 {
 	char key[9];
@@ -222,9 +227,9 @@ bool box_entry_find(struct view *v, const struct mailbox *box, uint64_t uid, str
 	if (!view_get(v, box->part, box_page_key(key, uid / BOX_PAGE), &page))
 		return false;
 	for (; page.len >= BOX_ENTRY; page = span_from(page, BOX_ENTRY)) {
-		*entry = entry_unpack(page.at);
+		*entry = box_entry_unpack(page.at);
 		if (entry->uid == uid)
-			return true;
+			return !going(v, box, uid);
 	}
 	return false;
 }
@@ -250,7 +255,7 @@ bool mailbox_read(struct mailbox *box, uint64_t uid, bool (*use)(void *user, str
 {
 	struct view *v = store_view(box->store);
 	struct box_entry entry;
-	bool there = box_entry_find(v, box, uid, &entry);
+	bool there = box->made && box_entry_find(v, box, uid, &entry);
 	uint64_t left;
 
 	view_end(&v);

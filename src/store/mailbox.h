@@ -18,6 +18,10 @@
  * store_next with the ticket.  Appends to one box are grouped: one batch under way a box, what
  * finishes meanwhile goes with the next.  They stand in the order of incoming_finish.
  *
+ * Removing: mailbox_remove and mailbox_seen change the index, answered by ticket
+ * as appends are, and take turns with them.  Between the commit and its answer,
+ * what is read (mailbox_entries, maildrop.h) may be ahead of mailbox_count.
+ *
  * Sources: a message may carry the 32-octet id of where it came from.  Its
  * mark is committed with it; a second append with a mark that is there is
  * good and changes nothing (exactly once).  mailbox_marks walks the marks of
@@ -65,6 +69,16 @@ const char *mailbox_uid(const struct mailbox *box, const struct mailbox_entry *e
 /* The body, piece by piece (0, 1, …) inside one short view each: `use` is
  * called with borrowed octets.  Ends good after the last piece. */
 [[nodiscard]] bool mailbox_read(struct mailbox *box, uint64_t uid, bool (*use)(void *user, struct span octets), void *user, struct err *e);
+
+/* The messages of `gone` leave the box, those of `seen` become \Seen, all of it together: when the answer
+ * with the ticket is good, or not at all.  What is not there (any more) does no harm.  The uids are
+ * copied, and may come in any order and number; many need several batches, but the box shows none of it
+ * or all of it, also after a crash.  Bodies can be read until store_reclaim takes them; `now`: seconds since 1970. */
+void mailbox_remove(struct mailbox *box, const uint64_t *gone, size_t gone_count, const uint64_t *seen, size_t seen_count,
+	int64_t now, uint64_t ticket);
+void mailbox_seen(struct mailbox *box, const uint64_t *uids, size_t count, uint64_t ticket);
+/* Removes the box with all that is in it; blocks.  ERR_BUSY: mail is coming in or going just now. */
+[[nodiscard]] bool mailbox_destroy(struct store *s, const char *name, int64_t now, struct err *e);
 
 struct incoming;
 [[nodiscard]] struct incoming *incoming_new(struct mailbox *box, struct err *e);

@@ -181,7 +181,7 @@ static void a_missing_piece_is_an_error(void **state)
 
 		fixture_append(box, (struct span){ octets, 200000 }, NULL, 1);
 		assert_int_equal(fixture_drain(s), 1);
-		assert_true(batch_blob_remove(b, piece + 1, piece, 1));	/* blobs are numbered from 1 */
+		assert_true(batch_blob_remove(b, fixture_first_blob(s) + piece, piece, 1));
 		must(engine_commit_wait(store_engine(s), &b, &fixture_err));
 		assert_false(mailbox_read(box, fixture_entry(box, piece).uid, fixture_collect, &got, &fixture_err));
 		assert_int_equal(fixture_err.kind, ERR_LOCAL);

@@ -52,7 +52,7 @@ bool mailbox_marks(struct mailbox *box, const uint8_t connection[8], struct mail
 	at = box_mark(&from);
 	key = (struct span){ at.key, BOX_MARK };
 	do
-		there = view_next(v, box->part, prefix, &key, &value);
+		there = box->made && view_next(v, box->part, prefix, &key, &value);
 	while (there && key.len == BOX_MARK && waits_to_go(box, key.at));
 	there = there && key.len == BOX_MARK && value.len == sizeof mark->digest;
 	if (there) {
@@ -68,7 +68,7 @@ void mailbox_unmark(struct mailbox *box, const struct mailbox_source *mark)
 {
 	struct box_mark m = box_mark(mark);
 
-	if (waits_to_go(box, m.key))
+	if (!box->made || waits_to_go(box, m.key))
 		return;
 	if (box->unmark_count == box->unmark_cap) {
 		size_t cap = box->unmark_cap ? box->unmark_cap * 2 : 64;

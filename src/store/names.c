@@ -65,13 +65,18 @@ static engine_part directory(void)
 	return engine_part_of("names", SPAN(""));
 }
 
-static struct span name_key(char key[NAME_KEY], const char *name)
+static struct span kind_key(char key[NAME_KEY], char kind, const char *name)
 {
 	size_t len = strlen(name);
 
-	key[0] = 'b';
+	key[0] = kind;
 	memcpy(key + 1, name, len);
 	return (struct span){ key, 1 + len };
+}
+
+static struct span name_key(char key[NAME_KEY], const char *name)
+{
+	return kind_key(key, 'b', name);
 }
 
 static bool get_number(struct store *s, struct span key, uint32_t *n)
@@ -95,12 +100,16 @@ bool box_find(struct store *s, const char *name, uint32_t *epoch)
 
 bool box_make(struct store *s, const char *name, uint32_t *epoch, struct err *e)
 {
-	char key[NAME_KEY], was[4], is[4];
+	char key[NAME_KEY], grave[NAME_KEY], was[4], is[4];
 	struct span before = { was, sizeof was }, now = { is, sizeof is };
-	struct batch *b = store_batch(directory());
+	struct batch *b;
 	uint32_t last = 0;
-	bool first = !get_number(s, SPAN("e"), &last);
+	bool first;
 
+	if (!box_purge(s, name, e))
+		return err_in(e, "mailbox %s", name);
+	first = !get_number(s, SPAN("e"), &last);
+	b = store_batch(directory());
 	*epoch = (uint32_t)clock_now_s();
 	if (*epoch <= last)
 		*epoch = last + 1;
@@ -109,15 +118,50 @@ bool box_make(struct store *s, const char *name, uint32_t *epoch, struct err *e)
 	store_must(first ? batch_absent(b, SPAN("e")) : batch_equals(b, SPAN("e"), before));
 	store_must(batch_absent(b, name_key(key, name)));
 	store_must(batch_put(b, SPAN("e"), now) && batch_put(b, name_key(key, name), now));
+	store_must(batch_remove(b, kind_key(grave, 'x', name)));
 	return engine_commit_wait(s->engine, &b, e) || err_in(e, "mailbox %s", name);
 }
 
-bool mailbox_each(struct store *s, char name[MAILBOX_NAME_MAX + 1])
+bool box_bury(struct store *s, const char *name, int64_t now, struct err *e)
+{
+	char key[NAME_KEY], grave[NAME_KEY], when[8];
+	struct batch *b = store_batch(directory());
+
+	pack_u64(when, (uint64_t)now);
+	store_must(batch_present(b, name_key(key, name)) && batch_remove(b, name_key(key, name)));
+	store_must(batch_put(b, kind_key(grave, 'x', name), (struct span){ when, sizeof when }));
+	return engine_commit_wait(s->engine, &b, e) || err_in(e, "mailbox %s", name);
+}
+
+bool box_grave(struct store *s, const char *name, int64_t *when)
+{
+	char key[NAME_KEY];
+	struct view *v = store_view(s);
+	struct span value;
+	bool there = view_get(v, directory(), kind_key(key, 'x', name), &value);
+
+	if (there)
+		*when = (int64_t)take_u64(&value);
+	view_end(&v);
+	return there;
+}
+
+struct batch *box_grave_close(const char *name)
+{
+	char key[NAME_KEY];
+	struct batch *b = store_batch(directory());
+
+	store_must(batch_remove(b, kind_key(key, 'x', name)));
+	return b;
+}
+
+/* The next name of a kind. */
+static bool next_name(struct store *s, const char *kind, char name[MAILBOX_NAME_MAX + 1])
 {
 	char at[NAME_KEY];
-	struct span key = name_key(at, name), value;
+	struct span key = kind_key(at, kind[0], name), value;
 	struct view *v = store_view(s);
-	bool there = view_next(v, directory(), SPAN("b"), &key, &value) && key.len - 1 <= MAILBOX_NAME_MAX;
+	bool there = view_next(v, directory(), span_of(kind), &key, &value) && key.len - 1 <= MAILBOX_NAME_MAX;
 
 	if (there) {
 		memcpy(name, key.at + 1, key.len - 1);
@@ -125,4 +169,14 @@ bool mailbox_each(struct store *s, char name[MAILBOX_NAME_MAX + 1])
 	}
 	view_end(&v);
 	return there;
+}
+
+bool mailbox_each(struct store *s, char name[MAILBOX_NAME_MAX + 1])
+{
+	return next_name(s, "b", name);
+}
+
+bool box_grave_each(struct store *s, char name[MAILBOX_NAME_MAX + 1])
+{
+	return next_name(s, "x", name);
 }

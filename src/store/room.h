@@ -35,6 +35,7 @@ struct store {
 	char *state;
 	char what[64];
 	int run_lock;
+	struct seal *seal;
 	struct digest *digest;		/* for messages of one piece */
 	struct arrivals *arrivals;	/* between the committer's thread and ours */
 	struct deed *taken;		/* durable deeds, to be followed up */
@@ -44,6 +45,7 @@ struct store {
 	bool draining;			/* inside store_next */
 	struct mailbox *boxes[STORE_BUCKETS];	/* by partition */
 	struct ledger *ledgers[STORE_BUCKETS];
+	struct reclaiming *reclaiming;	/* reclaim.c: NULL before it was first asked */
 	struct trust_note *notes;	/* trust.c: the first is under way */
 };
 
@@ -69,5 +71,6 @@ void mailbox_flush_all(struct store *s);
 void mailbox_free_all(struct store *s);
 void ledger_flush_all(struct store *s);
 void ledger_free_all(struct store *s);
-/* Called by store_open: removes the pieces of messages that never became whole. */
+/* Called by store_open: removes the pieces of messages that never became whole, and ends what a crash broke off. */
 void mailbox_reclaim_all(struct store *s);
+void reclaiming_free(struct store *s);

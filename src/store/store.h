@@ -33,6 +33,11 @@ void store_on_wake(struct store *s, void (*wake)(void *user), void *user);
 bool store_next(struct store *s, struct store_done *d);
 bool store_wait(struct store *s);	/* false: nothing under way */
 size_t store_waiting(const struct store *s);	/* answers still to come */
+/* Gives the space of one slice of removed messages back, of those that were removed RECLAIM_AFTER_S
+ * before `now` (seconds since 1970) at the earliest, so that who still reads one keeps it.  False: nothing
+ * is due, ask again in a minute; true: more may be, ask again when other things have had their turn. */
+enum { RECLAIM_AFTER_S = 15 * 60 };
+bool store_reclaim(struct store *s, int64_t now);
 struct engine *store_engine(struct store *s);
 const char *store_state(const struct store *s);	/* the state directory */
 

@@ -2,6 +2,7 @@
  * How fast is the store on this disk?  Built with the tests, not run as one.
  *
  *     store_bench DIRECTORY [MESSAGES] [OCTETS]
+ * After appending, it does what POP3 sessions do: opens the maildrop, reads messages, removes them.
  * A wake of the loop is played by finishing a window of messages, then taking
  * the answers that are there. */
 #include <stdio.h>
@@ -12,9 +13,9 @@
 #include "base/clock.h"
 #include "store/account.h"
 #include "store/ledger.h"
-#include "store/mailbox.h"
+#include "store/maildrop.h"
 
-enum { WINDOW = 64, OUTSTANDING = 1000, ENTRIES = 100000, LISTED = 10000, LARGE = 100 << 20, CHUNK = 16 * 1024 };
+enum { WINDOW = 64, OUTSTANDING = 1000, ENTRIES = 100000, LISTED = 10000, LARGE = 100 << 20, CHUNK = 16 * 1024, OPENS = 20, READ = 10000 };
 
 struct lap {
 	uint64_t ms;
@@ -199,6 +200,91 @@ static void ledger_rates(struct store *s, struct ledger *l)
 	report("ledger_get, 10,000 entries", lap, LISTED, "entry");
 }
 
+static size_t swallow(void *user, struct span octets)
+{
+	*(uint64_t *)user += octets.len + (unsigned char)octets.at[octets.len / 2];
+	return octets.len;
+}
+
+static void read_messages(const struct maildrop *drop, uint32_t count)
+{
+	uint64_t octets = 0, sum = 0;
+	struct lap lap = start();
+
+	for (uint32_t n = 1; n <= count; n++) {
+		struct maildrop_reading r;
+
+		maildrop_start(drop, n, &r);
+		octets += r.left;
+		while (maildrop_piece(drop, &r, swallow, &sum) == MAILDROP_MORE)
+			;
+	}
+	report("maildrop_piece", lap, count, "msg");
+	report("  the same", lap, (double)octets / 1e6, "MB");
+	lap = start();
+	for (uint32_t n = 1; n <= count; n++) {
+		struct maildrop_reading r;
+
+		maildrop_start(drop, n, &r);
+		sum += maildrop_in_memory(drop, &r);
+	}
+	report("maildrop_in_memory", lap, count, "msg");
+	if (!sum)
+		(void)printf("nothing was read\n");
+}
+
+/* Every `step`th of the drop's messages, `count` of them. */
+static void remove_messages(struct store *s, struct mailbox *box, uint32_t count, uint32_t step, const char *what)
+{
+	uint64_t *uids;
+	size_t n;
+	struct lap lap;
+	struct maildrop *copy;
+	struct err e;
+
+	if (!maildrop_open(s, "bench/INBOX", &copy, &e))
+		fail(&e);
+	for (uint32_t i = 0; i < count && i * step < maildrop_count(copy); i++)
+		drop_mark(&maildrop_messages(copy)[i * step], DROP_DELETED);
+	n = maildrop_marked(copy, DROP_DELETED, 0, &uids);
+	lap = start();
+	mailbox_remove(box, uids, n, NULL, 0, 1, 1);
+	take(s, 0);
+	report(what, lap, (double)n, "msg");
+	free(uids);
+	maildrop_close(&copy);
+	lap = start();
+	for (struct store_done d; store_wait(s);)
+		(void)store_next(s, &d);
+	report("  and its rest", lap, (double)n, "msg");
+}
+
+static void pop3(struct store *s, struct mailbox *box)
+{
+	struct maildrop *drop = NULL;
+	struct lap lap = start();
+	uint32_t count;
+	struct err e;
+
+	for (int n = 0; n < OPENS; n++) {
+		maildrop_close(&drop);
+		if (!maildrop_open(s, "bench/INBOX", &drop, &e))
+			fail(&e);
+	}
+	report("maildrop_open, messages", lap, (double)OPENS * maildrop_count(drop), "msg");
+	(void)printf("%-34s %10u messages, %.2f ms each\n", "", (unsigned)maildrop_count(drop), (double)(clock_mono_ms() - lap.ms) / OPENS);
+	count = maildrop_count(drop) < READ ? maildrop_count(drop) : READ;
+	read_messages(drop, count);
+	remove_messages(s, box, count, 1, "mailbox_remove, in a row");
+	remove_messages(s, box, count, 7, "mailbox_remove, scattered");
+	maildrop_close(&drop);
+	lap = start();
+	for (struct store_done d; store_reclaim(s, 10000);)
+		while (store_wait(s))
+			(void)store_next(s, &d);
+	report("store_reclaim", lap, 2.0 * count, "msg");
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t messages = 100000, octets = 4096;
@@ -221,6 +307,7 @@ int main(int argc, char **argv)
 	lap = start();
 	append(&(struct walk){ s, box, l, false }, messages, octets);
 	report("append", lap, (double)messages, "msg");
+	pop3(s, box);
 	lap = start();
 	append(&(struct walk){ s, box, l, true }, messages, octets);
 	report("append and record", lap, (double)messages, "msg");

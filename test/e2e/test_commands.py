@@ -35,7 +35,7 @@ def test_alone_prints_help(p):
 
 
 def test_every_command_has_help(p):
-    for command in ("test", "collect", "check", "history", "baseline", "rescan", "mailbox", "account", "trust"):
+    for command in ("test", "collect", "check", "history", "baseline", "rescan", "mailbox", "account", "domain", "trust"):
         done = p.good(command, "--help")
         assert command in done.out and len(done.out.splitlines()) >= 2, done
 
