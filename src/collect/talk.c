@@ -198,6 +198,7 @@ static void on_closed(void *user, const struct err *why)
 				v->conn_settings.port);
 	}
 	v->pipeline_stuck = v->talk->stuck(v);
+	v->shifted = v->talk->shifted && v->talk->shifted(v);
 	v->mechs_new = v->talk->refused(v) & ~v->mechs_out;
 	v->mechs_out |= v->mechs_new;
 	v->conn = NULL;
@@ -265,6 +266,7 @@ void talk_connect(struct visit *v)
 	};
 	struct err e;
 
+	v->began_s = clock_now_s();
 	v->phase = VISIT_CONNECTING;
 	steps_now(v, STEP_SETTINGS);
 	v->slow_since_ms = loop_now_ms(collector_loop(v->collector));

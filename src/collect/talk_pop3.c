@@ -9,6 +9,8 @@
 #include "collect/trace.h"
 #include "collect/visit.h"
 
+enum { MISSING_MAX = 3, MISSING_OCTETS = 4096 };	/* answers that a server may have left out; what comes instead */
+
 static const char *const event_names[] = {
 	"nothing", "start of TLS", "challenge", "logged in", "maildrop", "unique-id", "size", "listing ends",
 	"message begins", "octets", "message ends", "deleted", "refused", "goodbye", "failed",
@@ -326,9 +328,21 @@ static bool stuck(const struct visit *v)
 	       (p3c_pipelined(v->pop) && p3c_outstanding(v->pop) > 1 && v->plan_answered <= 1);
 }
 
+/* One answer too many, or one too few: then the server waits for commands, and
+ * we for the last of many messages, of which nothing came, or answers to DELE. */
+static bool shifted(const struct visit *v)
+{
+	bool missing = v->phase == VISIT_FETCHING && v->why.kind == ERR_NET && v->plan_asked == v->plan_count && v->plan_answered > 1 &&
+		       v->plan_asked > v->plan_answered && v->plan_asked - v->plan_answered <= MISSING_MAX &&
+		       (!v->current || v->current->size < MISSING_OCTETS);
+
+	return p3c_pipelined(v->pop) && (p3c_pipelining_broken(v->pop) || missing);
+}
+
 const struct talk_ops talk_pop3 = {
 	.service = "pop", .clear_port = 110, .make = make, .free = free_session, .start = start, .feed = feed, .unread = unread,
 	.event = take_event, .ask = ask_pop3, .outstanding = outstanding, .out = out, .sent = sent, .secured = secured,
 	.sasl_answer = sasl_answer, .sasl_cancel = sasl_cancel, .eof = eof, .left = no_bye, .refused = refused, .stuck = stuck,
+	.shifted = shifted,
 	.listed = listing_settled, .reached = try_pop3_reached, .offers = try_pop3_offers, .entered = try_pop3_entered,
 };

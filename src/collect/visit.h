@@ -148,6 +148,7 @@ struct talk_ops {
 	void (*left)(struct visit *v);	/* the connection ended behind our goodbye */
 	unsigned (*refused)(const struct visit *v);	/* mechanisms, as bits */
 	bool (*stuck)(const struct visit *v);	/* it ends as at a server that takes no pipelining */
+	bool (*shifted)(const struct visit *v);	/* an answer came that belongs to no command; NULL: cannot be */
 	void (*listed)(struct visit *v);	/* the ledger stands as the listing says: go on */
 	void (*settled)(struct visit *v, const struct message *m);	/* the ledger has it for good; may be NULL */
 	enum visit_step_what (*reached)(const struct visit *v);	/* GREETING, CAPABILITIES, LOGIN: where the session is */
@@ -183,7 +184,9 @@ struct visit {
 	/* one attempt: connection and session */
 	struct timer *retry;
 	uint32_t tries, busy_tries;
+	int64_t began_s;		/* when this attempt did */
 	bool lockstep, in_clear;	/* fallbacks in force */
+	bool shifted;		/* answers did, in this attempt */
 	bool pipeline_stuck;	/* this attempt ended as one does at a server that takes no pipelining */
 	bool tls_technical;	/* no TLS to be had, but nothing proved wrong */
 	struct err why;			/* of this attempt; kind ERR_NONE = fine so far */
@@ -350,6 +353,9 @@ bool delivery_full(const struct visit *v);
 
 /* compared.c */
 [[nodiscard]] bool message_known(struct visit *v, struct message *m, const uint8_t old[32]);	/* it is the message of entry `old`; false: some target still wants it */
+/* Answers shifted in a pipelined session: what the ledger has since then may be
+ * another message's.  All of it is compared by content from now on. */
+[[nodiscard]] bool compared_distrust(struct visit *v, int64_t since, struct err *e);
 [[nodiscard]] bool message_identify(struct visit *v, struct message *m);	/* false: it is no new message, and is done with */
 
 /* answers.c */

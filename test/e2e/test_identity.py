@@ -202,3 +202,23 @@ def test_case_of_ids_matters(p):
         p.clear("box", origin, after="keep")
         p.good("collect", "box")
     assert arrived(p) == wanted(mail)
+
+
+@pytest.mark.parametrize("after", ["delete", "keep"])
+@pytest.mark.parametrize("script", ["> RETR 1\n! faithful\n! faithful", "> RETR 3\n! faithful\n! faithful", "> LIST\n! faithful\n! faithful",
+                                    "> RETR 2\n! wait 0"])
+def test_answers_that_shift_lose_nothing(p, script, after):
+    """One answer too many or too few under pipelining: ids and texts do not belong together, and what was taken is compared."""
+    mail = corpus.small(6, seed=31)
+    drop = Maildrop(mail)
+    with Pop3d(drop, script=Script(parse_script(script.splitlines()))) as origin:
+        p.clear("box", origin, after=after, timeout="2s")
+        assert p("collect", "box").code == 1
+    with Pop3d(drop) as origin:
+        p.clear("box", origin, after=after)
+        p.good("collect", "box")
+        assert p.good("collect", "box").summary()["box"]["collected"] == 0
+        arrived = [corpus.digest(m) for m in p.in_maildir()]
+        for m in mail:
+            assert corpus.digest(m) in arrived, "lost"
+        assert len(drop.octets()) == (0 if after == "delete" else 6)
