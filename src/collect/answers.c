@@ -30,7 +30,7 @@ void delivery_recovered(struct visit *v, struct ledger *l, struct ledger_entry *
 				accepted |= 1u << n;
 	if (accepted == (1u << v->sink_count) - 1) {
 		entry->state = visit_final_state(v);
-		entry->accepted = entry->changed;
+		entry->accepted = clock_now_s();
 		entry->target_count = 0;
 	}
 	ledger_put(l, entry, visit_ticket(v, 0, TICKET_RECOVERED));

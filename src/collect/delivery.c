@@ -279,7 +279,7 @@ void message_entry(const struct visit *v, const struct message *m, enum ledger_s
 	if (state == LEDGER_PENDING)
 		pending_targets(v, m, entry);
 	else
-		entry->accepted = entry->changed;
+		entry->accepted = clock_now_s();
 }
 
 void message_leave(struct visit *v, struct message *m)
