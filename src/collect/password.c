@@ -74,7 +74,7 @@ static void run_command(void *user)
 {
 	struct password_job *j = user;
 
-	j->good = child_output(j->visit->with->password.text, COMMAND_TIMEOUT_MS, &j->visit->password, &j->e);
+	j->good = child_output(j->visit->with->password.text, COMMAND_TIMEOUT_MS, &j->visit->stop_command, &j->visit->password, &j->e);
 }
 
 static void command_done(void *user)

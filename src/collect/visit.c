@@ -227,6 +227,7 @@ void visit_stop(struct visit *v)
 	if (v->stopping)
 		return;
 	v->stopping = true;
+	atomic_store(&v->stop_command, true);
 	if (v->phase >= VISIT_LEAVING)
 		return;		/* QUIT was sent: what is deleted is deleted */
 	(void)err_set(&why, ERR_LOCAL, "%s", v->what == VISIT_TEST ? "stopped before the test came to its end" :

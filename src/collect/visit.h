@@ -26,6 +26,8 @@
  * slot and kind, never a pointer. */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "base/log.h"
 #include "collect/collect.h"
 #include "collect/listing.h"
@@ -177,6 +179,7 @@ struct visit {
 	size_t ledger_count;
 	struct buf password;
 	bool password_known;
+	atomic_bool stop_command;	/* which gets the password, in a job */
 	struct sink sinks[LEDGER_TARGETS_MAX];
 	uint8_t sink_count;
 	size_t waiting;			/* answers and jobs to come */

@@ -46,7 +46,7 @@ static bool from_file(const char *path, struct buf *out, struct err *e)
 
 static bool from_command(const char *command, struct buf *out, struct err *e)
 {
-	if (!child_output(command, COMMAND_TIMEOUT_MS, out, e))
+	if (!child_output(command, COMMAND_TIMEOUT_MS, NULL, out, e))
 		return err_in(e, "--password-command");
 	while (out->len && (out->at[out->len - 1] == '\n' || out->at[out->len - 1] == '\r'))
 		out->len--;

@@ -86,7 +86,7 @@ static void end_group(struct child *c)
 
 /* Until the command itself ends: what it left running in the background may
  * keep the pipes open for ever. */
-static bool follow(struct child *c, uint64_t until, uint32_t timeout_ms, struct buf *out, struct err *e)
+static bool follow(struct child *c, uint64_t until, uint32_t timeout_ms, const atomic_bool *stop, struct buf *out, struct err *e)
 {
 	for (;;) {
 		struct pollfd fds[] = { { c->out, POLLIN, 0 }, { c->err, POLLIN, 0 } };
@@ -102,6 +102,10 @@ static bool follow(struct child *c, uint64_t until, uint32_t timeout_ms, struct 
 		if (clock_mono_ms() >= until) {
 			end_group(c);
 			return err_set(e, ERR_CONFIG, "did not end within %g s", timeout_ms / 1000.0);
+		}
+		if (stop && atomic_load(stop)) {
+			end_group(c);
+			return err_set(e, ERR_LOCAL, "stopped before it ended");
 		}
 		(void)poll(fds, 2, TICK_MS);	/* negative descriptors are passed over */
 	}
@@ -184,7 +188,7 @@ static bool start(struct child *c, const char *command, struct err *e)
 	return err_errno(e, ERR_LOCAL, "/bin/sh cannot be started");
 }
 
-bool child_output(const char *command, uint32_t timeout_ms, struct buf *out, struct err *e)
+bool child_output(const char *command, uint32_t timeout_ms, const atomic_bool *stop, struct buf *out, struct err *e)
 {
 	uint64_t until = clock_mono_ms() + timeout_ms;
 	struct child c = { 0 };
@@ -195,7 +199,7 @@ bool child_output(const char *command, uint32_t timeout_ms, struct buf *out, str
 		return err_set(e, ERR_LOCAL, "out of memory");
 	if (!start(&c, command, e))
 		return false;
-	good = follow(&c, until, timeout_ms, out, e) && judge(&c, e);
+	good = follow(&c, until, timeout_ms, stop, out, e) && judge(&c, e);
 	if (c.out >= 0)
 		(void)close(c.out);
 	if (c.err >= 0)

@@ -45,7 +45,7 @@ static void a_command_gives_its_output(void **state)
 		bool good;
 
 		buf_start(&out, 16);
-		good = child_output(r->command, r->timeout_ms, &out, &e);
+		good = child_output(r->command, r->timeout_ms, NULL, &out, &e);
 		if (good != !r->error || (good && !span_equal(buf_span(&out), span_of(r->out)))
 			|| (!good && (e.kind != ERR_CONFIG || strcmp(e.text, r->error))))
 			fail_msg("%s: \"%.*s\" %s", r->name, (int)out.len, out.at, e.text);
@@ -64,7 +64,7 @@ static void a_time_out_kills_the_group(void **state)
 	(void)state;
 	assert_int_equal(pipe(held), 0);
 	buf_start(&out, 16);
-	assert_false(child_output("sleep 1000 & wait", 50, &out, &e));
+	assert_false(child_output("sleep 1000 & wait", 50, NULL, &out, &e));
 	(void)close(held[1]);
 	assert_int_equal(read(held[0], &c, 1), 0);
 	(void)close(held[0]);
@@ -80,14 +80,28 @@ static void a_lent_buffer_is_filled_behind_what_it_has(void **state)
 	(void)state;
 	buf_lend(&out, memory, sizeof memory);
 	assert_true(buf_add(&out, SPAN("ab")));
-	assert_true(child_output("printf cd", PATIENCE_MS, &out, &e));
+	assert_true(child_output("printf cd", PATIENCE_MS, NULL, &out, &e));
 	assert_true(span_equal(buf_span(&out), SPAN("abcd")));
-	assert_false(child_output("printf 12345", PATIENCE_MS, &out, &e));
+	assert_false(child_output("printf 12345", PATIENCE_MS, NULL, &out, &e));
+}
+
+static void a_command_can_be_stopped(void **state)
+{
+	atomic_bool stop = true;
+	struct buf out;
+	struct err e;
+
+	(void)state;
+	buf_start(&out, 100);
+	assert_false(child_output("sleep 1000", 600000, &stop, &out, &e));
+	assert_string_equal(e.text, "stopped before it ended");
+	buf_end(&out);
 }
 
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_command_can_be_stopped),
 		cmocka_unit_test(a_command_gives_its_output),
 		cmocka_unit_test(a_time_out_kills_the_group),
 		cmocka_unit_test(a_lent_buffer_is_filled_behind_what_it_has),

@@ -255,3 +255,16 @@ def test_a_server_that_says_the_password_back(p, protocol, script):
         p.clear("box", origin, protocol=protocol, after="delete", trace="wire")
         shown = p("-v", "collect", "box").text + p("-v", "test", "box").text + p("history", "box").text
         assert "***" in shown
+
+
+def test_a_password_command_does_not_outlive_a_stop(p, home):
+    """It may take as long as it likes; whoever stops the program does not."""
+    begun = os.path.join(home, "begun")
+    p.connection("box", port=1, password=f"command:touch {begun}; exec sleep 600")
+    process = p.start("collect", "box")
+    while not os.path.exists(begun):
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.terminate()
+    done = p.finish(process, limit=30)
+    assert done.code == 1 and "stopped" in done.err, done

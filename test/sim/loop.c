@@ -272,10 +272,11 @@ bool job_start(struct loop *l, void (*work)(void *user), void (*done)(void *user
 	return true;
 }
 
-bool child_output(const char *command, uint32_t timeout_ms, struct buf *out, struct err *e)
+bool child_output(const char *command, uint32_t timeout_ms, const atomic_bool *stop, struct buf *out, struct err *e)
 {
 	(void)command;
 	(void)timeout_ms;
+	(void)stop;
 	(void)out;
 	return err_set(e, ERR_CONFIG, "no programs in the simulation");
 }
