@@ -69,47 +69,38 @@ bool message_identify(struct visit *v, struct message *m)
 
 /* ---- answers that shifted */
 
-static void distrust(struct visit *v, const uint8_t id[32])
+static bool is_settled(const struct ledger_entry *entry)
 {
-	struct ledger_entry entry;
-
-	if (!ledger_get(v->ledger, id, &entry))
-		return;
-	ledger_pop3_id(id, UINT32_MAX, entry.id);	/* no message is listed under it: it is compared */
-	ledger_put(v->ledger, &entry, 0);
-	memcpy(entry.id, id, sizeof entry.id);
-	entry.state = LEDGER_GONE;	/* and a mark of it is explained (sink_mailbox.c) */
-	entry.changed = clock_now_s();
-	entry.target_count = 0;
-	ledger_put(v->ledger, &entry, 0);
+	return entry->has_digest && (entry->state == LEDGER_ACCEPTED || entry->state == LEDGER_DISPOSING || entry->state == LEDGER_QUARANTINED);
 }
 
-/* What came since, as 32 octets each; false: out of memory. */
-static bool taken_since(struct visit *v, int64_t since, struct buf *ids)
+static void distrust(struct visit *v, struct ledger_entry *entry)
 {
-	struct ledger_entry entry;
+	uint8_t id[32];
 
-	for (const uint8_t *after = NULL; ledger_next(v->ledger, after, &entry); after = entry.id)
-		if (entry.has_digest && entry.changed >= since && entry.state != LEDGER_GONE && entry.state != LEDGER_SHARED &&
-		    !buf_add(ids, (struct span){ (const char *)entry.id, sizeof entry.id }))
-			return false;
-	return true;
+	memcpy(id, entry->id, sizeof id);
+	ledger_pop3_id(id, UINT32_MAX, entry->id);	/* no message is listed under it: it is compared */
+	ledger_put(v->ledger, entry, 0);
+	memcpy(entry->id, id, sizeof id);
+	entry->state = LEDGER_GONE;	/* and a mark of it is explained (sink_mailbox.c) */
+	entry->changed = clock_now_s();
+	ledger_put(v->ledger, entry, 0);
 }
 
-bool compared_distrust(struct visit *v, int64_t since, struct err *e)
+void compared_distrust(struct visit *v, int64_t since)
 {
-	struct buf ids;
-	bool good;
+	struct ledger_entry entry;
+	bool noted = false;
 
-	buf_start(&ids, SIZE_MAX / 2);
-	good = taken_since(v, since, &ids);
-	if (!good)
-		(void)err_set(e, ERR_LOCAL, "out of memory");
-	if (good && ids.len)
-		ledger_note(v->ledger, LEDGER_NOTE_COMPARING, clock_now_s(), 0);
-	for (size_t n = 0; good && n < ids.len; n += 32)
-		distrust(v, (const uint8_t *)ids.at + n);
-	buf_end(&ids);
+	for (const struct item *i = v->listing.items; i < v->listing.items + v->listing.count; i++) {
+		if (!(i->flags & ITEM_OWN_ID) || i->flags & ITEM_UNIDENTIFIED)	/* content told those already */
+			continue;
+		if (!ledger_get(v->ledger, i->id, &entry) || entry.changed < since || !is_settled(&entry))
+			continue;
+		if (!noted)
+			ledger_note(v->ledger, LEDGER_NOTE_COMPARING, clock_now_s(), 0);
+		noted = true;
+		distrust(v, &entry);
+	}
 	ledger_flush(v->ledger);
-	return good;
 }

@@ -164,8 +164,8 @@ static bool worth_another_try(struct visit *v)
 /* The connection is gone and nothing is under way any more. */
 static void attempt_over(struct visit *v)
 {
-	if (v->shifted && v->what == VISIT_COLLECT && !compared_distrust(v, v->began_s, &v->why))
-		log_error(&v->tag, "%s", v->why.text);
+	if (v->shifted && v->what == VISIT_COLLECT)
+		compared_distrust(v, v->began_s);
 	v->shifted = false;
 	if (!v->why.kind)
 		v->why = v->no_target;

@@ -358,7 +358,7 @@ bool delivery_full(const struct visit *v);
 [[nodiscard]] bool message_known(struct visit *v, struct message *m, const uint8_t old[32]);	/* it is the message of entry `old`; false: some target still wants it */
 /* Answers shifted in a pipelined session: what the ledger has since then may be
  * another message's.  All of it is compared by content from now on. */
-[[nodiscard]] bool compared_distrust(struct visit *v, int64_t since, struct err *e);
+void compared_distrust(struct visit *v, int64_t since);
 [[nodiscard]] bool message_identify(struct visit *v, struct message *m);	/* false: it is no new message, and is done with */
 
 /* answers.c */
