@@ -196,6 +196,13 @@ static bool waits_for_ledger(const struct disposal *d)
 	return d->stage == DISPOSAL_INTENT || d->stage == DISPOSAL_RECORDING;
 }
 
+/* A COPY that waits behind other commands is done by the server long after we
+ * may have died, and by then the next visit has looked for it in vain. */
+static bool may_go_on(const struct visit *v, const struct disposal *d)
+{
+	return d->stage == DISPOSAL_RECORDING || !imc_outstanding(v->imap->session);
+}
+
 void dispose_ask(struct visit *v)
 {
 	struct imap_visit *i = v->imap;
@@ -205,7 +212,7 @@ void dispose_ask(struct visit *v)
 	for (struct disposal *d = i->disposals; d < i->disposals + DISPOSALS; d++) {
 		if (!imc_can_ask(i->session))
 			return;
-		if (waits_for_ledger(d) && !v->slices)
+		if (waits_for_ledger(d) && !v->slices && may_go_on(v, d))
 			go_on(v, d);
 		else if (d->stage == DISPOSAL_FREE && worth_it(v))
 			(void)begin(v, d);
