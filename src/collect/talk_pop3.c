@@ -9,8 +9,6 @@
 #include "collect/trace.h"
 #include "collect/visit.h"
 
-enum { MISSING_MAX = 3, MISSING_OCTETS = 4096 };	/* answers that a server may have left out; what comes instead */
-
 static const char *const event_names[] = {
 	"nothing", "start of TLS", "challenge", "logged in", "maildrop", "unique-id", "size", "listing ends",
 	"message begins", "octets", "message ends", "deleted", "refused", "goodbye", "failed",
@@ -328,15 +326,11 @@ static bool stuck(const struct visit *v)
 	       (p3c_pipelined(v->pop) && p3c_outstanding(v->pop) > 1 && v->plan_answered <= 1);
 }
 
-/* One answer too many, or one too few: then the server waits for commands, and
- * we for the last of many messages, of which nothing came, or answers to DELE. */
+/* An answer came that belongs to no command: those before it may have been
+ * another's too. */
 static bool shifted(const struct visit *v)
 {
-	bool missing = v->phase == VISIT_FETCHING && v->why.kind == ERR_NET && v->plan_asked == v->plan_count && v->plan_answered > 1 &&
-		       v->plan_asked > v->plan_answered && v->plan_asked - v->plan_answered <= MISSING_MAX &&
-		       (!v->current || v->current->size < MISSING_OCTETS);
-
-	return p3c_pipelined(v->pop) && (p3c_pipelining_broken(v->pop) || missing);
+	return v->why.kind == ERR_PEER && p3c_pipelined(v->pop) && p3c_pipelining_broken(v->pop);
 }
 
 const struct talk_ops talk_pop3 = {
