@@ -82,7 +82,7 @@ static void begin(struct visit *v)
 			return;
 		}
 	if (i->copies.count)
-		i->copies.examine = imc_examine(i->session, span_of(i->folders.target));
+		(void)imc_examine(i->session, span_of(i->folders.target));
 	else
 		i->step = IMAP_BETWEEN;
 }

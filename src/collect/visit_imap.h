@@ -88,7 +88,7 @@ struct copies {
 	size_t count, cap;
 	struct uids candidates;	/* in the folder, of a size that is in doubt */
 	size_t candidate_at;
-	uint32_t validity, examine, sizes;	/* examine, sizes: commands */
+	uint32_t validity, sizes;	/* sizes: a command */
 	bool begun, listed;
 	struct digest *digest;	/* of the candidate that is coming */
 };

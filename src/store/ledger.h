@@ -15,7 +15,8 @@
  * Puts are asynchronous and grouped: one batch under way a ledger; the answer
  * comes from store_next with the ticket (ticket 0: no answer wanted).  Reads
  * (ledger_get, ledger_next) see what is durable and, on top of it, puts under way.
- * Durable states: placing, accepted, held, quarantined, disposing, gone, skipped.
+ * Durable states: placing, accepted, held, quarantined, disposing, seen, gone, skipped; shared and
+ * alias are no messages.
  * Sight is recorded per listing (ledger_note), not per message.
  * `after` of ledger_next may point into *out. */
 #pragma once
@@ -30,7 +31,7 @@ enum {
 enum ledger_state {
 	LEDGER_PENDING,		/* some target has it or is about to; see targets */
 	LEDGER_ACCEPTED, LEDGER_HELD, LEDGER_QUARANTINED, LEDGER_DISPOSING, LEDGER_GONE,
-	LEDGER_SKIPPED,		/* present at baseline, never fetched */
+	LEDGER_SKIPPED,		/* passed over for good: by baseline, or as too old */
 	LEDGER_SHARED,		/* no message: several were listed under this id at once, so it tells nothing */
 	LEDGER_SEEN,		/* every target has it, and the server showed \Seen on it */
 	LEDGER_ALIAS,		/* no message: `digest` is the id of the entry that is the same message */

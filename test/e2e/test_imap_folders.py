@@ -8,7 +8,7 @@ import corpus
 from imap_helpers import keys, same, visit
 from imap_parse import utf7
 from imap_store import ALL_MAIL, crlf
-from imapd import CAPS, Imapd, Mailstore
+from imapd import CAPS, Imapd, Mailstore, Script, parse_script
 
 
 def clear(p, origin, **more):
@@ -292,3 +292,40 @@ def test_gmail_delete_takes_every_label_that_was_collected(p, gmail):
 
 def test_the_helpers_can_fail():
     assert re.fullmatch(r"Entw&APw-rfe/&ZeVnLA-", utf7("Entwürfe/日本"))
+
+
+@pytest.mark.parametrize("after, script", [
+    ("seen", "> SELECT *\n! edit /PERMANENTFLAGS \\(.*?\\)/PERMANENTFLAGS ()/"),
+    ("delete", "> SELECT *\n! edit /PERMANENTFLAGS \\(.*?\\)/PERMANENTFLAGS ()/"),
+    ("seen", "> UID STORE *\n< {tag} OK done"),
+])
+def test_a_flag_that_does_not_stick_is_told_and_doubles_nothing(p, after, script):
+    with Imapd(Mailstore(corpus.small(3)), script=Script(parse_script(script.splitlines()))) as origin:
+        p.clear("box", origin, protocol="imap", after=after)
+        for _ in range(3):
+            done = p("collect", "box")
+            assert done.code == 1 and re.search(r"\\(Seen|Deleted)", done.text), done
+            assert len(p.in_maildir()) == 3
+
+
+def test_a_mailbox_of_which_nobody_says_how_much_it_has_is_not_empty(p):
+    store = Mailstore(corpus.small(3))
+    with Imapd(store) as origin:
+        p.clear("box", origin, protocol="imap", after="keep")
+        p.good("collect", "box")
+    script = Script(parse_script(["> EXAMINE *", "! edit /\\* \\d+ EXISTS\\r\\n//"]))
+    with Imapd(store, script=script) as origin:
+        p.clear("box", origin, protocol="imap", after="keep", max_messages=99)
+        done = p("collect", "box")
+        assert done.code == 1 and "EXISTS" in done.text, done
+    with Imapd(store) as origin:
+        p.clear("box", origin, protocol="imap", after="keep")
+        p.good("collect", "box")
+        assert len(p.in_maildir()) == 3
+
+
+def test_more_refusals_than_a_window_end(p):
+    script = Script(parse_script(["> UID FETCH *BODY*", "< {tag} NO [SERVERBUG] not now"]))
+    with Imapd(Mailstore([b"Subject: %d\n\nx\n" % n for n in range(1100)]), script=script) as origin:
+        p.clear("box", origin, protocol="imap", after="keep", timeout="5s")
+        assert p("collect", "box", limit=60).summary()["box"]["failed"] == 1100
