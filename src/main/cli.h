@@ -30,6 +30,7 @@ struct command {
 	int (*run)(struct cli *cli);	/* NULL: not built yet */
 	struct cli_option options[8];	/* its own, ended by a NULL name */
 	bool keys;		/* takes the keys of a connection as options */
+	bool serves;		/* its log tells what happens, not only what is wrong */
 };
 
 struct cli {
@@ -58,6 +59,8 @@ int cli_usage(const struct cli *cli, const char *format, ...) __attribute__((for
 int cli_failed(const struct cli *cli, const struct err *why);
 /* Reads the configuration (with `must`, its absence is an error), starts the log.  EXIT_GOOD or what to return. */
 [[nodiscard]] int cli_settings(struct cli *cli, bool must);
+/* Reads the configuration again; on false the settings are as they were. */
+[[nodiscard]] bool cli_reload(struct cli *cli, struct err *e);
 /* Logs the warnings of the settings from number `from` on. */
 void cli_warnings(const struct cli *cli, size_t from);
 /* Opens the store of the settings. */

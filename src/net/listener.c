@@ -194,3 +194,10 @@ void listener_free(struct listener **out)
 		;
 	(void)close(l->fd);
 }
+
+void listener_refuse(int fd, struct span words)
+{
+	if (words.len)
+		(void)!send(fd, words.at, words.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	(void)close(fd);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "main/commands.h"
+#include "main/instance.h"
+
+static int run(struct cli *cli)
+{
+	struct instance *i = NULL;
+	struct err e;
+	int status;
+
+	if (cli->arg_count)
+		return cli_usage(cli, "takes no arguments");
+	status = cli_settings(cli, true);
+	if (status == EXIT_GOOD)
+		status = cli_store(cli);
+	if (status != EXIT_GOOD)
+		return status;
+	if (instance_new(cli, &i, &e))
+		instance_run(i);
+	else
+		status = cli_failed(cli, &e);
+	instance_free(&i);
+	return status;
+}
+
+const struct command cmd_run = {
+	.name = "run", .usage = "[-c FILE]", .does = "the service: POP3 listeners; collectors and console are not built yet", .run = run, .serves = true,
+	.help = "Runs in the foreground until SIGTERM or SIGINT, which let sessions end what they are at.\n"
+		"SIGHUP reads the configuration again; no session is dropped by it.\n",
+};

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One client's session: a connection (net/conn.h), its conversation (pop3/server.h), and what is done about it.
+ *
+ *     session_accept(worker, rules, door, fd, from)   and it goes on by itself
+ * It is one allocation, freed when the connection has ended and nothing that was begun
+ * for it (a job, a commit) is under way.  An idle one has no buffers: unread octets are
+ * kept only while there are some, what is sent is built in the worker's.
+ *
+ * session.c turns: octets in, events, octets out; session_login.c login and maildrop;
+ * session_body.c messages; session_end.c QUIT and all other ends, and what the log says. */
+#pragma once
+
+#include "net/conn.h"
+#include "net/jobs.h"
+#include "net/listener.h"
+#include "pop3/server.h"
+#include "serve/worker.h"
+#include "store/maildrop.h"
+#include "wire/stuff.h"
+
+enum session_end {		/* why it ended; the first reason counts */
+	END_NONE, END_QUIT, END_CLIENT, END_LOST, END_LOGIN_TIME, END_SLOW, END_OVERLONG, END_TLS_HELLO, END_BAD, END_BLOCKED,
+	END_EVICTED, END_STOPPED, END_STORE, END_INJECTED, END_MEMORY, END_REASONS
+};
+
+struct session_line;
+
+struct session {
+	struct worker *worker;
+	struct rules *rules;
+	const struct rules_door *door;
+	struct conn *conn;		/* NULL: it has ended */
+	struct session *before, *after;	/* all of the worker */
+	struct session *older, *newer;	/* of those that are not logged in */
+	uint64_t id, began_ms;
+	struct p3d_settings settings;
+	char *greeting;			/* with the stamp, until the login; NULL: the rules' */
+	struct buf kept;		/* unread octets */
+	struct login *login;
+	struct session_line *line;	/* what the login borrows */
+	char *account;			/* NULL: not logged in */
+	enum sasl_mech mech;
+	struct maildrop *drop;
+	struct p3d_drop lent;
+	struct maildrop_reading reading;
+	struct stuff stuff;
+	uint64_t octets, slow_octets;
+	uint32_t messages, tops, deleted, slow_rounds;
+	uint16_t jobs;			/* that come back to it: jobs and commits */
+	uint8_t end;			/* enum session_end */
+	bool full, sending, was_tls, closing, waits_login;
+	struct admission_seat seat;
+	_Alignas(16) char p3d[];
+};
+
+static inline struct p3d *session_p3d(struct session *s)
+{
+	return (struct p3d *)s->p3d;
+}
+
+/* Takes `fd`. */
+void session_accept(struct worker *w, const struct rules_door *door, int fd, const union address *from);
+/* The worker's rounds, each SWEEP_MS: what is too old, or takes too little, ends. */
+void session_sweep(struct session *s, uint64_t now_ms);
+/* Ends as soon as nothing is under way. */
+void session_stop(struct session *s);
+/* Makes room for another one. */
+void session_evict(struct session *s);
+void session_free(struct session *s);
+
+/* Between its files. */
+void session_pump(struct session *s, struct span in);
+bool session_flush(struct session *s);		/* false: the socket takes no more */
+void session_over(struct session *s, enum session_end why);	/* closes in order */
+void session_release(struct session *s);
+void session_login(struct session *s, const struct p3d_event *ev);
+void session_sasl(struct session *s, const struct p3d_event *ev);
+void session_login_end(struct session *s);
+void session_retr(struct session *s, const struct p3d_event *ev);
+void session_retr_ready(struct session *s);
+void session_body(struct session *s, const struct p3d_event *ev);
+bool session_send_body(struct session *s);
+void session_commit(struct session *s);
+void session_closed(struct session *s, const struct err *why);
