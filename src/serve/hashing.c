@@ -17,7 +17,7 @@ struct lane {
 	uint64_t prefix;
 	uint32_t family;	/* 0: the lane is free */
 	unsigned waiting, running;
-	uint64_t turn;		/* when it was served, or came */
+	uint64_t turn;		/* when it came, or had its last hash, at its end */
 	struct hashing_job *first, *last;
 };
 
@@ -188,6 +188,7 @@ static void finish(struct hashing *h, struct hashing_job *j, enum hashing_said s
 	pthread_mutex_lock(&h->lock);
 	h->hashed += said != HASHING_NOT_YET;
 	j->lane->running--;
+	j->lane->turn = ++h->turn;
 	lane_leave(h, j->lane);
 	forgotten = j->state == FORGOTTEN;
 	if (!forgotten)

@@ -14,8 +14,8 @@
  * cores there are.
  *
  * Fair: a lane for each IPv4 /24 and IPv6 /64.  The next to be hashed is of the
- * lane that has the fewest hashes in work, and among those of the one that was
- * served, or came, longest ago; within a lane, first come, first served.  So
+ * lane that has the fewest hashes in work, and among those of the one whose last
+ * hash ended, or that came, longest ago; within a lane, first come, first served.  So
  * who comes alone waits at most for one hash that is in work, whatever a
  * neighbour has in the queue.
  * Bounded: `lane_max` waiting in a lane, `queue_max` in all.  A full lane is refused
