@@ -81,7 +81,7 @@ void server_over(struct p3d *s, struct p3d_event *ev, enum p3d_what what);
 void server_wait(struct p3d *s, struct p3d_event *ev, enum wait wait, enum p3d_what what);
 /* An answer of the caller's, who must have been waited for. */
 void server_answer(struct p3d *s, enum wait wait, enum answer answer);
-void server_refuse(struct p3d *s, enum wait wait, enum p3d_code code, const char *words, const char *ours);
+void server_turn_down(struct p3d *s, enum wait wait, enum p3d_code code, const char *words, const char *ours);
 
 /* ---- server_say.c */
 

@@ -131,7 +131,7 @@ void p3d_login_ok(struct p3d *s, const struct p3d_drop *drop)
 
 void p3d_login_refused(struct p3d *s, enum p3d_code code, const char *words)
 {
-	server_refuse(s, login_wait(s), code, words, code == P3D_CODE_AUTH ? "authentication failed" : "no login now");
+	server_turn_down(s, login_wait(s), code, words, code == P3D_CODE_AUTH ? "authentication failed" : "no login now");
 	assert(s->phase == PHASE_AUTH);
 	forget_name(s);
 	s->reading = READ_COMMAND;

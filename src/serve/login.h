@@ -65,6 +65,7 @@ struct logins_with {
 	const char *main_domain;	/* copied; NULL: there is none */
 	unsigned hashing;		/* passwords hashed at once; 0: one a core */
 	unsigned queue;			/* that may wait for it; 0: LOGIN_QUEUE */
+	bool (*holds)(const char *argon, struct span password);	/* NULL: argon2id; for tests, on hashing's threads */
 };
 
 /* 15 s on two cores; of one address prefix a quarter (hashing.h). */

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The SASL server's insides, shared by its own files: server.c has the life of a
+ * server and the mechanisms that only carry words, server_cram.c and
+ * server_scram.c those that prove something.
+ *
+ * A mechanism's step is called with the response that is due (NULL only at
+ * first), s->steps counts those before it;
+ * server_refuse is how it says no. */
+#pragma once
+
+#include <gsasl.h>
+
+#include "sasl/server.h"
+
+enum { SERVER_BINDING_MAX = 128, SERVER_STAMP_MAX = SASL_HOST_MAX + 64 };
+
+struct sasl_server {
+	enum sasl_mech mech;
+	unsigned steps;		/* that were made */
+	bool over;
+	void (*find)(void *user, struct span name, struct sasl_keys *keys);
+	void *user;
+	char host[SASL_HOST_MAX + 1];
+	char exporter[SERVER_BINDING_MAX], unique[SERVER_BINDING_MAX];
+	size_t exporter_len, unique_len;
+	struct sasl_proof proof;	/* of what is known; spans into the bufs */
+	struct buf first, second;	/* what the client said, as far as it must be kept */
+	struct buf name, authzid;	/* unescaped */
+	char stamp[SERVER_STAMP_MAX];	/* CRAM-MD5 */
+	Gsasl *library;			/* SCRAM */
+	Gsasl_session *session;
+	struct span header;		/* SCRAM: gs2-header, in `first` */
+	struct span nonce;		/* SCRAM: the client's and ours, in `second` */
+	struct span binding;		/* SCRAM: of this exchange; empty without -PLUS */
+	bool verified;			/* SCRAM: the proof was right, and ours is on its way */
+};
+
+enum sasl_said server_refuse(struct sasl_server *s, struct err *e, enum err_kind kind, const char *what);
+/* Names go into look-ups and logs. */
+bool server_name_good(struct span name);
+
+enum sasl_said server_cram(struct sasl_server *s, const struct span *response, struct buf *challenge, struct err *e);
+enum sasl_said server_scram(struct sasl_server *s, const struct span *response, struct buf *challenge, struct err *e);
+bool server_scram_start(struct sasl_server *s, struct err *e);
+void server_scram_end(struct sasl_server *s);
