@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <malloc.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -54,6 +55,7 @@ static void prepare_process(void)
 	const struct rlimit none = { 0, 0 };
 
 	(void)setrlimit(RLIMIT_CORE, &none);
+	(void)sigaction(SIGXFSZ, &(struct sigaction){ .sa_handler = SIG_IGN }, NULL);	/* a full disk is an error, not an end */
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	allow_open_files();
 	(void)mallopt(M_ARENA_MAX, 2);
