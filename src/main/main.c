@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <malloc.h>
+#include <signal.h>
 #include <stdio.h>
 
 #include "main/cli.h"
@@ -39,6 +40,7 @@ static void print_command_help(const struct command *c)
 static void prepare_process(void)
 {
 	restrict_process();
+	(void)sigaction(SIGXFSZ, &(struct sigaction){ .sa_handler = SIG_IGN }, NULL);	/* a full disk is an error, not an end */
 	(void)mallopt(M_ARENA_MAX, 2);
 	(void)mallopt(M_MMAP_THRESHOLD, 48 * 1024);
 	(void)mallopt(M_TRIM_THRESHOLD, 256 * 1024);
