@@ -46,6 +46,7 @@ struct cli {
 	struct settings settings;
 	bool settings_there;
 	struct store *store;
+	uint32_t sessions_fit;	/* of `run`: for so many there are descriptors */
 };
 
 extern const struct command *const commands[];

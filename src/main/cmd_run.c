@@ -1,6 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "main/commands.h"
 #include "main/instance.h"
+#include "main/permitted.h"
+#include "main/privileges.h"
+#include "main/restrict.h"
+
+/* Before the store, threads and listeners: privileges.h says why. */
+static bool become(struct cli *cli, struct err *e)
+{
+	struct privileges p;
+
+	if (!privileges_find(cli->settings.run_as, &p, e) || !permitted_state(&p, cli->settings.state, e))
+		return false;
+	permitted_files(&p, &cli->settings);
+	cli->sessions_fit = restrict_files(&cli->settings).sessions;
+	return privileges_drop(&p, e);
+}
 
 static int run(struct cli *cli)
 {
@@ -11,6 +26,8 @@ static int run(struct cli *cli)
 	if (cli->arg_count)
 		return cli_usage(cli, "takes no arguments");
 	status = cli_settings(cli, true);
+	if (status == EXIT_GOOD && !become(cli, &e))
+		status = cli_failed(cli, &e);
 	if (status == EXIT_GOOD)
 		status = cli_store(cli);
 	if (status != EXIT_GOOD)

@@ -17,8 +17,6 @@ NOT_BUILT(cmd_block, "block", "addresses denied, and why");
 NOT_BUILT(cmd_secret, "secret", "the vault for passwords");
 NOT_BUILT(cmd_oauth, "oauth", "log in by OAuth");
 NOT_BUILT(cmd_import, "import", "configurations of fetchmail, getmail, mpop, mbsync, BS2000");
-NOT_BUILT(cmd_backup, "backup", "hot copy of the store");
-NOT_BUILT(cmd_restore, "restore", "the store from a copy");
 
 const struct command *const commands[] = {
 	&cmd_run, &cmd_collect, &cmd_check, &cmd_test, &cmd_trust, &cmd_status, &cmd_history, &cmd_retry, &cmd_rescan,

@@ -8,6 +8,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/inherited.h"
+#include "net/notify.h"
+#include "net/pulse.h"
 #include "net/tls.h"
 
 enum { RECLAIM_MS = 60 * 1000, RECLAIM_SOON_MS = 20, DRAIN_MS = 20 };
@@ -17,7 +19,9 @@ struct instance {
 	struct loop *home;
 	struct loops *loops;
 	struct wake *answers;
-	struct timer *reclaim, *drain;
+	struct timer *reclaim, *drain, *ping;
+	struct notify notify;
+	struct pulse *pulse;
 	struct tls_contexts *contexts;
 	struct inherited inherited;
 	struct serve *serve;		/* NULL: there is no section pop3 */
@@ -56,7 +60,7 @@ static void on_reclaim(void *user)
 static bool start_serve(struct instance *i, struct err *e)
 {
 	const struct serve_with with = { .loops = i->loops, .home = i->home, .store = i->cli->store, .contexts = i->contexts,
-		.inherited = &i->inherited };
+		.inherited = &i->inherited, .sessions_fit = i->cli->sessions_fit };
 
 	if (!i->cli->settings.pop3 || !i->cli->settings.pop3->max_sessions)
 		return true;
@@ -77,7 +81,7 @@ static bool reload_serve(struct instance *i, struct err *e)
 	return serve_reload(i->serve, &i->cli->settings, e) && serve_start(i->serve, e);
 }
 
-static void on_reload(struct instance *i)
+static void reload(struct instance *i)
 {
 	struct err e;
 
@@ -88,6 +92,25 @@ static void on_reload(struct instance *i)
 		log_error(NULL, "reload: pop3 goes on as it was: %s", e.text);
 	else
 		log_info(NULL, "reloaded");
+}
+
+static void on_reload(struct instance *i)
+{
+	notify_reloading(&i->notify);
+	reload(i);
+	notify_ready(&i->notify, NULL);
+}
+
+/* ---- systemd */
+
+static void on_ping(void *user)
+{
+	struct instance *i = user;
+
+	if (pulse_beat(i->pulse))
+		notify_ping(&i->notify);
+	else if (pulse_missing(i->pulse) < loops_count(i->loops))
+		log_warn(NULL, "loop %u is late", pulse_missing(i->pulse));
 }
 
 /* ---- signals */
@@ -112,6 +135,7 @@ static void end(struct instance *i)
 		return;
 	}
 	log_info(NULL, "ending");
+	notify_stopping(&i->notify, "sessions end what they are at");
 	i->drain_until_ms = clock_mono_ms() + INSTANCE_PATIENCE_MS;
 	if (i->serve)
 		serve_stop(i->serve);
@@ -146,11 +170,15 @@ static bool make(struct instance *i, struct err *e)
 	i->contexts = tls_contexts_new(e);
 	if (!i->answers || !i->contexts)
 		return false;
-	if (!i->reclaim || !i->drain)
+	i->ping = timer_new(i->home, on_ping, i);
+	if (!i->reclaim || !i->drain || !i->ping)
 		return err_set(e, ERR_LOCAL, "out of memory");
 	store_on_wake(i->cli->store, on_store, i);
 	i->loops = loops_new(workers(&i->cli->settings), e);
-	return i->loops && start_serve(i, e);
+	if (!i->loops)
+		return false;
+	i->pulse = pulse_new(i->loops, e);
+	return i->pulse && start_serve(i, e);
 }
 
 bool instance_new(struct cli *cli, struct instance **out, struct err *e)
@@ -160,8 +188,9 @@ bool instance_new(struct cli *cli, struct instance **out, struct err *e)
 	if (!i)
 		return err_set(e, ERR_LOCAL, "out of memory");
 	i->cli = cli;
+	i->notify.fd = -1;
 	*out = i;
-	return inherited_take(&i->inherited, e) && make(i, e);
+	return inherited_take(&i->inherited, e) && notify_start(&i->notify, e) && make(i, e);
 }
 
 void instance_run(struct instance *i)
@@ -173,6 +202,9 @@ void instance_run(struct instance *i)
 		if (!loop_on_signal(i->home, numbers[n], on_signal, i, &e))
 			log_error(NULL, "%s", e.text);
 	timer_set(i->reclaim, RECLAIM_SOON_MS, 0);
+	if (notify_ping_ms(&i->notify))
+		timer_set(i->ping, 0, notify_ping_ms(&i->notify));
+	notify_ready(&i->notify, NULL);
 	log_info(NULL, "running workers=%u", loops_count(i->loops));
 	loop_run(i->home);
 	for (size_t n = 0; n < COUNT(numbers); n++)
@@ -193,6 +225,7 @@ void instance_free(struct instance **instance)
 		loops_join(i->loops);
 	}
 	serve_free(&i->serve);
+	pulse_free(&i->pulse);
 	if (i->loops)
 		loops_free(&i->loops);
 	if (i->cli->store)
@@ -203,6 +236,9 @@ void instance_free(struct instance **instance)
 		timer_free(&i->reclaim);
 	if (i->drain)
 		timer_free(&i->drain);
+	if (i->ping)
+		timer_free(&i->ping);
+	notify_end(&i->notify);
 	if (i->home)
 		loop_free(&i->home);
 	if (i->contexts)

@@ -139,7 +139,8 @@ static bool hand_each(struct admission *a, uint64_t *cursor, uint64_t now_ms, st
 			at = NULL;
 	}
 	if (at) {
-		*b = (struct admission_block){ .network = at->network, .by = ADMISSION_BY_HAND, .age_ms = (uint64_t)((int64_t)now_ms - at->made_ms),
+		*b = (struct admission_block){ .network = at->network, .by = ADMISSION_BY_HAND,
+			.age_ms = (int64_t)now_ms > at->made_ms ? (uint64_t)((int64_t)now_ms - at->made_ms) : 0,
 			.left_ms = at->ends_ms == UINT64_MAX ? 0 : at->ends_ms - now_ms, .hits = atomic_load(&at->hits) };
 		memcpy(b->why, at->why, sizeof b->why);
 	}

@@ -168,8 +168,8 @@ bool admission_penalty_each(struct admission *a, uint32_t *shard, uint32_t *inde
 				p = NULL;
 		}
 		if (p) {
-			*b = (struct admission_block){ .by = ADMISSION_BY_FAILED_LOGINS, .age_ms = now_ms - p->blocked_ms,
-				.left_ms = p->block_ends_ms - now_ms, .hits = p->hits, .why = "too many failed logins" };
+			*b = (struct admission_block){ .by = ADMISSION_BY_FAILED_LOGINS,
+				.age_ms = now_ms > p->blocked_ms ? now_ms - p->blocked_ms : 0, .left_ms = p->block_ends_ms - now_ms, .hits = p->hits, .why = "too many failed logins" };
 			network_of(p, &b->network);
 		}
 		(void)pthread_mutex_unlock(&s->lock);

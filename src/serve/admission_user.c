@@ -14,7 +14,7 @@ static uint32_t seconds(uint64_t now_ms)
 
 static bool lately(uint32_t good_s, uint64_t now_ms)
 {
-	return good_s && seconds(now_ms) - good_s < ADMISSION_KNOWN_MS / MS;
+	return good_s && seconds(now_ms) < good_s + ADMISSION_KNOWN_MS / MS;
 }
 
 bool admission_known_has(struct admission *a, const struct admission_attempt *t, uint64_t now_ms)

@@ -84,6 +84,15 @@ static bool make_parts(struct serve *s, struct err *e)
 	return s->commits && make_workers(s, e);
 }
 
+static struct rules *make_rules(const struct serve *s, const struct settings *settings, struct err *e)
+{
+	struct rules *r = rules_new(settings, s->with.contexts, e);
+
+	if (r && s->with.sessions_fit && r->limits.max_sessions > s->with.sessions_fit)
+		r->limits.max_sessions = s->with.sessions_fit;
+	return r;
+}
+
 bool serve_new(const struct serve_with *with, const struct settings *settings, struct serve **out, struct err *e)
 {
 	struct serve *s = calloc(1, sizeof *s);
@@ -91,7 +100,7 @@ bool serve_new(const struct serve_with *with, const struct settings *settings, s
 	if (!s)
 		return err_set(e, ERR_LOCAL, "out of memory");
 	s->with = *with;
-	s->rules = rules_new(settings, with->contexts, e);
+	s->rules = make_rules(s, settings, e);
 	if (!s->rules || !make_parts(s, e)) {
 		serve_free(&s);
 		return false;
@@ -312,7 +321,7 @@ static void close_old(struct serve *s, const struct rules *rules)
 
 bool serve_reload(struct serve *s, const struct settings *settings, struct err *e)
 {
-	struct rules *rules = rules_new(settings, s->with.contexts, e), *old = s->rules;
+	struct rules *rules = make_rules(s, settings, e), *old = s->rules;
 	struct change c = { s, rules, NULL };
 
 	if (!rules)

@@ -49,6 +49,8 @@ struct session {
 	uint32_t messages, tops, deleted, slow_rounds;
 	uint16_t jobs;			/* that come back to it: jobs and commits */
 	uint8_t end;			/* enum session_end */
+	uint32_t number, lines;		/* RETR, TOP */
+	bool all, fetching;
 	bool full, sending, was_tls, closing, waits_login;
 	struct admission_seat seat;
 	_Alignas(16) char p3d[];
@@ -78,7 +80,7 @@ void session_login(struct session *s, const struct p3d_event *ev);
 void session_sasl(struct session *s, const struct p3d_event *ev);
 void session_login_end(struct session *s);
 void session_retr(struct session *s, const struct p3d_event *ev);
-void session_retr_ready(struct session *s);
+void session_retr_again(struct session *s, bool wait);
 void session_body(struct session *s, const struct p3d_event *ev);
 bool session_send_body(struct session *s);
 void session_commit(struct session *s);

@@ -101,7 +101,7 @@ void session_closed(struct session *s, const struct err *why)
 	/* RETR made it \Seen, however the session ended; what was sent half was not read. */
 	if (s->drop && s->end != END_QUIT && !s->jobs) {
 		if (s->sending)
-			drop_unmark(&maildrop_messages(s->drop)[s->reading.number - 1], DROP_READ);
+			drop_unmark(&maildrop_messages(s->drop)[s->number - 1], DROP_READ);
 		(void)ask_commit(s, false);
 	}
 	session_release(s);

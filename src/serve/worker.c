@@ -30,6 +30,7 @@ struct worker *worker_new(struct loop *l, unsigned index, struct err *e)
 	}
 	w->loop = l;
 	w->index = index;
+	buf_lend(&w->hold, w->hold_memory, sizeof w->hold_memory);
 	buf_lend(&w->out, w->out_memory, sizeof w->out_memory);
 	return w;
 }
@@ -77,6 +78,8 @@ void worker_known(struct worker *w, struct session *s)
 void worker_drop(struct worker *w, struct session *s)
 {
 	worker_known(w, s);
+	if (w->holder == s)
+		w->holder = NULL;
 	if (s->before)
 		s->before->after = s->after;
 	else

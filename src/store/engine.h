@@ -84,3 +84,26 @@ struct engine_done {
 
 void engine_commit(struct engine *g, struct batch **b, struct engine_done done);
 [[nodiscard]] bool engine_commit_wait(struct engine *g, struct batch **b, struct err *e);
+
+/* Copying: the store as it is when this is called, all partitions at one moment, while commits and reading go
+ * on.  The octets are those of a file that engine_open finds good as DIRECTORY/data.mdb; `take` gets them in
+ * order, at most ENGINE_COPY_MAX at a time, on the caller's thread, and may wait as long as it likes: neither
+ * the committer nor any other reader ever waits for it.  So the caller is a thread that may block: no loop's.
+ * The one view that is held across waits: what is removed or rewritten meanwhile keeps its pages until the end,
+ * so the store grows by as much as is committed while it is copied.
+ * Over before engine_close.  False: `take` said so, and e is its; or the store cannot be copied.  Nothing
+ * happened to the store either way. */
+enum { ENGINE_COPY_MAX = 256 * 1024 };
+enum engine_copy {
+	ENGINE_COPY_PACKED,	/* without free pages: neither their size nor the removed mail that they still hold */
+	ENGINE_COPY_PAGES	/* page by page, free ones too: also of a store that lost count of its pages, which refuses PACKED with ERR_CONFIG */
+};
+typedef bool engine_take(void *user, struct span octets, struct err *e);
+[[nodiscard]] bool engine_copy(struct engine *g, enum engine_copy how, engine_take *take, void *user, struct err *e);
+uint64_t engine_size(struct engine *g);		/* the octets of a copy, about: PAGES exactly, PACKED less the free ones */
+
+/* Opens a copy in one file to be looked at: nothing is written, nothing locked, nobody else may be writing to it.
+ * Views only.  What turns out damaged while it is read does not end the process: it is not found, and
+ * engine_damaged says so from then on. */
+[[nodiscard]] bool engine_open_still(const char *file, struct engine **engine, struct err *e);
+bool engine_damaged(const struct engine *g);

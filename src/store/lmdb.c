@@ -14,10 +14,6 @@
 
 enum { READERS_MAX = 256 };
 
-/* In the partition that nobody has, 0: which layout the tables are in. */
-#define FORMAT_KEY "\0\0\0\0\0\0\0\0format"
-#define FORMAT "1"
-
 struct view {
 	struct engine *engine;
 	MDB_txn *txn;
@@ -36,7 +32,7 @@ bool lmdb_failed(const struct engine *g, struct err *e, const char *what, int co
 {
 	/* LMDB calls a short write EIO too, and that is a disk that just became
 	 * full; only a system call that failed leaves its mark in errno. */
-	if (code == MDB_PANIC || (code == EIO && errno == EIO))
+	if (!g->still && (code == MDB_PANIC || (code == EIO && errno == EIO)))
 		die(what, code);
 	switch (code) {
 	case EIO:
@@ -59,11 +55,11 @@ bool lmdb_failed(const struct engine *g, struct err *e, const char *what, int co
 
 static int check_format(struct engine *g, MDB_txn *txn, bool *known)
 {
-	MDB_val key = { .mv_size = sizeof FORMAT_KEY - 1, .mv_data = (void *)(uintptr_t)FORMAT_KEY };
-	MDB_val value = lmdb_val(SPAN(FORMAT));
+	MDB_val key = lmdb_val(SPAN(LMDB_FORMAT_KEY));
+	MDB_val value = lmdb_val(SPAN(LMDB_FORMAT));
 	int code = mdb_put(txn, g->keys, &key, &value, MDB_NOOVERWRITE);
 
-	*known = code == 0 || span_equal((struct span){ value.mv_data, value.mv_size }, SPAN(FORMAT));
+	*known = code == 0 || span_equal((struct span){ value.mv_data, value.mv_size }, SPAN(LMDB_FORMAT));
 	return code == MDB_KEYEXIST ? 0 : code;
 }
 
@@ -138,7 +134,8 @@ void engine_close(struct engine **engine)
 
 	if (!g)
 		return;
-	committer_stop(g);
+	if (!g->still)
+		committer_stop(g);
 	while (g->idle_views) {
 		struct view *v = g->idle_views;
 
@@ -221,10 +218,13 @@ void view_end(struct view **view)
 	(void)pthread_mutex_unlock(&g->views_mutex);
 }
 
-static bool found(int code)
+static bool found(struct view *v, int code)
 {
-	if (code && code != MDB_NOTFOUND)
-		die("cannot read", code);
+	if (code && code != MDB_NOTFOUND) {
+		if (!v->engine->still)
+			die("cannot read", code);
+		v->engine->damaged = true;
+	}
 	return code == 0;
 }
 
@@ -232,7 +232,7 @@ static bool get(struct view *v, MDB_dbi table, struct span key, struct span *val
 {
 	MDB_val k = lmdb_val(key), got;
 
-	if (!found(mdb_get(v->txn, table, &k, &got)))
+	if (!found(v, mdb_get(v->txn, table, &k, &got)))
 		return false;
 	*value = (struct span){ got.mv_data, got.mv_size };
 	return true;
@@ -288,11 +288,11 @@ bool view_in_memory(struct view *v, struct span octets)
 static bool seek(struct view *v, struct span from, bool behind, MDB_val *k, MDB_val *value)
 {
 	*k = lmdb_val(from);
-	if (!found(mdb_cursor_get(v->walk, k, value, MDB_SET_RANGE)))
+	if (!found(v, mdb_cursor_get(v->walk, k, value, MDB_SET_RANGE)))
 		return false;
 	if (!behind || !span_equal((struct span){ k->mv_data, k->mv_size }, from))
 		return true;
-	return found(mdb_cursor_get(v->walk, k, value, MDB_NEXT));
+	return found(v, mdb_cursor_get(v->walk, k, value, MDB_NEXT));
 }
 
 bool view_next(struct view *v, engine_part part, struct span prefix, struct span *key, struct span *value)
@@ -302,7 +302,7 @@ bool view_next(struct view *v, engine_part part, struct span prefix, struct span
 	bool walking = key->len && key->at == v->at, there;
 	MDB_val k, got;
 
-	there = walking ? found(mdb_cursor_get(v->walk, &k, &got, MDB_NEXT)) : seek(v, from, key->len, &k, &got);
+	there = walking ? found(v, mdb_cursor_get(v->walk, &k, &got, MDB_NEXT)) : seek(v, from, key->len, &k, &got);
 	v->at = NULL;
 	if (!there)
 		return false;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Inside the LMDB engine: what its reading (lmdb.c) and its writing
- * (committer.c) share.
+ * Inside the LMDB engine: what its reading (lmdb.c), its writing
+ * (committer.c) and its copies (lmdb_copy.c) share.
  *
  * Two tables: `keys` holds part+key → value, `blobs` part+blob+piece → octets,
  * numbers big-endian, so that a partition and a blob lie together. */
@@ -11,6 +11,10 @@
 #include <pthread.h>
 
 #include "store/batch.h"
+
+/* In the partition that nobody has, 0: which layout the tables are in. */
+#define LMDB_FORMAT_KEY "\0\0\0\0\0\0\0\0format"
+#define LMDB_FORMAT "1"
 
 struct committer {
 	pthread_t thread;
@@ -27,6 +31,8 @@ struct engine {
 	struct committer committer;
 	pthread_mutex_t views_mutex;
 	struct view *idle_views;	/* reset, to be renewed: a view costs no system call */
+	bool still;			/* a copy that is only looked at: no committer */
+	bool damaged;			/* met while reading it */
 };
 
 [[nodiscard]] bool committer_start(struct engine *g, struct err *e);

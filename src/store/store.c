@@ -12,6 +12,7 @@
 #include "store/disk.h"
 #include "store/holder.h"
 #include "store/seal.h"
+#include "store/settle.h"
 
 struct arrivals {
 	pthread_mutex_t mutex;
@@ -59,6 +60,28 @@ static bool take_run_lock(struct store *s, const char *what, struct err *e)
 	return good;
 }
 
+/* A restore that was killed has left the old store or the new one, and perhaps something to tidy. */
+static bool settled(const char *state, struct err *e)
+{
+	char aside[SETTLE_ASIDE_MAX];
+	enum settled what;
+
+	if (!settle(state, &what, aside, e))
+		return false;
+	switch (what) {
+	case SETTLED_NOTHING:
+		break;
+	case SETTLED_BACK:
+		log_warn(NULL, "%s: a restore was cut off before its end; this is the store as it was", state);
+		break;
+	case SETTLED_ON:
+		log_warn(NULL, "%s: a restore was cut off; this is the restored store%s%s", state,
+			*aside ? ", what it replaced is kept as " : "", aside);
+		break;
+	}
+	return true;
+}
+
 static void release(struct store *s)
 {
 	mailbox_free_all(s);
@@ -95,7 +118,7 @@ bool store_open(const char *state, uint64_t map_size, const char *what, struct s
 	s->digest = digest_new(e);
 	(void)snprintf(s->what, sizeof s->what, "%s", what);
 	directory = joined(state, "store");
-	good = s->digest && take_run_lock(s, what, e) && engine_open(directory, map_size, &s->engine, e);
+	good = s->digest && take_run_lock(s, what, e) && settled(state, e) && engine_open(directory, map_size, &s->engine, e);
 	free(directory);
 	if (!good) {
 		release(s);
