@@ -37,7 +37,7 @@ struct hashing_with {
 	/* On those threads: */
 	bool (*holds)(const char *argon, struct span password);	/* verifier_argon_holds */
 	/* Just before: how long must it still wait?  0 = now */
-	struct admission_delay (*turn)(void *context, const struct admission_attempt *t);
+	struct admission_delay (*turn)(void *context, struct admission_attempt *t);
 	/* It was hashed, and hashing_end came meanwhile: done will not be called. */
 	void (*untold)(void *context, const struct admission_attempt *t, bool right);
 	void *context;

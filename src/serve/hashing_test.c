@@ -66,7 +66,7 @@ static struct {
 } hooks;
 static pthread_mutex_t hooks_lock = PTHREAD_MUTEX_INITIALIZER;
 
-static struct admission_delay turn(void *context, const struct admission_attempt *t)
+static struct admission_delay turn(void *context, struct admission_attempt *t)
 {
 	struct admission_delay d;
 

@@ -150,7 +150,7 @@ static void on_hashed(void *user, enum hashing_said said, struct admission_delay
 	}
 }
 
-struct admission_delay login_hash_turn(void *context, const struct admission_attempt *t)
+struct admission_delay login_hash_turn(void *context, struct admission_attempt *t)
 {
 	struct logins *g = context;
 
