@@ -10,9 +10,12 @@ enum sasl_said server_refuse(struct sasl_server *s, struct err *e, enum err_kind
 	return SASL_SAYS_REFUSED;
 }
 
-bool server_name_good(struct span name)
+bool server_names_good(const struct sasl_server *s, bool named)
 {
-	return name.len && !span_has_control(name);
+	const struct sasl_proof *p = &s->proof;
+
+	return (p->name.len || !named) && p->name.len <= SASL_NAME_MAX && p->authzid.len <= SASL_NAME_MAX &&
+	       !span_has_control(p->name) && !span_has_control(p->authzid);
 }
 
 /* Whatever goes wrong with it is our memory. */
@@ -42,8 +45,8 @@ static enum sasl_said plain(struct sasl_server *s, const struct span *response, 
 		.authzid = { in.at, first }, .name = { in.at + first + 1, second - first - 1 },
 		.password = { in.at + second + 1, in.len - second - 1 },
 	};
-	if (!server_name_good(s->proof.name) || span_has_control(s->proof.authzid))
-		return server_refuse(s, e, ERR_PEER, "no name, or one with control characters");
+	if (!server_names_good(s, true))
+		return server_refuse(s, e, ERR_PEER, "no name, or one that is none");
 	return SASL_SAYS_PASSWORD;
 }
 
@@ -63,8 +66,8 @@ static enum sasl_said login(struct sasl_server *s, const struct span *response, 
 		return SASL_SAYS_PASSWORD;
 	}
 	s->proof.name = buf_span(&s->first);
-	if (!server_name_good(s->proof.name))
-		return server_refuse(s, e, ERR_PEER, "no name, or one with control characters");
+	if (!server_names_good(s, true))
+		return server_refuse(s, e, ERR_PEER, "no name, or one that is none");
 	return ask(s, challenge, SPAN("Password:"), e);
 }
 
@@ -75,8 +78,8 @@ static enum sasl_said external(struct sasl_server *s, const struct span *respons
 	if (!buf_add(&s->first, *response))
 		return server_refuse(s, e, ERR_LOCAL, "out of memory");
 	s->proof.authzid = buf_span(&s->first);
-	if (span_has_control(s->proof.authzid))
-		return server_refuse(s, e, ERR_PEER, "a name with control characters");
+	if (!server_names_good(s, false))
+		return server_refuse(s, e, ERR_PEER, "a name that is none");
 	return SASL_SAYS_NAMED;
 }
 
@@ -113,6 +116,8 @@ enum sasl_said sasl_server_step(struct sasl_server *s, const struct span *respon
 		said = step(s, response, challenge, e);
 	s->steps++;
 	s->over = said != SASL_SAYS_MORE;
+	if (!server_names_good(s, false))
+		s->proof = (struct sasl_proof){ 0 };
 	*proof = s->proof;
 	return said;
 }

@@ -98,8 +98,8 @@ static enum sasl_said answered(struct sasl_server *s, struct span response, stru
 	if (!buf_add(&s->first, (struct span){ response.at, response.len - 2 * DIGEST - 1 }))
 		return server_refuse(s, e, ERR_LOCAL, "out of memory");
 	s->proof.name = buf_span(&s->first);
-	if (!server_name_good(s->proof.name))
-		return server_refuse(s, e, ERR_PEER, "a name with control characters");
+	if (!server_names_good(s, true))
+		return server_refuse(s, e, ERR_PEER, "a name that is none");
 	s->find(s->user, s->proof.name, &keys);
 	len = keys.secret_len;
 	done = prove(s, (struct span){ keys.secret, len }, said, &right);

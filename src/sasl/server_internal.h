@@ -37,8 +37,8 @@ struct sasl_server {
 };
 
 enum sasl_said server_refuse(struct sasl_server *s, struct err *e, enum err_kind kind, const char *what);
-/* Names go into look-ups and logs. */
-bool server_name_good(struct span name);
+/* Names go into look-ups and logs: no controls, no more than SASL_NAME_MAX octets.  A name must be there, an authzid need not. */
+bool server_names_good(const struct sasl_server *s, bool named);
 
 enum sasl_said server_cram(struct sasl_server *s, const struct span *response, struct buf *challenge, struct err *e);
 enum sasl_said server_scram(struct sasl_server *s, const struct span *response, struct buf *challenge, struct err *e);
