@@ -171,28 +171,37 @@ const char *admission_said_name(enum admission_said said)
 	return names[said];
 }
 
-/* May the address come in, however many there are?  *counts: it is no trusted proxy. */
-static enum admission_said look(struct admission *a, const union address *from, const struct counted *c, uint64_t now_ms, bool *counts)
+struct guest {
+	struct counted c;
+	bool counts;		/* it is no trusted proxy */
+	uint32_t max_sessions, max_per_address;	/* at this moment */
+};
+
+/* May the address come in, however many there are? */
+static enum admission_said look(struct admission *a, const union address *from, uint64_t now_ms, struct guest *g)
 {
 	enum admission_said said = ADMISSION_GOOD;
 
+	admission_count_address(a, from, &g->c);
 	(void)pthread_rwlock_rdlock(&a->rules.lock);
-	*counts = !netset_has(&a->rules.never, from);
-	if (*counts && netset_has(&a->rules.except, from) != a->rules.limits.deny_all_but)
+	g->max_sessions = a->rules.limits.max_sessions;
+	g->max_per_address = a->rules.limits.max_per_address;
+	g->counts = !netset_has(&a->rules.never, from);
+	if (g->counts && netset_has(&a->rules.except, from) != a->rules.limits.deny_all_but)
 		said = ADMISSION_ACCESS;
-	else if (*counts && admission_hand_blocks(a, from, now_ms))
+	else if (g->counts && admission_hand_blocks(a, from, now_ms))
 		said = ADMISSION_BLOCKED;
 	(void)pthread_rwlock_unlock(&a->rules.lock);
-	if (said != ADMISSION_GOOD || !*counts)
+	if (said != ADMISSION_GOOD || !g->counts)
 		return said;
-	if (admission_overlong_has(a, c))
+	if (admission_overlong_has(a, &g->c))
 		return ADMISSION_DENIED;
-	return admission_penalty_blocks(a, c, now_ms) ? ADMISSION_BLOCKED : ADMISSION_GOOD;
+	return admission_penalty_blocks(a, &g->c, now_ms) ? ADMISSION_BLOCKED : ADMISSION_GOOD;
 }
 
-static enum admission_said take_session(struct admission *a, struct admission_seat *seat)
+static enum admission_said take_session(struct admission *a, uint32_t max, struct admission_seat *seat)
 {
-	uint32_t max = admission_limits_now(a).max_sessions, n = atomic_load(&a->sessions);
+	uint32_t n = atomic_load(&a->sessions);
 
 	assert(!seat->holds);
 	do {
@@ -203,24 +212,24 @@ static enum admission_said take_session(struct admission *a, struct admission_se
 	return ADMISSION_GOOD;
 }
 
-static enum admission_said take_address(struct admission *a, const struct counted *c, uint64_t now_ms, struct admission_seat *seat)
+static enum admission_said take_address(struct admission *a, const struct guest *g, uint64_t now_ms, struct admission_seat *seat)
 {
-	uint32_t max = admission_limits_now(a).max_per_address;
-	struct shard *s = shard_of(&a->addresses, c->key);
-	struct place *p = table_find(&s->table, c->key);
+	const uint64_t *key = g->c.key;
+	struct shard *s = shard_of(&a->addresses, key);
+	struct place *p = table_find(&s->table, key);
 	enum admission_said said = ADMISSION_GOOD;
 
 	assert(!(seat->holds & SEAT_ADDRESS));
-	if (p && max && p->sessions >= max)
+	if (p && g->max_per_address && p->sessions >= g->max_per_address)
 		said = ADMISSION_ADDRESS_FULL;
-	else if (!p && !(p = table_add(&s->table, c->key, now_ms)))
+	else if (!p && !(p = table_add(&s->table, key, now_ms)))
 		said = ADMISSION_FULL;
 	else
 		p->sessions++;
 	(void)pthread_mutex_unlock(&s->lock);
 	if (said == ADMISSION_GOOD) {
 		seat->holds |= SEAT_ADDRESS;
-		memcpy(seat->address, c->key, sizeof seat->address);
+		memcpy(seat->address, key, sizeof seat->address);
 	}
 	return said;
 }
@@ -233,16 +242,13 @@ static enum admission_said tell(struct admission *a, enum admission_said said)
 
 enum admission_said admission_enter(struct admission *a, const union address *from, uint64_t now_ms, struct admission_seat *seat)
 {
-	enum admission_said said;
-	struct counted c;
-	bool counts;
+	struct guest g;
+	enum admission_said said = look(a, from, now_ms, &g);
 
-	admission_count_address(a, from, &c);
-	said = look(a, from, &c, now_ms, &counts);
 	if (said == ADMISSION_GOOD)
-		said = take_session(a, seat);
-	if (said == ADMISSION_GOOD && counts)
-		said = take_address(a, &c, now_ms, seat);
+		said = take_session(a, g.max_sessions, seat);
+	if (said == ADMISSION_GOOD && g.counts)
+		said = take_address(a, &g, now_ms, seat);
 	if (said != ADMISSION_GOOD)
 		admission_leave(a, seat);
 	return tell(a, said);
@@ -250,22 +256,19 @@ enum admission_said admission_enter(struct admission *a, const union address *fr
 
 enum admission_said admission_enter_proxied(struct admission *a, struct admission_seat *seat)
 {
-	enum admission_said said = take_session(a, seat);
+	enum admission_said said = take_session(a, admission_limits_now(a).max_sessions, seat);
 
 	return said == ADMISSION_GOOD ? said : tell(a, said);
 }
 
 enum admission_said admission_address(struct admission *a, const union address *from, uint64_t now_ms, struct admission_seat *seat)
 {
-	enum admission_said said;
-	struct counted c;
-	bool counts;
+	struct guest g;
+	enum admission_said said = look(a, from, now_ms, &g);
 
 	assert(seat->holds & SEAT_SESSION);
-	admission_count_address(a, from, &c);
-	said = look(a, from, &c, now_ms, &counts);
-	if (said == ADMISSION_GOOD && counts)
-		said = take_address(a, &c, now_ms, seat);
+	if (said == ADMISSION_GOOD && g.counts)
+		said = take_address(a, &g, now_ms, seat);
 	return tell(a, said);
 }
 

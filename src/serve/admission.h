@@ -15,8 +15,7 @@
  * Any thread may call anything but new and free; nothing waits, and no call is
  * slower for what an attacker did: hashes are keyed (SipHash, a key of this
  * process), tables are in shards with a mutex each.  There is no clock in here:
- * now_ms is monotonic (clock_mono_ms); threads may
- * be a little apart.  An address
+ * now_ms is monotonic (clock_mono_ms); threads may be a little apart.  An address
  * counts by itself (IPv4) or by its /64 (IPv6); IPv4 in IPv6's clothes is IPv4;
  * localhost is an address like others.  Ports do not matter.
  *

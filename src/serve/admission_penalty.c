@@ -236,7 +236,7 @@ struct admission_delay admission_login_wait(struct admission *a, struct admissio
 	return is_blocked ? (struct admission_delay){ 0, true } : (struct admission_delay){ (uint32_t)wait, false };
 }
 
-/* A full table gives an entry away; one whose block has ended may be among them. */
+/* A full table gives an entry away, but none of those that are blocked: they are three quarters at most. */
 static struct penalty *add(struct admission *a, struct table *t, const uint64_t key[2], uint64_t now_ms)
 {
 	struct penalty *p;
@@ -245,7 +245,7 @@ static struct penalty *add(struct admission *a, struct table *t, const uint64_t 
 	tidy_up(a, t, now_ms);
 	were = t->ranks[RANK_BLOCKED].count;
 	p = table_add(t, key, now_ms);
-	atomic_fetch_sub(&a->blocked, were - t->ranks[RANK_BLOCKED].count);
+	assert(t->ranks[RANK_BLOCKED].count == were);
 	return p;
 }
 
