@@ -67,21 +67,31 @@ static bool start_serve(struct instance *i, struct err *e)
 	return serve_new(&with, &i->cli->settings, &i->serve, e) && serve_start(i->serve, e);
 }
 
+static bool reload_serve(struct instance *i, struct err *e)
+{
+	const struct pop3_settings *p = i->cli->settings.pop3;
+
+	if (!p) {
+		if (i->serve)
+			serve_stop(i->serve);
+		return true;
+	}
+	if (!i->serve)
+		return start_serve(i, e);
+	return serve_reload(i->serve, &i->cli->settings, e) && serve_start(i->serve, e);
+}
+
 static void reload(struct instance *i)
 {
 	struct err e;
 
 	log_info(NULL, "reload");
-	if (!cli_reload(i->cli, &e)) {
+	if (!cli_reload(i->cli, &e))
 		log_error(NULL, "reload: nothing has changed: %s", e.text);
-		return;
-	}
-	if (!i->serve && !start_serve(i, &e))
-		log_error(NULL, "reload: %s", e.text);
-	else if (i->serve && i->cli->settings.pop3 && !serve_reload(i->serve, &i->cli->settings, &e))
+	else if (!reload_serve(i, &e))
 		log_error(NULL, "reload: pop3 goes on as it was: %s", e.text);
-	else if (i->serve && !i->cli->settings.pop3)
-		serve_stop(i->serve);
+	else
+		log_info(NULL, "reloaded");
 }
 
 static void on_reload(struct instance *i)

@@ -165,25 +165,25 @@ static void on_drained(void *user)
 	session_pump(s, (struct span){ 0 });
 }
 
-static void offer(struct session *s)
+static void offer(struct session *s, struct p3d_settings *settings)
 {
 	const struct rules *r = s->rules;
 	bool tls = conn_is_tls(s->conn);
 
-	s->settings = (struct p3d_settings){
+	*settings = (struct p3d_settings){
 		.greeting = s->greeting ? s->greeting : r->greeting, .mechs = tls ? s->door->mechs_tls : s->door->mechs,
 		.secure = tls, .stls = !tls && s->door->tls == POP3_TLS_STARTTLS && r->tls, .utf8_user = true,
 		.login_delay_s = r->login_delay_s, .expire_days = P3D_EXPIRE_NEVER, .implementation = r->implementation,
 	};
 	s->was_tls |= tls;
 	if (!s->greeting)
-		s->settings.mechs &= ~(1U << SASL_APOP);
-	if (tls && s->settings.mechs & 1U << SASL_EXTERNAL) {
+		settings->mechs &= ~(1U << SASL_APOP);
+	if (tls && settings->mechs & 1U << SASL_EXTERNAL) {
 		struct buf pem;
 
 		buf_start(&pem, 0);
 		if (!conn_tls_client_certificate(s->conn, &pem))
-			s->settings.mechs &= ~(1U << SASL_EXTERNAL);
+			settings->mechs &= ~(1U << SASL_EXTERNAL);
 		buf_end(&pem);
 	}
 }
@@ -192,8 +192,8 @@ static void on_secured(void *user)
 {
 	struct session *s = user;
 
-	offer(s);
-	p3d_secured(session_p3d(s), &s->settings);
+	offer(s, &s->secured);
+	p3d_secured(session_p3d(s), &s->secured);
 	session_pump(s, (struct span){ 0 });
 }
 
@@ -239,7 +239,7 @@ static void on_opened(void *user)
 		}
 	}
 	greet(s);
-	offer(s);
+	offer(s, &s->settings);
 	p3d_start(session_p3d(s), &s->settings);
 	conn_deadline(s->conn, s->rules->login_timeout_ms, "login");
 	session_pump(s, (struct span){ 0 });

@@ -34,7 +34,7 @@ struct session {
 	struct session *before, *after;	/* all of the worker */
 	struct session *older, *newer;	/* of those that are not logged in */
 	uint64_t id, began_ms;
-	struct p3d_settings settings;
+	struct p3d_settings settings, secured;	/* secured: behind STLS */
 	char *greeting;			/* with the stamp, until the login; NULL: the rules' */
 	struct buf kept;		/* unread octets */
 	struct login *login;
