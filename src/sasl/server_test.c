@@ -325,6 +325,13 @@ static void a_name_too_long(void **state)
 	}
 }
 
+/* AddressSanitizer may overwrite what is given back, and so hide what we did not. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+	return "max_free_fill_size=0";
+}
+
 /* How often `needle`, xored, lies in our writable memory; not counting the place we look through. */
 static unsigned found(const char *needle, size_t len)
 {
@@ -339,7 +346,7 @@ static unsigned found(const char *needle, size_t len)
 		char *rest;
 		unsigned long from = strtoul(line, &rest, 16), to = strtoul(rest + 1, &rest, 16);
 
-		if (strncmp(rest, " rw", 3) != 0 || to - from > 1ul << 30 || strstr(line, "[stack]"))
+		if (strncmp(rest, " rw", 3) != 0 || to - from > 1ul << 30)
 			continue;
 		for (unsigned long at = from; at < to; at += sizeof window - sizeof text) {
 			ssize_t got = pread(fd, window, sizeof window, (off_t)at);
@@ -365,7 +372,8 @@ static unsigned found(const char *needle, size_t len)
 	return count;
 }
 
-/* "a password in memory", xored with 0x55: the text itself is nowhere in the program. */
+/* "a password in memory", xored with 0x55: the text itself is nowhere in the program.  It is
+ * used twice in a row, since an allocator writes over the beginning of what it takes back. */
 static const char hidden[] = "4u%4&&\042:'1u<;u808:',";
 
 static void secret_find(void *user, struct span name, struct sasl_keys *keys)
@@ -375,9 +383,9 @@ static void secret_find(void *user, struct span name, struct sasl_keys *keys)
 	for (size_t i = 0; i < SASL_KEY_MAX; i++)
 		keys->sha256.stored[i] = keys->sha256.server[i] = (uint8_t)(hidden[i % (sizeof hidden - 1)] ^ 0x55);
 	keys->sha256.iterations = FIXTURE_ITERATIONS;
-	keys->secret_len = sizeof hidden - 1;
+	keys->secret_len = 2 * (sizeof hidden - 1);
 	for (size_t i = 0; i < keys->secret_len; i++)
-		keys->secret[i] = hidden[i] ^ 0x55;
+		keys->secret[i] = hidden[i % (sizeof hidden - 1)] ^ 0x55;
 }
 
 /* Name and password in one response, put together in memory that is wiped. */
@@ -394,11 +402,11 @@ static void nothing_stays(void **state)
 		struct sasl_proof proof;
 		struct buf challenge;
 		char said[64] = "\0a";
-		struct span name = SPAN("a"), r = { said, 3 + sizeof hidden - 1 };
+		struct span name = SPAN("a"), r = { said, 3 + 2 * (sizeof hidden - 1) };
 
 		buf_start(&challenge, SASL_CHALLENGE_MAX);
-		for (size_t k = 0; k < sizeof hidden - 1; k++)
-			said[3 + k] = hidden[k] ^ 0x55;
+		for (size_t k = 0; k < 2 * (sizeof hidden - 1); k++)
+			said[3 + k] = hidden[k % (sizeof hidden - 1)] ^ 0x55;
 		if (mechs[i] == SASL_LOGIN) {
 			r = span_from(r, 3);
 			assert_int_equal(sasl_server_step(s, &name, &challenge, &proof, &e), SASL_SAYS_MORE);
@@ -409,7 +417,7 @@ static void nothing_stays(void **state)
 		}
 		assert_int_equal(sasl_server_step(s, &r, &challenge, &proof, &e), mechs[i] == SASL_CRAM_MD5 ? SASL_SAYS_REFUSED : SASL_SAYS_PASSWORD);
 		wipe(said, sizeof said);
-		assert_int_equal(found(hidden, sizeof hidden - 1), mechs[i] != SASL_CRAM_MD5);	/* the search finds what is there */
+		assert_int_equal(found(hidden, sizeof hidden - 1), mechs[i] == SASL_CRAM_MD5 ? 0 : 2);	/* the search finds what is there */
 		sasl_server_free(&s);
 		assert_int_equal(found(hidden, sizeof hidden - 1), 0);
 		buf_end(&challenge);

@@ -15,8 +15,7 @@
  * Any thread may call anything but new and free; nothing waits, and no call is
  * slower for what an attacker did: hashes are keyed (SipHash, a key of this
  * process), tables are in shards with a mutex each.  There is no clock in here:
- * now_ms is monotonic (clock_mono_ms); threads may
- * be a little apart.  An address
+ * now_ms is monotonic (clock_mono_ms); threads may be a little apart.  An address
  * counts by itself (IPv4) or by its /64 (IPv6); IPv4 in IPv6's clothes is IPv4;
  * localhost is an address like others.  Ports do not matter.
  *
@@ -144,6 +143,8 @@ struct admission_attempt {
 	uint64_t address[2], user[2];
 	uint64_t prefix, began_ms;
 	bool six, exempt;	/* IPv6; a trusted proxy */
+	bool turn;		/* it was let through, when this was counted of address and user: */
+	uint32_t failures[2];
 };
 
 struct admission_delay {
@@ -157,8 +158,9 @@ void admission_login_start(struct admission *a, const union address *from, struc
 /* May the password be looked at now?  delay_ms = 0: yes, and this attempt's turn is taken.  Else ask again after
  * delay_ms (a timer, never a sleep).  blocked: never, the address was blocked meanwhile: refuse as if it were wrong, and close.
  * Ask when the attempt begins, and again just before hashing (when it comes out of the queue): then a thousand
- * attempts at once are no more than a few.  An attempt that is dropped owes nothing. */
-struct admission_delay admission_login_wait(struct admission *a, const struct admission_attempt *t, uint64_t now_ms);
+ * attempts at once are no more than a few.  An attempt that had its turn waits again only if another one failed
+ * since.  An attempt that is dropped owes nothing. */
+struct admission_delay admission_login_wait(struct admission *a, struct admission_attempt *t, uint64_t now_ms);
 /* It was wrong (also when nobody waits for the answer any longer).  delay_ms: hold the refusal back as long.
  * blocked: the address was blocked by this one (or before): refuse at once or then, and close. */
 struct admission_delay admission_login_failed(struct admission *a, const struct admission_attempt *t, uint64_t now_ms);

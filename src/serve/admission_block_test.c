@@ -254,10 +254,13 @@ static void of_the_overlong_the_very_oldest_goes(void **state)
 		assert_true(admission_overlong(a, &(union address[]){ fixture_six(i, i) }[0]));
 	for (uint32_t i = 0; i < ADMISSION_OVERLONG; i += 101)
 		assert_int_equal(six(a, i), ADMISSION_DENIED);
+	assert_true(admission_overlong(a, &(union address[]){ fixture_six(7, 1) }[0]));	/* the newest again */
 	for (uint32_t i = 0; i < 1000; i++)
 		assert_true(admission_overlong(a, &(union address[]){ fixture_six(ADMISSION_OVERLONG + i, i) }[0]));
+	assert_int_equal(six(a, 7), ADMISSION_DENIED);
 	assert_int_equal(six(a, 999), ADMISSION_GOOD);
-	assert_int_equal(six(a, 1000), ADMISSION_DENIED);
+	assert_int_equal(six(a, 1000), ADMISSION_GOOD);
+	assert_int_equal(six(a, 1001), ADMISSION_DENIED);
 	for (uint32_t i = 0; i < 1000000; i++)
 		assert_true(admission_overlong(a, &(union address[]){ fixture_six(10 * ADMISSION_OVERLONG + i, i) }[0]));
 	admission_counts(a, &c);

@@ -194,7 +194,22 @@ void admission_login_start(struct admission *a, const union address *from, struc
 	(void)pthread_rwlock_unlock(&a->rules.lock);
 }
 
-struct admission_delay admission_login_wait(struct admission *a, const struct admission_attempt *t, uint64_t now_ms)
+/* It has taken its turn already, and nothing failed since. */
+static bool has_turn(const struct admission_attempt *t, const struct penalty *address, const struct penalty *user)
+{
+	return t->turn && (!address || address->failures <= t->failures[0]) && (!user || user->failures <= t->failures[1]);
+}
+
+static void give_turn(struct admission_attempt *t, struct penalty *address, struct penalty *user, const struct admission_limits *l, uint64_t now_ms)
+{
+	take_turn(address, l, now_ms);
+	take_turn(user, l, now_ms);
+	t->turn = true;
+	t->failures[0] = address ? address->failures : 0;
+	t->failures[1] = user ? user->failures : 0;
+}
+
+struct admission_delay admission_login_wait(struct admission *a, struct admission_attempt *t, uint64_t now_ms)
 {
 	struct admission_limits l = admission_limits_now(a);
 	uint64_t last_ms = t->began_ms + bound_ms(&l), address_ms, user_ms, wait;
@@ -208,22 +223,20 @@ struct admission_delay admission_login_wait(struct admission *a, const struct ad
 	address_ms = wait_ms(address, now_ms);
 	user_ms = wait_ms(user, now_ms);
 	wait = address_ms > user_ms ? address_ms : user_ms;
-	if (known || now_ms >= last_ms)
+	if (known || now_ms >= last_ms || has_turn(t, address, user))
 		wait = 0;
 	else if (wait > last_ms - now_ms)
 		wait = last_ms - now_ms;
 	if (is_blocked)
 		address->hits++;
-	else if (!wait && !known) {
-		take_turn(address, &l, now_ms);
-		take_turn(user, &l, now_ms);
-	}
+	else if (!wait && !known && !has_turn(t, address, user))
+		give_turn(t, address, user, &l, now_ms);
 	(void)pthread_mutex_unlock(&by_user->lock);
 	(void)pthread_mutex_unlock(&by_address->lock);
 	return is_blocked ? (struct admission_delay){ 0, true } : (struct admission_delay){ (uint32_t)wait, false };
 }
 
-/* A full table gives an entry away; one whose block has ended may be among them. */
+/* A full table gives an entry away, but none of those that are blocked: they are three quarters at most. */
 static struct penalty *add(struct admission *a, struct table *t, const uint64_t key[2], uint64_t now_ms)
 {
 	struct penalty *p;
@@ -232,7 +245,7 @@ static struct penalty *add(struct admission *a, struct table *t, const uint64_t 
 	tidy_up(a, t, now_ms);
 	were = t->ranks[RANK_BLOCKED].count;
 	p = table_add(t, key, now_ms);
-	atomic_fetch_sub(&a->blocked, were - t->ranks[RANK_BLOCKED].count);
+	assert(t->ranks[RANK_BLOCKED].count == were);
 	return p;
 }
 

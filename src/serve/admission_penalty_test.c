@@ -305,6 +305,32 @@ static void attempts_side_by_side_go_one_by_one(void **state)
 	}
 }
 
+/* Asked again when it comes out of the queue, an attempt that had its turn does not wait twice: unless another one,
+ * of its address or its user, failed meanwhile. */
+static void a_turn_is_kept_until_another_fails(void **state)
+{
+	static const struct row { const char *from, *user; uint32_t delay; } rows[] = {
+		{ "192.0.2.1", "bob", 4 * SECOND }, { "198.51.100.1", "anna", 4 * SECOND }, { "198.51.100.1", "bob", 0 },
+	};
+
+	(void)state;
+	for (const struct row *r = rows; r < rows + COUNT(rows); r++) {
+		struct admission_limits l = fixture_limits();
+		struct admission *a = fixture_new(&l);
+		struct admission_attempt t;
+
+		(void)failed(a, "192.0.2.1", "anna", 0);
+		start(a, &t, "192.0.2.1", "anna", 5 * SECOND);
+		for (uint32_t n = 0; n < 3; n++)
+			assert_int_equal(admission_login_wait(a, &t, 5 * SECOND + n).delay_ms, 0);
+		(void)failed(a, r->from, r->user, 6 * SECOND);
+		assert_int_equal(admission_login_wait(a, &t, 6 * SECOND).delay_ms, r->delay);
+		assert_int_equal(admission_login_wait(a, &t, 6 * SECOND + r->delay).delay_ms, 0);
+		assert_int_equal(admission_login_wait(a, &t, 6 * SECOND + r->delay).delay_ms, 0);
+		admission_free(&a);
+	}
+}
+
 /* Two that ask at the same time when there is one turn. */
 static void a_turn_is_for_one(void **state)
 {
@@ -422,6 +448,7 @@ int main(void)
 		cmocka_unit_test(many_addresses_delay_a_user_but_never_where_he_is_known),
 		cmocka_unit_test(eight_addresses_of_a_user_are_known),
 		cmocka_unit_test(attempts_side_by_side_go_one_by_one),
+		cmocka_unit_test(a_turn_is_kept_until_another_fails),
 		cmocka_unit_test(a_turn_is_for_one),
 		cmocka_unit_test(a_flood_forgets_no_block),
 		cmocka_unit_test(blocks_leave_room),

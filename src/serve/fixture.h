@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * For this room's tests: addresses, limits, a made-up clock, and random
- * numbers that a printed seed repeats. */
+ * For this room's tests: addresses out of texts and numbers, the limits that
+ * hold when nothing is configured, a made-up clock, and random numbers that a
+ * printed seed repeats. */
 #pragma once
 
 #include <setjmp.h>

@@ -180,7 +180,6 @@ static void on_wake(void *user)
 	j->ask.done(j->ask.user, j->said, j->delay);	/* may end the job */
 }
 
-/* What came of it.  Who does not wait any longer has had his answer all the same, as far as penalties go. */
 static void finish(struct hashing *h, struct hashing_job *j, enum hashing_said said)
 {
 	bool forgotten;
@@ -194,11 +193,8 @@ static void finish(struct hashing *h, struct hashing_job *j, enum hashing_said s
 	if (!forgotten)
 		tell(j, said);
 	pthread_mutex_unlock(&h->lock);
-	if (!forgotten)
-		return;
-	if (said != HASHING_NOT_YET)
-		h->with.untold(h->with.context, &j->ask.attempt, said == HASHING_RIGHT);
-	give_back(j);
+	if (forgotten)
+		give_back(j);
 }
 
 static void work(struct hashing *h, struct hashing_job *j)
@@ -212,6 +208,8 @@ static void work(struct hashing *h, struct hashing_job *j)
 	}
 	right = h->with.holds(j->argon, j->ask.password);
 	drop_password(j);
+	if (!right)
+		j->delay = h->with.wrong(h->with.context, &j->ask.attempt);
 	finish(h, j, right ? HASHING_RIGHT : HASHING_WRONG);
 }
 

@@ -37,9 +37,9 @@ struct hashing_with {
 	/* On those threads: */
 	bool (*holds)(const char *argon, struct span password);	/* verifier_argon_holds */
 	/* Just before: how long must it still wait?  0 = now */
-	struct admission_delay (*turn)(void *context, const struct admission_attempt *t);
-	/* It was hashed, and hashing_end came meanwhile: done will not be called. */
-	void (*untold)(void *context, const struct admission_attempt *t, bool right);
+	struct admission_delay (*turn)(void *context, struct admission_attempt *t);
+	/* It was wrong: counted here, before the thread takes the next one, and whether or not anybody waits for it. */
+	struct admission_delay (*wrong)(void *context, const struct admission_attempt *t);
 	void *context;
 };
 
@@ -52,10 +52,10 @@ void hashing_free(struct hashing **h);
 struct hashing_ask {		/* all copied but `loop` */
 	struct loop *loop;
 	union address from;
-	struct admission_attempt attempt;	/* for turn and untold */
+	struct admission_attempt attempt;	/* for turn and wrong */
 	const char *argon;
 	struct span password;
-	/* delay: of NOT_YET, as turn gave it */
+	/* delay: of NOT_YET and WRONG, as turn or wrong gave it */
 	void (*done)(void *user, enum hashing_said said, struct admission_delay delay);
 	void *user;
 };

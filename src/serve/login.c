@@ -21,7 +21,7 @@ static struct hashing *new_hashing(struct logins *g, const struct logins_with *w
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	struct hashing_with h = {
 		.threads = with->hashing ? with->hashing : cores > 0 ? (unsigned)cores : 1, .queue_max = with->queue ? with->queue : LOGIN_QUEUE,
-		.holds = with->holds ? with->holds : verifier_argon_holds, .turn = login_hash_turn, .untold = login_hash_untold, .context = g,
+		.holds = with->holds ? with->holds : verifier_argon_holds, .turn = login_hash_turn, .wrong = login_hash_wrong, .context = g,
 	};
 
 	h.lane_max = h.queue_max > LANES ? h.queue_max / LANES : 1;

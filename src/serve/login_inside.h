@@ -78,5 +78,5 @@ void login_forget_words(struct login *x);
 const struct login_answer *login_exchange(struct login *x, const struct span *response);
 
 /* hashing.h's hooks; context is the logins. */
-struct admission_delay login_hash_turn(void *context, const struct admission_attempt *t);
-void login_hash_untold(void *context, const struct admission_attempt *t, bool right);
+struct admission_delay login_hash_turn(void *context, struct admission_attempt *t);
+struct admission_delay login_hash_wrong(void *context, const struct admission_attempt *t);

@@ -87,11 +87,9 @@ static const struct login_answer *good(struct login *x, const struct account_log
 	return login_over(x, LOGIN_SAYS_GOOD, NULL);
 }
 
-/* Everything that is wrong comes by here, with `why` already in the answer. */
-static const struct login_answer *wrong(struct login *x)
+/* Everything that is wrong comes by here, with `why` already in the answer, and counted. */
+static const struct login_answer *wrong(struct login *x, struct admission_delay d)
 {
-	struct admission_delay d = admission_login_failed(x->g->admission, &x->attempt, clock_mono_ms());
-
 	(void)login_over(x, d.blocked ? LOGIN_SAYS_BLOCKED : LOGIN_SAYS_WRONG, NULL);
 	if (d.blocked || !d.delay_ms || !wait_ms(x, AT_DELAY, d.delay_ms, &x->answer.why))
 		return &x->answer;
@@ -103,8 +101,8 @@ static const char *how_of(enum sasl_mech mech)
 	return mech == SASL_EXTERNAL ? "certificate" : "proof";
 }
 
-/* It was right or not: is the account still there, and what it was? */
-static const struct login_answer *verdict(struct login *x, bool right, bool hashed)
+/* It was right or not: is the account still there, and what it was?  counted: it was wrong, which was counted already. */
+static const struct login_answer *verdict(struct login *x, bool right, bool hashed, const struct admission_delay *counted)
 {
 	struct account_login l;
 	bool same = look(x, &l);
@@ -118,7 +116,7 @@ static const struct login_answer *verdict(struct login *x, bool right, bool hash
 		if (!x->answer.why.kind || (!l.there && x->mech != SASL_EXTERNAL))
 			(void)err_set(&x->answer.why, ERR_AUTH, "%s", !l.there ? "no such account, or one that cannot log in" :
 				x->never ? "it wanted to be another account" : right ? "the password was changed just now" : "wrong password");
-		a = wrong(x);
+		a = wrong(x, counted ? *counted : admission_login_failed(x->g->admission, &x->attempt, clock_mono_ms()));
 	}
 	login_wipe(&l);
 	return a;
@@ -135,8 +133,10 @@ static void on_hashed(void *user, enum hashing_said said, struct admission_delay
 	hashing_end(&x->job);
 	switch (said) {
 	case HASHING_RIGHT:
+		tell(x, verdict(x, true, true, NULL));
+		break;
 	case HASHING_WRONG:
-		tell(x, verdict(x, said == HASHING_RIGHT, true));
+		tell(x, verdict(x, false, true, &delay));
 		break;
 	case HASHING_FULL:
 		(void)err_set(&e, ERR_BUSY, "too many logins: others were waiting less");
@@ -150,19 +150,18 @@ static void on_hashed(void *user, enum hashing_said said, struct admission_delay
 	}
 }
 
-struct admission_delay login_hash_turn(void *context, const struct admission_attempt *t)
+struct admission_delay login_hash_turn(void *context, struct admission_attempt *t)
 {
 	struct logins *g = context;
 
 	return admission_login_wait(g->admission, t, clock_mono_ms());
 }
 
-void login_hash_untold(void *context, const struct admission_attempt *t, bool right)
+struct admission_delay login_hash_wrong(void *context, const struct admission_attempt *t)
 {
 	struct logins *g = context;
 
-	if (!right)
-		(void)admission_login_failed(g->admission, t, clock_mono_ms());
+	return admission_login_failed(g->admission, t, clock_mono_ms());
 }
 
 /* In time that does not tell where they differ, for whatever is in the account. */
@@ -222,7 +221,7 @@ static const struct login_answer *do_what_is_due(struct login *x)
 	case DUE_STEP:
 		return login_exchange(x, &response);
 	case DUE_VERDICT:
-		return verdict(x, x->right, false);
+		return verdict(x, x->right, false, NULL);
 	}
 	return NULL;
 }
