@@ -93,33 +93,42 @@ class Server:
         if messages is not None:
             self.fill(name, messages)
 
-    def fill(self, name, messages, box="INBOX"):
-        """Appends these octets, in this order."""
+    def put(self, messages):
+        """→ a directory with these octets as files, to be imported in this order."""
         self.imports += 1
         where = os.path.join(self.home, f"import{self.imports}")
         os.mkdir(where)
         for number, octets in enumerate(messages):
             with open(os.path.join(where, f"{number:06}.eml"), "wb") as f:
                 f.write(octets)
+        return where
+
+    def fill(self, name, messages, box="INBOX"):
+        """Appends these octets, in this order."""
         self.write()
-        if messages:
-            self.p.good("mailbox", "import", f"{name}/{box}", "eml:" + where)
-        else:
+        if not messages:
             self.p.good("mailbox", "add", f"{name}/{box}")
+            return
+        where = self.put(messages)
+        self.p.good("mailbox", "import", f"{name}/{box}", "eml:" + where)
         shutil.rmtree(where)
 
     def octets(self, name="anna", box="INBOX"):
         assert not self.process
         return self.p.in_mailbox(f"{name}/{box}")
 
-    def flags(self, name="anna", box="INBOX"):
-        """The flags of each message, by a Maildir: "S" is \\Seen."""
+    def seen(self, name="anna", box="INBOX"):
+        """The octets of the messages that are \\Seen, as RETR shows them, sorted."""
         assert not self.process
         self.imports += 1
-        where = os.path.join(self.home, f"flags{self.imports}")
+        where = os.path.join(self.home, f"seen{self.imports}")
         self.p.good("mailbox", "export", f"{name}/{box}", "maildir:" + where)
-        names = [n for sub in ("new", "cur") for n in os.listdir(os.path.join(where, sub))]
-        return [n.partition(":2,")[2] for n in sorted(names, key=lambda n: [int(x) for x in re.findall(r"\d+", n)])]
+        out = []
+        for path in (os.path.join(where, sub, n) for sub in ("new", "cur") for n in os.listdir(os.path.join(where, sub))):
+            if "S" in path.partition(":2,")[2]:
+                with open(path, "rb") as f:
+                    out.append(shown(f.read()))
+        return sorted(out)
 
     # ---- the process
 
