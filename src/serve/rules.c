@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "sasl/client.h"
+#include "serve/certificates.h"
 #include "wire/proxy.h"
 
 enum { HOST_MAX = 255 };
@@ -105,20 +106,6 @@ static void copy(struct rules *r, const struct settings *settings)
 	};
 }
 
-static bool get_tls(struct rules *r, const struct pop3_settings *p, struct tls_contexts *contexts, struct err *e)
-{
-	const struct tls_server_settings s = {
-		.min = (enum tls_version)p->tls.min, .max = (enum tls_version)p->tls.max, .ciphers = p->tls.ciphers,
-		.ciphersuites = p->tls.ciphersuites, .certificate = p->certificate, .key = p->key,
-		.ca_certificates = p->ca_certificates, .alpn = "pop3",
-	};
-
-	if (!p->certificate)
-		return true;
-	r->tls = tls_server_get(contexts, &s, e);
-	return r->tls || err_in(e, "%s:%u", p->where.file ? p->where.file : "configuration", p->where.line);
-}
-
 struct rules *rules_new(const struct settings *settings, struct tls_contexts *contexts, struct err *e)
 {
 	struct rules *r = calloc(1, sizeof *r);
@@ -129,7 +116,7 @@ struct rules *rules_new(const struct settings *settings, struct tls_contexts *co
 		return NULL;
 	}
 	atomic_init(&r->holders, 1);
-	if (!get_tls(r, settings->pop3, contexts, e)) {
+	if (!certificates_get(contexts, settings->pop3, &r->tls, e)) {
 		rules_put(&r);
 		return NULL;
 	}
