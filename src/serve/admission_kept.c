@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Blocks by hand that last: in the store and in the tables. */
 #include <assert.h>
 #include <stdio.h>
 
