@@ -65,6 +65,7 @@ enum {
 #define ADMISSION_USER_DEFAULT UINT32_MAX	/* max_per_user of the limits, as ACCOUNT_SESSIONS_DEFAULT */
 
 struct admission;
+struct store;
 
 struct admission_limits {
 	uint32_t max_sessions;			/* 0 = nobody may come in */
@@ -181,14 +182,26 @@ struct admission_block {
 
 /* "failed logins", "hand". */
 const char *admission_by_name(enum admission_by by);
-/* Blocks made by hand; store/block.h keeps them, serve/blocks.h keeps both in step.  `network`, `age_ms`, `left_ms`
- * and `why` of *b count, `by` and `hits` do not.  One that is there gets the new end and reason.  Who is in stays in.
+/* A block made by hand, in these tables only.  `network`, `age_ms`, `left_ms` and `why` of *b count, `by` and
+ * `hits` do not.  One that is there gets the new end and reason.  Who is in stays in.
  * ERR_CONFIG: there are ADMISSION_BLOCKS; ERR_LOCAL: out of memory. */
 [[nodiscard]] bool admission_block_add(struct admission *a, const struct admission_block *b, uint64_t now_ms, struct err *e);
 /* Ends the block of this very network, and all blocks (and penalties) after failed logins within it.  How many blocks ended. */
 size_t admission_block_remove(struct admission *a, const struct network *n, uint64_t now_ms);
 /* Walks all blocks that hold now, those by hand first; begin with *cursor = 0.  Changes meanwhile may show or not. */
 bool admission_block_each(struct admission *a, uint64_t *cursor, uint64_t now_ms, struct admission_block *b);
+
+/* Blocks made by hand that last: in the store (store/block.h) and here.  `given` is what a person wrote, made normal
+ * here; now_s: seconds since 1970, by which the store counts.  These wait for the disk: not on a connection's loop,
+ * and from one thread at a time.  Errors: ERR_CONFIG (no network, no such block, too many), or the store's. */
+
+/* At the start, before anybody comes in. */
+[[nodiscard]] bool admission_kept_load(struct admission *a, struct store *s, uint64_t now_ms, int64_t now_s, struct err *e);
+/* for_s: 0 = for ever. */
+[[nodiscard]] bool admission_kept_add(struct admission *a, struct store *s, const char *given, uint64_t for_s, const char *why, uint64_t now_ms,
+	int64_t now_s, struct err *e);
+/* Ends the block of this network, of the store too, and the blocks after failed logins within it; refused when there was none at all. */
+[[nodiscard]] bool admission_kept_remove(struct admission *a, struct store *s, const char *given, uint64_t now_ms, int64_t now_s, struct err *e);
 
 /* Figures --------------------------------------------------------------- */
 

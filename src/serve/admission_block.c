@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Blocks by hand, the list of all blocks, and denials after overlong commands. */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>

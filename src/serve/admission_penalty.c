@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Failed logins: delays, turns, and blocks of addresses. */
 #include <assert.h>
 #include <stdio.h>
 
