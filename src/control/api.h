@@ -7,7 +7,7 @@
  * that opened the store itself (ask.h).
  *
  *     api = api_new(&with, &e) … c = api_ask(api, "account.list", args, &asker) …
- *     … asker.answered(user, c): look with api_reply or api_error … api_end(&c)
+ *     api_done(c), or later asker.answered(user, c): api_reply or api_error … api_end(&c)
  *
  * Arguments are decoded strictly before the operation sees them: a member that
  * is unknown, missing, of a wrong type or too long is an error that names it (request.h
@@ -21,7 +21,7 @@
  * the answer: api_octets says how many, api_give hands out pieces until all are given.
  *
  * Answers that wait for the store carry tickets of the API's (api_owns). Who drains
- * store_next gives each of those to api_answered; it is then that `answered` is called. An
+ * store_next gives each of those to api_answered; it is then that `answered` is called.  An
  * operation may block for some 100 ms (what changes accounts commits in between).
  * Everything here is for the store's one thread. */
 #pragma once
@@ -61,11 +61,25 @@ static inline bool api_owns(uint64_t ticket)
 /* An answer of the store's with such a ticket; its call may have been ended. */
 void api_answered(struct api *api, const struct store_done *done);
 
-struct api_asker {
-	/* The answer is there; called at once from within api_ask or api_take, or later from api_answered.
-	 * The call may be ended within. */
+struct api_asker {		/* copied */
+	/* The answer is there: from api_answered, never from within another call.  The call may be ended within. */
 	void (*answered)(void *user, struct api_call *c);
 	void *user;
-	uint64_t octets;		/* announced behind the request */
-	int fd;				/* came with it, -1 = none; taken over, also on an error */
+	uint64_t octets;	/* announced behind the request */
+	int fd;			/* that came with it, -1 = none; taken over, whatever comes of it */
 };
+
+/* `args` is borrowed for as long as the call lives (NULL = none).  Ends the program when there is no memory. */
+[[nodiscard]] struct api_call *api_ask(struct api *api, const char *op, json_t *args, const struct api_asker *who);
+bool api_done(const struct api_call *c);	/* else `answered` will be called, when all octets are taken */
+const json_t *api_reply(const struct api_call *c);	/* once done; NULL: it is an error, */
+const struct err *api_error(const struct api_call *c);	/* this one */
+void api_end(struct api_call **c);	/* any time; what was not answered is broken off */
+
+/* Octets behind the request: `left` are still to be taken; after an error they are to be thrown away. */
+uint64_t api_wants(const struct api_call *c);
+void api_take(struct api_call *c, struct span octets);	/* at most api_wants; the last one may make it done */
+bool api_full(const struct api_call *c);	/* none now: ask again after each store_next */
+/* Octets behind the answer: how many, and up to API_PIECE more of them.  False: the rest cannot be had. */
+uint64_t api_octets(const struct api_call *c);
+[[nodiscard]] bool api_give(struct api_call *c, struct buf *out, struct err *e);
