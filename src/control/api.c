@@ -137,6 +137,11 @@ bool api_done(const struct api_call *c)
 	return c->done;
 }
 
+bool api_changes(const struct api_call *c)
+{
+	return c->op && !c->op->reads;
+}
+
 const json_t *api_reply(const struct api_call *c)
 {
 	assert(c->done);
