@@ -57,11 +57,22 @@ struct reading {
 	struct mailbox_reading at;
 };
 
+static uint64_t number_of(const char *uid)
+{
+	uint64_t n = 0;
+
+	for (; *uid; uid++)
+		n = n << 4 | (uint64_t)(*uid <= '9' ? *uid - '0' : *uid - 'a' + 10);
+	return n;
+}
+
+/* One that was removed after it was listed is no error, but gone. */
 static bool message(struct api_call *c, struct err *e)
 {
-	char name[MAILBOX_NAME_MAX + 1], *end;
+	char name[MAILBOX_NAME_MAX + 1];
 	const char *uid = call_text(c, "uid");
 	struct reading *r;
+	bool there;
 
 	if (!call_mailbox(c, name, e))
 		return false;
@@ -70,10 +81,11 @@ static bool message(struct api_call *c, struct err *e)
 	r = c->mine = calloc(1, sizeof *r);
 	if (!r)
 		return err_set(e, ERR_LOCAL, "out of memory");
-	if (!mailbox_open(c->api->store, name, false, &r->box, e) || !mailbox_read_start(r->box, strtoull(uid, &end, 16), &r->at, e))
+	if (!mailbox_open(c->api->store, name, false, &r->box, e))
 		return false;
+	there = mailbox_read_start(r->box, number_of(uid), &r->at, e);
 	c->octets = r->at.left;
-	return call_answer(c, json_pack("{s:o}", "octets", json_number(r->at.left)), e);
+	return call_answer(c, json_pack("{s:o, s:b}", "octets", json_number(r->at.left), "gone", !there), e);
 }
 
 static bool add_octets(void *out, struct span octets)

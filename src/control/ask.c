@@ -32,48 +32,48 @@ static bool held_by_run(const char *state)
 	return is;
 }
 
-/* False with e->kind ERR_NONE: try again. */
-static bool try_open(struct ask *a, const struct ask_with *with, struct err *e)
+enum found { FOUND, FOUND_NOT, FOUND_NOT_YET };
+
+/* NOT_YET: `run` has the store, and nobody listens; it may be starting, or ending. */
+static enum found find(struct ask *a, const struct ask_with *with, struct err *e)
 {
 	struct err why;
 	bool gone;
 
 	if (store_open(with->state, with->store_map, with->what, &a->store, e)) {
 		a->api = api_new(&(struct api_with){ .store = a->store, .main_domain = with->main_domain }, e);
-		return a->api;
+		return a->api ? FOUND : FOUND_NOT;
 	}
 	if (e->kind != ERR_BUSY || !held_by_run(with->state))
-		return false;
+		return FOUND_NOT;
 	a->socket = local_connect(a->path, ASK_TIMEOUT_MS, &gone, &why);
 	if (a->socket)
-		return true;
-	(void)err_set(&why, gone ? ERR_NONE : ERR_BUSY, "%s", strrchr(why.text, ':') ? strrchr(why.text, ':') + 2 : why.text);
-	return err_set(e, why.kind, "%s, but its control socket %s does not answer (%s); stop that process, or try again", e->text, a->path, why.text);
+		return FOUND;
+	(void)err_set(e, ERR_BUSY, "%s, but its control socket does not answer: %s", e->text, why.text);
+	return gone ? FOUND_NOT_YET : FOUND_NOT;
 }
 
 bool ask_open(const struct ask_with *with, struct ask **out, struct err *e)
 {
 	uint64_t start = clock_mono_ms();
 	struct ask *a = calloc(1, sizeof *a);
-	bool good = false;
+	enum found found = FOUND_NOT;
 
 	json_wiping();
 	if (a) {
 		a->path = joined(with->state, "control");
 		a->state = strdup(with->state);
 	}
-	if (!a || !a->path || !a->state) {
+	if (!a || !a->path || !a->state)
 		(void)err_set(e, ERR_LOCAL, "out of memory");
-	} else {
-		while (!(good = try_open(a, with, e)) && e->kind == ERR_NONE && clock_mono_ms() - start < ASK_PATIENCE_MS)
+	else
+		while ((found = find(a, with, e)) == FOUND_NOT_YET && clock_mono_ms() - start < ASK_PATIENCE_MS)
 			(void)poll(NULL, 0, RETRY_MS);
-		if (!good && e->kind == ERR_NONE)
-			e->kind = ERR_BUSY;
-	}
 	*out = a;
-	if (!good)
-		ask_close(out);
-	return good;
+	if (found == FOUND)
+		return true;
+	ask_close(out);
+	return false;
 }
 
 void ask_close(struct ask **out)

@@ -110,7 +110,8 @@ struct exporting {
 	const char *mailbox;
 	json_t *page;		/* a reply of mailbox.messages */
 	size_t at;
-	const char *uid;	/* of the last entry, borrowed from the page */
+	struct spool *spool;	/* the last message */
+	struct err why;		/* it could not be kept */
 };
 
 static bool next_page(struct exporting *x, struct err *e)
@@ -132,19 +133,55 @@ static int64_t moment_of(const char *text)
 	return strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm) ? timegm(&tm) : 0;
 }
 
+static bool keep(void *user, struct span octets)
+{
+	struct exporting *x = user;
+
+	if (!x->why.kind)
+		(void)!spool_add(x->spool, octets, &x->why);
+	return true;		/* what is not wanted is passed over */
+}
+
+/* The message into the spool.  *there is false for one that a client removed meanwhile. */
+static bool fetch(struct exporting *x, const char *uid, bool *there, struct err *e)
+{
+	json_t *args = json_pack("{s:s, s:s}", "mailbox", x->mailbox, "uid", uid), *reply;
+	uint64_t octets = 0;
+
+	spool_free(&x->spool);
+	x->spool = spool_new(x->ask->state, e);
+	if (!x->spool) {
+		json_decref(args);
+		return false;
+	}
+	if (!ask_send(x->ask, "mailbox.message", args, 0, -1, e) || !ask_receive(x->ask, &reply, &octets, e))
+		return false;
+	*there = !json_member_flag(reply, "gone");
+	json_decref(reply);
+	if (!local_take(x->ask->socket, octets, keep, x, e))
+		return err_in(e, "message %s", uid);
+	if (x->why.kind)
+		*e = x->why;
+	return !x->why.kind;
+}
+
 static bool export_next(void *user, struct mailbox_entry *entry, bool *there, struct err *e)
 {
 	struct exporting *x = user;
 	const json_t *row;
 
-	while (x->at == json_array_size(json_object_get(x->page, "rows")) && json_object_get(x->page, "next"))
-		if (!next_page(x, e))
+	do {
+		while (x->at == json_array_size(json_object_get(x->page, "rows")) && json_object_get(x->page, "next"))
+			if (!next_page(x, e))
+				return false;
+		row = json_array_get(json_object_get(x->page, "rows"), x->at);
+		*there = false;
+		if (!row)
+			return true;
+		x->at++;
+		if (!fetch(x, json_member_text(row, "uid"), there, e))
 			return false;
-	row = json_array_get(json_object_get(x->page, "rows"), x->at++);
-	*there = row;
-	if (!row)
-		return true;
-	x->uid = json_member_text(row, "uid");
+	} while (!*there);
 	*entry = (struct mailbox_entry){ .size = json_member_number(row, "octets"), .arrived = moment_of(json_member_text(row, "arrived")),
 		.flags = json_member_flag(row, "seen") ? MAILBOX_SEEN : 0 };
 	return true;
@@ -153,15 +190,9 @@ static bool export_next(void *user, struct mailbox_entry *entry, bool *there, st
 static bool export_read(void *user, const struct mailbox_entry *entry, bool (*use)(void *to, struct span octets), void *to, struct err *e)
 {
 	struct exporting *x = user;
-	uint64_t octets = 0;
-	json_t *reply;
 
-	(void)entry;
-	if (!ask_send(x->ask, "mailbox.message", json_pack("{s:s, s:s}", "mailbox", x->mailbox, "uid", x->uid), 0, -1, e) ||
-	    !ask_receive(x->ask, &reply, &octets, e))
-		return false;
-	json_decref(reply);
-	return local_take(x->ask->socket, octets, use, to, e) || err_in(e, "message %s", x->uid);
+	(void)entry;		/* the last one of export_next */
+	return spool_read(x->spool, use, to, e);
 }
 
 bool ask_export(struct ask *a, const char *mailbox, const char *target, uint64_t *count, struct err *e)
@@ -173,5 +204,6 @@ bool ask_export(struct ask *a, const char *mailbox, const char *target, uint64_t
 	*count = 0;
 	good = next_page(&x, e) && exchange_export(&from, target, count, e);	/* no target is made for a mailbox that is not there */
 	json_decref(x.page);
+	spool_free(&x.spool);
 	return good;
 }

@@ -26,8 +26,7 @@
  * complete line_ms after it began, or when for idle_ms nothing moved while it was
  * the client's turn (paused: it is ours).  What is read is overwritten afterwards.
  * All belongs to the loop's thread.  local_end may be called anywhere, also from
- * within; `gone` comes later, on the loop, but not after
- * local_free, which ends all clients in silence, and is not for within. */
+ * within; `gone` comes later, on the loop, or from local_free, which is not for within. */
 #pragma once
 
 #include <sys/types.h>

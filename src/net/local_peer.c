@@ -40,7 +40,7 @@ void local_peer_close(struct local_peer *p)
 		wipe(p->in, p->cap);
 	free(p->in);
 	buf_wipe(&p->out);
-	if (!s->freed && p->user)
+	if (p->user)
 		s->user.gone(p->user);
 }
 
