@@ -10,7 +10,7 @@
 #include "control/request.h"
 #include "net/local.h"
 
-enum { LINE_MS = 30 * 1000, IDLE_MS = 120 * 1000, UNSENT_MAX = 256 * 1024 };
+enum { LINE_MS = 30 * 1000, IDLE_MS = 15 * 60 * 1000, UNSENT_MAX = 256 * 1024 };
 
 struct control_server {
 	struct api *api;
