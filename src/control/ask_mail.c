@@ -2,7 +2,6 @@
  * Whole mailboxes of a running instance, in and out: it never opens a path of the command's. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "control/ask_inside.h"
 #include "control/json.h"
@@ -126,13 +125,6 @@ static bool next_page(struct exporting *x, struct err *e)
 	return ask_call(x->ask, "mailbox.messages", args, &x->page, e);
 }
 
-static int64_t moment_of(const char *text)
-{
-	struct tm tm = { 0 };
-
-	return strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm) ? timegm(&tm) : 0;
-}
-
 static bool keep(void *user, struct span octets)
 {
 	struct exporting *x = user;
@@ -182,7 +174,7 @@ static bool export_next(void *user, struct mailbox_entry *entry, bool *there, st
 		if (!fetch(x, json_member_text(row, "uid"), there, e))
 			return false;
 	} while (!*there);
-	*entry = (struct mailbox_entry){ .size = json_member_number(row, "octets"), .arrived = moment_of(json_member_text(row, "arrived")),
+	*entry = (struct mailbox_entry){ .size = json_member_number(row, "octets"), .arrived = json_moment_read(json_member_text(row, "arrived")),
 		.flags = json_member_flag(row, "seen") ? MAILBOX_SEEN : 0 };
 	return true;
 }

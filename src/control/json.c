@@ -4,6 +4,7 @@
 #include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/clock.h"
 
@@ -54,6 +55,14 @@ json_t *json_moment(int64_t s)
 	char text[MOMENT_TEXT];
 
 	return s ? json_string(moment_text(s, text)) : json_null();
+}
+
+int64_t json_moment_read(const char *text)
+{
+	struct tm tm = { 0 };
+	const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+
+	return end && !*end ? timegm(&tm) : 0;
 }
 
 json_t *json_octets(struct span s)

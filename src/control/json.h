@@ -17,6 +17,7 @@ void json_wiping(void);
 json_t *json_text(const char *text);
 json_t *json_number(uint64_t n);	/* the greatest that JSON can say, when it is more */
 json_t *json_moment(int64_t s);		/* RFC 3339; null for 0 */
+int64_t json_moment_read(const char *text);	/* 0: it is none */
 /* Octets that are text as they are: UTF-8 without NUL.  NULL: they are not. */
 json_t *json_octets(struct span s);
 /* Adds `value` in one line, as short as it can be.  False: it does not fit. */
