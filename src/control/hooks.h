@@ -10,6 +10,7 @@
  * are borrowed until the next turn of the loop; moments are seconds since 1970. */
 #pragma once
 
+#include "config/settings.h"
 #include "net/network.h"
 #include "store/account.h"
 
@@ -47,7 +48,7 @@ struct hooks_status {
 struct hooks_session {
 	uint64_t id;			/* grows with every session, never 0 */
 	char address[ADDRESS_TEXT];	/* with the port */
-	const char *listener;
+	char listener[SETTINGS_NAME_MAX + 1];
 	char account[ACCOUNT_NAME_MAX + 1];	/* "" before login */
 	bool tls;
 	int64_t since;
@@ -59,6 +60,8 @@ struct hooks_block {
 	int64_t until;			/* 0 = for ever */
 	char why[HOOKS_WHY_MAX];
 	bool by_hand;			/* else by failed logins */
+	int64_t since;
+	uint64_t hits;			/* connections and logins that it refused */
 };
 
 struct api_hooks {
