@@ -57,11 +57,10 @@ struct hooks_session {
 
 struct hooks_block {
 	struct network network;
-	int64_t until;			/* 0 = for ever */
+	int64_t since, until;		/* until 0 = for ever */
+	uint64_t hits;			/* connections and logins refused by it */
+	bool by_hand;			/* else after failed logins */
 	char why[HOOKS_WHY_MAX];
-	bool by_hand;			/* else by failed logins */
-	int64_t since;
-	uint64_t hits;			/* connections and logins that it refused */
 };
 
 struct api_hooks {
@@ -71,11 +70,13 @@ struct api_hooks {
 	bool (*service)(void *user, const char *name, enum hooks_action action, enum hooks_state *state, struct err *e);
 	/* Up to `max` sessions with ids above `after`, in order of ids; returns how many. */
 	size_t (*sessions)(void *user, uint64_t after, struct hooks_session *rows, size_t max);
-	/* Up to `max` blocks in force (by hand or not) from *cursor on, which is 0 at first and then moves;
-	 * 0: there are no more.  What comes or goes between two calls may be missed, or be there twice. */
-	size_t (*blocks)(void *user, uint64_t *cursor, struct hooks_block *rows, size_t max);
-	/* What was made durable in the store, or removed there, holds at once. */
-	void (*block_add)(void *user, const struct hooks_block *block);
-	bool (*block_remove)(void *user, const struct network *network);	/* false: there was none in force */
+	/* Up to `max` blocks in force (by hand or not) from *cursor on, which is 0 at first and then moves; *count
+	 * is how many, 0 behind the last.  What comes or goes between two calls may be missed, or be there twice.
+	 * False: nothing is in force now, since the service is stopped; those in the store are shown then. */
+	bool (*blocks)(void *user, uint64_t *cursor, struct hooks_block *rows, size_t max, size_t *count);
+	/* The store has it, or has it no more: what holds at once (admission_block_add, admission_block_remove).
+	 * A stopped service does nothing, and is good. */
+	bool (*block_add)(void *user, const struct hooks_block *block, struct err *e);
+	size_t (*block_remove)(void *user, const struct network *network);	/* how many ended, those after failed logins too */
 	bool (*reload)(void *user, struct err *e);	/* as SIGHUP does; ERR_CONFIG: nothing has changed, and why */
 };

@@ -48,7 +48,8 @@ struct api_call {
 	void *mine;			/* the operation's own */
 };
 
-extern const struct operation api_accounts[], api_domains[], api_mailboxes[], api_messages[], api_histories[], api_certificates[], api_services[];
+extern const struct operation api_accounts[], api_domains[], api_mailboxes[], api_messages[], api_histories[], api_certificates[], api_services[],
+	api_blocks[];
 
 /* Arguments; NULL, `otherwise` or false when not given. */
 const char *call_text(const struct api_call *c, const char *name);

@@ -89,7 +89,7 @@ static bool is_member(const struct arg *table, const char *name)
 	return table->name;
 }
 
-/* All members are known; `but` is one more that may be there. */
+/* All members are known; `but` (NULL = none) is one more that may be there. */
 static bool members_known(const struct arg *table, const char *but, const json_t *object, struct err *e)
 {
 	const char *name;
@@ -99,7 +99,7 @@ static bool members_known(const struct arg *table, const char *but, const json_t
 	for (void *at = json_object_iter((json_t *)(uintptr_t)object); at; at = json_object_iter_next((json_t *)(uintptr_t)object, at)) {
 		name = json_object_iter_key(at);
 		value = json_object_iter_value(at);
-		if (!value || is_member(table, name) || strcmp(name, but) == 0)
+		if (!value || is_member(table, name) || (but && strcmp(name, but) == 0))
 			continue;
 		(void)err_set(e, ERR_CONFIG, "unknown member");
 		return err_said(e, "the request", (struct span){ name, strnlen(name, SHOWN) });
@@ -109,7 +109,7 @@ static bool members_known(const struct arg *table, const char *but, const json_t
 
 bool args_check(const struct arg *table, const json_t *args, struct err *e)
 {
-	return members_known(table, "", args, e) && members_good(table, args, e);
+	return members_known(table, NULL, args, e) && members_good(table, args, e);
 }
 
 /* One object, and nothing else in the line. */
