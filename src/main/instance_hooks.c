@@ -111,40 +111,41 @@ static bool reload(void *user, struct err *e)
 
 /* ---- blocks */
 
-static size_t blocks(void *user, uint64_t *cursor, struct hooks_block *rows, size_t max)
+static bool blocks(void *user, uint64_t *cursor, struct hooks_block *rows, size_t max, size_t *count)
 {
 	struct instance *i = user;
 	int64_t now = clock_now_s();
 	struct admission_block b;
-	size_t n = 0;
 
-	while (n < max && i->serve && admission_block_each(serve_admission(i->serve), cursor, clock_mono_ms(), &b)) {
-		struct hooks_block *row = &rows[n++];
+	*count = 0;
+	if (!i->serve)
+		return false;
+	while (*count < max && admission_block_each(serve_admission(i->serve), cursor, clock_mono_ms(), &b)) {
+		struct hooks_block *row = &rows[(*count)++];
 
 		*row = (struct hooks_block){ .network = b.network, .since = now - (int64_t)(b.age_ms / 1000),
 			.until = b.left_ms ? now + (int64_t)((b.left_ms + 999) / 1000) : 0, .hits = b.hits, .by_hand = b.by == ADMISSION_BY_HAND };
 		(void)snprintf(row->why, sizeof row->why, "%s", b.why);
 	}
-	return n;
+	return true;
 }
 
-static void block_made(void *user, const struct hooks_block *block)
+static bool block_made(void *user, const struct hooks_block *block, struct err *e)
 {
 	struct instance *i = user;
-	int64_t now = clock_now_s();
-	struct admission_block b = { .network = block->network, .left_ms = block->until ? (uint64_t)(block->until - now) * 1000 : 0 };
-	struct err e;
+	struct admission_block b = { .network = block->network };
 
+	if (block->until)
+		b.left_ms = (uint64_t)(block->until - clock_now_s()) * 1000;
 	(void)snprintf(b.why, sizeof b.why, "%.200s", block->why);
-	if (i->serve)
-		(void)!admission_block_add(serve_admission(i->serve), &b, clock_mono_ms(), &e);
+	return !i->serve || admission_block_add(serve_admission(i->serve), &b, clock_mono_ms(), e);
 }
 
-static bool block_ended(void *user, const struct network *network)
+static size_t block_ended(void *user, const struct network *network)
 {
 	struct instance *i = user;
 
-	return i->serve && admission_block_remove(serve_admission(i->serve), network, clock_mono_ms());
+	return i->serve ? admission_block_remove(serve_admission(i->serve), network, clock_mono_ms()) : 0;
 }
 
 struct api_hooks instance_hooks(struct instance *i)
