@@ -10,8 +10,6 @@
 #include "base/log.h"
 #include "net/certificate.h"
 #include "net/tls.h"
-#include "serve/says.h"
-#include "store/block.h"
 
 enum { RECLAIM_MS = 60 * 1000, RECLAIM_SOON_MS = 20, DRAIN_MS = 20, CERTIFICATE_FILE_MAX = 256 * 1024 };
 
@@ -48,21 +46,6 @@ static void on_reclaim(void *user)
 
 /* ---- the services */
 
-static void load_blocks(struct instance *i)
-{
-	struct block_info row = { .network = "" };
-	int64_t now = clock_now_s();
-	struct err e;
-
-	while (block_each(i->cli->store, now, &row)) {
-		struct admission_block b = { .age_ms = (uint64_t)(now - row.since) * 1000, .left_ms = row.until ? (uint64_t)(row.until - now) * 1000 : 0 };
-
-		(void)snprintf(b.why, sizeof b.why, "%s", row.why);
-		if (!network_parse(row.network, &b.network) || !admission_block_add(serve_admission(i->serve), &b, clock_mono_ms(), &e))
-			log_error(&says_pop, "the block of %s cannot be used", row.network);
-	}
-}
-
 /* When the certificate ends, for `status`; it was read a moment ago. */
 static int64_t certificate_end(const struct pop3_settings *p)
 {
@@ -96,8 +79,7 @@ bool instance_start_pop3(struct instance *i, struct err *e)
 		return err_set(e, ERR_CONFIG, "there is no section pop3 in the configuration");
 	if (!i->serve && !serve_new(&with, settings, &i->serve, e))
 		return false;
-	load_blocks(i);
-	if (!serve_start(i->serve, e))
+	if (!admission_kept_load(serve_admission(i->serve), i->cli->store, clock_mono_ms(), clock_now_s(), e) || !serve_start(i->serve, e))
 		return false;
 	i->pop3_since = clock_now_s();
 	i->pop3_why.kind = ERR_NONE;
