@@ -163,12 +163,12 @@ static void failed(struct session *s, const struct login_answer *a, enum p3d_cod
 /* Says what p3d has to say still, and ends: the address is blocked. */
 static void refuse_and_end(struct session *s)
 {
-	const struct admission_limits *l = &s->rules->limits;
+	const struct rules *r = s->rules;
 	const struct network from = session_network(s);
 	char line[SAYS_MAX];
 	struct p3d_event ev;
 
-	session_log(s, LOG_WARN, says_blocked(&from, l->failed_limit, l->failed_block_ms, line));
+	session_log(s, LOG_WARN, says_blocked(&from, r->failed_limit, r->failed_block_ms, line));
 	(void)p3d_next(session_p3d(s), &s->worker->out, &ev);
 	session_over(s, SAYS_LOGIN_BLOCKED);
 }
