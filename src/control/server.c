@@ -149,7 +149,7 @@ static void line(void *user, struct span text, int fd)
 	} else {
 		t->call = api_ask(c->server->api, t->request.op, t->request.args,
 			&(struct api_asker){ .answered = answered, .user = t, .octets = t->request.octets, .fd = fd });
-		if (api_changes(t->call))
+		if (api_notable(t->call))
 			log_info(NULL, "control: %s by process %ld%s", t->request.op, (long)local_process(c->peer),
 				api_done(t->call) && api_error(t->call) ? ": refused" : "");
 		local_expect(c->peer, t->request.octets);
