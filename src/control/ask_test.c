@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/fixture.h"
 
+#include <poll.h>
+
 #include "base/clock.h"
 #include "control/ask.h"
 #include "control/json.h"
@@ -165,7 +167,7 @@ static void *close_soon(void *user)
 {
 	struct store **s = user;
 
-	(void)usleep(200 * 1000);
+	(void)poll(NULL, 0, 200);
 	store_close(s);
 	return NULL;
 }

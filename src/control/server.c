@@ -240,7 +240,7 @@ struct control_server *control_server_new(struct loop *l, struct api *api, const
 
 void control_server_turn(struct control_server *s)
 {
-	for (struct client *c = s->clients; c; c = c->next)
+	for (struct client *c = s ? s->clients : NULL; c; c = c->next)
 		set_pause(c);
 }
 
