@@ -137,9 +137,9 @@ bool api_done(const struct api_call *c)
 	return c->done;
 }
 
-bool api_changes(const struct api_call *c)
+bool api_notable(const struct api_call *c)
 {
-	return c->op && !c->op->reads;
+	return c->op && !c->op->quiet;
 }
 
 const json_t *api_reply(const struct api_call *c)

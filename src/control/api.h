@@ -74,7 +74,7 @@ struct api_asker {		/* copied */
 bool api_done(const struct api_call *c);	/* else `answered` will be called, when all octets are taken */
 const json_t *api_reply(const struct api_call *c);	/* once done; NULL: it is an error, */
 const struct err *api_error(const struct api_call *c);	/* this one */
-bool api_changes(const struct api_call *c);	/* its operation may change something: for logs */
+bool api_notable(const struct api_call *c);	/* worth a line in the log: it may change something */
 void api_end(struct api_call **c);	/* any time; what was not answered is broken off */
 
 /* Octets behind the request: `left` are still to be taken; after an error they are to be thrown away. */

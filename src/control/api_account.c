@@ -161,11 +161,11 @@ static const struct arg args_remove[] = { ACCOUNT, { "with_mailboxes", ARG_FLAG,
 const struct operation api_accounts[] = {
 	{ .name = "account.add", .args = args_password, .run = add },
 	{ .name = "account.alias", .args = args_alias, .run = alias },
-	{ .name = "account.list", .reads = true, .args = args_page, .run = list },
+	{ .name = "account.list", .quiet = true, .args = args_page, .run = list },
 	{ .name = "account.passwd", .args = args_password, .run = passwd },
 	{ .name = "account.remove", .args = args_remove, .run = remove_account },
 	{ .name = "account.set", .args = args_set, .run = set },
-	{ .name = "account.show", .reads = true, .args = args_name, .run = show },
+	{ .name = "account.show", .quiet = true, .args = args_name, .run = show },
 	{ .name = "account.unalias", .args = args_alias, .run = unalias },
 	{ .name = NULL },
 };

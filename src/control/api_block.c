@@ -131,7 +131,7 @@ static const struct arg args_network[] = { NETWORK, ARGS_END };
 
 const struct operation api_blocks[] = {
 	{ .name = "block.add", .args = args_add, .run = add },
-	{ .name = "block.list", .reads = true, .args = args_page, .run = list },
+	{ .name = "block.list", .quiet = true, .args = args_page, .run = list },
 	{ .name = "block.remove", .args = args_network, .run = remove_block },
 	{ .name = NULL },
 };

@@ -93,9 +93,9 @@ static const struct arg args_set[] = { DOMAIN, { "address", ARG_TEXT, false, 102
 
 const struct operation api_domains[] = {
 	{ .name = "domain.add", .args = args_name, .run = add },
-	{ .name = "domain.list", .reads = true, .args = args_page, .run = list },
+	{ .name = "domain.list", .quiet = true, .args = args_page, .run = list },
 	{ .name = "domain.remove", .args = args_name, .run = remove_domain },
 	{ .name = "domain.set", .args = args_set, .run = set },
-	{ .name = "domain.show", .reads = true, .args = args_name, .run = show },
+	{ .name = "domain.show", .quiet = true, .args = args_name, .run = show },
 	{ .name = NULL },
 };

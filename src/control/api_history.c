@@ -201,9 +201,9 @@ static const struct arg args_entries[] = { LEDGER, { "ids", ARG_TEXTS, true, API
 static const struct arg args_forget[] = { CONNECTION(true), ARGS_END };
 
 const struct operation api_histories[] = {
-	{ .name = "history.entries", .reads = true, .args = args_entries, .run = entries },
+	{ .name = "history.entries", .quiet = true, .args = args_entries, .run = entries },
 	{ .name = "history.forget", .args = args_forget, .run = forget },
-	{ .name = "history.index", .reads = true, .args = args_index, .run = index_of },
-	{ .name = "history.ledgers", .reads = true, .args = args_ledgers, .run = ledgers },
+	{ .name = "history.index", .quiet = true, .args = args_index, .run = index_of },
+	{ .name = "history.ledgers", .quiet = true, .args = args_ledgers, .run = ledgers },
 	{ .name = NULL },
 };

@@ -174,8 +174,8 @@ static const struct arg args_messages[] = { ARG_MAILBOX, { "header", ARG_FLAG, f
 
 const struct operation api_mailboxes[] = {
 	{ .name = "mailbox.add", .args = args_box, .run = add },
-	{ .name = "mailbox.list", .reads = true, .args = args_page, .run = list },
-	{ .name = "mailbox.messages", .reads = true, .args = args_messages, .run = messages },
+	{ .name = "mailbox.list", .quiet = true, .args = args_page, .run = list },
+	{ .name = "mailbox.messages", .quiet = true, .args = args_messages, .run = messages },
 	{ .name = "mailbox.remove", .args = args_remove, .run = remove_box },
 	{ .name = NULL },
 };

@@ -149,8 +149,8 @@ static const struct arg args_service[] = { { "service", ARG_TEXT, true, 64 }, { 
 const struct operation api_services[] = {
 	{ .name = "reload", .args = args_none, .run = reload },
 	{ .name = "service", .args = args_service, .run = service },
-	{ .name = "sessions.list", .reads = true, .args = args_page, .run = sessions },
-	{ .name = "status", .reads = true, .args = args_none, .run = status },
-	{ .name = "store.usage", .reads = true, .args = args_page, .run = usage },
+	{ .name = "sessions.list", .quiet = true, .args = args_page, .run = sessions },
+	{ .name = "status", .quiet = true, .args = args_none, .run = status },
+	{ .name = "store.usage", .quiet = true, .args = args_page, .run = usage },
 	{ .name = NULL },
 };

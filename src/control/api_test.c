@@ -58,10 +58,10 @@ static void what_changes_is_known(void **state)
 	struct api_call *c = world_ask(w, "account.list", NULL, 0);
 
 	(void)state;
-	assert_false(api_changes(c));
+	assert_false(api_notable(c));
 	api_end(&c);
 	c = world_ask(w, "account.set", "{\"account\":\"anna\"}", 0);
-	assert_true(api_changes(c));
+	assert_true(api_notable(c));
 	api_end(&c);
 	world_end(w);
 }

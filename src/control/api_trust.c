@@ -139,7 +139,7 @@ static const struct arg args_show[] = {
 };
 
 const struct operation api_certificates[] = {
-	{ .name = "trust.list", .reads = true, .args = args_list, .run = list },
-	{ .name = "trust.show", .reads = true, .args = args_show, .run = show },
+	{ .name = "trust.list", .quiet = true, .args = args_list, .run = list },
+	{ .name = "trust.show", .quiet = true, .args = args_show, .run = show },
 	{ .name = NULL },
 };

@@ -22,7 +22,7 @@ struct operation {
 	bool (*give)(struct api_call *c, struct buf *out, struct err *e);
 	void (*end)(struct api_call *c);	/* the call ends, answered or not; NULL = nothing to do */
 	bool takes_fd;
-	bool reads;			/* it changes nothing */
+	bool quiet;			/* no line in the log: it changes nothing, or comes by the thousand */
 };
 
 struct api {

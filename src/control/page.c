@@ -86,10 +86,13 @@ void page_add(struct page *p, json_t *row)
 
 	p->octets += len;
 	p->left--;
-	if (!len || len > ROW_MAX || json_array_append_new(p->rows, row) != 0) {
-		json_decref(p->rows);
-		p->rows = NULL;
+	if (len && len <= ROW_MAX && json_array_append(p->rows, row) == 0) {
+		json_decref(row);
+		return;
 	}
+	json_decref(row);
+	json_decref(p->rows);
+	p->rows = NULL;
 }
 
 bool page_end(struct page *p, const char *cursor, struct err *e)

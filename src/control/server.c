@@ -149,7 +149,7 @@ static void line(void *user, struct span text, int fd)
 	} else {
 		t->call = api_ask(c->server->api, t->request.op, t->request.args,
 			&(struct api_asker){ .answered = answered, .user = t, .octets = t->request.octets, .fd = fd });
-		if (api_changes(t->call))
+		if (api_notable(t->call))
 			log_info(NULL, "control: %s by process %ld%s", t->request.op, (long)local_process(c->peer),
 				api_done(t->call) && api_error(t->call) ? ": refused" : "");
 		local_expect(c->peer, t->request.octets);
@@ -240,7 +240,7 @@ struct control_server *control_server_new(struct loop *l, struct api *api, const
 
 void control_server_turn(struct control_server *s)
 {
-	for (struct client *c = s->clients; c; c = c->next)
+	for (struct client *c = s ? s->clients : NULL; c; c = c->next)
 		set_pause(c);
 }
 

@@ -23,5 +23,5 @@ enum { CONTROL_CLIENTS = 32, CONTROL_WINDOW = 64 };
 struct control_server;
 
 [[nodiscard]] struct control_server *control_server_new(struct loop *l, struct api *api, const char *state, struct err *e);
-void control_server_turn(struct control_server *s);
+void control_server_turn(struct control_server *s);	/* NULL: nothing to do */
 void control_server_free(struct control_server **s);
