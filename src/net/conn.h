@@ -148,6 +148,8 @@ struct conn_offered {
 	const char *reason;
 };
 bool conn_tls_offered(const struct conn *c, struct conn_offered *offered);
+/* A deadline passed; to be asked inside closed(). */
+bool conn_timed_out(const struct conn *c);
 bool conn_is_tls(const struct conn *c);
 const char *conn_peer(const struct conn *c);	/* "192.0.2.1:995", "" before connect */
 /* The client's own address behind a PROXY header; and which of ours it called (both AF_UNSPEC before connect). */

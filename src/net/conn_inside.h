@@ -62,6 +62,7 @@ struct conn {
 	bool full;			/* the socket took no more when last asked */
 	bool ready;			/* something came in while paused */
 	bool technical;
+	bool timed_out;		/* a deadline passed */
 	bool serving;			/* by conn_accept */
 	bool starved;			/* conn_try_send could not send all: drained() is owed */
 	bool woken;			/* the socket asked for more, in this event */

@@ -22,6 +22,7 @@ static const char *const ends[] = {
 	[SAYS_OVERLONG] = "overlong", [SAYS_NONSENSE] = "nonsense", [SAYS_TLS_HELLO] = "tls-hello", [SAYS_TLS_FAILED] = "tls-failed",
 	[SAYS_TLS_INJECTED] = "tls-injected", [SAYS_PROXY_FAILED] = "proxy-failed", [SAYS_LOGIN_BLOCKED] = "login-blocked",
 	[SAYS_STORE_FAILED] = "store-failed", [SAYS_STOPPED] = "stopped",
+	[SAYS_EVICTED] = "evicted", [SAYS_MEMORY] = "memory",
 };
 static_assert(COUNT(ends) == SAYS_ENDS, "a word for each end");
 

@@ -43,6 +43,8 @@ enum says_end {
 	SAYS_LOGIN_BLOCKED,			/* a failed login got the address blocked */
 	SAYS_STORE_FAILED,			/* a message could not be read to its end */
 	SAYS_STOPPED,				/* the service ended, or an administrator ended the session */
+	SAYS_EVICTED,				/* it was not logged in, and room was needed */
+	SAYS_MEMORY,				/* ours ran out */
 	SAYS_ENDS
 };
 
@@ -51,7 +53,7 @@ struct says_session {
 	const union address *address;
 	const char *mechanism, *tls;
 	struct span user;		/* the account; empty = nobody logged in */
-	uint64_t messages, octets;	/* sent whole by RETR; and of them, as they went out */
+	uint64_t messages, octets;	/* sent by RETR; all that was sent, before TLS */
 	uint64_t deleted, left;		/* by QUIT; and what the maildrop has then */
 	uint64_t lasted_ms;
 	enum says_end end;

@@ -29,12 +29,12 @@ bool session_flush(struct session *s)
 	return !s->full;
 }
 
-void session_over(struct session *s, enum session_end why)
+void session_over(struct session *s, enum says_end why)
 {
 	if (s->closing)
 		return;
 	s->closing = true;
-	if (s->end == END_NONE)
+	if (s->end == SESSION_GOES_ON)
 		s->end = (uint8_t)why;
 	(void)session_flush(s);
 	if (s->conn)
@@ -43,13 +43,23 @@ void session_over(struct session *s, enum session_end why)
 
 /* ---- a turn */
 
+static void overlong(struct session *s)
+{
+	const struct network from = session_network(s);
+	char line[SAYS_MAX];
+
+	if (admission_overlong(s->worker->admission, conn_peer_address(s->conn)))
+		session_log(s, LOG_WARN, says_denied(&from, line));
+}
+
 static void start_tls(struct session *s)
 {
 	(void)session_flush(s);
 	if (p3d_turn_end(session_p3d(s))) {	/* what came in clear behind STLS is nobody's */
-		session_over(s, END_INJECTED);
+		session_over(s, SAYS_TLS_INJECTED);
 		return;
 	}
+	s->upgrading = true;
 	conn_start_tls(s->conn);
 }
 
@@ -88,17 +98,17 @@ static bool do_event(struct session *s, const struct p3d_event *ev)
 	case P3D_XMIT_BODY: case P3D_XMIT_END:
 		return true;
 	case P3D_BYE:
-		session_over(s, ev->good ? END_QUIT : s->end ? (enum session_end)s->end : END_BAD);
+		session_over(s, ev->good ? SAYS_QUIT : s->quit_failed ? SAYS_QUIT_FAILED : SAYS_NONSENSE);
 		return false;
 	case P3D_GONE:
-		session_over(s, END_CLIENT);
+		session_over(s, SAYS_CLOSED);
 		return false;
 	case P3D_OVERLONG:
-		(void)admission_overlong(s->worker->admission, conn_peer_address(s->conn));
-		session_over(s, END_OVERLONG);
+		overlong(s);
+		session_over(s, SAYS_OVERLONG);
 		return false;
 	case P3D_TLS_HELLO:
-		session_over(s, END_TLS_HELLO);
+		session_over(s, SAYS_TLS_HELLO);
 		return false;
 	}
 	return false;
@@ -115,7 +125,7 @@ static void keep(struct session *s, struct span fed, bool fed_is_kept)
 	else if (fed_is_kept)
 		buf_drop(&s->kept, fed.len - left);
 	else if (!buf_add(&s->kept, span_from(fed, fed.len - left)))
-		session_over(s, END_MEMORY);
+		session_over(s, SAYS_MEMORY);
 }
 
 void session_pump(struct session *s, struct span in)
@@ -127,7 +137,7 @@ void session_pump(struct session *s, struct span in)
 	if (s->closing || !s->conn)
 		return;
 	if (kept && !buf_add(&s->kept, in)) {
-		session_over(s, END_MEMORY);
+		session_over(s, SAYS_MEMORY);
 		return;
 	}
 	if (kept)
@@ -175,7 +185,6 @@ static void offer(struct session *s, struct p3d_settings *settings)
 		.secure = tls, .stls = !tls && s->door->tls == POP3_TLS_STARTTLS && r->tls, .utf8_user = true,
 		.login_delay_s = r->login_delay_s, .expire_days = P3D_EXPIRE_NEVER, .implementation = r->implementation,
 	};
-	s->was_tls |= tls;
 	if (!s->greeting)
 		settings->mechs &= ~(1U << SASL_APOP);
 	if (tls && settings->mechs & 1U << SASL_EXTERNAL) {
@@ -192,6 +201,7 @@ static void on_secured(void *user)
 {
 	struct session *s = user;
 
+	s->upgrading = false;
 	offer(s, &s->secured);
 	p3d_secured(session_p3d(s), &s->secured);
 	session_pump(s, (struct span){ 0 });
@@ -217,13 +227,37 @@ static void greet(struct session *s)
 	}
 }
 
-static void refuse(struct session *s, enum admission_said said)
+static enum says_door door_of(enum admission_said said)
 {
-	log_debug(NULL, "service=POP refused address=%s reason=\"%s\"", conn_peer(s->conn), admission_said_name(said));
-	worker_count(s->worker, COUNT_REFUSED, 1);
-	if (said == ADMISSION_FULL || said == ADMISSION_ADDRESS_FULL)
-		(void)conn_send(s->conn, SPAN("-ERR [SYS/TEMP] too many sessions, try again later\r\n"));
-	session_over(s, END_EVICTED);
+	switch (said) {
+	case ADMISSION_ACCESS:
+		return SAYS_ACCESS;
+	case ADMISSION_DENIED:
+		return SAYS_DENIED;
+	case ADMISSION_BLOCKED:
+		return SAYS_BLOCKED;
+	case ADMISSION_ADDRESS_FULL:
+		return SAYS_ADDRESS_FULL;
+	case ADMISSION_GOOD: case ADMISSION_FULL: case ADMISSION_SAID:
+		break;
+	}
+	return SAYS_FULL;
+}
+
+/* What is said to whom there is no room for; the others are not worth a word. */
+static struct span words_for(enum admission_said said)
+{
+	bool full = said == ADMISSION_FULL || said == ADMISSION_ADDRESS_FULL;
+
+	return full ? SPAN("-ERR [SYS/TEMP] too many sessions, try again later\r\n") : (struct span){ 0 };
+}
+
+static void count_refused(struct worker *w, const union address *from, enum admission_said said)
+{
+	char line[SAYS_MAX];
+
+	worker_count(w, COUNT_REFUSED, 1);
+	log_info(&says_pop, "%s", says_refused(from, door_of(said), line));
 }
 
 static void on_opened(void *user)
@@ -234,10 +268,13 @@ static void on_opened(void *user)
 		enum admission_said said = admission_address(s->worker->admission, conn_peer_address(s->conn), clock_mono_ms(), &s->seat);
 
 		if (said != ADMISSION_GOOD) {
-			refuse(s, said);
+			count_refused(s->worker, conn_peer_address(s->conn), said);
+			(void)conn_send(s->conn, words_for(said));
+			session_over(s, SAYS_STOPPED);
 			return;
 		}
 	}
+	s->opened = true;
 	greet(s);
 	offer(s, &s->settings);
 	p3d_start(session_p3d(s), &s->settings);
@@ -248,6 +285,13 @@ static void on_opened(void *user)
 static void on_closed(void *user, const struct err *why)
 {
 	session_closed(user, why);
+}
+
+static enum admission_said enter(struct worker *w, const struct rules_door *door, const union address *from, struct session *s)
+{
+	if (door->proxy)
+		return admission_enter_proxied(w->admission, &s->seat);
+	return admission_enter(w->admission, from, clock_mono_ms(), &s->seat);
 }
 
 void session_accept(struct worker *w, const struct rules_door *door, int fd, const union address *from)
@@ -266,17 +310,16 @@ void session_accept(struct worker *w, const struct rules_door *door, int fd, con
 		listener_refuse(fd, (struct span){ 0 });
 		return;
 	}
-	said = door->proxy ? admission_enter_proxied(w->admission, &s->seat) : admission_enter(w->admission, from, clock_mono_ms(), &s->seat);
+	said = enter(w, door, from, s);
 	if (said == ADMISSION_FULL && worker_evict(w))
-		said = door->proxy ? admission_enter_proxied(w->admission, &s->seat) : admission_enter(w->admission, from, clock_mono_ms(), &s->seat);
+		said = enter(w, door, from, s);
 	if (said != ADMISSION_GOOD) {
-		bool full = said == ADMISSION_FULL || said == ADMISSION_ADDRESS_FULL;
-
-		worker_count(w, COUNT_REFUSED, 1);
-		listener_refuse(fd, full && how.tls == CONN_TLS_NONE ? SPAN("-ERR [SYS/TEMP] too many sessions, try again later\r\n") : (struct span){ 0 });
+		count_refused(w, from, said);
+		listener_refuse(fd, how.tls == CONN_TLS_NONE ? words_for(said) : (struct span){ 0 });
 		free(s);
 		return;
 	}
+	s->end = SESSION_GOES_ON;
 	s->worker = w;
 	s->door = door;
 	s->rules = rules_keep(door->rules);
@@ -285,8 +328,7 @@ void session_accept(struct worker *w, const struct rules_door *door, int fd, con
 	worker_add(w, s);
 	s->conn = conn_accept(w->loop, fd, &how, &user, &e);
 	if (!s->conn) {
-		log_debug(NULL, "service=POP refused reason=\"%s\"", e.text);
-		s->end = END_LOST;
+		log_info(&says_pop, "%s", e.text);
 		session_release(s);
 	}
 }

@@ -11,18 +11,17 @@
  * session_body.c messages; session_end.c QUIT and all other ends, and what the log says. */
 #pragma once
 
+#include "base/log.h"
 #include "net/conn.h"
 #include "net/jobs.h"
 #include "net/listener.h"
 #include "pop3/server.h"
+#include "serve/says.h"
 #include "serve/worker.h"
 #include "store/maildrop.h"
 #include "wire/stuff.h"
 
-enum session_end {		/* why it ended; the first reason counts */
-	END_NONE, END_QUIT, END_CLIENT, END_LOST, END_LOGIN_TIME, END_SLOW, END_OVERLONG, END_TLS_HELLO, END_BAD, END_BLOCKED,
-	END_EVICTED, END_STOPPED, END_STORE, END_INJECTED, END_MEMORY, END_REASONS
-};
+#define SESSION_GOES_ON SAYS_ENDS	/* no reason to end yet; the first one counts */
 
 struct session_line;
 
@@ -48,10 +47,12 @@ struct session {
 	uint64_t octets, slow_octets;
 	uint32_t messages, tops, deleted, slow_rounds;
 	uint16_t jobs;			/* that come back to it: jobs and commits */
-	uint8_t end;			/* enum session_end */
+	uint8_t end;			/* enum says_end */
 	uint32_t number, lines;		/* RETR, TOP */
 	bool all, fetching;
-	bool full, sending, was_tls, closing, waits_login;
+	bool quit_failed;
+	bool opened, upgrading;		/* the conversation began; TLS is asked for */
+	bool full, sending, closing, waits_login;
 	struct admission_seat seat;
 	_Alignas(16) char p3d[];
 };
@@ -72,9 +73,14 @@ void session_evict(struct session *s);
 void session_free(struct session *s);
 
 /* Between its files. */
+/* What is denied or blocked with this client: its address, or the /64 that it is in. */
+struct network session_network(const struct session *s);
+enum { SESSION_TLS_TEXT = 16 };
+const char *session_tls(const struct session *s, char out[SESSION_TLS_TEXT]);	/* "TLSv1.3"; NULL: none */
+void session_log(const struct session *s, enum log_level level, const char *line);
 void session_pump(struct session *s, struct span in);
 bool session_flush(struct session *s);		/* false: the socket takes no more */
-void session_over(struct session *s, enum session_end why);	/* closes in order */
+void session_over(struct session *s, enum says_end why);	/* closes in order */
 void session_release(struct session *s);
 void session_login(struct session *s, const struct p3d_event *ev);
 void session_sasl(struct session *s, const struct p3d_event *ev);

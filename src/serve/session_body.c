@@ -9,7 +9,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "base/log.h"
 #include "serve/session.h"
 
 enum { TOUCH = 1 << 20 };
@@ -184,8 +183,8 @@ static size_t use_sent(void *user, struct span in)
 
 static bool went_away(struct session *s)
 {
-	log_warn(NULL, "service=POP user=%s message %u went away while it was sent", s->account, s->number);
-	session_over(s, END_STORE);
+	session_log(s, LOG_WARN, "a message went away while it was sent");
+	session_over(s, SAYS_STORE_FAILED);
 	return false;
 }
 

@@ -7,19 +7,42 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "serve/session.h"
 
 /* A client that takes fewer octets than this in a minute, while it is owed some, is no reader. */
 enum { SLOW_OCTETS = 4096, SLOW_ROUNDS = 60 };
 
-static const char *const reasons[END_REASONS] = {
-	[END_NONE] = "none", [END_QUIT] = "quit", [END_CLIENT] = "client closed", [END_LOST] = "connection lost",
-	[END_LOGIN_TIME] = "login took too long", [END_SLOW] = "client reads too slowly", [END_OVERLONG] = "overlong command",
-	[END_TLS_HELLO] = "TLS on a clear port", [END_BAD] = "too many bad commands", [END_BLOCKED] = "address blocked",
-	[END_EVICTED] = "made room", [END_STOPPED] = "service stops", [END_STORE] = "store failed", [END_INJECTED] = "data before TLS",
-	[END_MEMORY] = "out of memory",
-};
+/* ---- the log */
+
+void session_log(const struct session *s, enum log_level level, const char *line)
+{
+	char id[24];
+	const struct tag tag = { &says_pop, "session", id };
+
+	(void)snprintf(id, sizeof id, "%llu", (unsigned long long)s->id);
+	log_at(level, &tag, "%s", line);
+}
+
+const char *session_tls(const struct session *s, char out[SESSION_TLS_TEXT])
+{
+	struct span all = span_of(conn_tls_text(s->conn)), first;
+
+	if (!span_word(&all, &first))
+		return NULL;
+	(void)snprintf(out, SESSION_TLS_TEXT, "%.*s", (int)first.len, first.at);
+	return out;
+}
+
+struct network session_network(const struct session *s)
+{
+	struct network n = { .base = *conn_peer_address(s->conn), .bits = 32 };
+
+	if (n.base.any.sa_family != AF_INET6)
+		return n;
+	n.bits = 64;
+	memset(n.base.v6.sin6_addr.s6_addr + 8, 0, 8);
+	return n;
+}
 
 /* ---- what is left behind */
 
@@ -28,8 +51,9 @@ static void committed(void *user, bool good, const struct err *why)
 	struct session *s = user;
 
 	s->jobs--;
+	s->quit_failed = !good;
 	if (!good)
-		log_error(NULL, "service=POP user=%s deletions failed: %s", s->account, why->text);
+		session_log(s, LOG_ERROR, why->text);
 	if (good)
 		worker_count(s->worker, COUNT_DELETED, s->deleted);
 	else
@@ -76,19 +100,35 @@ void session_commit(struct session *s)
 
 /* ---- the end */
 
-static const char *reason_of(struct session *s, const struct err *why)
+/* Why, when it was not we who ended it. */
+static enum says_end end_of(const struct session *s, const struct err *why)
 {
-	if (s->end == END_NONE)
-		s->end = why->kind == ERR_NONE ? END_CLIENT : END_LOST;
-	return s->end == END_LOST && why->kind != ERR_NONE ? why->text : reasons[s->end];
+	if (s->end != SESSION_GOES_ON)
+		return s->end;
+	if (!s->opened)
+		return s->door->proxy && !conn_is_tls(s->conn) ? SAYS_PROXY_FAILED : SAYS_TLS_FAILED;
+	if (why->kind == ERR_NONE)
+		return SAYS_CLOSED;
+	if (conn_timed_out(s->conn))
+		return s->full ? SAYS_SEND_TIMEOUT : s->account ? SAYS_IDLE : SAYS_LOGIN_TIMEOUT;
+	if (s->upgrading)
+		return why->kind == ERR_PEER ? SAYS_TLS_INJECTED : SAYS_TLS_FAILED;
+	return SAYS_BROKEN;
 }
 
 static void say_end(struct session *s, const struct err *why)
 {
-	log_info(NULL, "service=POP session end address=%s user=\"%s\" tls=%s mechanism=%s messages=%u tops=%u octets=%llu deleted=%u seconds=%llu "
-		"reason=\"%s\"", conn_peer(s->conn), s->account ? s->account : "", s->was_tls ? "yes" : "no",
-		s->account ? sasl_mech_name(s->mech) : "none", s->messages, s->tops, (unsigned long long)s->octets, s->deleted,
-		(unsigned long long)(clock_mono_ms() - s->began_ms) / 1000, reason_of(s, why));
+	uint64_t count = s->drop ? maildrop_count(s->drop) : 0;
+	char line[SAYS_MAX], version[SESSION_TLS_TEXT];
+	const struct says_session facts = {
+		.address = conn_peer_address(s->conn), .mechanism = s->account ? sasl_mech_name(s->mech) : NULL, .tls = session_tls(s, version),
+		.user = span_of(s->account), .messages = s->messages, .octets = s->octets, .deleted = s->deleted, .left = count - s->deleted,
+		.lasted_ms = clock_mono_ms() - s->began_ms, .end = end_of(s, why),
+	};
+
+	session_log(s, LOG_INFO, says_session_over(&facts, line));
+	if (why->kind != ERR_NONE)
+		session_log(s, LOG_DEBUG, why->text);
 }
 
 void session_closed(struct session *s, const struct err *why)
@@ -99,7 +139,7 @@ void session_closed(struct session *s, const struct err *why)
 	admission_leave(s->worker->admission, &s->seat);
 	s->conn = NULL;
 	/* RETR made it \Seen, however the session ended; what was sent half was not read. */
-	if (s->drop && s->end != END_QUIT && !s->jobs) {
+	if (s->drop && s->end != SAYS_QUIT && !s->jobs) {
 		if (s->sending)
 			drop_unmark(&maildrop_messages(s->drop)[s->number - 1], DROP_READ);
 		(void)ask_commit(s, false);
@@ -134,9 +174,9 @@ void session_release(struct session *s)
 
 /* ---- time */
 
-static void end_now(struct session *s, enum session_end why)
+static void end_now(struct session *s, enum says_end why)
 {
-	if (s->end == END_NONE)
+	if (s->end == SESSION_GOES_ON)
 		s->end = (uint8_t)why;
 	session_over(s, why);
 }
@@ -146,14 +186,14 @@ void session_sweep(struct session *s, uint64_t now_ms)
 	if (!s->conn || s->closing)
 		return;
 	if (!s->account && now_ms - s->began_ms > s->rules->login_timeout_ms) {
-		end_now(s, END_LOGIN_TIME);
+		end_now(s, SAYS_LOGIN_TIMEOUT);
 		return;
 	}
 	if (!s->full || s->octets - s->slow_octets >= SLOW_OCTETS) {
 		s->slow_octets = s->octets;
 		s->slow_rounds = 0;
 	} else if (++s->slow_rounds >= SLOW_ROUNDS) {
-		end_now(s, END_SLOW);
+		end_now(s, SAYS_SEND_TIMEOUT);
 	}
 }
 
@@ -161,14 +201,14 @@ void session_stop(struct session *s)
 {
 	if (!s->conn || s->closing)
 		return;
-	s->end = END_STOPPED;
+	s->end = SAYS_STOPPED;
 	p3d_stop(session_p3d(s), "[SYS/TEMP] the service stops, try again later");
 	if (!s->jobs && !s->sending && !s->full)
-		session_over(s, END_STOPPED);
+		session_over(s, SAYS_STOPPED);
 }
 
 void session_evict(struct session *s)
 {
 	admission_leave(s->worker->admission, &s->seat);
-	end_now(s, END_EVICTED);
+	end_now(s, SAYS_EVICTED);
 }

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "serve/session.h"
 #include "wire/base64.h"
 
@@ -50,7 +49,7 @@ struct opening {		/* a large maildrop's, in a job */
 
 static void open_failed(struct session *s, const struct err *why)
 {
-	log_error(NULL, "service=POP user=%s the mailbox cannot be opened: %s", s->account, why->text);
+	session_log(s, LOG_ERROR, why->text);
 	refuse(s, P3D_CODE_SYS_TEMP, "the mailbox cannot be opened now");
 }
 
@@ -152,19 +151,26 @@ static void enter(struct session *s, const struct login_answer *a)
 
 static void failed(struct session *s, const struct login_answer *a, enum p3d_code code)
 {
+	char line[SAYS_MAX], version[SESSION_TLS_TEXT];
+	const struct says_login facts = { .address = conn_peer_address(s->conn), .mechanism = sasl_mech_name(s->mech),
+		.tls = session_tls(s, version), .user = span_of(a->user), .reason = a->why.text };
+
 	worker_count(s->worker, COUNT_FAILED_LOGINS, 1);
-	log_warn(NULL, "service=POP login failed address=%s mechanism=%s tls=%s user=\"%s\" reason=\"%s\"", conn_peer(s->conn),
-		sasl_mech_name(s->mech), conn_is_tls(s->conn) ? "yes" : "no", a->user, a->why.text);
+	session_log(s, LOG_WARN, says_login_failed(&facts, line));
 	p3d_login_refused(session_p3d(s), code, NULL);
 }
 
 /* Says what p3d has to say still, and ends: the address is blocked. */
 static void refuse_and_end(struct session *s)
 {
+	const struct rules *r = s->rules;
+	const struct network from = session_network(s);
+	char line[SAYS_MAX];
 	struct p3d_event ev;
 
+	session_log(s, LOG_WARN, says_blocked(&from, r->failed_limit, r->failed_block_ms, line));
 	(void)p3d_next(session_p3d(s), &s->worker->out, &ev);
-	session_over(s, END_BLOCKED);
+	session_over(s, SAYS_LOGIN_BLOCKED);
 }
 
 static void end_login(struct session *s)
@@ -240,7 +246,7 @@ static struct login *begin(struct session *s, enum sasl_mech mech)
 	who.apop_stamp = line->stamp;
 	s->login = login_begin(s->worker->logins, &who, mech, &e);
 	if (!s->login)
-		log_error(NULL, "service=POP a login cannot begin: %s", e.text);
+		session_log(s, LOG_ERROR, e.text);
 	return s->login;
 }
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -72,11 +73,16 @@ static uint32_t last_of(struct engine *g)
 	return last;
 }
 
+/* Keeps nothing but the pipe: run.lock goes with whoever is killed, not with this child. */
 static _Noreturn void tell_last(const char *file, int out)
 {
 	struct engine *g;
 	struct err e;
 
+	if (dup2(out, STDIN_FILENO) < 0)
+		_exit(1);
+	out = STDIN_FILENO;
+	(void)close_range(STDERR_FILENO + 1, UINT_MAX, 0);
 	if (engine_open_still(file, &g, &e)) {
 		uint32_t last = last_of(g);
 

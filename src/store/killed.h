@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 
@@ -20,6 +21,13 @@ static inline int killed_wait(pid_t child)
 	while (waitpid(child, &status, 0) != child)
 		assert_int_equal(errno, EINTR);
 	return status;
+}
+
+/* Its own children come to us (PR_SET_CHILD_SUBREAPER): until they have ended, what they hold is held. */
+static inline void killed_orphans(void)
+{
+	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+		;
 }
 
 /* Counts system calls as they begin; true: killed at the n-th. */
@@ -46,6 +54,7 @@ static inline bool killed_count(pid_t child, size_t n)
 		if (inside && --n == 0) {
 			assert_int_equal(kill(child, SIGKILL), 0);
 			assert_true(WIFSIGNALED(killed_wait(child)));
+			killed_orphans();
 			return true;
 		}
 	}
@@ -54,9 +63,11 @@ static inline bool killed_count(pid_t child, size_t n)
 /* False: `run` ended, with fewer calls.  It must end well. */
 [[maybe_unused]] static bool killed_at(size_t n, bool (*run)(void *user), void *user)
 {
-	pid_t child = fork();
+	pid_t child;
 	int status;
 
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
+	child = fork();
 	assert_true(child >= 0);
 	if (child == 0) {
 		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
