@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "sasl/client.h"
+#include "pop3/server.h"
 #include "wire/proxy.h"
 
-enum { HOST_MAX = 255 };
+enum { HOST_MAX = 128 };		/* so that it fits into a stamp */
 #define HOST_OCTETS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-"
 
 static const struct network *networks(struct arena *a, const struct texts *texts)
@@ -74,6 +74,7 @@ static void copy(struct rules *r, const struct settings *settings)
 {
 	const struct pop3_settings *p = settings->pop3;
 	struct rules_door *doors = arena_take(&r->arena, p->listener_count * sizeof *doors);
+	const char *greeting = p->greeting ? p->greeting : p->hide_version ? "ready" : "Postrider " POSTRIDER_VERSION " ready";
 	struct network *never;
 	size_t trusted = 0;
 
@@ -90,7 +91,7 @@ static void copy(struct rules *r, const struct settings *settings)
 	r->door_count = p->listener_count;
 	r->host = host_name(&r->arena);
 	r->implementation = p->hide_version ? NULL : arena_text(&r->arena, SPAN("Postrider-" POSTRIDER_VERSION));
-	r->greeting = arena_text(&r->arena, span_of(p->greeting ? p->greeting : p->hide_version ? "ready" : "Postrider " POSTRIDER_VERSION " ready"));
+	r->greeting = arena_text(&r->arena, (struct span){ greeting, strnlen(greeting, P3D_GREETING_MAX) });
 	r->main_domain = settings->main_domain ? arena_text(&r->arena, span_of(settings->main_domain)) : NULL;
 	r->idle_timeout_ms = p->idle_timeout_ms;
 	r->login_timeout_ms = p->login_timeout_ms;

@@ -21,13 +21,13 @@
 
 enum session_end {		/* why it ended; the first reason counts */
 	END_NONE, END_QUIT, END_CLIENT, END_LOST, END_LOGIN_TIME, END_SLOW, END_OVERLONG, END_TLS_HELLO, END_BAD, END_BLOCKED,
-	END_EVICTED, END_STOPPED, END_STORE, END_INJECTED, END_MEMORY, END_REASONS
+	END_EVICTED, END_STOPPED, END_STORE, END_INJECTED, END_MEMORY, END_REFUSED, END_REASONS
 };
 
 struct session_line;
 
 struct session {
-	struct worker *worker;
+	struct worker *worker;		/* NULL: it is gone, and a job is not back yet */
 	struct rules *rules;
 	const struct rules_door *door;
 	struct conn *conn;		/* NULL: it has ended */
@@ -45,13 +45,14 @@ struct session {
 	struct p3d_drop lent;
 	struct maildrop_reading reading;
 	struct stuff stuff;
-	uint64_t octets, slow_octets;
+	uint64_t octets;
+	int64_t slow_taken;
 	uint32_t messages, tops, deleted, slow_rounds;
-	uint16_t jobs;			/* that come back to it: jobs and commits */
+	uint8_t jobs, commits;		/* that come back to it */
 	uint8_t end;			/* enum session_end */
 	uint32_t number, lines;		/* RETR, TOP */
 	bool all, fetching;
-	bool full, sending, was_tls, closing, waits_login;
+	bool full, sending, was_tls, closing, waits_login, left;	/* left: what it leaves behind is on its way */
 	struct admission_seat seat;
 	_Alignas(16) char p3d[];
 };
@@ -69,12 +70,13 @@ void session_sweep(struct session *s, uint64_t now_ms);
 void session_stop(struct session *s);
 /* Makes room for another one. */
 void session_evict(struct session *s);
-void session_free(struct session *s);
+void session_free(struct session *s);	/* the worker ends; a job under way frees it when it comes back */
 
 /* Between its files. */
 void session_pump(struct session *s, struct span in);
 bool session_flush(struct session *s);		/* false: the socket takes no more */
 void session_over(struct session *s, enum session_end why);	/* closes in order */
+bool session_busy(const struct session *s);	/* amid an answer */
 void session_release(struct session *s);
 void session_login(struct session *s, const struct p3d_event *ev);
 void session_sasl(struct session *s, const struct p3d_event *ev);
