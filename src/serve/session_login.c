@@ -31,6 +31,9 @@ static void refuse(struct session *s, enum p3d_code code, const char *words)
 static void let_in(struct session *s)
 {
 	s->lent = (struct p3d_drop){ maildrop_messages(s->drop), maildrop_count(s->drop), NULL };
+	s->settings.greeting = s->rules->greeting;
+	free(s->greeting);
+	s->greeting = NULL;
 	worker_known(s->worker, s);
 	worker_count(s->worker, COUNT_LOGINS, 1);
 	worker_count(s->worker, COUNT_LOGGED_IN, 1);
@@ -216,6 +219,10 @@ static void on_answer(void *user, const struct login_answer *a)
 {
 	struct session *s = user;
 
+	if (s->closing) {	/* it came too late */
+		end_login(s);
+		return;
+	}
 	s->worker->out.len = 0;
 	answered(s, a);
 	session_pump(s, (struct span){ 0 });
