@@ -226,8 +226,9 @@ static void greet(struct session *s)
 	if (!((s->door->mechs | s->door->mechs_tls) & 1U << SASL_APOP))
 		return;
 	random_fill(random, sizeof random);
-	for (size_t i = 0; i < sizeof random; i++)
-		(void)snprintf(hex + 2 * i, 3, "%02x", (unsigned char)random[i]);
+	for (size_t i = 0; i < sizeof hex - 1; i++)
+		hex[i] = "0123456789abcdef"[(unsigned char)random[i / 2] >> (i % 2 ? 0 : 4) & 15];
+	hex[sizeof hex - 1] = '\0';
 	n = snprintf(stamp, sizeof stamp, "<%s.%llx@%s>", hex, (unsigned long long)clock_now_s(), r->host);
 	if (n < 0 || (size_t)n >= sizeof stamp || asprintf(&s->greeting, "%.*s %s", P3D_GREETING_MAX - n - 1, r->greeting, stamp) < 0)
 		s->greeting = NULL;
