@@ -10,6 +10,8 @@
  * are borrowed until the next turn of the loop; moments are seconds since 1970. */
 #pragma once
 
+#include <jansson.h>
+
 #include "net/network.h"
 #include "store/account.h"
 
@@ -77,9 +79,11 @@ struct api_hooks {
 	 * A stopped service does nothing, and is good. */
 	bool (*block_add)(void *user, const struct hooks_block *block, struct err *e);
 	size_t (*block_remove)(void *user, const struct network *network);	/* how many ended, those after failed logins too */
-	/* Begins a copy of the store into `fd`, which is the hook's to close when this is true, on a thread that may
-	 * wait; its end is told to api_finished with the ticket.  backup_stop: nobody waits for it any longer. */
+	/* Begins a copy of the store into `fd`, taken over when true, in a thread of its own (backup_run_start); the
+	 * answer comes from store_next with this ticket.  After a good one backup_written says what there is to be
+	 * said of it, as an object.  backup_end comes once for each that began: one under way is stopped. */
 	bool (*backup)(void *user, int fd, uint64_t ticket, struct err *e);
-	void (*backup_stop)(void *user, uint64_t ticket);
+	json_t *(*backup_written)(void *user, uint64_t ticket);
+	void (*backup_end)(void *user, uint64_t ticket);
 	bool (*reload)(void *user, struct err *e);	/* as SIGHUP does; ERR_CONFIG: nothing has changed, and why */
 };
