@@ -215,15 +215,18 @@ bool api_give(struct api_call *c, struct buf *out, struct err *e)
 void api_answered(struct api *api, const struct store_done *done)
 {
 	struct api_call *c = api->calls;
+	struct err e;
 
 	while (c && c->ticket != done->ticket)
 		c = c->next;
 	if (!c)
 		return;		/* it was broken off */
-	c->ticket = 0;
-	if (done->good)
-		c->done = true;
-	else
+	c->later = false;
+	if (!done->good)
 		failed(c, &done->why);
+	else if (c->op->answered && !c->op->answered(c, &e))
+		failed(c, &e);
+	c->ticket = 0;
+	c->done = true;
 	c->who.answered(c->who.user, c);
 }

@@ -98,6 +98,7 @@ static void set_pause(struct client *c)
 {
 	bool full = c->taking && api_full(c->taking->call), giving = c->first && c->first->said;
 
+	local_busy(c->peer, c->first && !c->taking);
 	local_pause(c->peer, full || giving || c->leaving || c->count >= CONTROL_WINDOW || local_unsent(c->peer) >= UNSENT_MAX);
 }
 
