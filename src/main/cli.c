@@ -263,6 +263,7 @@ int cli_store(struct cli *cli)
 
 void cli_end(struct cli *cli)
 {
+	ask_close(&cli->ask);
 	store_close(&cli->store);
 	if (cli->settings_there)
 		settings_end(&cli->settings);

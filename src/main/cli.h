@@ -11,6 +11,7 @@
 #pragma once
 
 #include "config/read.h"
+#include "control/ask.h"
 #include "store/store.h"
 
 enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
@@ -45,6 +46,7 @@ struct cli {
 	struct settings settings;
 	bool settings_there;
 	struct store *store;
+	struct ask *ask;
 };
 
 extern const struct command *const commands[];
@@ -67,3 +69,21 @@ void cli_warnings(const struct cli *cli, size_t from);
  * in that order; `twice` asks the terminal to repeat it.  *given is false when
  * there is neither option nor terminal.  `out` is wiped by the caller. */
 [[nodiscard]] bool ask_password(struct cli *cli, const char *prompt, bool twice, struct buf *out, bool *given, struct err *e);
+
+/* over.c: commands over the API.  All of them: EXIT_GOOD, or said why and what to return. */
+struct verb {
+	const char *name;
+	size_t least, most;		/* words behind it */
+	const char *takes;		/* in words: "one name" */
+	int (*run)(struct cli *cli);	/* args[0] is the verb */
+};
+/* Finds args[0] in `verbs` (ended by a NULL name), reads the settings, opens the API and runs it.  `says` names them all. */
+int over_verbs(struct cli *cli, const struct verb *verbs, const char *says);
+/* Settings and API, for a command without verbs. */
+[[nodiscard]] int over_open(struct cli *cli);
+/* Asks, and prints "WHAT" (unless -q) when it is good. */
+int over_do(struct cli *cli, const char *op, json_t *args, const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* Prints all rows of a list, by --json as they are. */
+int over_list(struct cli *cli, const char *op, json_t *args, void (*print)(const json_t *row));
+/* {NAME: TEXT} as arguments; NULL, and said why, for a text that is not UTF-8. */
+json_t *over_args(const struct cli *cli, const char *name, const char *text);

@@ -6,7 +6,7 @@
 
 #include "collect/collect.h"
 #include "main/commands.h"
-#include "main/json.h"
+#include "main/say.h"
 #include "main/progress.h"
 #include "main/which.h"
 

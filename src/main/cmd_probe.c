@@ -9,7 +9,7 @@
 
 #include "collect/collect.h"
 #include "main/commands.h"
-#include "main/json.h"
+#include "main/say.h"
 #include "main/which.h"
 
 enum { STEP_COLUMN = 12, SAID_MAX = 1 << 24 };

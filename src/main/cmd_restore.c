@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "main/background.h"
 #include "main/commands.h"
-#include "main/json.h"
+#include "main/say.h"
 #include "store/restore.h"
 
 struct restoring {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/network.h"
 
+#include <stdio.h>
+
 enum { BITS_V4 = 32, BITS_V6 = 128 };
 
 static struct span octets(const union address *a)
@@ -39,6 +41,14 @@ bool network_parse(const char *text, struct network *n)
 	if (n->base.any.sa_family == AF_INET6 && n->bits >= BITS_V6 - BITS_V4 && address_unmap(&n->base))
 		n->bits -= BITS_V6 - BITS_V4;
 	return true;
+}
+
+const char *network_text(const struct network *n, char out[NETWORK_TEXT])
+{
+	char address[ADDRESS_TEXT];
+
+	(void)snprintf(out, NETWORK_TEXT, "%s/%u", address_text(&n->base, false, address), n->bits);
+	return out;
 }
 
 bool network_has(const struct network *n, const union address *a)

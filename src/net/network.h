@@ -9,6 +9,8 @@
 
 #include "net/address.h"
 
+enum { NETWORK_TEXT = ADDRESS_TEXT + 4 };	/* "/128" */
+
 struct network {
 	union address base;
 	unsigned bits;
@@ -16,6 +18,8 @@ struct network {
 
 /* False when the text is no network (then *n is undefined). */
 [[nodiscard]] bool network_parse(const char *text, struct network *n);
+/* Always with its prefix: "192.0.2.7/32"; network_parse reads it. */
+const char *network_text(const struct network *n, char out[NETWORK_TEXT]);
 bool network_has(const struct network *n, const union address *a);
 /* Is it in one of them? */
 bool networks_have(const struct network *all, size_t count, const union address *a);

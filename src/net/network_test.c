@@ -51,6 +51,26 @@ static void networks_are_read_and_have_addresses(void **state)
 	}
 }
 
+static void a_network_is_written_as_it_is_read(void **state)
+{
+	static const struct said { const char *given, *want; } said[] = {
+		{ "192.0.2.0/24", "192.0.2.0/24" }, { "192.0.2.7", "192.0.2.7/32" }, { "0.0.0.0/0", "0.0.0.0/0" }, { "2001:DB8::/32", "2001:db8::/32" },
+		{ "[::1]", "::1/128" }, { "::ffff:192.0.2.0/120", "192.0.2.0/24" }, { "::/0", "::/0" },
+		{ "1111:2222:3333:4444:5555:6666:7777:8888", "1111:2222:3333:4444:5555:6666:7777:8888/128" },
+	};
+
+	(void)state;
+	for (const struct said *r = said; r < said + COUNT(said); r++) {
+		char text[NETWORK_TEXT], again[NETWORK_TEXT];
+		struct network n;
+
+		assert_true(network_parse(r->given, &n));
+		assert_string_equal(network_text(&n, text), r->want);
+		assert_true(network_parse(text, &n));
+		assert_string_equal(network_text(&n, again), r->want);
+	}
+}
+
 static void one_of_several(void **state)
 {
 	struct network all[2];
@@ -68,6 +88,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(networks_are_read_and_have_addresses),
+		cmocka_unit_test(a_network_is_written_as_it_is_read),
 		cmocka_unit_test(one_of_several),
 	};
 
