@@ -132,6 +132,13 @@ struct api_call *api_ask(struct api *api, const char *op, json_t *args, const st
 	return c;
 }
 
+bool api_together(const char *name)
+{
+	const struct operation *op = find(name);
+
+	return op && op->together;
+}
+
 bool api_done(const struct api_call *c)
 {
 	return c->done;

@@ -10,8 +10,6 @@
  * are borrowed until the next turn of the loop; moments are seconds since 1970. */
 #pragma once
 
-#include <jansson.h>
-
 #include "config/settings.h"
 #include "net/network.h"
 #include "store/account.h"
@@ -65,6 +63,8 @@ struct hooks_block {
 	char why[HOOKS_WHY_MAX];
 };
 
+struct json_t;		/* Jansson's */
+
 struct api_hooks {
 	void *user;
 	void (*status)(void *user, struct hooks_status *status);	/* *status is zeroed */
@@ -84,7 +84,7 @@ struct api_hooks {
 	 * answer comes from store_next with this ticket.  After a good one backup_written says what there is to be
 	 * said of it, as an object.  backup_end comes once for each that began: one under way is stopped. */
 	bool (*backup)(void *user, int fd, uint64_t ticket, struct err *e);
-	json_t *(*backup_written)(void *user, uint64_t ticket);
+	struct json_t *(*backup_written)(void *user, uint64_t ticket);
 	void (*backup_end)(void *user, uint64_t ticket);
 	bool (*reload)(void *user, struct err *e);	/* as SIGHUP does; ERR_CONFIG: nothing has changed, and why */
 };

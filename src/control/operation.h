@@ -23,6 +23,7 @@ struct operation {
 	bool (*give)(struct api_call *c, struct buf *out, struct err *e);
 	void (*end)(struct api_call *c);	/* the call ends, answered or not; NULL = nothing to do */
 	bool takes_fd;
+	bool together;			/* the next of its kind may be asked for before it is answered */
 	bool quiet;			/* no line in the log: it changes nothing, or comes by the thousand */
 };
 
