@@ -31,10 +31,11 @@
  * `proof` is filled as far as things are known, also at MORE and REFUSED (the
  * name, for penalties), and borrows from the server until it is freed.  Names are
  * as the client gave them: no SASLprep, no folding; at most SASL_NAME_MAX octets, no
- * controls, with SCRAM well-formed UTF-8 that SASLprep can do (others are refused, and not shown).  A name is never empty in
- * PASSWORD and PROVED.  `authzid` is empty where none was given: the caller refuses
+ * controls, with SCRAM well-formed UTF-8 that SASLprep can do; others are refused and not
+ * shown.  A name is never empty in PASSWORD and PROVED.  `authzid` is empty where none was given: the caller refuses
  * one that is not the name (its own way of telling names to be the same).
- * A password is of any octets but NUL, and perhaps empty.
+ * A password is of any octets but NUL, and perhaps empty.  CRAM-MD5 takes the kept one as it
+ * is or as SASLprep has it, since clients do both.
  *
  * SCRAM with stored keys costs no key derivation: a whole exchange, ours and GNU SASL's
  * checks together, takes some 12 microseconds.  The client's two messages are held against
@@ -51,7 +52,8 @@
  * Secrets: what the client said, keys and secrets of `find`, and all of them that can be
  * reached within GNU SASL are wiped, the last ones at free.  GNU SASL never has a
  * password, but its own copies of StoredKey and ServerKey, and the client's proof, it
- * gives back to the heap as they are. */
+ * gives back to the heap as they are, out of our reach: whoever could read that freed
+ * memory could log in by SCRAM until the password is changed. */
 #pragma once
 
 #include "sasl/client.h"
