@@ -19,7 +19,8 @@
  * counts by itself (IPv4) or by its /64 (IPv6); IPv4 in IPv6's clothes is IPv4;
  * localhost is an address like others.  Ports do not matter.
  *
- * Memory is bounded, whoever comes: sessions by max_sessions; ADMISSION_ADDRESSES
+ * Memory is bounded, whoever comes: sessions by max_sessions (52 octets an
+ * address and an account that has some); ADMISSION_ADDRESSES
  * addresses and ADMISSION_USERS names with failed logins; ADMISSION_OVERLONG
  * denials; ADMISSION_KNOWN accounts that logged in; ADMISSION_BLOCKS blocks made
  * by hand.  Tables grow as they fill, and then what means nothing any more goes
@@ -35,7 +36,8 @@
  * there is a penalty, they go one by one, one a delay, those of one user too.
  * Yet an attempt waits ADMISSION_WAIT_MS in all at most (or failed_delay, where
  * that is more): under attack everybody waits, and nobody is locked out.
- * One failure is forgotten every ADMISSION_FORGET_MS; a right password takes back
+ * At most 12 failures count (of an address failed_limit, where that is more), and
+ * one is forgotten every ADMISSION_FORGET_MS.  A right password takes back
  * the failures of that very user from that very address since others failed
  * there, and no others: an attacker's own account does not clean his address.
  * An address from where the user logged in well during the last
@@ -51,11 +53,11 @@
 #include "net/network.h"
 
 enum {
-	ADMISSION_ADDRESSES = 65536,	/* with failed logins; some 100 octets each */
-	ADMISSION_USERS = 65536,	/* names with failed logins, also invented ones; some 100 octets each */
-	ADMISSION_KNOWN = 65536,	/* accounts that logged in; some 170 octets each */
-	ADMISSION_OVERLONG = 65536,
-	ADMISSION_BLOCKS = 10000,	/* made by hand */
+	ADMISSION_ADDRESSES = 65536,	/* with failed logins; 110 octets each */
+	ADMISSION_USERS = 65536,	/* names with failed logins, also invented ones; 110 octets each */
+	ADMISSION_KNOWN = 65536,	/* accounts that logged in; 150 octets each */
+	ADMISSION_OVERLONG = 65536,	/* 44 octets each */
+	ADMISSION_BLOCKS = 10000,	/* made by hand; 300 octets each */
 	ADMISSION_WHY_MAX = 200,	/* octets of a block's reason */
 	ADMISSION_WAIT_MS = 30 * 1000,
 	ADMISSION_FORGET_MS = 10 * 60 * 1000,
@@ -65,6 +67,8 @@ enum {
 #define ADMISSION_USER_DEFAULT UINT32_MAX	/* max_per_user of the limits, as ACCOUNT_SESSIONS_DEFAULT */
 
 struct admission;
+struct pop3_settings;
+struct store;
 
 struct admission_limits {
 	uint32_t max_sessions;			/* 0 = nobody may come in */
@@ -92,6 +96,9 @@ struct admission_seat {
 void admission_free(struct admission **a);
 /* Counts, denials, penalties and blocks stay; who is in stays in.  False: out of memory, and all is as before. */
 [[nodiscard]] bool admission_reload(struct admission *a, const struct admission_limits *l, struct err *e);
+/* The same with what is configured: `never` are the trusted proxies of all listeners. */
+[[nodiscard]] struct admission *admission_new_configured(const struct pop3_settings *p, struct err *e);
+[[nodiscard]] bool admission_reload_configured(struct admission *a, const struct pop3_settings *p, struct err *e);
 
 /* Coming in ------------------------------------------------------------- */
 
@@ -153,7 +160,7 @@ struct admission_delay {
 };
 
 /* `user` is the name by which it is counted: the canonical one (lower case, `%` as `@`, with its domain; an
- * alias as its account), made alike for users that there are and that there are not. */
+ * alias as its account), as in admission_user_enter, made alike for users that there are and that there are not. */
 void admission_login_start(struct admission *a, const union address *from, struct span user, uint64_t now_ms, struct admission_attempt *t);
 /* May the password be looked at now?  delay_ms = 0: yes, and this attempt's turn is taken.  Else ask again after
  * delay_ms (a timer, never a sleep).  blocked: never, the address was blocked meanwhile: refuse as if it were wrong, and close.
@@ -181,14 +188,27 @@ struct admission_block {
 
 /* "failed logins", "hand". */
 const char *admission_by_name(enum admission_by by);
-/* Blocks made by hand; store/block.h keeps them, serve/blocks.h keeps both in step.  `network`, `age_ms`, `left_ms`
- * and `why` of *b count, `by` and `hits` do not.  One that is there gets the new end and reason.  Who is in stays in.
+/* A block made by hand, in these tables only.  `network`, `age_ms`, `left_ms` and `why` of *b count, `by` and
+ * `hits` do not.  One that is there gets the new end and reason.  Who is in stays in.
  * ERR_CONFIG: there are ADMISSION_BLOCKS; ERR_LOCAL: out of memory. */
 [[nodiscard]] bool admission_block_add(struct admission *a, const struct admission_block *b, uint64_t now_ms, struct err *e);
-/* Ends the block of this very network, and all blocks (and penalties) after failed logins within it.  How many blocks ended. */
+/* Ends the block of this very network, and all blocks (and penalties) after failed logins within it, or of the /64
+ * that it is in.  How many blocks ended. */
 size_t admission_block_remove(struct admission *a, const struct network *n, uint64_t now_ms);
 /* Walks all blocks that hold now, those by hand first; begin with *cursor = 0.  Changes meanwhile may show or not. */
 bool admission_block_each(struct admission *a, uint64_t *cursor, uint64_t now_ms, struct admission_block *b);
+
+/* Blocks made by hand that last: in the store (store/block.h) and here.  `given` is what a person wrote, made normal
+ * here; now_s: seconds since 1970, by which the store counts.  These wait for the disk: not on a connection's loop,
+ * and from one thread at a time.  Errors: ERR_CONFIG (no network, no such block, too many), or the store's. */
+
+/* At the start, before anybody comes in. */
+[[nodiscard]] bool admission_kept_load(struct admission *a, struct store *s, uint64_t now_ms, int64_t now_s, struct err *e);
+/* for_s: 0 = for ever. */
+[[nodiscard]] bool admission_kept_add(struct admission *a, struct store *s, const char *given, uint64_t for_s, const char *why, uint64_t now_ms,
+	int64_t now_s, struct err *e);
+/* Ends the block of this network, of the store too, and the blocks after failed logins within it; refused when there was none at all. */
+[[nodiscard]] bool admission_kept_remove(struct admission *a, struct store *s, const char *given, uint64_t now_ms, int64_t now_s, struct err *e);
 
 /* Figures --------------------------------------------------------------- */
 

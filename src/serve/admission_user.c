@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * An account's sessions, and from where its user is known. */
 #include <assert.h>
 
 #include "serve/admission_inside.h"

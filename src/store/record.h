@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Inside: an account at rest, "a" NAME in the partition of accounts, where
- * "d" DOMAIN (domain.c), "n" ADDRESS → domain, and "l" ADDRESS → account
+ * "b" NETWORK (block.c), "d" DOMAIN (domain.c), "n" ADDRESS → domain, and "l" ADDRESS → account
  * (alias.c) are too. */
 #pragma once
 
