@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { STAMP_RANDOM = 12, KEPT_MAX = 1 << 20 };
+enum { STAMP_RANDOM = 12, KEPT_MAX = 1 << 20, REFUSED_LINES = 10 };
 
 /* ---- octets out */
 
@@ -259,12 +259,21 @@ static struct span words_for(enum admission_said said)
 	return full ? SPAN("-ERR [SYS/TEMP] too many sessions, try again later\r\n") : (struct span){ 0 };
 }
 
+/* A flood of strangers does not become one of lines: so many a second are told, the others counted. */
 static void count_refused(struct worker *w, const union address *from, enum admission_said said)
 {
+	uint64_t now = clock_mono_ms();
 	char line[SAYS_MAX];
 
 	worker_count(w, COUNT_REFUSED, 1);
-	log_info(&says_pop, "%s", says_refused(from, door_of(said), line));
+	if (now - w->refused_since_ms >= 1000) {
+		if (w->refused > REFUSED_LINES)
+			log_info(&says_pop, "refused as many more: %u", w->refused - REFUSED_LINES);
+		w->refused_since_ms = now;
+		w->refused = 0;
+	}
+	if (w->refused++ < REFUSED_LINES)
+		log_info(&says_pop, "%s", says_refused(from, door_of(said), line));
 }
 
 static void on_opened(void *user)

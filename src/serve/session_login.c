@@ -22,6 +22,10 @@ struct session_line {
 
 static void refuse(struct session *s, enum p3d_code code, const char *words)
 {
+	char line[ACCOUNT_NAME_MAX + 100];
+
+	(void)snprintf(line, sizeof line, "login refused user=\"%s\" reason=\"%s\"", s->account, words ? words : "out of memory");
+	session_log(s, LOG_INFO, line);
 	admission_user_leave(s->worker->admission, &s->seat);
 	free(s->account);
 	s->account = NULL;
