@@ -132,6 +132,13 @@ struct api_call *api_ask(struct api *api, const char *op, json_t *args, const st
 	return c;
 }
 
+bool api_together(const char *name)
+{
+	const struct operation *op = find(name);
+
+	return op && op->together;
+}
+
 bool api_done(const struct api_call *c)
 {
 	return c->done;
@@ -215,15 +222,18 @@ bool api_give(struct api_call *c, struct buf *out, struct err *e)
 void api_answered(struct api *api, const struct store_done *done)
 {
 	struct api_call *c = api->calls;
+	struct err e;
 
 	while (c && c->ticket != done->ticket)
 		c = c->next;
 	if (!c)
 		return;		/* it was broken off */
-	c->ticket = 0;
-	if (done->good)
-		c->done = true;
-	else
+	c->later = false;
+	if (!done->good)
 		failed(c, &done->why);
+	else if (c->op->answered && !c->op->answered(c, &e))
+		failed(c, &e);
+	c->ticket = 0;
+	c->done = true;
 	c->who.answered(c->who.user, c);
 }

@@ -19,9 +19,11 @@ struct operation {
 	bool (*take)(struct api_call *c, struct span octets, struct err *e);
 	bool (*took)(struct api_call *c, struct err *e);
 	bool (*full)(const struct api_call *c);
+	bool (*answered)(struct api_call *c, struct err *e);	/* the store's answer is good: makes that of the call, if it has none */
 	bool (*give)(struct api_call *c, struct buf *out, struct err *e);
 	void (*end)(struct api_call *c);	/* the call ends, answered or not; NULL = nothing to do */
 	bool takes_fd;
+	bool together;			/* the next of its kind may be asked for before it is answered */
 	bool quiet;			/* no line in the log: it changes nothing, or comes by the thousand */
 };
 
@@ -45,7 +47,8 @@ struct api_call {
 	bool later, done;
 	json_t *answer;
 	struct err why;
-	void *mine;			/* the operation's own */
+	void *mine;			/* the operation's own; */
+	uint64_t number;		/* that, too */
 };
 
 extern const struct operation api_accounts[], api_domains[], api_mailboxes[], api_messages[], api_histories[], api_certificates[], api_services[],

@@ -244,7 +244,8 @@ int cli_settings(struct cli *cli, bool must)
 		cli->settings.state = cli->state;
 	if (!log_start(level_of(cli), format_of(cli), cli->settings.log_to, &e))
 		return cli_failed(cli, &e);
-	cli_warnings(cli, 0);
+	if (cli->command->warns)
+		cli_warnings(cli, 0);
 	return EXIT_GOOD;
 }
 

@@ -31,6 +31,7 @@ struct command {
 	int (*run)(struct cli *cli);	/* NULL: not built yet */
 	struct cli_option options[8];	/* its own, ended by a NULL name */
 	bool keys;		/* takes the keys of a connection as options */
+	bool warns;		/* of what the settings have and this build has not: it concerns this command */
 	bool serves;		/* its log tells what happens, not only what is wrong */
 };
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "control/json.h"
 #include "main/background.h"
 #include "main/commands.h"
 #include "main/say.h"
@@ -21,10 +22,43 @@ static bool write_all(void *user, struct err *e)
 	struct backing_up *b = user;
 	const char *state = cli_option(b->cli, "without-key") ? NULL : b->cli->settings.state;
 
-	if (!backup_write(store_engine(b->cli->store), backup_fd(b->backup), &b->progress, &b->written, e)) {
+	if (!backup_write(store_engine(ask_store(b->cli->ask)), backup_fd(b->backup), &b->progress, &b->written, e)) {
 		backup_abort(&b->backup);
 		return false;
 	}
+	return backup_end(&b->backup, &b->written, state, &b->key, e);
+}
+
+static bool read_digest(const char *hex, uint8_t digest[MANIFEST_DIGEST])
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t n = 0; n < 2 * MANIFEST_DIGEST; n++) {
+		const char *at = hex[n] ? strchr(digits, hex[n]) : NULL;
+
+		if (!at)
+			return false;
+		digest[n / 2] = (uint8_t)(digest[n / 2] << 4 | (at - digits));
+	}
+	return !hex[2 * MANIFEST_DIGEST];
+}
+
+/* The instance writes into our descriptor; the directory, the key and the manifest are ours. */
+static bool write_by_instance(struct backing_up *b, struct err *e)
+{
+	const char *state = cli_option(b->cli, "without-key") ? NULL : b->cli->settings.state;
+	json_t *reply;
+	bool good;
+
+	if (!ask_call_with(b->cli->ask, "store.backup", NULL, backup_fd(b->backup), &reply, e))
+		return false;
+	b->written.began = (int64_t)json_member_number(reply, "began");
+	b->written.octets = json_member_number(reply, "octets");
+	b->written.packed = json_member_flag(reply, "packed");
+	good = read_digest(json_member_text(reply, "sha256"), b->written.digest);
+	json_decref(reply);
+	if (!good)
+		return err_set(e, ERR_LOCAL, "the running instance answered without a digest; is it of the same version?");
 	return backup_end(&b->backup, &b->written, state, &b->key, e);
 }
 
@@ -56,14 +90,12 @@ static int run(struct cli *cli)
 
 	if (cli->arg_count != 1)
 		return cli_usage(cli, "name the directory that is to be made");
-	status = cli_settings(cli, false);
-	if (status == EXIT_GOOD)
-		status = cli_store(cli);
+	status = over_open(cli);
 	if (status != EXIT_GOOD)
 		return status;
 	if (!backup_begin(cli->args[0], &b.backup, &e))
 		return cli_failed(cli, &e);
-	if (!background_run(cli, &b.progress, write_all, &b, &e)) {
+	if (!(ask_store(cli->ask) ? background_run(cli, &b.progress, write_all, &b, &e) : write_by_instance(&b, &e))) {
 		backup_abort(&b.backup);
 		return cli_failed(cli, &e);
 	}

@@ -160,7 +160,7 @@ static int run_baseline(struct cli *cli)
 }
 
 const struct command cmd_collect = {
-	.name = "collect", .usage = "[NAME…] | URL --to TARGET [--KEY VALUE…]", .run = run_collect,
+	.name = "collect", .warns = true, .usage = "[NAME…] | URL --to TARGET [--KEY VALUE…]", .run = run_collect,
 	.does = "visit connections once, now, and exit",
 	.options = { { "to", true }, { "password-file", true }, { "password-command", true }, { NULL, false } },
 	.keys = true,
@@ -175,6 +175,6 @@ const struct command cmd_collect = {
 };
 
 const struct command cmd_baseline = {
-	.name = "baseline", .usage = "NAME…", .run = run_baseline,
+	.name = "baseline", .warns = true, .usage = "NAME…", .run = run_baseline,
 	.does = "mark all present mail as skipped without fetching it",
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <unistd.h>
+#include <poll.h>
 
 #include "main/commands.h"
 #include "main/instance.h"
@@ -28,14 +28,14 @@ static int take_store(struct cli *cli)
 
 	if (strcmp(cli->settings.store, "lmdb") != 0)
 		return cli_usage(cli, "store = %s is not built yet; only lmdb is", cli->settings.store);
-	for (unsigned ms = 0;; ms += RETRY_MS) {
+	for (int ms = 0;; ms += RETRY_MS) {
 		if (store_open(cli->settings.state, cli->settings.store_map, "postrider run", &cli->store, &e))
 			return EXIT_GOOD;
 		if (e.kind != ERR_BUSY || strstr(e.text, "(postrider run)"))
 			return cli_usage(cli, "%s", e.text);
 		if (ms >= PATIENCE_MS)
 			return cli_failed(cli, &e);
-		(void)usleep(RETRY_MS * 1000);
+		(void)poll(NULL, 0, RETRY_MS);
 	}
 }
 
@@ -63,7 +63,7 @@ static int run(struct cli *cli)
 }
 
 const struct command cmd_run = {
-	.name = "run", .usage = "[-c FILE]", .does = "the service: POP3 listeners; collectors and console are not built yet", .run = run, .serves = true,
+	.name = "run", .warns = true, .usage = "[-c FILE]", .does = "the service: POP3 listeners; collectors and console are not built yet", .run = run, .serves = true,
 	.help = "Runs in the foreground until SIGTERM or SIGINT, which let sessions end what they are at.\n"
 		"SIGHUP reads the configuration again; no session is dropped by it.\n",
 };

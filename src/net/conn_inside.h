@@ -101,6 +101,7 @@ static inline const char *conn_other(const struct conn *c)
 /* conn.c */
 /* In the loop's list, with a timer; NULL: no memory. */
 struct conn *conn_new(struct loop *l, const char *host, const struct conn_user *u);
+void conn_socket_options(int fd);		/* for those that we open; an accepted one has its listener's */
 [[nodiscard]] bool conn_take_socket(struct conn *c, int fd);	/* false: closed */
 void conn_take(struct conn *c, struct span in);	/* octets as they came */
 void conn_end(struct conn *c, const struct err *why);	/* NULL = in order */

@@ -24,7 +24,7 @@
  * A client that is slow or hostile costs its memory (line_max), and nobody else's
  * time: the loop reads LOCAL_PIECE octets a turn.  It ends when a line is too long, is not
  * complete line_ms after it began, or when for idle_ms nothing moved while it was
- * the client's turn (paused: it is ours).  What is read is overwritten afterwards.
+ * the client's turn (paused, or busy: it is ours).  What is read is overwritten afterwards.
  * All belongs to the loop's thread.  local_end may be called anywhere, also from
  * within; `gone` comes later, on the loop, or from local_free, which is not for within. */
 #pragma once
@@ -52,7 +52,7 @@ struct local_user {
 	void (*line)(void *peer, struct span line, int fd);	/* borrowed; the user may overwrite nothing */
 	void (*octets)(void *peer, struct span octets);
 	void (*drained)(void *peer);
-	void (*over)(void *peer);	/* it says no more, but may listen: local_end it when all is answered */
+	void (*over)(void *peer);	/* it says no more, but listens (shutdown(2)): local_end it when all is answered */
 	void (*gone)(void *peer);	/* the last call; the local_peer is no more */
 	void *user;
 };
@@ -62,7 +62,8 @@ void local_free(struct local **s);	/* removes the file, when it is still ours */
 
 void local_say(struct local_peer *p, struct span octets);	/* copied */
 size_t local_unsent(const struct local_peer *p);
-void local_expect(struct local_peer *p, uint64_t octets);	/* within `line` only */
+void local_expect(struct local_peer *p, uint64_t octets);	/* within `line`, or while it has been paused since */
 void local_pause(struct local_peer *p, bool on);
+void local_busy(struct local_peer *p, bool on);	/* an answer is being made: it is not the client's turn, but what it says is read */
 void local_end(struct local_peer *p, bool say_all);	/* say_all: when all that was said is gone, or nobody takes it */
 pid_t local_process(const struct local_peer *p);	/* of the client, for the log */

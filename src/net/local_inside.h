@@ -41,7 +41,7 @@ struct local_peer {
 	struct buf out;
 	size_t sent;			/* of out */
 	uint64_t moved_ms, began_ms;	/* last octet either way; the line that is not whole yet */
-	bool paused, over, told_over;	/* over: nothing more comes */
+	bool paused, busy, over, told_over;	/* over: nothing more comes */
 	bool ending, closed;		/* ending: what was said goes out, then it closes */
 	bool said;			/* drained() is due when all is gone */
 };

@@ -2,6 +2,7 @@
  * The talk with one client of a local socket. */
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -161,6 +162,14 @@ static bool eat_line(struct local_peer *p)
 	return true;
 }
 
+/* It does not listen either: closed, and not only shut down on its side. */
+static bool has_left(const struct local_peer *p)
+{
+	struct pollfd look = { .fd = p->fd };
+
+	return poll(&look, 1, 0) == 1 && (look.revents & POLLHUP);
+}
+
 /* One line, or one piece; the rest is for the next turn. */
 static void eat(struct local_peer *p)
 {
@@ -178,7 +187,7 @@ static void eat(struct local_peer *p)
 	if (p->ending || p->paused || !p->over || p->told_over || (more && p->len))
 		return;
 	p->told_over = true;
-	if (p->expect)		/* broken off */
+	if (p->expect || has_left(p))		/* broken off, or nobody is there to be answered */
 		local_end(p, false);
 	else
 		p->server->user.over(p->user);
@@ -267,7 +276,7 @@ void local_peer_tick(struct local_peer *p, uint64_t now_ms)
 	const struct local_settings *s = &p->server->settings;
 	bool partial = p->len && !p->expect;
 	bool late = local_unsent(p) ? now_ms - p->moved_ms > s->idle_ms
-		: p->paused ? false : partial ? now_ms - p->began_ms > s->line_ms : now_ms - p->moved_ms > s->idle_ms;
+		: p->paused || p->busy ? false : partial ? now_ms - p->began_ms > s->line_ms : now_ms - p->moved_ms > s->idle_ms;
 
 	if (!late)
 		return;
@@ -286,6 +295,13 @@ void local_pause(struct local_peer *p, bool on)
 		p->moved_ms = p->began_ms = uv_now(p->poll.loop);
 	p->paused = on;
 	local_again(p->server);
+}
+
+void local_busy(struct local_peer *p, bool on)
+{
+	if (p->busy && !on)
+		p->moved_ms = p->began_ms = uv_now(p->poll.loop);
+	p->busy = on;
 }
 
 void local_end(struct local_peer *p, bool say_all)

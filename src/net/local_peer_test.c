@@ -306,6 +306,29 @@ static void who_keeps_us_waiting_is_sent_away(void **state)
 	}
 }
 
+/* As long as its answer is being made, nobody is sent away for silence; but who leaves is gone at once. */
+static void who_waits_for_us_may_wait(void **state)
+{
+	int fd = visitor();
+
+	(void)state;
+	say(fd, "busy\n");
+	hear(fd, "got 4 busy\n");
+	(void)poll(NULL, 0, 4 * SOON_MS);
+	assert_int_equal(server.gone, 0);
+	say(fd, "a\n");
+	hear(fd, "got 1 a\n");
+	(void)poll(NULL, 0, 4 * SOON_MS);
+	leave(fd);
+	assert_int_equal(server.over, 0);
+	fd = visitor();
+	say(fd, "busy\nidle\n");
+	hear(fd, "got 4 busy\ngot 4 idle\n");
+	while (server.gone < 2)
+		(void)poll(NULL, 0, 5);
+	(void)close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -319,6 +342,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_was_asked_is_answered_after_the_last_word, start, stop),
 		cmocka_unit_test_setup_teardown(octets_broken_off, start, stop),
 		cmocka_unit_test_setup_teardown(who_keeps_us_waiting_is_sent_away, start_hasty, stop),
+		cmocka_unit_test_setup_teardown(who_waits_for_us_may_wait, start_hasty, stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -80,6 +80,8 @@ static void line(void *user, struct span text, int fd)
 		say(g, "bye\n");
 		local_end(g->peer, true);
 	} else {
+		if (span_equal(text, SPAN("busy")) || span_equal(text, SPAN("idle")))
+			local_busy(g->peer, text.at[0] == 'b');
 		if (span_equal(text, SPAN("hold"))) {
 			g->server->held = g->peer;
 			local_pause(g->peer, true);

@@ -5,7 +5,7 @@
  *
  *     local_server_start(&s, path, &settings) … local_server_stop(&s)
  * "expect N" takes N octets and says "took N SUM"; "fd" writes "hello" into the descriptor
- * that came along and says so; "much N" says N times "x"; "hold" pauses for HOLD_MS; "bye" ends;
+ * that came along and says so; "much N" says N times "x"; "busy" and "idle" are local_busy; "hold" pauses for HOLD_MS; "bye" ends;
  * anything else is said back as "got LENGTH TEXT".
  * local_server_start fails the program when it cannot (assert), with `why` it gives the error back. */
 #pragma once

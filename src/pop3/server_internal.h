@@ -86,6 +86,7 @@ void server_turn_down(struct p3d *s, enum wait wait, enum p3d_code code, const c
 /* ---- server_say.c */
 
 void server_say(struct p3d *s, const char *text);		/* one whole line of ours, CRLF added */
+void server_say_line(struct p3d *s, struct span text);
 void server_sayf(struct p3d *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void server_say_words(struct p3d *s, struct span head, struct span words);	/* made safe, cut */
 void server_say_refusal(struct p3d *s);

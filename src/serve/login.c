@@ -172,9 +172,9 @@ const struct login_answer *login_words(struct login *x, struct span name, struct
 	login_name(x, name, &l);
 	if (x->mech == SASL_APOP) {
 		x->right = apop_holds(x, &l, password);
-		a = login_turn(x, DUE_VERDICT, (struct span){ 0 });
+		a = login_turn(x, DUE_VERDICT, (struct span){ 0 }, &l);
 	} else {
-		a = login_turn(x, DUE_PASSWORD, password);
+		a = login_turn(x, DUE_PASSWORD, password, &l);
 	}
 	login_wipe(&l);
 	return a;
@@ -226,7 +226,7 @@ const struct login_answer *login_exchange(struct login *x, const struct span *re
 	case SASL_SAYS_PASSWORD:
 		login_forget_words(x);
 		check_authzid(x, proof.authzid);
-		return login_turn(x, DUE_PASSWORD, proof.password);
+		return login_turn(x, DUE_PASSWORD, proof.password, NULL);
 	case SASL_SAYS_PROVED:
 		check_authzid(x, proof.authzid);
 		x->right = true;
@@ -241,7 +241,7 @@ const struct login_answer *login_exchange(struct login *x, const struct span *re
 		break;
 	}
 	login_forget_words(x);
-	return login_turn(x, DUE_VERDICT, (struct span){ 0 });
+	return login_turn(x, DUE_VERDICT, (struct span){ 0 }, NULL);
 }
 
 const struct login_answer *login_step(struct login *x, bool given, struct span response)
@@ -249,6 +249,6 @@ const struct login_answer *login_step(struct login *x, bool given, struct span r
 	assert(x->at == AT_WORDS && x->sasl);
 	x->answer.challenge = (struct span){ 0 };
 	if (x->named && !x->turn)	/* this one may be the proof */
-		return login_turn(x, DUE_STEP, response);
+		return login_turn(x, DUE_STEP, response, NULL);
 	return login_exchange(x, given ? &response : NULL);
 }

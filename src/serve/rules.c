@@ -5,12 +5,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "pop3/server.h"
 #include "sasl/client.h"
 #include "serve/certificates.h"
 #include "serve/networks.h"
 #include "wire/proxy.h"
 
-enum { HOST_MAX = 255 };
+enum { HOST_MAX = 128 };		/* so that it fits into a stamp */
 #define HOST_OCTETS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-"
 
 /* What may be offered on a line: nothing that shows the password to whoever reads it,
@@ -71,6 +72,7 @@ static bool copy(struct rules *r, const struct settings *settings, struct err *e
 {
 	const struct pop3_settings *p = settings->pop3;
 	struct rules_door *doors = arena_take(&r->arena, p->listener_count * sizeof *doors);
+	const char *greeting = p->greeting ? p->greeting : p->hide_version ? "ready" : "Postrider " POSTRIDER_VERSION " ready";
 
 	for (size_t n = 0; n < p->listener_count; n++)
 		if (!fill_door(r, &doors[n], &p->listeners[n], p, e))
@@ -79,7 +81,7 @@ static bool copy(struct rules *r, const struct settings *settings, struct err *e
 	r->door_count = p->listener_count;
 	r->host = host_name(&r->arena);
 	r->implementation = p->hide_version ? NULL : arena_text(&r->arena, SPAN("Postrider-" POSTRIDER_VERSION));
-	r->greeting = arena_text(&r->arena, span_of(p->greeting ? p->greeting : p->hide_version ? "ready" : "Postrider " POSTRIDER_VERSION " ready"));
+	r->greeting = arena_text(&r->arena, (struct span){ greeting, strnlen(greeting, P3D_GREETING_MAX) });
 	r->main_domain = settings->main_domain ? arena_text(&r->arena, span_of(settings->main_domain)) : NULL;
 	r->idle_timeout_ms = p->idle_timeout_ms;
 	r->login_timeout_ms = p->login_timeout_ms;

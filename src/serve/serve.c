@@ -384,7 +384,7 @@ struct admission *serve_admission(struct serve *s)
 uint16_t serve_port(const struct serve *s, const char *name)
 {
 	for (const struct door *d = s->doors; d; d = d->next)
-		if (strcmp(d->name, name) == 0)
+		if (strcmp(d->wanted->name, name) == 0)	/* a reload may have given it another one */
 			return entrance_port(d->entrance);
 	return 0;
 }

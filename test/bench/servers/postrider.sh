@@ -5,42 +5,60 @@
 # Variants:
 #   plain  (default) accounts with a recoverable secret, as the peers' passwd-files have {PLAIN}
 #   hash   accounts as they are by default: argon2id alone, remembered for a minute
-# The store is filled once, from the Maildirs that all peers serve; `refill` fills the boxes of $USERS/small anew.
+# The store is filled once, from the Maildirs that all peers serve, with the users of BENCH_FILL (default $USERS/all; a user "large"
+# gets 100,000 messages); `refill` fills the boxes of $USERS/small anew.  BENCH_CONF: more lines for section pop3.
 . "$BENCH_DIR/lib.sh"
 variant=${2:-plain}
 POSTRIDER=${POSTRIDER:-$(readlink -f "$(dirname "$0")/../../../build/postrider")}
-D=$BENCH_WORK/postrider-$variant CG=popbench-postrider
+D=$BENCH_WORK/postrider-$variant CG=${BENCH_GROUP:-popbench}-postrider	# BENCH_GROUP: beside another one that runs
 here() { "$POSTRIDER" "$@" -q -c "$D/postrider.conf"; }
 
 conf() {
 	mkdir -p "$D"
 	cat > "$D/postrider.conf" <<END
 state = "$D/state"
-log { level = ${BENCH_LOG:-warn}  to = "$D/log" }
+log { level = ${BENCH_LOG:-info}  to = "$D/log" }
 pop3 {
     max_sessions = 40000
     listen plain { address = "0.0.0.0"  port = $PORT_POP  tls = starttls  allow_cleartext = true }
     listen tls   { address = "0.0.0.0"  port = $PORT_POPS  tls = implicit }
     certificate = "$TLS_CERT"
     key = "$TLS_KEY"
+    ${BENCH_CONF:-}
 }
 END
 }
 
-fill() {	# fill USERS-FILE: accounts with their mail
-	local user pass
-	while IFS=: read -r user pass; do
-		printf %s "$pass" | here account add "$user" $([ "$variant" = plain ] && echo --recoverable) --password-file - || die "no account $user"
-		[ -d "$MAIL/$user/Maildir" ] && { here mailbox import "$user/INBOX" "maildir:$MAIL/$user/Maildir" || die "no mail for $user"; }
-	done < "$1"
-	touch "$D/filled"
+put() {	# put USER SOURCE: an account, with its mail; what a run that was broken off left of it goes
+	here account show "$1" > /dev/null 2>&1 && here account remove "$1" --with-mailboxes
+	printf %s "$BENCH_PASS" | here account add "$1" $([ "$variant" = plain ] && echo --recoverable) --password-file - || die "no account $1"
+	here mailbox import "$1/INBOX" "$2" || die "no mail for $1"
+	echo "$1" >> "$D/filled"
+}
+
+large() {	# an mbox of 100,000 messages, for who has none in the harness
+	awk 'BEGIN { for (i = 1; i <= 100000; i++)
+		printf "From x@example.org Thu Jan  1 00:00:00 2026\nFrom: x@example.org\nSubject: number %d\nMessage-ID: <%d@example.org>\n\nThis is number %d.\n\n", i, i, i }'
+}
+
+fill() {	# fill USERS-FILE: whom the store has not yet
+	local user
+	cut -d: -f1 "$1" | grep -vxFf "$D/filled" > "$D/missing" || return 0
+	say "filling: $(wc -l < "$D/missing") users (some minutes for thousands)"
+	while read -r user; do
+		[ "$user" = large ] && { large > "$D/mbox"; put large "mbox:$D/mbox" < /dev/null; rm "$D/mbox"; continue; }
+		put "$user" "maildir:$MAIL/$user/Maildir" < /dev/null
+	done < "$D/missing"
 }
 
 case ${1:-} in
 start)
 	"$0" stop "$variant"
-	conf
-	[ -f "$D/filled" ] || { rm -rf "$D/state"; say "filling (some minutes)"; fill "${BENCH_FILL:-$USERS/all}"; }
+	conf; rm -f "$D/log"
+	[ -f "$D/filled" ] || rm -rf "$D/state"
+	touch "$D/filled"
+	[ -s "$D/filled" ] || here mailbox list 2>/dev/null | sed -n 's|/INBOX .*||p' > "$D/filled"
+	fill "${BENCH_FILL:-$USERS/all}"
 	chmod 600 "$TLS_KEY"
 	ns_make origin
 	( cg_run "$CG" nsenter --net="$BENCH_WORK/ns/origin" "$POSTRIDER" run -c "$D/postrider.conf" > "$D/out" 2>&1 9>&- & )
