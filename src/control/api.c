@@ -9,7 +9,7 @@
 #include "control/json.h"
 
 static const struct operation *const tables[] = {
-	api_accounts, api_domains, api_mailboxes, api_messages, api_histories, api_certificates, api_services, api_blocks,
+	api_accounts, api_domains, api_mailboxes, api_messages, api_histories, api_certificates, api_services, api_blocks, api_backups,
 };
 
 static void must(bool there)
@@ -212,43 +212,21 @@ bool api_give(struct api_call *c, struct buf *out, struct err *e)
 	return true;
 }
 
-static struct api_call *waiting(struct api *api, uint64_t ticket)
-{
-	struct api_call *c = api->calls;
-
-	while (c && c->ticket != ticket)
-		c = c->next;
-	if (c)
-		c->ticket = 0;
-	return c;		/* NULL: it was broken off */
-}
-
 void api_answered(struct api *api, const struct store_done *done)
 {
-	struct api_call *c = waiting(api, done->ticket);
+	struct api_call *c = api->calls;
+	struct err e;
 
+	while (c && c->ticket != done->ticket)
+		c = c->next;
 	if (!c)
-		return;
-	if (done->good)
-		c->done = true;
-	else
+		return;		/* it was broken off */
+	c->ticket = 0;
+	if (!done->good)
 		failed(c, &done->why);
-	c->who.answered(c->who.user, c);
-}
-
-void api_finished(struct api *api, uint64_t ticket, json_t *answer, const struct err *why)
-{
-	struct api_call *c = waiting(api, ticket);
-
-	if (!c) {
-		json_decref(answer);
-		return;
-	}
-	if (answer) {
-		c->answer = answer;
+	else if (c->op->did && !c->op->did(c, &e))
+		failed(c, &e);
+	else
 		c->done = true;
-	} else {
-		failed(c, why);
-	}
 	c->who.answered(c->who.user, c);
 }

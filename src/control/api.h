@@ -61,10 +61,6 @@ static inline bool api_owns(uint64_t ticket)
 /* An answer of the store's with such a ticket; its call may have been ended. */
 void api_answered(struct api *api, const struct store_done *done);
 
-/* What a hook began for that ticket is done: the answer (taken over), or NULL and why.  Its call may have been
- * ended.  On the API's thread, and not after api_free: what hooks began is stopped before. */
-void api_finished(struct api *api, uint64_t ticket, json_t *answer, const struct err *why);
-
 struct api_asker {		/* copied */
 	/* The answer is there: from api_answered, never from within another call.  The call may be ended within. */
 	void (*answered)(void *user, struct api_call *c);

@@ -142,31 +142,6 @@ static bool reload(struct api_call *c, struct err *e)
 	return call_running(c, h->reload, e) && h->reload(h->user, e) && call_answer(c, json_object(), e);
 }
 
-/* The caller's file, which nobody here opens by its path. */
-static bool backup(struct api_call *c, struct err *e)
-{
-	const struct api_hooks *h = &c->api->hooks;
-	uint64_t ticket;
-
-	if (!call_running(c, h->backup, e))
-		return false;
-	ticket = call_ticket(c);
-	c->later = h->backup(h->user, c->who.fd, ticket, e);
-	if (c->later)
-		c->who.fd = -1;
-	else
-		c->ticket = 0;
-	return c->later;
-}
-
-static void backup_end(struct api_call *c)
-{
-	const struct api_hooks *h = &c->api->hooks;
-
-	if (c->ticket && h->backup_stop)
-		h->backup_stop(h->user, c->ticket);
-}
-
 static const struct arg args_none[] = { ARGS_END };
 static const struct arg args_page[] = { ARGS_PAGE, ARGS_END };
 static const struct arg args_service[] = { { "service", ARG_TEXT, true, 64 }, { "action", ARG_TEXT, true, 16 }, ARGS_END };
@@ -176,7 +151,6 @@ const struct operation api_services[] = {
 	{ .name = "service", .args = args_service, .run = service },
 	{ .name = "sessions.list", .quiet = true, .args = args_page, .run = sessions },
 	{ .name = "status", .quiet = true, .args = args_none, .run = status },
-	{ .name = "store.backup", .args = args_none, .run = backup, .end = backup_end, .takes_fd = true },
 	{ .name = "store.usage", .quiet = true, .args = args_page, .run = usage },
 	{ .name = NULL },
 };

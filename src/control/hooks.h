@@ -5,8 +5,8 @@
  * and then these operations answer that postrider is not running.
  *
  * Every function is called on the main loop's thread and answers at once:
- * what takes longer is begun, and its end is told later (a backup), or its
- * state tells how far it is (a service that drains its sessions).  A function that is NULL is not built.  Texts that are pointers
+ * what takes longer (a service that drains its sessions) is begun, and its
+ * state tells how far it is.  A function that is NULL is not built.  Texts that are pointers
  * are borrowed until the next turn of the loop; moments are seconds since 1970. */
 #pragma once
 
@@ -77,9 +77,5 @@ struct api_hooks {
 	 * A stopped service does nothing, and is good. */
 	bool (*block_add)(void *user, const struct hooks_block *block, struct err *e);
 	size_t (*block_remove)(void *user, const struct network *network);	/* how many ended, those after failed logins too */
-	/* Begins a copy of the store into `fd`, which is the hook's to close when this is true, on a thread that may
-	 * wait; its end is told to api_finished with the ticket.  backup_stop: nobody waits for it any longer. */
-	bool (*backup)(void *user, int fd, uint64_t ticket, struct err *e);
-	void (*backup_stop)(void *user, uint64_t ticket);
 	bool (*reload)(void *user, struct err *e);	/* as SIGHUP does; ERR_CONFIG: nothing has changed, and why */
 };
