@@ -142,40 +142,6 @@ static bool reload(struct api_call *c, struct err *e)
 	return call_running(c, h->reload, e) && h->reload(h->user, e) && call_answer(c, json_object(), e);
 }
 
-/* Into the caller's file, which nobody here opens by its path. */
-static bool backup(struct api_call *c, struct err *e)
-{
-	const struct api_hooks *h = &c->api->hooks;
-	uint64_t ticket;
-
-	if (!call_running(c, h->backup && h->backup_written && h->backup_end, e))
-		return false;
-	ticket = call_ticket(c);
-	c->later = h->backup(h->user, c->who.fd, ticket, e);
-	if (!c->later) {
-		c->ticket = 0;
-		return false;
-	}
-	c->who.fd = -1;
-	c->number = ticket;
-	return true;
-}
-
-static bool backup_answered(struct api_call *c, struct err *e)
-{
-	const struct api_hooks *h = &c->api->hooks;
-
-	return call_answer(c, h->backup_written(h->user, c->number), e);
-}
-
-static void backup_end(struct api_call *c)
-{
-	const struct api_hooks *h = &c->api->hooks;
-
-	if (c->number)
-		h->backup_end(h->user, c->number);
-}
-
 static const struct arg args_none[] = { ARGS_END };
 static const struct arg args_page[] = { ARGS_PAGE, ARGS_END };
 static const struct arg args_service[] = { { "service", ARG_TEXT, true, 64 }, { "action", ARG_TEXT, true, 16 }, ARGS_END };
@@ -185,7 +151,6 @@ const struct operation api_services[] = {
 	{ .name = "service", .args = args_service, .run = service },
 	{ .name = "sessions.list", .quiet = true, .args = args_page, .run = sessions },
 	{ .name = "status", .quiet = true, .args = args_none, .run = status },
-	{ .name = "store.backup", .args = args_none, .run = backup, .answered = backup_answered, .end = backup_end, .takes_fd = true },
 	{ .name = "store.usage", .quiet = true, .args = args_page, .run = usage },
 	{ .name = NULL },
 };

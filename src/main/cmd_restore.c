@@ -87,7 +87,7 @@ static int run(struct cli *cli)
 	if (strcmp(cli->settings.store, "lmdb") != 0)
 		return cli_usage(cli, "store = %s is not built yet; only lmdb is", cli->settings.store);
 	r.directory = cli->args[0];
-	if (!background_run(cli, &r.progress, restore_all, &r, &e))
+	if (!background_run(cli, &(struct background_job){ .progress = &r.progress, .work = restore_all, .user = &r, .fd = -1 }, &e))
 		return cli_failed(cli, &e);
 	if (cli->json)
 		say_json(&r);

@@ -151,5 +151,5 @@ static size_t block_ended(void *user, const struct network *network)
 struct api_hooks instance_hooks(struct instance *i)
 {
 	return (struct api_hooks){ .user = i, .status = status, .service = service, .sessions = sessions, .blocks = blocks,
-		.block_add = block_made, .block_remove = block_ended, .backup = instance_backup, .backup_written = instance_backup_written, .backup_end = instance_backup_end, .reload = reload };
+		.block_add = block_made, .block_remove = block_ended, .reload = reload };
 }

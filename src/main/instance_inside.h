@@ -9,7 +9,6 @@
 #include "net/notify.h"
 #include "net/pulse.h"
 #include "base/log.h"
-#include "store/backup.h"
 
 struct instance {
 	struct cli *cli;
@@ -24,8 +23,6 @@ struct instance {
 	struct serve *serve;		/* NULL: there is no section pop3 */
 	struct api *api;
 	struct control_server *control;
-	struct backup_run *backup;	/* under way; NULL: none */
-	uint64_t backup_ticket;
 	int64_t started, pop3_since;
 	struct err pop3_why;		/* why it does not run, though it was asked to */
 	int64_t certificate_until;	/* 0: there is none */
@@ -35,8 +32,4 @@ struct instance {
 /* Starts the service that the settings want, with the blocks that were made by hand. */
 [[nodiscard]] bool instance_start_pop3(struct instance *i, struct err *e);
 [[nodiscard]] bool instance_reload(struct instance *i, struct err *e);
-/* instance_backup.c, for the hooks. */
-[[nodiscard]] bool instance_backup(void *user, int fd, uint64_t ticket, struct err *e);
-json_t *instance_backup_written(void *user, uint64_t ticket);
-void instance_backup_end(void *user, uint64_t ticket);
 struct api_hooks instance_hooks(struct instance *i);
