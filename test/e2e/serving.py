@@ -39,8 +39,8 @@ def until(asked, what, limit=LIMIT):
 
 
 def shown(octets):
-    """A stored message as RETR shows it: CRLF, and an end of the last line."""
-    return corpus.normal(octets)
+    """A message as RETR shows it: CRLF, and an end of the last line if there is one."""
+    return corpus.normal(octets) if octets else b""
 
 
 class Server:

@@ -26,7 +26,7 @@ MAIL = [
     HEAD % b"2 MB" + (b"x" * 71 + b"\n") * 29128,
     HEAD % b"NULs" + b"a\0b\n\0\n",
 ]
-SHOWN = [shown(m) if m else b"" for m in MAIL]
+SHOWN = [shown(m) for m in MAIL]
 RUNS = [(name, line, None) for name, (_, lines, _, _) in CLIENTS.items() for line in lines]
 RUNS += [(name, lines[0], how) for name, (_, lines, hows, _) in CLIENTS.items() for how in hows]
 MANY = ["poplib", "Net::POP3", "mpop"]
