@@ -190,7 +190,7 @@ static void offer(struct session *s)
 	if (tls && s->settings.mechs & 1U << SASL_EXTERNAL) {
 		struct buf pem;
 
-		buf_start(&pem, 0);
+		buf_start(&pem, CONN_OFFERED_MAX);
 		if (!conn_tls_client_certificate(s->conn, &pem))
 			s->settings.mechs &= ~(1U << SASL_EXTERNAL);
 		buf_end(&pem);
