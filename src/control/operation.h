@@ -19,7 +19,6 @@ struct operation {
 	bool (*take)(struct api_call *c, struct span octets, struct err *e);
 	bool (*took)(struct api_call *c, struct err *e);
 	bool (*full)(const struct api_call *c);
-	bool (*answered)(struct api_call *c, struct err *e);	/* the store's answer is good: makes that of the call, if it has none */
 	bool (*give)(struct api_call *c, struct buf *out, struct err *e);
 	bool (*did)(struct api_call *c, struct err *e);	/* its ticket's answer was good, and only now c->answer can be set; NULL: it is */
 	void (*end)(struct api_call *c);	/* the call ends, answered or not; NULL = nothing to do */
