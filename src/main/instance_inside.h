@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Inside a running instance: what instance.c runs and instance_hooks.c tells of it. */
+ * Inside a running instance: what instance.c makes, runs and ends, and what instance_hooks.c tells of it to the
+ * control socket.  All of it belongs to the main thread; what others do comes back over the home loop. */
 #pragma once
 
 #include "collect/visits.h"
