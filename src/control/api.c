@@ -9,7 +9,7 @@
 #include "control/json.h"
 
 static const struct operation *const tables[] = {
-	api_accounts, api_domains, api_mailboxes, api_messages, api_histories, api_certificates, api_services, api_blocks,
+	api_accounts, api_domains, api_mailboxes, api_messages, api_histories, api_certificates, api_services, api_blocks, api_backups, api_visits,
 };
 
 static void must(bool there)
@@ -228,12 +228,12 @@ void api_answered(struct api *api, const struct store_done *done)
 		c = c->next;
 	if (!c)
 		return;		/* it was broken off */
-	c->later = false;
+	c->ticket = 0;
 	if (!done->good)
 		failed(c, &done->why);
-	else if (c->op->answered && !c->op->answered(c, &e))
+	else if (c->op->did && !c->op->did(c, &e))
 		failed(c, &e);
-	c->ticket = 0;
-	c->done = true;
+	else
+		c->done = true;
 	c->who.answered(c->who.user, c);
 }

@@ -47,6 +47,13 @@ static json_t *certificates_json(const struct hooks_status *s)
 	return all;
 }
 
+static json_t *visits_json(const struct visits_counts *v)
+{
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "waiting_now", json_number(v->waiting_now), "running_now",
+		json_number(v->running_now), "visits", json_number(v->ended), "failed", json_number(v->failed), "messages",
+		json_number(v->messages), "octets", json_number(v->octets), "messages_per_second", json_number(v->per_second));
+}
+
 static bool status(struct api_call *c, struct err *e)
 {
 	const struct api_hooks *h = &c->api->hooks;
@@ -55,9 +62,9 @@ static bool status(struct api_call *c, struct err *e)
 	if (!call_running(c, h->status, e))
 		return false;
 	h->status(h->user, &s);
-	return call_answer(c, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "version", POSTRIDER_VERSION,
+	return call_answer(c, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version", POSTRIDER_VERSION,
 		"process", json_number((uint64_t)getpid()), "now", json_moment(clock_now_s()), "started", json_moment(s.started),
-		"services", services_json(&s), "pop3", pop3_json(&s.pop3), "certificates", certificates_json(&s)), e);
+		"services", services_json(&s), "pop3", pop3_json(&s.pop3), "collect", visits_json(&s.visits), "certificates", certificates_json(&s)), e);
 }
 
 /* How much is in the store, summed up page by page over the mailboxes. */
@@ -142,40 +149,6 @@ static bool reload(struct api_call *c, struct err *e)
 	return call_running(c, h->reload, e) && h->reload(h->user, e) && call_answer(c, json_object(), e);
 }
 
-/* Into the caller's file, which nobody here opens by its path. */
-static bool backup(struct api_call *c, struct err *e)
-{
-	const struct api_hooks *h = &c->api->hooks;
-	uint64_t ticket;
-
-	if (!call_running(c, h->backup && h->backup_written && h->backup_end, e))
-		return false;
-	ticket = call_ticket(c);
-	c->later = h->backup(h->user, c->who.fd, ticket, e);
-	if (!c->later) {
-		c->ticket = 0;
-		return false;
-	}
-	c->who.fd = -1;
-	c->number = ticket;
-	return true;
-}
-
-static bool backup_answered(struct api_call *c, struct err *e)
-{
-	const struct api_hooks *h = &c->api->hooks;
-
-	return call_answer(c, h->backup_written(h->user, c->number), e);
-}
-
-static void backup_end(struct api_call *c)
-{
-	const struct api_hooks *h = &c->api->hooks;
-
-	if (c->number)
-		h->backup_end(h->user, c->number);
-}
-
 static const struct arg args_none[] = { ARGS_END };
 static const struct arg args_page[] = { ARGS_PAGE, ARGS_END };
 static const struct arg args_service[] = { { "service", ARG_TEXT, true, 64 }, { "action", ARG_TEXT, true, 16 }, ARGS_END };
@@ -185,7 +158,6 @@ const struct operation api_services[] = {
 	{ .name = "service", .args = args_service, .run = service },
 	{ .name = "sessions.list", .quiet = true, .args = args_page, .run = sessions },
 	{ .name = "status", .quiet = true, .args = args_none, .run = status },
-	{ .name = "store.backup", .args = args_none, .run = backup, .answered = backup_answered, .end = backup_end, .takes_fd = true },
 	{ .name = "store.usage", .quiet = true, .args = args_page, .run = usage },
 	{ .name = NULL },
 };

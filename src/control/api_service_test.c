@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/fixture.h"
 
-#include <fcntl.h>
-
 enum { SESSIONS = 1200 };
 
 static void status(void *user, struct hooks_status *s)
@@ -12,6 +10,7 @@ static void status(void *user, struct hooks_status *s)
 	s->services[s->service_count++] = (struct hooks_service){ .name = "pop3", .state = HOOKS_DRAINING, .since = 2000 };
 	s->services[s->service_count++] = (struct hooks_service){ .name = "collect", .state = HOOKS_FAILED, .why = "no\nway" };
 	s->pop3 = (struct hooks_pop3){ 1, 2, 3, 4, 5, 6, 7, 8, UINT64_MAX, 10 };
+	s->visits = (struct visits_counts){ 1, 2, 3, 4, 5, 6, 7 };
 	s->certificates[s->certificate_count++] = (struct hooks_certificate){ "tls", 3000 };
 }
 
@@ -66,7 +65,8 @@ static void with_one(void **state)
 		"{\"service\":\"pop3\",\"state\":\"draining\",\"since\":\"1970-01-01T00:33:20Z\",\"why\":\"\"},"
 		"{\"service\":\"collect\",\"state\":\"failed\",\"since\":null,\"why\":\"no\\nway\"}],"
 		"\"pop3\":{\"sessions_now\":1,\"logged_in_now\":2,\"blocked_now\":3,\"sessions\":4,\"logins\":5,\"failed_logins\":6,\"denied\":7,"
-		"\"messages\":8,\"octets\":9223372036854775807,\"deleted\":10},\"certificates\":[{\"where\":\"tls\",\"not_after\":\"1970-01-01T00:50:00Z\"}]}");
+		"\"messages\":8,\"octets\":9223372036854775807,\"deleted\":10},\"collect\":{\"waiting_now\":1,\"running_now\":2,\"visits\":3,\"failed\":4,\"messages\":5,\"octets\":6,"
+		"\"messages_per_second\":7},\"certificates\":[{\"where\":\"tls\",\"not_after\":\"1970-01-01T00:50:00Z\"}]}");
 	asks(w, "service", "{\"service\":\"pop3\",\"action\":\"restart\"}", "{\"service\":\"pop3\",\"state\":\"starting\"}");
 	assert_int_equal(action, HOOKS_RESTART);
 	asks(w, "service", "{\"service\":\"smtp\",\"action\":\"stop\"}", "config: there is no service smtp");
@@ -82,88 +82,6 @@ static void hooks_that_are_not_built(void **state)
 	(void)state;
 	asks(w, "status", NULL, "{*}");
 	asks(w, "reload", NULL, "local: reload is not built yet");
-	world_end(w);
-}
-
-static struct {
-	int fd;
-	uint64_t ticket, ended;
-	bool refuse;
-} copy;
-
-static bool backup(void *user, int fd, uint64_t ticket, struct err *e)
-{
-	(void)user;
-	if (copy.refuse)
-		return err_set(e, ERR_BUSY, "two at a time");
-	copy.fd = fd;
-	copy.ticket = ticket;
-	return true;
-}
-
-static json_t *backup_written(void *user, uint64_t ticket)
-{
-	(void)user;
-	return ticket == copy.ticket ? json_pack("{s:i}", "octets", 7) : NULL;
-}
-
-static void backup_end(void *user, uint64_t ticket)
-{
-	(void)user;
-	copy.ended = ticket;
-}
-
-static struct api_call *begin_backup(struct world *w, int *fd)
-{
-	*fd = open(w->directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	assert_true(*fd >= 0);
-	return api_ask(w->api, "store.backup", NULL, &(struct api_asker){ .answered = world_answered, .user = w, .fd = *fd });
-}
-
-static void ends_so(struct world *w, struct api_call **c, const struct store_done *done, const char *want)
-{
-	char *got;
-
-	assert_true(api_owns(copy.ticket));
-	assert_false(api_done(*c));
-	api_answered(w->api, done);
-	got = world_says(*c);
-	fits(got, want);
-	free(got);
-	api_end(c);
-	assert_int_equal(copy.ended, copy.ticket);
-	assert_int_equal(close(copy.fd), 0);	/* it was the hook's */
-}
-
-/* Begun with the caller's descriptor, answered when it is done; broken off, it is stopped. */
-static void a_backup_takes_its_time(void **state)
-{
-	struct world *w = world(&(struct api_hooks){ .backup = backup, .backup_written = backup_written, .backup_end = backup_end });
-	int fd;
-	struct api_call *c = begin_backup(w, &fd);
-	char *got;
-
-	(void)state;
-	assert_int_equal(copy.fd, fd);
-	ends_so(w, &c, &(struct store_done){ .ticket = copy.ticket, .good = true }, "{\"octets\":7}");
-	c = begin_backup(w, &fd);
-	ends_so(w, &c, &(struct store_done){ .ticket = copy.ticket, .why = { ERR_LOCAL, "disk full" } }, "local: disk full");
-	c = begin_backup(w, &fd);
-	api_end(&c);
-	assert_int_equal(copy.ended, copy.ticket);
-	api_answered(w->api, &(struct store_done){ .ticket = copy.ticket, .good = true });	/* too late, and no harm */
-	assert_int_equal(w->answered, 2);
-	assert_int_equal(close(fd), 0);
-	copy.refuse = true;
-	copy.ended = 0;
-	c = begin_backup(w, &fd);
-	got = world_says(c);
-	fits(got, "busy: two at a time");
-	free(got);
-	api_end(&c);
-	assert_int_equal(copy.ended, 0);
-	assert_int_equal(fcntl(fd, F_GETFD), -1);	/* refused, it is closed with the call */
-	asks(w, "store.backup", NULL, "config: store.backup: its request must come with a descriptor");
 	world_end(w);
 }
 
@@ -209,7 +127,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(without_a_running_instance), cmocka_unit_test(with_one), cmocka_unit_test(hooks_that_are_not_built),
-		cmocka_unit_test(a_backup_takes_its_time), cmocka_unit_test(sessions_by_pages), cmocka_unit_test(usage_by_pages),
+		cmocka_unit_test(sessions_by_pages), cmocka_unit_test(usage_by_pages),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

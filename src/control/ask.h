@@ -42,3 +42,9 @@ struct store *ask_store(const struct ask *a);
 /* Mailboxes of a running instance (not with ask_store), by the files of exchange.h. */
 [[nodiscard]] bool ask_import(struct ask *a, const char *mailbox, const char *source, uint64_t *count, struct err *e);
 [[nodiscard]] bool ask_export(struct ask *a, const char *mailbox, const char *target, uint64_t *count, struct err *e);
+
+/* The store, copied into an empty file by whoever has it (backup.h); takes as long as the disk does.  From another
+ * thread meanwhile: how far it is is the file's size, and ask_break ends it where a running instance has the store. */
+struct backup_written;
+[[nodiscard]] bool ask_backup(struct ask *a, int fd, struct backup_written *w, struct err *e);
+void ask_break(struct ask *a);	/* nothing can be asked afterwards */

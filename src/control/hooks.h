@@ -5,11 +5,12 @@
  * and then these operations answer that postrider is not running.
  *
  * Every function is called on the main loop's thread and answers at once:
- * what takes longer is begun, and its end is told later (a backup), or its
- * state tells how far it is (a service that drains its sessions).  A function that is NULL is not built.  Texts that are pointers
+ * what takes longer (a service that drains its sessions) is begun, and its
+ * state tells how far it is.  A function that is NULL is not built.  Texts that are pointers
  * are borrowed until the next turn of the loop; moments are seconds since 1970. */
 #pragma once
 
+#include "collect/visits.h"
 #include "config/settings.h"
 #include "net/network.h"
 #include "store/account.h"
@@ -41,6 +42,7 @@ struct hooks_status {
 	struct hooks_service services[HOOKS_SERVICES_MAX];
 	size_t service_count;
 	struct hooks_pop3 pop3;
+	struct visits_counts visits;
 	struct hooks_certificate certificates[HOOKS_CERTIFICATES_MAX];
 	size_t certificate_count;
 };
@@ -80,11 +82,11 @@ struct api_hooks {
 	 * A stopped service does nothing, and is good. */
 	bool (*block_add)(void *user, const struct hooks_block *block, struct err *e);
 	size_t (*block_remove)(void *user, const struct network *network);	/* how many ended, those after failed logins too */
-	/* Begins a copy of the store into `fd`, taken over when true, in a thread of its own (backup_run_start); the
-	 * answer comes from store_next with this ticket.  After a good one backup_written says what there is to be
-	 * said of it, as an object.  backup_end comes once for each that began: one under way is stopped. */
-	bool (*backup)(void *user, int fd, uint64_t ticket, struct err *e);
-	struct json_t *(*backup_written)(void *user, uint64_t ticket);
-	void (*backup_end)(void *user, uint64_t ticket);
+	/* Visits, as visits.h has them. */
+	const char *(*visit_each)(void *user, const char *after);
+	bool (*visit_may)(void *user, const char *name, struct err *e);
+	bool (*visit_start)(void *user, const char *name, enum visit_what what, uint64_t *id, struct err *e);
+	bool (*visit_show)(void *user, uint64_t id, struct visits_shown *shown);
+	void (*visit_stop)(void *user, uint64_t id);
 	bool (*reload)(void *user, struct err *e);	/* as SIGHUP does; ERR_CONFIG: nothing has changed, and why */
 };

@@ -4,7 +4,7 @@
  *
  * A new operation is a row in the table of its subject's file (api_account.c …),
  * whose tables api.c knows.  `run` gets arguments that were checked against `args`; it
- * sets c->answer, or c->later (then call_finish comes by a ticket), or fails. */
+ * sets c->answer, or c->later (then a ticket's answer finishes it), or fails. */
 #pragma once
 
 #include "control/api.h"
@@ -19,8 +19,8 @@ struct operation {
 	bool (*take)(struct api_call *c, struct span octets, struct err *e);
 	bool (*took)(struct api_call *c, struct err *e);
 	bool (*full)(const struct api_call *c);
-	bool (*answered)(struct api_call *c, struct err *e);	/* the store's answer is good: makes that of the call, if it has none */
 	bool (*give)(struct api_call *c, struct buf *out, struct err *e);
+	bool (*did)(struct api_call *c, struct err *e);	/* its ticket's answer was good, and only now c->answer can be set; NULL: it is */
 	void (*end)(struct api_call *c);	/* the call ends, answered or not; NULL = nothing to do */
 	bool takes_fd;
 	bool together;			/* the next of its kind may be asked for before it is answered */
@@ -52,7 +52,7 @@ struct api_call {
 };
 
 extern const struct operation api_accounts[], api_domains[], api_mailboxes[], api_messages[], api_histories[], api_certificates[], api_services[],
-	api_blocks[];
+	api_blocks[], api_backups[], api_visits[];
 
 /* Arguments; NULL, `otherwise` or false when not given. */
 const char *call_text(const struct api_call *c, const char *name);

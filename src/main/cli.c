@@ -232,6 +232,8 @@ int cli_settings(struct cli *cli, bool must)
 	struct err e;
 	bool good;
 
+	if (cli->settings_there)
+		return EXIT_GOOD;
 	buf_start(&report, REPORT_MAX);
 	good = read_settings(cli, must, &cli->settings, &report);
 	if (report.len)
@@ -249,7 +251,7 @@ int cli_settings(struct cli *cli, bool must)
 	return EXIT_GOOD;
 }
 
-bool cli_reload(struct cli *cli, struct err *e)
+bool cli_reload(struct cli *cli, struct settings *old, struct err *e)
 {
 	struct settings fresh;
 	struct buf report;
@@ -264,10 +266,13 @@ bool cli_reload(struct cli *cli, struct err *e)
 		return false;
 	if (cli->state)
 		fresh.state = cli->state;
-	settings_end(&cli->settings);
+	*old = cli->settings;
 	cli->settings = fresh;
-	if (!log_start(level_of(cli), format_of(cli), cli->settings.log_to, e))
+	if (!log_start(level_of(cli), format_of(cli), cli->settings.log_to, e)) {
+		cli->settings = *old;
+		settings_end(&fresh);
 		return false;
+	}
 	cli_warnings(cli, 0);
 	return true;
 }

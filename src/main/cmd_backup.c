@@ -3,7 +3,6 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "control/json.h"
 #include "main/background.h"
 #include "main/commands.h"
 #include "main/say.h"
@@ -16,50 +15,34 @@ struct backing_up {
 	bool key;
 };
 
+/* By whoever has the store: this process, or a running instance. */
+static bool copy(struct backing_up *b, struct err *e)
+{
+	struct store *s = ask_store(b->cli->ask);
+	int fd = backup_fd(b->backup);
+
+	if (s)
+		return backup_write(store_engine(s), fd, &b->progress, &b->written, e);
+	return ask_backup(b->cli->ask, fd, &b->written, e);
+}
+
 /* In a job: all that may wait for a disk. */
 static bool write_all(void *user, struct err *e)
 {
 	struct backing_up *b = user;
 	const char *state = cli_option(b->cli, "without-key") ? NULL : b->cli->settings.state;
 
-	if (!backup_write(store_engine(ask_store(b->cli->ask)), backup_fd(b->backup), &b->progress, &b->written, e)) {
-		backup_abort(&b->backup);
-		return false;
-	}
-	return backup_end(&b->backup, &b->written, state, &b->key, e);
+	if (copy(b, e))
+		return backup_end(&b->backup, &b->written, state, &b->key, e);
+	backup_abort(&b->backup);
+	return atomic_load(&b->progress.stop) ? err_set(e, ERR_LOCAL, "the backup was stopped") : false;
 }
 
-static bool read_digest(const char *hex, uint8_t digest[MANIFEST_DIGEST])
+static void stop(void *user)
 {
-	static const char digits[] = "0123456789abcdef";
+	const struct backing_up *b = user;
 
-	for (size_t n = 0; n < 2 * MANIFEST_DIGEST; n++) {
-		const char *at = hex[n] ? strchr(digits, hex[n]) : NULL;
-
-		if (!at)
-			return false;
-		digest[n / 2] = (uint8_t)(digest[n / 2] << 4 | (at - digits));
-	}
-	return !hex[2 * MANIFEST_DIGEST];
-}
-
-/* The instance writes into our descriptor; the directory, the key and the manifest are ours. */
-static bool write_by_instance(struct backing_up *b, struct err *e)
-{
-	const char *state = cli_option(b->cli, "without-key") ? NULL : b->cli->settings.state;
-	json_t *reply;
-	bool good;
-
-	if (!ask_call_with(b->cli->ask, "store.backup", NULL, backup_fd(b->backup), &reply, e))
-		return false;
-	b->written.began = (int64_t)json_member_number(reply, "began");
-	b->written.octets = json_member_number(reply, "octets");
-	b->written.packed = json_member_flag(reply, "packed");
-	good = read_digest(json_member_text(reply, "sha256"), b->written.digest);
-	json_decref(reply);
-	if (!good)
-		return err_set(e, ERR_LOCAL, "the running instance answered without a digest; is it of the same version?");
-	return backup_end(&b->backup, &b->written, state, &b->key, e);
+	ask_break(b->cli->ask);
 }
 
 static void say(const struct backing_up *b, const char *directory)
@@ -95,7 +78,7 @@ static int run(struct cli *cli)
 		return status;
 	if (!backup_begin(cli->args[0], &b.backup, &e))
 		return cli_failed(cli, &e);
-	if (!(ask_store(cli->ask) ? background_run(cli, &b.progress, write_all, &b, &e) : write_by_instance(&b, &e))) {
+	if (!background_run(cli, &(struct background_job){ &b.progress, write_all, stop, &b, backup_fd(b.backup) }, &e)) {
 		backup_abort(&b.backup);
 		return cli_failed(cli, &e);
 	}

@@ -107,7 +107,7 @@ static void on_step(void *user, const struct connection *with, const struct visi
 		say_line(t, with, step);
 }
 
-static void on_ended(void *user, const struct connection *with, const struct visit_result *result)
+static void on_ended(void *user, [[maybe_unused]] uint64_t id, const struct connection *with, const struct visit_result *result)
 {
 	struct testing *t = user;
 

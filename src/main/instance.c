@@ -11,7 +11,7 @@
 #include "net/certificate.h"
 #include "net/tls.h"
 
-enum { RECLAIM_MS = 60 * 1000, RECLAIM_SOON_MS = 20, DRAIN_MS = 20, CERTIFICATE_FILE_MAX = 256 * 1024 };
+enum { RECLAIM_MS = 60 * 1000, RECLAIM_SOON_MS = 20, DRAIN_MS = 20, UNREAD_MS = 1000, CERTIFICATE_FILE_MAX = 256 * 1024 };
 
 /* ---- the store's answers and its housekeeping */
 
@@ -21,10 +21,14 @@ static void on_answers(void *user)
 	struct store_done done;
 
 	while (store_next(i->cli->store, &done))
-		if (api_owns(done.ticket))
+		if (i->visits && collector_owns(done.ticket))
+			visits_answered(i->visits, &done);
+		else if (api_owns(done.ticket))
 			api_answered(i->api, &done);
 		else if (serve_ticket(done.ticket) && i->serve)
 			serve_answered(i->serve, &done);
+	if (i->visits)
+		visits_turn(i->visits);
 	if (i->control)
 		control_server_turn(i->control);
 }
@@ -104,14 +108,29 @@ static bool reload_pop3(struct instance *i, struct err *e)
 	return true;
 }
 
+bool instance_visits(struct instance *i, struct visits **v, struct err *e)
+{
+	const struct visits_with with = { .loop = i->home, .store = i->cli->store };
+
+	if (!i->visits && !visits_new(&with, &i->cli->settings, &i->visits, e))
+		return false;
+	*v = i->visits;
+	return true;
+}
+
 bool instance_reload(struct instance *i, struct err *e)
 {
+	struct settings old;
 	bool good;
 
 	log_info(NULL, "reload");
 	notify_reloading(&i->notify);
-	good = cli_reload(i->cli, e) || err_in(e, "nothing has changed");
+	good = cli_reload(i->cli, &old, e) || err_in(e, "nothing has changed");
 	if (good) {
+		if (i->visits)
+			visits_reload(i->visits, &old, &i->cli->settings);
+		else
+			settings_end(&old);
 		api_reload(i->api, i->cli->settings.main_domain);
 		good = reload_pop3(i, e);
 	}
@@ -137,28 +156,58 @@ static void on_ping(void *user)
 
 static bool busy(const struct instance *i)
 {
-	return i->serve && serve_sessions(i->serve);
+	bool visits = i->visits && visits_left(i->visits);
+
+	if (i->hurried)
+		return visits;
+	return visits || (i->serve && serve_sessions(i->serve));
+}
+
+/* Who waits for a visit's result is to get it, before the control socket goes. */
+static bool told(const struct instance *i, uint64_t now)
+{
+	return !i->visits || !visits_unread(i->visits) || now >= i->busy_ms + UNREAD_MS;
+}
+
+static void hurry(struct instance *i)
+{
+	i->hurried = true;
+	i->drain_until_ms = clock_mono_ms() + INSTANCE_HURRY_MS;
+	if (i->visits)
+		visits_drop(i->visits);
 }
 
 static void on_drain(void *user)
 {
 	struct instance *i = user;
+	uint64_t now = clock_mono_ms();
+	bool late = now >= i->drain_until_ms;
 
-	if (!busy(i) || clock_mono_ms() >= i->drain_until_ms)
+	if (busy(i) && !(late && i->hurried)) {
+		i->busy_ms = now;
+		if (late)
+			hurry(i);
+	} else if (i->hurried || told(i, now)) {
 		loop_stop(i->home);
+	}
 }
 
 static void end(struct instance *i)
 {
-	if (i->drain_until_ms) {	/* twice: now */
+	if (i->hurried)
 		loop_stop(i->home);
+	else if (i->drain_until_ms)	/* twice: now */
+		hurry(i);
+	if (i->drain_until_ms)
 		return;
-	}
 	log_info(NULL, "ending");
-	notify_stopping(&i->notify, "sessions end what they are at");
-	i->drain_until_ms = clock_mono_ms() + INSTANCE_PATIENCE_MS;
+	notify_stopping(&i->notify, "sessions and visits end what they are at");
+	i->busy_ms = clock_mono_ms();
+	i->drain_until_ms = i->busy_ms + INSTANCE_PATIENCE_MS;
 	if (i->serve)
 		serve_stop(i->serve);
+	if (i->visits)
+		visits_stop_all(i->visits);
 	timer_set(i->drain, 0, DRAIN_MS);
 }
 
@@ -227,7 +276,7 @@ bool instance_new(struct cli *cli, struct instance **out, struct err *e)
 	if (!i)
 		return err_set(e, ERR_LOCAL, "out of memory");
 	i->cli = cli;
-	i->started = clock_now_s();
+	i->started = i->collect_since = clock_now_s();
 	i->notify.fd = -1;
 	*out = i;
 	return inherited_take(&i->inherited, e) && notify_start(&i->notify, e) && make(i, e);
@@ -251,6 +300,27 @@ void instance_run(struct instance *i)
 		(void)loop_on_signal(i->home, numbers[n], NULL, NULL, &e);
 }
 
+/* Nothing can end them: the disk or a job does not answer.  A crash is what the store is made for. */
+static void leave_visits(const struct instance *i)
+{
+	if (!i->visits || !visits_left(i->visits))
+		return;
+	log_error(NULL, "%zu visits do not end: they are left as they are, and go on with the next start", visits_left(i->visits));
+	_exit(EXIT_FAILED);
+}
+
+static void free_timers(struct instance *i)
+{
+	if (i->answers)
+		wake_free(&i->answers);
+	if (i->reclaim)
+		timer_free(&i->reclaim);
+	if (i->drain)
+		timer_free(&i->drain);
+	if (i->ping)
+		timer_free(&i->ping);
+}
+
 void instance_free(struct instance **instance)
 {
 	struct instance *i = *instance;
@@ -258,6 +328,7 @@ void instance_free(struct instance **instance)
 	*instance = NULL;
 	if (!i)
 		return;
+	leave_visits(i);
 	if (i->serve)
 		serve_stop(i->serve);
 	if (i->control)
@@ -274,17 +345,13 @@ void instance_free(struct instance **instance)
 		loops_free(&i->loops);
 	if (i->cli->store)
 		store_on_wake(i->cli->store, NULL, NULL);
-	if (i->answers)
-		wake_free(&i->answers);
-	if (i->reclaim)
-		timer_free(&i->reclaim);
-	if (i->drain)
-		timer_free(&i->drain);
-	if (i->ping)
-		timer_free(&i->ping);
+	if (i->visits)
+		visits_end(i->visits);
+	free_timers(i);
 	notify_end(&i->notify);
 	if (i->home)
 		loop_free(&i->home);
+	visits_free(&i->visits);
 	if (i->contexts)
 		tls_contexts_free(&i->contexts);
 	free(i);

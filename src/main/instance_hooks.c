@@ -30,17 +30,28 @@ static void tell_pop3(struct instance *i, struct hooks_pop3 *out)
 		.failed_logins = c.failed_logins, .denied = c.refused, .messages = c.messages, .octets = c.octets, .deleted = c.deleted };
 }
 
+/* Visits on demand; the schedule is not built yet. */
+static enum hooks_state collect_state(const struct instance *i)
+{
+	if (!i->collect_stopped)
+		return HOOKS_RUNNING;
+	return i->visits && visits_left(i->visits) ? HOOKS_DRAINING : HOOKS_STOPPED;
+}
+
 static void status(void *user, struct hooks_status *s)
 {
 	struct instance *i = user;
 	struct hooks_service *pop3 = &s->services[0];
 
 	s->started = i->started;
-	s->service_count = 1;
+	s->service_count = 2;
 	pop3->name = "pop3";
 	pop3->state = pop3_state(i);
 	pop3->since = i->pop3_since ? i->pop3_since : i->started;
 	(void)snprintf(pop3->why, sizeof pop3->why, "%.255s", i->pop3_why.kind == ERR_NONE ? "" : i->pop3_why.text);
+	s->services[1] = (struct hooks_service){ .name = "collect", .state = collect_state(i), .since = i->collect_since };
+	if (i->visits)
+		visits_counts(i->visits, &s->visits);
 	if (i->serve)
 		tell_pop3(i, &s->pop3);
 	if (i->certificate_until && i->cli->settings.pop3) {
@@ -87,21 +98,80 @@ static bool start_pop3(struct instance *i, struct err *e)
 	return false;
 }
 
+/* What is stopped gets no further than what a stopped visit does. */
+static void switch_collect(struct instance *i, enum hooks_action action)
+{
+	if (i->visits && action != HOOKS_START)
+		visits_stop_all(i->visits);
+	if (i->collect_stopped != (action == HOOKS_STOP) || action == HOOKS_RESTART)
+		i->collect_since = clock_now_s();
+	i->collect_stopped = action == HOOKS_STOP;
+}
+
 static bool service(void *user, const char *name, enum hooks_action action, enum hooks_state *state, struct err *e)
 {
 	struct instance *i = user;
 	bool good = true;
 
-	if (strcmp(name, "collect") == 0 || strcmp(name, "console") == 0)
+	if (strcmp(name, "collect") == 0) {
+		switch_collect(i, action);
+		*state = collect_state(i);
+		return true;
+	}
+	if (strcmp(name, "console") == 0)
 		return err_set(e, ERR_CONFIG, "the service %s is not built yet", name);
 	if (strcmp(name, "pop3") != 0)
-		return err_set(e, ERR_CONFIG, "there is no service %.100s; there is pop3", name);
+		return err_set(e, ERR_CONFIG, "there is no service %.100s; there are pop3 and collect", name);
 	if (action != HOOKS_START)
 		stop_pop3(i);
 	if (action != HOOKS_STOP)
 		good = start_pop3(i, e);
 	*state = pop3_state(i);
 	return good;
+}
+
+/* ---- visits */
+
+static const char *visit_each(void *user, const char *after)
+{
+	struct visits *v;
+	struct err e;
+
+	return instance_visits(user, &v, &e) ? visits_each(v, after) : NULL;
+}
+
+static bool visit_may(void *user, const char *name, struct err *e)
+{
+	struct visits *v;
+
+	return instance_visits(user, &v, e) && visits_may(v, name, e);
+}
+
+static bool visit_start(void *user, const char *name, enum visit_what what, uint64_t *id, struct err *e)
+{
+	struct instance *i = user;
+	struct visits *v;
+
+	if (i->drain_until_ms)
+		return err_set(e, ERR_BUSY, "the running instance is ending");
+	if (i->collect_stopped)
+		return err_set(e, ERR_BUSY, "the service collect is stopped; start it: postrider service start collect");
+	return instance_visits(i, &v, e) && visits_start(v, name, what, id, e);
+}
+
+static bool visit_show(void *user, uint64_t id, struct visits_shown *shown)
+{
+	struct instance *i = user;
+
+	return i->visits && visits_show(i->visits, id, shown);
+}
+
+static void visit_stop(void *user, uint64_t id)
+{
+	struct instance *i = user;
+
+	if (i->visits)
+		visits_stop(i->visits, id);
 }
 
 static bool reload(void *user, struct err *e)
@@ -151,5 +221,6 @@ static size_t block_ended(void *user, const struct network *network)
 struct api_hooks instance_hooks(struct instance *i)
 {
 	return (struct api_hooks){ .user = i, .status = status, .service = service, .sessions = sessions, .blocks = blocks,
-		.block_add = block_made, .block_remove = block_ended, .backup = instance_backup, .backup_written = instance_backup_written, .backup_end = instance_backup_end, .reload = reload };
+		.block_add = block_made, .block_remove = block_ended, .visit_each = visit_each, .visit_may = visit_may,
+		.visit_start = visit_start, .visit_show = visit_show, .visit_stop = visit_stop, .reload = reload };
 }

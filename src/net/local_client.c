@@ -70,6 +70,11 @@ struct local_client *local_connect(const char *path, uint32_t timeout_ms, bool *
 	return NULL;
 }
 
+void local_break(struct local_client *c)
+{
+	(void)shutdown(c->fd, SHUT_RDWR);
+}
+
 void local_leave(struct local_client **out)
 {
 	struct local_client *c = *out;

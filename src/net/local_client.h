@@ -21,4 +21,5 @@ struct local_client;
 [[nodiscard]] bool local_hear(struct local_client *c, size_t most, struct span *line, struct err *e);	/* without its LF */
 [[nodiscard]] bool local_take(struct local_client *c, uint64_t octets, bool (*use)(void *user, struct span piece), void *user, struct err *e);
 void local_patience(struct local_client *c, uint32_t timeout_ms);	/* from now on */
+void local_break(struct local_client *c);	/* from any thread: the call that waits fails, and all that come */
 void local_leave(struct local_client **c);

@@ -80,7 +80,10 @@ static void give_keys(void *user, struct span name, struct sasl_keys *keys)
 	struct account_login l;
 
 	login_name(x, name, &l);
-	*keys = (struct sasl_keys){ .sha256 = { .iterations = l.sha256.iterations }, .sha1 = { .iterations = l.sha1.iterations } };
+	*keys = (struct sasl_keys){
+		.sha256 = { .iterations = l.sha256.iterations, .salt_len = sizeof l.sha256.salt },
+		.sha1 = { .iterations = l.sha1.iterations, .salt_len = sizeof l.sha1.salt },
+	};
 	memcpy(keys->sha256.salt, l.sha256.salt, sizeof l.sha256.salt);
 	memcpy(keys->sha256.stored, l.sha256.stored, sizeof l.sha256.stored);
 	memcpy(keys->sha256.server, l.sha256.server, sizeof l.sha256.server);

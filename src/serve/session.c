@@ -199,7 +199,7 @@ static void offer(struct session *s, struct p3d_settings *settings)
 	if (tls && settings->mechs & 1U << SASL_EXTERNAL) {
 		struct buf pem;
 
-		buf_start(&pem, 0);
+		buf_start(&pem, CONN_OFFERED_MAX);
 		if (!conn_tls_client_certificate(s->conn, &pem))
 			settings->mechs &= ~(1U << SASL_EXTERNAL);
 		buf_end(&pem);

@@ -246,7 +246,7 @@ static struct login *begin(struct session *s, enum sasl_mech mech)
 		return NULL;
 	s->line = line;
 	s->mech = mech;
-	buf_start(&line->certificate, 0);
+	buf_start(&line->certificate, CONN_OFFERED_MAX);
 	if (who.tls && !sasl_mech_clear(mech)) {	/* what a password is said with is bound to nothing */
 		who.tls_exporter = (struct span){ line->exporter, conn_tls_exporter(s->conn, line->exporter) };
 		who.tls_unique = (struct span){ line->unique, conn_tls_unique(s->conn, line->unique) };
