@@ -171,7 +171,7 @@ class Server:
 
     def sessions(self):
         """What the log says of each session that ended, as dicts."""
-        lines = re.findall(r"session end (.*)", self.log())
+        lines = re.findall(r"session over (.*)", self.log())
         return [{k: v.strip('"') for k, v in re.findall(r'(\w+)=("[^"]*"|\S*)', line)} for line in lines]
 
     def wait_sessions(self, count):

@@ -44,7 +44,8 @@ def test_an_overlong_command_denies_the_address_until_the_restart(s, line, name)
         assert not turned_away(s, at, STRANGER)
     with s.login() as c:        # nobody else
         c.quit()
-    assert "overlong command" in s.wait_sessions(1)[0]["reason"]
+    assert "overlong" in (e["reason"] for e in s.wait_sessions(1))
+    s.wait_log("denied address=" + STRANGER)
     s.reload()
     assert not turned_away(s, source=STRANGER)
     s.stop()
@@ -307,7 +308,7 @@ def test_login_timeout_is_for_the_whole_login(s):
             time.sleep(0.1)
         else:
             pytest.fail("it was never closed")
-    assert "login" in s.wait_sessions(1)[0]["reason"]
+    assert s.wait_sessions(1)[0]["reason"] == "login-timeout"
 
 
 def test_idle_timeout(s):
@@ -316,6 +317,7 @@ def test_idle_timeout(s):
     with s.login() as c:
         c.good("DELE 1")
         c.closed()
+    assert s.wait_sessions(1)[0]["reason"] == "idle"
     with s.login() as c:
         assert c.good("STAT").startswith("+OK 3 ")      # as RFC 1939 has it
         c.quit()

@@ -248,7 +248,7 @@ def test_lines_up_to_512_octets_are_refused_longer_ones_end_the_session(served, 
         c.send(b"Q" * 511 + b"\r\nSTAT\r\n")
         rest = c.rest()
         assert b"Q" not in rest and b"+OK" not in rest
-    served.wait_log('reason="overlong command"')
+    served.wait_log("reason=overlong")
     with served.raw() as c:     # never a line's end
         c.send(b"garbage-" * 75)
         assert b"garbage" not in c.rest()
@@ -279,7 +279,7 @@ def test_what_came_with_stls_ends_the_connection(served):
             c.send(b"STLS\r\n" + more)
             said = c.rest()
             assert said in (b"", b"+OK begin TLS\r\n"), said
-    served.wait_log('reason="data before TLS"', 4)
+    served.wait_log("reason=tls-injected", 4)
     with served.raw("plain") as c:      # behind the answer, but in clear: it is no TLS
         c.good("STLS")
         c.send(b"CAPA\r\n")
