@@ -105,10 +105,30 @@ static void any_password(void **state)
 	world_end();
 }
 
+/* SCRAM's clients prepare the name, others do not: they come to one account, or all to none. */
+static void any_form_of_a_name(void **state)
+{
+	static const char *const names[] = { "\xc3\xa9ric", "e\xcc\x81ric", "e\xcc\x81r\xc2\xadIC" };
+
+	(void)state;
+	world_begin(NULL);
+	must(account_add(w.store, "\xc3\xa9ric", SPAN("geheim"), ACCOUNT_RECOVERABLE, &fixture_err));
+	for (size_t i = 0; i < COUNT(mechs) * COUNT(names); i++) {
+		struct told t = try(mechs[i % COUNT(mechs)], names[i / COUNT(mechs)], "geheim");
+
+		if (t.said != LOGIN_SAYS_GOOD || strcmp(t.account, "\xc3\xa9ric") != 0)
+			fail_msg("%s %s: %d %s", sasl_mech_name(mechs[i % COUNT(mechs)]), names[i / COUNT(mechs)], t.said, t.why);
+		t = try(mechs[i % COUNT(mechs)], names[i / COUNT(mechs)], "falsch");
+		assert_int_equal(t.said, LOGIN_SAYS_WRONG);
+	}
+	world_end();
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(any_password),
+		cmocka_unit_test(any_form_of_a_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
