@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#include "base/buf.h"
 #include "store/verifier.h"
 
 enum { NICER = 5 };
@@ -34,7 +35,7 @@ struct hashing_job {
 	struct admission_delay delay;
 	struct hashing_ask ask;	/* its spans point into this: */
 	char argon[VERIFIER_ARGON];
-	char *password;		/* sodium_malloc's */
+	char *password;
 	struct wake *wake;
 };
 
@@ -151,10 +152,11 @@ static struct lane *longest_lane(const struct hashing *h)
 	return longest;
 }
 
-/* Not inside of the lock: pages go back to the system. */
 static void drop_password(struct hashing_job *j)
 {
-	sodium_free(j->password);	/* wipes */
+	if (j->password)
+		wipe(j->password, j->ask.password.len);
+	free(j->password);
 	j->password = NULL;
 }
 
@@ -352,7 +354,7 @@ struct hashing_job *hashing_ask(struct hashing *h, const struct hashing_ask *ask
 
 	assert(len < sizeof j->argon);
 	if (j)
-		j->password = sodium_malloc(ask->password.len + 1);	/* it gives nothing for 0 */
+		j->password = malloc(ask->password.len + 1);	/* for 0 it might give nothing */
 	if (!j || !j->password) {
 		free(j);
 		(void)err_set(e, ERR_LOCAL, "out of memory");

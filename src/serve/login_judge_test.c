@@ -395,6 +395,80 @@ static void the_answer_may_end_it(void **state)
 	}
 }
 
+/* While it is hashed, and in every wait, there is one copy of a password, where it waits. */
+static void one_copy_waits(void **state)
+{
+	static const struct span plain = SPAN("\0bob\0geheim");
+	const struct admission_limits slow = { .failed_delay_ms = 60000 };
+
+	(void)state;
+	for (unsigned penalty = 0; penalty < 2; penalty++) {
+		struct login *x, *before;
+
+		world_begin(penalty ? &slow : NULL);
+		gated(1, 8);
+		before = world_login(SASL_APOP);
+		if (penalty)
+			assert_null(login_words(before, SPAN("bob"), SPAN("no digest")));	/* counted; the refusal is held back */
+		x = world_login(SASL_PLAIN);
+		(void)pthread_mutex_lock(&gate);
+		assert_null(login_step(x, true, plain));
+		assert_int_equal(x->at, penalty ? AT_TURN : AT_QUEUE);
+		assert_null(x->sasl);
+		assert_int_equal(x->kept != NULL, penalty);
+		if (penalty)
+			assert_true(span_equal(x->words, SPAN("geheim")) && x->words.at == x->kept && x->kept_len == 6);
+		(void)pthread_mutex_unlock(&gate);
+		login_end(&x);
+		login_end(&before);
+		world_end();
+	}
+}
+
+/* Whoever saw a digest over no stamp could say it again. */
+static void apop_needs_a_stamp(void **state)
+{
+	(void)state;
+	world_begin(NULL);
+	for (unsigned stamp = 0; stamp < 2; stamp++) {
+		struct login *x = world_login(SASL_APOP);
+		char digest[APOP_DIGEST];
+		const struct login_answer *a;
+
+		if (!stamp)
+			x->who.apop_stamp = "";
+		assert_true(apop_digest(span_of(x->who.apop_stamp), SPAN("geheim"), digest));
+		a = world_await(login_words(x, SPAN("carl"), (struct span){ digest, 32 }));
+		assert_int_equal(a->said, stamp ? LOGIN_SAYS_GOOD : LOGIN_SAYS_WRONG);
+		login_end(&x);
+	}
+	world_end();
+}
+
+/* An authzid that is cut to the account's name is another one. */
+static void a_longer_authzid_is_another(void **state)
+{
+	char name[ACCOUNT_NAME_MAX + 1], text[2 * ACCOUNT_NAME_MAX + 32];
+
+	(void)state;
+	memset(name, 'x', ACCOUNT_NAME_MAX);
+	name[ACCOUNT_NAME_MAX] = '\0';
+	world_begin(NULL);
+	must(account_add(w.store, name, SPAN("geheim"), 0, &fixture_err));
+	for (unsigned more = 0; more < 2; more++) {
+		struct login *x = world_login(SASL_PLAIN);
+		int n = snprintf(text, sizeof text, "%s%s\t%s\tgeheim", name, more ? "y" : "", name);
+		const struct login_answer *a;
+
+		for (int i = 0; i < n; i++)
+			text[i] = (char)(text[i] == '\t' ? '\0' : text[i]);
+		a = world_await(login_step(x, true, (struct span){ text, (size_t)n }));
+		assert_int_equal(a->said, more ? LOGIN_SAYS_WRONG : LOGIN_SAYS_GOOD);
+		login_end(&x);
+	}
+	world_end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -409,6 +483,9 @@ int main(void)
 		cmocka_unit_test(it_ends_at_any_time),
 		cmocka_unit_test(it_stops_while_passwords_are_hashed),
 		cmocka_unit_test(the_answer_may_end_it),
+		cmocka_unit_test(one_copy_waits),
+		cmocka_unit_test(apop_needs_a_stamp),
+		cmocka_unit_test(a_longer_authzid_is_another),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
