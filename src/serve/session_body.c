@@ -107,6 +107,11 @@ static void start(struct session *s)
 	stuff_start(&s->stuff, s->all, s->lines, drop_flags(current(s)) & DROP_PLAIN);
 }
 
+static void refuse_gone(struct session *s)
+{
+	p3d_message_refused(session_p3d(s), P3D_CODE_NONE, "this message was removed by another session");
+}
+
 void session_retr_again(struct session *s, bool wait)
 {
 	enum maildrop_got got;
@@ -118,7 +123,7 @@ void session_retr_again(struct session *s, bool wait)
 		if (!fetch(s))
 			session_retr_again(s, true);
 	} else if (got == MAILDROP_GONE) {
-		p3d_message_refused(session_p3d(s), P3D_CODE_NONE, "this message was removed by another session");
+		refuse_gone(s);
 	} else {
 		p3d_message_begin(session_p3d(s));
 	}
@@ -129,7 +134,10 @@ void session_retr(struct session *s, const struct p3d_event *ev)
 	s->number = ev->number;
 	s->all = ev->all;
 	s->lines = ev->lines;
-	session_retr_again(s, false);
+	if (maildrop_there(s->drop, s->number))
+		session_retr_again(s, false);
+	else
+		refuse_gone(s);
 }
 
 void session_body(struct session *s, const struct p3d_event *ev)

@@ -102,7 +102,7 @@ bool box_walk_next(struct box_walk *w, uint64_t *number, struct span *page);
 [[nodiscard]] bool box_account_must(struct store *s, const char *name, struct err *e);	/* the owner is there? */
 struct span box_head_value(char value[33], const struct box_head *head);
 [[nodiscard]] bool box_head_unpack(struct span value, struct box_head *head);
-bool box_entry_find(struct view *v, const struct mailbox *box, uint64_t uid, struct box_entry *entry);
+bool box_entry_find(struct view *v, engine_part part, uint64_t uid, struct box_entry *entry);	/* false: also if it is leaving */
 
 /* marks.c */
 struct box_mark box_mark(const struct mailbox_source *source);

@@ -210,26 +210,26 @@ const char *mailbox_uid(const struct mailbox *box, const struct mailbox_entry *e
 	return out;
 }
 
-static bool going(struct view *v, const struct mailbox *box, uint64_t uid)
+static bool going(struct view *v, engine_part part, uint64_t uid)
 {
 	struct box_intent intent;
-	bool goes = !intent_read(v, box->part, &intent) || uids_has(&intent.going, uid);
+	bool goes = !intent_read(v, part, &intent) || uids_has(&intent.going, uid);
 
 	intent_free(&intent);
 	return goes;
 }
 
-bool box_entry_find(struct view *v, const struct mailbox *box, uint64_t uid, struct box_entry *entry)
+bool box_entry_find(struct view *v, engine_part part, uint64_t uid, struct box_entry *entry)
 {
 	char key[9];
 	struct span page;
 
-	if (!view_get(v, box->part, box_page_key(key, uid / BOX_PAGE), &page))
+	if (!view_get(v, part, box_page_key(key, uid / BOX_PAGE), &page))
 		return false;
 	for (; page.len >= BOX_ENTRY; page = span_from(page, BOX_ENTRY)) {
 		*entry = box_entry_unpack(page.at);
 		if (entry->uid == uid)
-			return !going(v, box, uid);
+			return !going(v, part, uid);
 	}
 	return false;
 }
@@ -238,7 +238,7 @@ bool mailbox_read_start(struct mailbox *box, uint64_t uid, struct mailbox_readin
 {
 	struct view *v = store_view(box->store);
 	struct box_entry entry;
-	bool there = box->made && box_entry_find(v, box, uid, &entry);
+	bool there = box->made && box_entry_find(v, box->part, uid, &entry);
 
 	view_end(&v);
 	if (!there)

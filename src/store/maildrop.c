@@ -17,6 +17,7 @@ struct maildrop {
 	engine_part part;
 	uint32_t count;
 	uint64_t octets;
+	struct box_head head;		/* as it was */
 	struct drop_message *messages;
 };
 
@@ -131,6 +132,7 @@ bool maildrop_open(struct store *s, const char *given, struct maildrop **out, st
 	good = view_begin(drop->engine, &v, e) && find(s, given, name, v, &head, e);
 	if (good) {
 		drop->part = engine_part_of("mailbox", span_of(name));
+		drop->head = head;
 		good = read_all(drop, v, name, &head, e);
 	}
 	view_end(&v);
@@ -186,6 +188,29 @@ size_t maildrop_marked(const struct maildrop *drop, uint32_t flags, uint32_t but
 		if (drop_flags(m) & flags && !(drop_flags(m) & but))
 			(*uids)[n++] = m->uid;
 	return n;
+}
+
+/* As long as the head is what it was, nothing came or went. */
+static bool untouched(const struct maildrop *drop, struct view *v)
+{
+	struct box_head head;
+	struct span value;
+
+	return view_get(v, drop->part, SPAN("h"), &value) && box_head_unpack(value, &head) && memcmp(&head, &drop->head, sizeof head) == 0;
+}
+
+bool maildrop_there(const struct maildrop *drop, uint32_t number)
+{
+	struct box_entry entry;
+	struct view *v;
+	struct err e;
+	bool there;
+
+	if (!view_begin(drop->engine, &v, &e))
+		return false;
+	there = untouched(drop, v) || box_entry_find(v, drop->part, at(drop, number)->uid, &entry);
+	view_end(&v);
+	return there;
 }
 
 void maildrop_start(const struct maildrop *drop, uint32_t number, struct maildrop_reading *r)

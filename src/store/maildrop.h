@@ -57,7 +57,9 @@ struct drop_message *maildrop_messages(struct maildrop *drop);	/* message `numbe
  * then the caller's to free (NULL: none).  Returns how many. */
 size_t maildrop_marked(const struct maildrop *drop, uint32_t flags, uint32_t but, uint64_t **uids);
 
-/* 1 <= number <= maildrop_count */
+/* 1 <= number <= maildrop_count.  Is it in the box still?  What another session removed is not, though its body
+ * can be read for a while yet: for those who are amid it. */
+bool maildrop_there(const struct maildrop *drop, uint32_t number);
 void maildrop_start(const struct maildrop *drop, uint32_t number, struct maildrop_reading *r);
 enum maildrop_got maildrop_piece(const struct maildrop *drop, struct maildrop_reading *r, bool wait,
 	size_t (*use)(void *user, struct span octets), void *user);

@@ -148,12 +148,15 @@ static void a_snapshot_stays(void **state)
 	was = maildrop_messages(drop)[299].uid;
 	uids[0] = fixture_entry(box, 1).uid;
 	uids[1] = fixture_entry(box, 299).uid;
+	assert_true(maildrop_there(drop, 2) && maildrop_there(drop, 300));
 	mailbox_remove(box, uids, 2, NULL, 0, NOW, 1);
 	fixture_append(box, SPAN("new"), NULL, 1);
 	assert_int_equal(fixture_drain(s), 2);
 	assert_true(maildrop_count(drop) == 300 && maildrop_octets(drop) == octets);
 	assert_true(maildrop_messages(drop)[299].uid == was);
-	assert_int_equal(read_all(drop, 2, &t), MAILDROP_END);
+	assert_false(maildrop_there(drop, 2) || maildrop_there(drop, 300));
+	assert_true(maildrop_there(drop, 1) && maildrop_there(drop, 3) && maildrop_there(drop, 299));
+	assert_int_equal(read_all(drop, 2, &t), MAILDROP_END);	/* for who is amid it */
 	assert_true(t.text.len == 3 && memcmp(t.text.at, "2\r\n", 3) == 0);
 	free(t.text.at);
 	later = open_drop(s);
