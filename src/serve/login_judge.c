@@ -200,6 +200,7 @@ static const struct login_answer *judge_password(struct login *x, const struct a
 	if (password.len > ACCOUNT_PASSWORD_MAX) {	/* nobody has one, yet it costs the same */
 		password.len = ACCOUNT_PASSWORD_MAX;
 		x->never = true;
+		(void)err_set(&x->answer.why, ERR_AUTH, "a password of more than %d octets", ACCOUNT_PASSWORD_MAX);
 	}
 	what.password = ask.password = password;
 	remembered_mac(x->g->remembered, &what, &x->mac);

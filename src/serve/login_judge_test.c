@@ -207,6 +207,41 @@ static void wrong_words_cost_time(void **state)
 	}
 }
 
+/* SCRAM's last message but one would tell that the proof was right: it waits for the attempt's turn. */
+static void no_proof_is_judged_before_its_turn(void **state)
+{
+	struct sasl_credentials with = { .user = "carl", .password = SPAN("geheim"), .service = "pop", .host = "mail.x.example" };
+	struct sasl_client *c;
+	struct login *x;
+	struct buf response;
+	const struct login_answer *a;
+
+	(void)state;
+	world_begin(&(struct admission_limits){ .failed_delay_ms = 1000 });
+	c = sasl_client_new(SASL_SCRAM_SHA_256, &with, &fixture_err);
+	must(c);
+	x = world_login(SASL_SCRAM_SHA_256);
+	buf_start(&response, SASL_RESPONSE_MAX);
+	must(sasl_client_step(c, SPAN(""), &response, &fixture_err));
+	a = login_step(x, true, buf_span(&response));
+	assert_true(a && a->said == LOGIN_SAYS_MORE);
+	(void)admission_login_failed(w.admission, &x->attempt, clock_mono_ms());	/* another one, meanwhile */
+	response.len = 0;
+	must(sasl_client_step(c, a->challenge, &response, &fixture_err));
+	assert_null(login_step(x, true, buf_span(&response)));
+	memset(response.at, 'x', response.len);		/* it was kept */
+	a = world_await(NULL);
+	assert_int_equal(a->said, LOGIN_SAYS_MORE);
+	response.len = 0;
+	must(sasl_client_step(c, a->challenge, &response, &fixture_err));
+	a = login_step(x, true, buf_span(&response));
+	assert_true(a && a->said == LOGIN_SAYS_GOOD && sasl_client_verified(c));
+	buf_wipe(&response);
+	sasl_client_free(&c);
+	login_end(&x);
+	world_end();
+}
+
 static void who_is_right_waits_too_and_is_forgiven(void **state)
 {
 	struct admission_counts c;
@@ -477,6 +512,7 @@ int main(void)
 		cmocka_unit_test(what_changes_meanwhile_is_wrong),
 		cmocka_unit_test(keys_that_change_prove_nothing),
 		cmocka_unit_test(wrong_words_cost_time),
+		cmocka_unit_test(no_proof_is_judged_before_its_turn),
 		cmocka_unit_test(who_is_right_waits_too_and_is_forgiven),
 		cmocka_unit_test(attempts_side_by_side_are_delayed),
 		cmocka_unit_test(a_full_queue_is_busy),
