@@ -4,83 +4,6 @@
 #include "serve/login_fixture.h"
 #include "serve/login_inside.h"
 
-/* What a password costs, and what the cache must not do. */
-
-static void assert_how(struct told t, const char *how, unsigned hashed)
-{
-	if (t.said != LOGIN_SAYS_GOOD || strcmp(t.how, how) != 0 || t.hashed != hashed)
-		fail_msg("%d by %s with %u hashes, not by %s with %u: %s", t.said, t.how, t.hashed, how, hashed, t.why);
-}
-
-static void assert_wrong(struct told t)
-{
-	if (t.said != LOGIN_SAYS_WRONG || t.hashed != 1)
-		fail_msg("%d by %s with %u hashes", t.said, t.how, t.hashed);
-}
-
-static void a_right_password_is_remembered(void **state)
-{
-	(void)state;
-	world_begin(NULL);
-	assert_how(try(SASL_USER, "bob", "geheim"), "hash", 1);
-	assert_how(try(SASL_USER, "bob", "geheim"), "cache", 0);
-	assert_how(try(SASL_PLAIN, "bob", "geheim"), "cache", 0);
-	assert_how(try(SASL_LOGIN, "chef", "geheim"), "cache", 0);	/* it is the account that counts */
-	assert_false(try(SASL_USER, "bob", "geheim").later);
-	/* Not for others who have the same one, nor for another password, nor are wrong ones kept. */
-	assert_how(try(SASL_USER, "sha1", "geheim"), "hash", 1);
-	for (int n = 0; n < 2; n++) {
-		assert_wrong(try(SASL_USER, "bob", "geheim "));
-		assert_wrong(try(SASL_USER, "anna", "geheim"));
-		assert_wrong(try(SASL_USER, "nobody", "geheim"));
-	}
-	/* A recoverable one needs no memory; wrong, it costs what others cost. */
-	assert_how(try(SASL_USER, "carl", "geheim"), "secret", 0);
-	assert_how(try(SASL_USER, "carl", "geheim"), "secret", 0);
-	assert_wrong(try(SASL_USER, "carl", "gehein"));
-	world_end();
-}
-
-static void what_changed_is_not_remembered(void **state)
-{
-	(void)state;
-	world_begin(NULL);
-	assert_how(try(SASL_USER, "bob", "geheim"), "hash", 1);
-	/* Another password: the old one is wrong, the new one is looked at. */
-	must(account_passwd(w.store, "bob", SPAN("neu"), 0, &fixture_err));
-	assert_wrong(try(SASL_USER, "bob", "geheim"));
-	assert_how(try(SASL_USER, "bob", "neu"), "hash", 1);
-	/* The same one, set anew, and the first one again. */
-	must(account_passwd(w.store, "bob", SPAN("neu"), 0, &fixture_err));
-	assert_how(try(SASL_USER, "bob", "neu"), "hash", 1);
-	must(account_passwd(w.store, "bob", SPAN("geheim"), 0, &fixture_err));
-	assert_how(try(SASL_USER, "bob", "geheim"), "hash", 1);
-	/* None. */
-	must(account_passwd(w.store, "bob", SPAN(""), 0, &fixture_err));
-	assert_wrong(try(SASL_USER, "bob", "geheim"));
-	/* Removed, with its alias, and made again. */
-	must(account_passwd(w.store, "bob", SPAN("geheim"), 0, &fixture_err));
-	assert_how(try(SASL_USER, "chef", "geheim"), "hash", 1);
-	must(account_remove(w.store, "bob", true, 1000, &fixture_err));
-	assert_wrong(try(SASL_USER, "bob", "geheim"));
-	assert_wrong(try(SASL_USER, "chef", "geheim"));
-	must(account_add(w.store, "bob", SPAN("geheim"), 0, &fixture_err));
-	assert_wrong(try(SASL_USER, "chef", "geheim"));
-	assert_how(try(SASL_USER, "bob", "geheim"), "hash", 1);
-	/* The alias is another's now. */
-	must(alias_add(w.store, "chef", "sha1", &fixture_err) && account_passwd(w.store, "sha1", SPAN("anders"), 0, &fixture_err));
-	assert_wrong(try(SASL_USER, "chef", "geheim"));
-	assert_how(try(SASL_USER, "chef", "anders"), "hash", 1);
-	assert_string_equal(try(SASL_USER, "chef", "anders").account, "sha1");
-	must(alias_remove(w.store, "chef", &fixture_err));
-	assert_wrong(try(SASL_USER, "chef", "anders"));
-	/* Recoverable, then no longer. */
-	must(account_passwd(w.store, "carl", SPAN("neu"), 0, &fixture_err));
-	assert_wrong(try(SASL_USER, "carl", "geheim"));
-	assert_how(try(SASL_USER, "carl", "neu"), "hash", 1);
-	world_end();
-}
-
 /* Between the question and the answer the account changes: what was right is so no longer. */
 
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
@@ -507,8 +430,6 @@ static void a_longer_authzid_is_another(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_right_password_is_remembered),
-		cmocka_unit_test(what_changed_is_not_remembered),
 		cmocka_unit_test(what_changes_meanwhile_is_wrong),
 		cmocka_unit_test(keys_that_change_prove_nothing),
 		cmocka_unit_test(wrong_words_cost_time),
