@@ -31,8 +31,8 @@ void build_top(struct settings *s, const struct section *section, struct report 
 	uint32_t workers = s->workers;
 
 	section_apply(section, settings_rows, s, r);
-	if (!s->state)
-		s->state = state;
+	if (!s->state)		/* one that does not change when root has become that user, and reads this again */
+		s->state = s->run_as ? "/var/lib/postrider" : state;
 	if (!s->workers)
 		s->workers = workers;
 	if (s->log_to && strcmp(s->log_to, "stderr") != 0)

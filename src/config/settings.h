@@ -126,6 +126,7 @@ struct settings {
 	const char *store;	/* "lmdb" */
 	uint64_t store_map;
 	const char *main_domain;	/* NULL = none */
+	const char *run_as;	/* the user that root becomes in `run`; NULL = root stays root */
 	uint32_t max_per_host, workers;
 	const char *log_level, *log_format, *log_to;	/* NULL = not set */
 	const char *connections_dir;	/* NULL = not set */

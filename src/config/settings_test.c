@@ -15,7 +15,7 @@ static void defaults(void **state)
 	assert_int_equal(s.store_map, 1ull << 40);
 	assert_int_equal(s.max_per_host, 8);
 	assert_int_equal(s.workers, sysconf(_SC_NPROCESSORS_ONLN));
-	assert_true(!s.main_domain && !s.log_level && !s.log_format && !s.log_to && !s.connections_dir && !s.pop3);
+	assert_true(!s.main_domain && !s.run_as && !s.log_level && !s.log_format && !s.log_to && !s.connections_dir && !s.pop3);
 	assert_int_equal(s.connection_count + s.target_count + s.warning_count, 0);
 	settings_end(&s);
 	settings_end(&s);	/* twice does no harm */
@@ -46,6 +46,14 @@ static void every_key_of_the_top_level(void **state)
 	(void)snprintf(want, sizeof want, "%s/conns", scratch_folder);
 	assert_string_equal(s.connections_dir, want);
 	settings_end(&s);
+	assert_string_equal(scratch_read(SPAN("run_as = post-rider.2"), 0600, &s), "");
+	assert_string_equal(s.run_as, "post-rider.2");
+	assert_string_equal(s.state, "/var/lib/postrider");	/* whoever reads it */
+	settings_end(&s);
+	assert_string_equal(scratch_read(SPAN("run_as = postrider state = st"), 0600, &s), "");
+	(void)snprintf(want, sizeof want, "%s/st", scratch_folder);
+	assert_string_equal(s.state, want);
+	settings_end(&s);
 	assert_string_equal(scratch_read(SPAN("log { to = stderr }"), 0600, &s), "");
 	assert_string_equal(s.log_to, "stderr");
 	settings_end(&s);
@@ -62,6 +70,11 @@ static void wrong_at_the_top(void **state)
 		{ SPAN("state = ''"), "c.conf:1: state: it is empty; write the path of a folder\n" },
 		{ SPAN("main_domain = 'a%b'"), "c.conf:1: main_domain: a%b is no domain; write what stands behind the @\n" },
 		{ SPAN("main_domain = 'a@b'"), "c.conf:1: main_domain: a@b is no domain; write what stands behind the @\n" },
+		{ SPAN("run_as = ''"), "c.conf:1: run_as: it is empty; write the name of a user, such as postrider\n" },
+		{ SPAN("run_as = '1000'"), "c.conf:1: run_as: 1000 is no name of a user; write the name of a user, such as postrider\n" },
+		{ SPAN("run_as = '-R'"), "c.conf:1: run_as: -R is no name of a user; write the name of a user, such as postrider\n" },
+		{ SPAN("run_as = 'a:b'"), "c.conf:1: run_as: a:b is no name of a user; write the name of a user, such as postrider\n" },
+		{ SPAN("run_as = 'a b'"), "c.conf:1: run_as: a b is no name of a user; write the name of a user, such as postrider\n" },
 		{ SPAN("max_per_host = 0"), "c.conf:1: max_per_host: 0 is not in 1..10000; write a number from 1 to 10000\n" },
 		{ SPAN("log { level = loud }"), "c.conf:1: log.level: loud is none of error, warn, info, debug; write error, warn, info or debug\n" },
 		{ SPAN("console { listen = here }"), "c.conf:1: console.listen: here is not of the form ADDRESS:PORT; write ADDRESS:PORT, 127.0.0.1:8110\n" },

@@ -248,6 +248,7 @@ const struct option settings_rows[] = {
 	{ "store",           OPTION_WORD,    TOP(store), "lmdb", .names = store_names, .help = "lmdb (embedded) or rados (Ceph)" },
 	{ "store_map",       OPTION_SIZE,    TOP(store_map), "1TB", .min = 1 << 20, .max = 1ull << 46, .help = "a size such as 1TB" },
 	{ "main_domain",     OPTION_TEXT,    TOP(main_domain), .help = "a domain" },
+	{ "run_as",          OPTION_TEXT,    TOP(run_as), .min = 1, .max = 32, .form = value_user, .help = "the name of a user, such as postrider" },
 	{ "log",             OPTION_SECTION, 0, sizeof(struct settings), .inner = log_rows },
 	{ "max_per_host",    OPTION_UINT,    TOP(max_per_host), "8", .min = 1, .max = 10000, .help = "a number from 1 to 10000" },
 	{ "workers",         OPTION_UINT,    TOP(workers), .min = 1, .max = 1024, .help = "a number from 1 to 1024" },

@@ -59,7 +59,7 @@ static const char *const target_keys[] = {
 	"timeout", "envelope.recipients",
 };
 static const char *const top_keys[] = {
-	"state", "store", "store_map", "main_domain", "log.level", "log.format", "log.to", "max_per_host", "workers", "connections_dir",
+	"state", "store", "store_map", "main_domain", "run_as", "log.level", "log.format", "log.to", "max_per_host", "workers", "connections_dir",
 	"pop3.listen.address", "pop3.listen.port", "pop3.listen.tls", "pop3.listen.allow_cleartext", "pop3.listen.proxy_protocol",
 	"pop3.listen.trusted", "pop3.certificate", "pop3.key", "pop3.ca_certificates", "pop3.tls.min", "pop3.tls.max", "pop3.tls.ciphers",
 	"pop3.tls.ciphersuites", "pop3.max_sessions", "pop3.max_per_address", "pop3.max_per_user", "pop3.access", "pop3.except",

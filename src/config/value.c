@@ -296,6 +296,21 @@ bool value_field(const char *text, struct err *e)
 	return text[0] || wrong(e, text, "is no name of a header field");
 }
 
+bool value_user(const char *text, struct err *e)
+{
+	bool number = true;
+
+	for (const char *p = text; *p; p++) {
+		bool word = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || *p == '_';
+		bool digit = *p >= '0' && *p <= '9';
+
+		if (!word && !digit && (p == text || (*p != '-' && *p != '.' && (*p != '$' || p[1]))))
+			return wrong(e, text, "is no name of a user");
+		number = number && digit;
+	}
+	return !number || wrong(e, text, "is no name of a user");
+}
+
 bool value_users(const char *text, struct err *e)
 {
 	if (strcmp(text, "internal") == 0)

@@ -9,7 +9,7 @@
 #include "control/json.h"
 
 static const struct operation *const tables[] = {
-	api_accounts, api_domains, api_mailboxes, api_messages, api_histories, api_certificates, api_services, api_blocks, api_backups,
+	api_accounts, api_domains, api_mailboxes, api_messages, api_histories, api_certificates, api_services, api_blocks, api_backups, api_visits,
 };
 
 static void must(bool there)
@@ -130,6 +130,13 @@ struct api_call *api_ask(struct api *api, const char *op, json_t *args, const st
 		all_taken(c);
 	}
 	return c;
+}
+
+bool api_together(const char *name)
+{
+	const struct operation *op = find(name);
+
+	return op && op->together;
 }
 
 bool api_done(const struct api_call *c)

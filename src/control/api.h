@@ -71,6 +71,8 @@ struct api_asker {		/* copied */
 
 /* `args` is borrowed for as long as the call lives (NULL = none).  Ends the program when there is no memory. */
 [[nodiscard]] struct api_call *api_ask(struct api *api, const char *op, json_t *args, const struct api_asker *who);
+/* May several of it be under way for one client?  Of others, the next waits for the answer to that before. */
+bool api_together(const char *op);
 bool api_done(const struct api_call *c);	/* else `answered` will be called, when all octets are taken */
 const json_t *api_reply(const struct api_call *c);	/* once done; NULL: it is an error, */
 const struct err *api_error(const struct api_call *c);	/* this one */

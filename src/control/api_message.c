@@ -110,7 +110,7 @@ static const struct arg args_append[] = { ARG_MAILBOX, { "arrived", ARG_NUMBER, 
 static const struct arg args_message[] = { ARG_MAILBOX, { "uid", ARG_TEXT, true, MAILBOX_UID_TEXT - 1 }, ARGS_END };
 
 const struct operation api_messages[] = {
-	{ .name = "mailbox.append", .quiet = true, .args = args_append, .run = append, .take = append_take, .took = append_took, .full = append_full, .end = append_end },
+	{ .name = "mailbox.append", .quiet = true, .together = true, .args = args_append, .run = append, .take = append_take, .took = append_took, .full = append_full, .end = append_end },
 	{ .name = "mailbox.message", .quiet = true, .args = args_message, .run = message, .give = message_give, .end = message_end },
 	{ .name = NULL },
 };

@@ -47,6 +47,13 @@ static json_t *certificates_json(const struct hooks_status *s)
 	return all;
 }
 
+static json_t *visits_json(const struct visits_counts *v)
+{
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "waiting_now", json_number(v->waiting_now), "running_now",
+		json_number(v->running_now), "visits", json_number(v->ended), "failed", json_number(v->failed), "messages",
+		json_number(v->messages), "octets", json_number(v->octets), "messages_per_second", json_number(v->per_second));
+}
+
 static bool status(struct api_call *c, struct err *e)
 {
 	const struct api_hooks *h = &c->api->hooks;
@@ -55,9 +62,9 @@ static bool status(struct api_call *c, struct err *e)
 	if (!call_running(c, h->status, e))
 		return false;
 	h->status(h->user, &s);
-	return call_answer(c, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "version", POSTRIDER_VERSION,
+	return call_answer(c, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version", POSTRIDER_VERSION,
 		"process", json_number((uint64_t)getpid()), "now", json_moment(clock_now_s()), "started", json_moment(s.started),
-		"services", services_json(&s), "pop3", pop3_json(&s.pop3), "certificates", certificates_json(&s)), e);
+		"services", services_json(&s), "pop3", pop3_json(&s.pop3), "collect", visits_json(&s.visits), "certificates", certificates_json(&s)), e);
 }
 
 /* How much is in the store, summed up page by page over the mailboxes. */

@@ -10,6 +10,7 @@ static void status(void *user, struct hooks_status *s)
 	s->services[s->service_count++] = (struct hooks_service){ .name = "pop3", .state = HOOKS_DRAINING, .since = 2000 };
 	s->services[s->service_count++] = (struct hooks_service){ .name = "collect", .state = HOOKS_FAILED, .why = "no\nway" };
 	s->pop3 = (struct hooks_pop3){ 1, 2, 3, 4, 5, 6, 7, 8, UINT64_MAX, 10 };
+	s->visits = (struct visits_counts){ 1, 2, 3, 4, 5, 6, 7 };
 	s->certificates[s->certificate_count++] = (struct hooks_certificate){ "tls", 3000 };
 }
 
@@ -64,7 +65,8 @@ static void with_one(void **state)
 		"{\"service\":\"pop3\",\"state\":\"draining\",\"since\":\"1970-01-01T00:33:20Z\",\"why\":\"\"},"
 		"{\"service\":\"collect\",\"state\":\"failed\",\"since\":null,\"why\":\"no\\nway\"}],"
 		"\"pop3\":{\"sessions_now\":1,\"logged_in_now\":2,\"blocked_now\":3,\"sessions\":4,\"logins\":5,\"failed_logins\":6,\"denied\":7,"
-		"\"messages\":8,\"octets\":9223372036854775807,\"deleted\":10},\"certificates\":[{\"where\":\"tls\",\"not_after\":\"1970-01-01T00:50:00Z\"}]}");
+		"\"messages\":8,\"octets\":9223372036854775807,\"deleted\":10},\"collect\":{\"waiting_now\":1,\"running_now\":2,\"visits\":3,\"failed\":4,\"messages\":5,\"octets\":6,"
+		"\"messages_per_second\":7},\"certificates\":[{\"where\":\"tls\",\"not_after\":\"1970-01-01T00:50:00Z\"}]}");
 	asks(w, "service", "{\"service\":\"pop3\",\"action\":\"restart\"}", "{\"service\":\"pop3\",\"state\":\"starting\"}");
 	assert_int_equal(action, HOOKS_RESTART);
 	asks(w, "service", "{\"service\":\"smtp\",\"action\":\"stop\"}", "config: there is no service smtp");

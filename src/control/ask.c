@@ -12,7 +12,7 @@
 #include "control/request.h"
 #include "store/holder.h"
 
-enum { RETRY_MS = 50, FIRST_ROOM = 16 * 1024, FILE_TIMEOUT_MS = 24 * 3600 * 1000 };
+enum { RETRY_MS = 50, FIRST_ROOM = 64 * 1024, FILE_TIMEOUT_MS = 24 * 3600 * 1000 };
 
 /* Finding the other side */
 
@@ -23,18 +23,21 @@ static char *joined(const char *state, const char *name)
 	return asprintf(&path, "%s/%s", state, name) > 0 ? path : NULL;
 }
 
-static bool held_by_run(const char *state)
+enum held { HELD_BY_RUN, HELD_BY_OTHER, HELD_UNKNOWN };
+
+/* Unknown: it is just taking or dropping the lock. */
+static enum held held_by(const char *state)
 {
 	char what[HOLDER_WHAT], *path = joined(state, "run.lock");
-	bool is = path && holder_what(path, what) && strcmp(what, "postrider run") == 0;
+	bool known = path && holder_what(path, what);
 
 	free(path);
-	return is;
+	return !known ? HELD_UNKNOWN : strcmp(what, "postrider run") == 0 ? HELD_BY_RUN : HELD_BY_OTHER;
 }
 
 enum found { FOUND, FOUND_NOT, FOUND_NOT_YET };
 
-/* NOT_YET: `run` has the store, and nobody listens; it may be starting, or ending. */
+/* NOT_YET: `run` has the store, and nobody listens: it may be starting, or ending; or who has it cannot be told yet. */
 static enum found find(struct ask *a, const struct ask_with *with, struct err *e)
 {
 	struct err why;
@@ -44,8 +47,16 @@ static enum found find(struct ask *a, const struct ask_with *with, struct err *e
 		a->api = api_new(&(struct api_with){ .store = a->store, .main_domain = with->main_domain }, e);
 		return a->api ? FOUND : FOUND_NOT;
 	}
-	if (e->kind != ERR_BUSY || !held_by_run(with->state))
+	if (e->kind != ERR_BUSY)
 		return FOUND_NOT;
+	switch (held_by(with->state)) {
+	case HELD_UNKNOWN:
+		return FOUND_NOT_YET;
+	case HELD_BY_OTHER:
+		return FOUND_NOT;
+	case HELD_BY_RUN:
+		break;
+	}
 	a->socket = local_connect(a->path, ASK_TIMEOUT_MS, &gone, &why);
 	if (a->socket)
 		return FOUND;
@@ -98,6 +109,23 @@ struct store *ask_store(const struct ask *a)
 
 /* Through the socket */
 
+/* Whoever was sent away was told why. */
+static bool last_words(struct ask *a, struct err *e)
+{
+	struct err said;
+	struct span line;
+	uint64_t octets;
+	json_t *reply;
+
+	if (!local_hear(a->socket, REQUEST_MAX, &line, &said))
+		return err_in(e, "%s", a->path);
+	if (reply_read(line, &reply, &octets, &said))
+		json_decref(reply);
+	else
+		*e = said;
+	return false;
+}
+
 bool ask_send(struct ask *a, const char *op, json_t *args, uint64_t octets, int fd, struct err *e)
 {
 	struct buf line;
@@ -105,7 +133,7 @@ bool ask_send(struct ask *a, const char *op, json_t *args, uint64_t octets, int 
 
 	buf_start(&line, REQUEST_MAX + 64);
 	good = buf_room(&line, FIRST_ROOM) || err_set(e, ERR_LOCAL, "out of memory");	/* growing would leave copies of a password */
-	good = good && request_write(&line, op, args, octets, e) && (local_tell(a->socket, buf_span(&line), fd, e) || err_in(e, "%s", a->path));
+	good = good && request_write(&line, op, args, octets, e) && (local_tell(a->socket, buf_span(&line), fd, e) || last_words(a, e));
 	buf_wipe(&line);
 	json_decref(args);
 	return good;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/fixture.h"
 
+#include <fcntl.h>
 #include <poll.h>
+#include <sys/file.h>
 
 #include "base/clock.h"
 #include "control/ask.h"
@@ -187,12 +189,38 @@ static void a_run_that_ends_meanwhile(void **state)
 	(void)pthread_join(thread, NULL);
 }
 
+static void *drop_soon(void *user)
+{
+	(void)poll(NULL, 0, 200);
+	(void)close(*(const int *)user);
+	return NULL;
+}
+
+/* Between taking the lock and signing it, nobody can tell whose it is: it is asked again. */
+static void who_has_it_is_not_told_yet(void **state)
+{
+	char path[128];
+	pthread_t thread;
+	struct ask *a;
+	int fd;
+
+	(void)state;
+	(void)snprintf(path, sizeof path, "%s/run.lock", state_directory);
+	fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+	assert_int_equal(pthread_create(&thread, NULL, drop_soon, &fd), 0);
+	a = opened();
+	ask_close(&a);
+	(void)pthread_join(thread, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(with_the_store, start, stop), cmocka_unit_test_setup_teardown(through_the_socket, start, stop),
 		cmocka_unit_test_setup_teardown(another_command_is_named, start, stop), cmocka_unit_test_setup_teardown(a_run_that_does_not_answer, start, stop),
 		cmocka_unit_test_setup_teardown(a_run_that_ends_meanwhile, start, stop),
+		cmocka_unit_test_setup_teardown(who_has_it_is_not_told_yet, start, stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

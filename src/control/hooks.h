@@ -10,6 +10,8 @@
  * are borrowed until the next turn of the loop; moments are seconds since 1970. */
 #pragma once
 
+#include "collect/visits.h"
+#include "config/settings.h"
 #include "net/network.h"
 #include "store/account.h"
 
@@ -40,6 +42,7 @@ struct hooks_status {
 	struct hooks_service services[HOOKS_SERVICES_MAX];
 	size_t service_count;
 	struct hooks_pop3 pop3;
+	struct visits_counts visits;
 	struct hooks_certificate certificates[HOOKS_CERTIFICATES_MAX];
 	size_t certificate_count;
 };
@@ -47,7 +50,7 @@ struct hooks_status {
 struct hooks_session {
 	uint64_t id;			/* grows with every session, never 0 */
 	char address[ADDRESS_TEXT];	/* with the port */
-	const char *listener;
+	char listener[SETTINGS_NAME_MAX + 1];
 	char account[ACCOUNT_NAME_MAX + 1];	/* "" before login */
 	bool tls;
 	int64_t since;
@@ -61,6 +64,8 @@ struct hooks_block {
 	bool by_hand;			/* else after failed logins */
 	char why[HOOKS_WHY_MAX];
 };
+
+struct json_t;		/* Jansson's */
 
 struct api_hooks {
 	void *user;
@@ -77,5 +82,11 @@ struct api_hooks {
 	 * A stopped service does nothing, and is good. */
 	bool (*block_add)(void *user, const struct hooks_block *block, struct err *e);
 	size_t (*block_remove)(void *user, const struct network *network);	/* how many ended, those after failed logins too */
+	/* Visits, as visits.h has them. */
+	const char *(*visit_each)(void *user, const char *after);
+	bool (*visit_may)(void *user, const char *name, struct err *e);
+	bool (*visit_start)(void *user, const char *name, enum visit_what what, uint64_t *id, struct err *e);
+	bool (*visit_show)(void *user, uint64_t id, struct visits_shown *shown);
+	void (*visit_stop)(void *user, uint64_t id);
 	bool (*reload)(void *user, struct err *e);	/* as SIGHUP does; ERR_CONFIG: nothing has changed, and why */
 };

@@ -23,6 +23,7 @@ struct operation {
 	bool (*did)(struct api_call *c, struct err *e);	/* its ticket's answer was good, and only now c->answer can be set; NULL: it is */
 	void (*end)(struct api_call *c);	/* the call ends, answered or not; NULL = nothing to do */
 	bool takes_fd;
+	bool together;			/* the next of its kind may be asked for before it is answered */
 	bool quiet;			/* no line in the log: it changes nothing, or comes by the thousand */
 };
 
@@ -46,11 +47,12 @@ struct api_call {
 	bool later, done;
 	json_t *answer;
 	struct err why;
-	void *mine;			/* the operation's own */
+	void *mine;			/* the operation's own; */
+	uint64_t number;		/* that, too */
 };
 
 extern const struct operation api_accounts[], api_domains[], api_mailboxes[], api_messages[], api_histories[], api_certificates[], api_services[],
-	api_blocks[], api_backups[];
+	api_blocks[], api_backups[], api_visits[];
 
 /* Arguments; NULL, `otherwise` or false when not given. */
 const char *call_text(const struct api_call *c, const char *name);

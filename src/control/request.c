@@ -35,7 +35,7 @@ static bool number_good(const char *name, const json_t *value, uint64_t max, str
 	return true;
 }
 
-static bool texts_good(const char *name, const json_t *value, uint64_t max, struct err *e)
+static bool array_good(const char *name, const json_t *value, bool texts, uint64_t max, struct err *e)
 {
 	const json_t *one;
 	size_t n;
@@ -45,7 +45,7 @@ static bool texts_good(const char *name, const json_t *value, uint64_t max, stru
 	if (json_array_size(value) > max)
 		return err_set(e, ERR_CONFIG, "%s has more than %llu members", name, (unsigned long long)max);
 	json_array_foreach(value, n, one)
-		if (!text_good(name, one, ARG_TEXTS_EACH, e))
+		if (texts ? !text_good(name, one, ARG_TEXTS_EACH, e) : !number_good(name, one, INT64_MAX, e))
 			return err_in(e, "member %zu of", n);
 	return true;
 }
@@ -62,7 +62,8 @@ static bool value_good(const struct arg *a, const json_t *value, struct err *e)
 	case ARG_FLAG:
 		return json_is_boolean(value) || err_set(e, ERR_CONFIG, "%s is neither true nor false", a->name);
 	case ARG_TEXTS:
-		return texts_good(a->name, value, a->max, e);
+	case ARG_NUMBERS:
+		return array_good(a->name, value, a->type == ARG_TEXTS, a->max, e);
 	case ARG_TYPES:
 		break;
 	}

@@ -45,6 +45,7 @@ enum arg_type {
 	ARG_NUMBER_OR_NULL,
 	ARG_FLAG,
 	ARG_TEXTS,		/* at most `max` texts of ARG_TEXTS_EACH octets */
+	ARG_NUMBERS,		/* at most `max` numbers */
 	ARG_TYPES
 };
 enum { ARG_TEXTS_EACH = 128 };

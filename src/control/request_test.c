@@ -87,7 +87,7 @@ static void an_error_tells_nothing_of_the_request(void **state)
 
 static const struct arg table[] = {
 	{ "name", ARG_TEXT, true, 5 }, { "count", ARG_NUMBER, false, 10 }, { "most", ARG_NUMBER_OR_NULL, false, 10 }, { "flag", ARG_FLAG, false, 0 },
-	{ "list", ARG_TEXTS, false, 2 }, { .name = NULL },
+	{ "list", ARG_TEXTS, false, 2 }, { "ids", ARG_NUMBERS, false, 2 }, { .name = NULL },
 };
 
 static const struct {
@@ -114,6 +114,11 @@ static const struct {
 	{ "{\"name\":\"a\",\"list\":\"a\"}", "list is not an array" },
 	{ "{\"name\":\"a\",\"list\":[\"a\",\"b\",\"c\"]}", "list has more than 2 members" },
 	{ "{\"name\":\"a\",\"list\":[\"a\",2]}", "member 1 of: list is not a text" },
+	{ "{\"name\":\"a\",\"ids\":[0,9223372036854775807]}", "" },
+	{ "{\"name\":\"a\",\"ids\":1}", "ids is not an array" },
+	{ "{\"name\":\"a\",\"ids\":[1,2,3]}", "ids has more than 2 members" },
+	{ "{\"name\":\"a\",\"ids\":[1,\"2\"]}", "member 1 of: ids is not a whole number" },
+	{ "{\"name\":\"a\",\"ids\":[-1]}", "member 0 of: ids is not a whole number" },
 	{ "{\"name\":\"a\",\"Name\":\"b\"}", "unknown member" },
 	{ "{\"name\":\"a\",\"\":1}", "unknown member" },
 	{ "{\"name\":\"a\",\"v\":1}", "unknown member" },

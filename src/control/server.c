@@ -22,8 +22,10 @@ struct turn {			/* one request, until its answer was said */
 	struct turn *next;
 	struct client *client;
 	struct request request;
-	struct api_call *call;	/* NULL: it could not be read */
+	struct api_call *call;	/* NULL: it could not be read, or waits for those before */
+	int fd;			/* until then; -1 = none */
 	bool said;		/* the line; octets may follow */
+	bool waits, together;
 	struct err why;
 };
 
@@ -34,12 +36,15 @@ struct client {
 	struct turn *first, **last;
 	size_t count;
 	struct turn *taking;	/* octets behind its request are still to come */
+	bool waits;		/* the last request, for the answers to those before */
 	bool leaving, over;	/* leaving: the last answer is the last word */
 };
 
 static void turn_free(struct turn *t)
 {
 	api_end(&t->call);
+	if (t->fd >= 0)
+		(void)close(t->fd);
 	request_end(&t->request);
 	free(t);
 }
@@ -90,7 +95,25 @@ static bool give(struct turn *t)
 
 static bool done(const struct turn *t)
 {
-	return !t->call || (api_done(t->call) && !api_wants(t->call));
+	return t->call ? api_done(t->call) && !api_wants(t->call) : !t->waits;
+}
+
+static void answered(void *user, struct api_call *call);
+
+/* Its octets come next, if it has any: behind its line nothing was read. */
+static void begin(struct turn *t)
+{
+	struct client *c = t->client;
+	const struct api_asker who = { .answered = answered, .user = t, .octets = t->request.octets, .fd = t->fd };
+
+	t->waits = c->waits = false;
+	t->call = api_ask(c->server->api, t->request.op, t->request.args, &who);
+	t->fd = -1;
+	if (api_notable(t->call))
+		log_info(NULL, "control: %s by process %ld%s", t->request.op, (long)local_process(c->peer),
+			api_done(t->call) && api_error(t->call) ? ": refused" : "");
+	local_expect(c->peer, t->request.octets);
+	c->taking = t->request.octets ? t : NULL;
 }
 
 /* Nothing new is read while there is enough to do. */
@@ -99,16 +122,18 @@ static void set_pause(struct client *c)
 	bool full = c->taking && api_full(c->taking->call), giving = c->first && c->first->said;
 
 	local_busy(c->peer, c->first && !c->taking);
-	local_pause(c->peer, full || giving || c->leaving || c->count >= CONTROL_WINDOW || local_unsent(c->peer) >= UNSENT_MAX);
+	local_pause(c->peer, full || giving || c->waits || c->leaving || c->count >= CONTROL_WINDOW || local_unsent(c->peer) >= UNSENT_MAX);
 }
 
 /* Answers go out in the order of the requests. */
 static void flush(struct client *c)
 {
-	while (c->first && done(c->first)) {
+	while (c->first) {
 		struct turn *t = c->first;
 
-		if ((!t->said && !say(t)) || !give(t))
+		if (t->waits)
+			begin(t);
+		if (!done(t) || (!t->said && !say(t)) || !give(t))
 			break;
 		c->first = t->next;
 		if (!c->first)
@@ -128,6 +153,15 @@ static void answered(void *user, [[maybe_unused]] struct api_call *call)
 	flush(t->client);
 }
 
+/* Beside those before it, or only behind them? */
+static bool may_begin(const struct client *c, const struct turn *t)
+{
+	for (const struct turn *before = c->first; before != t; before = before->next)
+		if (!before->together || !t->together || before->waits)
+			return false;
+	return true;
+}
+
 static void line(void *user, struct span text, int fd)
 {
 	struct client *c = user;
@@ -139,22 +173,17 @@ static void line(void *user, struct span text, int fd)
 		local_end(c->peer, false);
 		return;
 	}
-	t->client = c;
+	*t = (struct turn){ .client = c, .fd = fd };
 	*c->last = t;
 	c->last = &t->next;
 	c->count++;
-	if (!request_read(text, &t->request, &t->why)) {
-		if (fd >= 0)
-			(void)close(fd);
-		c->leaving = true;
+	if (request_read(text, &t->request, &t->why)) {
+		t->together = api_together(t->request.op);
+		t->waits = c->waits = true;
+		if (may_begin(c, t))
+			begin(t);
 	} else {
-		t->call = api_ask(c->server->api, t->request.op, t->request.args,
-			&(struct api_asker){ .answered = answered, .user = t, .octets = t->request.octets, .fd = fd });
-		if (api_notable(t->call))
-			log_info(NULL, "control: %s by process %ld%s", t->request.op, (long)local_process(c->peer),
-				api_done(t->call) && api_error(t->call) ? ": refused" : "");
-		local_expect(c->peer, t->request.octets);
-		c->taking = t->request.octets ? t : NULL;
+		c->leaving = true;
 	}
 	flush(c);
 }

@@ -7,8 +7,8 @@
  * Between them, whoever drains store_next calls control_server_turn afterwards, so that what
  * waits for room in the store goes on.  It is freed before its API and its loop, and not from within a
  * call of its own (a hook).  A client may send its next requests before it
- * has the answers to those before: CONTROL_WINDOW of them are under way at most, and the
- * rest waits in the socket.  A request that cannot be read is answered, and then
+ * has the answers to those before.  Each begins when those before are answered, but for
+ * appends, of which CONTROL_WINDOW are under way at most; the rest waits in the socket.  A request that cannot be read is answered, and then
  * the client is sent away, since what follows it cannot be told.
  *
  * What changes something is logged (its name and the client's process, never its arguments).

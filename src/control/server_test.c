@@ -211,6 +211,29 @@ static void who_waits_for_the_store_waits_alone(void **state)
 	local_leave(&other);
 }
 
+/* What was asked later sees what was done before, also when that is long in coming. */
+static void each_waits_for_those_before(void **state)
+{
+	struct local_client *c = client(), *other = client();
+
+	(void)state;
+	instance.deaf = true;
+	say(c, "{\"v\":1,\"op\":\"mailbox.append\",\"args\":{\"mailbox\":\"anna/INBOX\"},\"octets\":3}\nabc"
+		"{\"v\":1,\"op\":\"mailbox.append\",\"args\":{\"mailbox\":\"anna/INBOX\"},\"octets\":2}\nde"
+		"{\"v\":1,\"op\":\"mailbox.messages\",\"args\":{\"mailbox\":\"anna/INBOX\"}}\n"
+		"{\"v\":1,\"op\":\"mailbox.append\",\"args\":{\"mailbox\":\"anna/INBOX\"},\"octets\":1}\nf");
+	say(other, "{\"v\":1,\"op\":\"reload\"}\n");
+	hear(other, "{\"v\":1,\"answer\":{}}");
+	(void)poll(NULL, 0, 20);
+	instance_hear(&instance);
+	hear(c, "{\"v\":1,\"answer\":{\"octets\":3}}");
+	hear(c, "{\"v\":1,\"answer\":{\"octets\":2}}");
+	hear(c, "{\"v\":1,\"answer\":{\"rows\":*\"number\":2*}}");
+	hear(c, "{\"v\":1,\"answer\":{\"octets\":1}}");
+	local_leave(&c);
+	local_leave(&other);
+}
+
 static void who_leaves_in_the_middle_leaves_nothing(void **state)
 {
 	struct local_client *c = client();
@@ -256,6 +279,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(octets_nobody_wants, start, stop),
 		cmocka_unit_test_setup_teardown(messages_in_and_out, start, stop),
 		cmocka_unit_test_setup_teardown(who_waits_for_the_store_waits_alone, start, stop),
+		cmocka_unit_test_setup_teardown(each_waits_for_those_before, start, stop),
 		cmocka_unit_test_setup_teardown(who_leaves_in_the_middle_leaves_nothing, start, stop),
 		cmocka_unit_test_setup_teardown(it_ends_with_clients_in_it, start, stop),
 	};

@@ -187,7 +187,7 @@ static enum log_level level_of(const struct cli *cli)
 	for (size_t n = 0; cli->settings.log_level && n < COUNT(names); n++)
 		if (strcmp(names[n], cli->settings.log_level) == 0)
 			return (enum log_level)n;
-	return LOG_WARN;
+	return cli->command && cli->command->serves ? LOG_INFO : LOG_WARN;
 }
 
 static enum log_format format_of(const struct cli *cli)
@@ -209,14 +209,14 @@ static bool file_there(const char *path)
 }
 
 /* A path that is not there counts only when it is the default one. */
-static bool read_settings(struct cli *cli, bool must, struct buf *report)
+static bool read_settings(const struct cli *cli, bool must, struct settings *s, struct buf *report)
 {
 	char path[4096];
 	const char *file = cli->config ? cli->config : settings_default_path(path, sizeof path);
 
 	if (cli->config || must || file_there(file))
-		return settings_read(file, &cli->settings, report);
-	settings_none(&cli->settings);
+		return settings_read(file, s, report);
+	settings_none(s);
 	return true;
 }
 
@@ -232,8 +232,10 @@ int cli_settings(struct cli *cli, bool must)
 	struct err e;
 	bool good;
 
+	if (cli->settings_there)
+		return EXIT_GOOD;
 	buf_start(&report, REPORT_MAX);
-	good = read_settings(cli, must, &report);
+	good = read_settings(cli, must, &cli->settings, &report);
 	if (report.len)
 		(void)fwrite(report.at, 1, report.len, stderr);
 	buf_end(&report);
@@ -244,8 +246,35 @@ int cli_settings(struct cli *cli, bool must)
 		cli->settings.state = cli->state;
 	if (!log_start(level_of(cli), format_of(cli), cli->settings.log_to, &e))
 		return cli_failed(cli, &e);
-	cli_warnings(cli, 0);
+	if (cli->command->warns)
+		cli_warnings(cli, 0);
 	return EXIT_GOOD;
+}
+
+bool cli_reload(struct cli *cli, struct settings *old, struct err *e)
+{
+	struct settings fresh;
+	struct buf report;
+	bool good;
+
+	buf_start(&report, REPORT_MAX);
+	good = read_settings(cli, true, &fresh, &report);
+	if (!good)
+		(void)err_set(e, ERR_CONFIG, "%.*s", (int)span_find(buf_span(&report), '\n'), report.len ? report.at : "");
+	buf_end(&report);
+	if (!good)
+		return false;
+	if (cli->state)
+		fresh.state = cli->state;
+	*old = cli->settings;
+	cli->settings = fresh;
+	if (!log_start(level_of(cli), format_of(cli), cli->settings.log_to, e)) {
+		cli->settings = *old;
+		settings_end(&fresh);
+		return false;
+	}
+	cli_warnings(cli, 0);
+	return true;
 }
 
 int cli_store(struct cli *cli)

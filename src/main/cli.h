@@ -31,6 +31,8 @@ struct command {
 	int (*run)(struct cli *cli);	/* NULL: not built yet */
 	struct cli_option options[8];	/* its own, ended by a NULL name */
 	bool keys;		/* takes the keys of a connection as options */
+	bool warns;		/* of what the settings have and this build has not: it concerns this command */
+	bool serves;		/* its log tells what happens, not only what is wrong */
 };
 
 struct cli {
@@ -46,6 +48,7 @@ struct cli {
 	struct settings settings;
 	bool settings_there;
 	struct store *store;
+	uint32_t sessions_fit;	/* of `run`: for so many there are descriptors */
 	struct ask *ask;
 };
 
@@ -58,8 +61,11 @@ const char *cli_option(const struct cli *cli, const char *name);
 /* Says "postrider COMMAND: …" and returns EXIT_USAGE or EXIT_FAILED. */
 int cli_usage(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int cli_failed(const struct cli *cli, const struct err *why);
-/* Reads the configuration (with `must`, its absence is an error), starts the log.  EXIT_GOOD or what to return. */
+/* Reads the configuration (with `must`, its absence is an error), starts the log; once.  EXIT_GOOD or what to return. */
 [[nodiscard]] int cli_settings(struct cli *cli, bool must);
+/* Reads the configuration again; *old is what the settings were, for the caller to
+ * end when nobody has them any more.  On false they are as they were, and *old is nothing. */
+[[nodiscard]] bool cli_reload(struct cli *cli, struct settings *old, struct err *e);
 /* Logs the warnings of the settings from number `from` on. */
 void cli_warnings(const struct cli *cli, size_t from);
 /* Opens the store of the settings. */

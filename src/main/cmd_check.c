@@ -1,10 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
+#include "base/log.h"
+#include "config/settings_pop3.h"
 #include "main/commands.h"
+#include "main/permitted.h"
+#include "serve/certificates.h"
+
+/* What `run` will open; and what its user could not, as far as we can ask.  This may be
+ * another machine than the service's, so a user who is not there is no error. */
+static bool check_files(const struct settings *s, struct err *e)
+{
+	struct privileges p;
+	struct err who;
+
+	if (s->pop3 && !certificates_check(s->pop3, e))
+		return false;
+	if (!privileges_find(s->run_as, &p, &who))
+		log_warn(NULL, "%s", who.text);
+	else
+		(void)permitted_files(&p, s);
+	return true;
+}
 
 static int run(struct cli *cli)
 {
+	struct err e;
 	int status;
 
 	if (cli->arg_count)
@@ -12,6 +33,10 @@ static int run(struct cli *cli)
 	status = cli_settings(cli, true);
 	if (status != EXIT_GOOD)
 		return status;
+	if (!check_files(&cli->settings, &e)) {
+		(void)fprintf(stderr, "%s\n", e.text);
+		return EXIT_USAGE;
+	}
 	if (!cli->quiet)
 		(void)printf("%s: good: %zu connection%s, %zu target%s, %zu warning%s\n", cli->settings.file,
 			cli->settings.connection_count, cli->settings.connection_count == 1 ? "" : "s",
@@ -21,7 +46,8 @@ static int run(struct cli *cli)
 }
 
 const struct command cmd_check = {
-	.name = "check", .usage = "[-c FILE]", .does = "validate the configuration", .run = run,
+	.name = "check", .warns = true, .usage = "[-c FILE]", .does = "validate the configuration", .run = run,
 	.help = "Reports every error of meaning in one run, each with file, line and what to write instead.\n"
+		"The certificate, key and ca_certificates of section pop3 are opened, too.\n"
 		"Warnings name keys whose feature is not built yet.  Exit status 2 when there is an error.\n",
 };

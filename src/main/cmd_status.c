@@ -93,6 +93,15 @@ static void print_pop3(const json_t *p)
 	(void)printf("blocked          %llu now; %llu connections denied\n", number(p, "blocked_now"), number(p, "denied"));
 }
 
+static void print_collect(const json_t *c)
+{
+	char size[SIZE_TEXT];
+
+	(void)printf("visits           %llu now, %llu messages/s; %llu waiting; %llu ended, %llu with failures\n", number(c, "running_now"),
+		number(c, "messages_per_second"), number(c, "waiting_now"), number(c, "visits"), number(c, "failed"));
+	(void)printf("collected        %llu messages, %s\n", number(c, "messages"), say_size(json_member_number(c, "octets"), size, sizeof size));
+}
+
 static void print_certificates(const json_t *status)
 {
 	char text[SIZE_TEXT];
@@ -116,6 +125,7 @@ static void print(const json_t *status)
 		span_of_time(since(status, status, "started"), text));
 	print_services(status);
 	print_pop3(json_object_get(status, "pop3"));
+	print_collect(json_object_get(status, "collect"));
 	(void)printf("store            %llu mailboxes, %llu messages, %s\n", number(store, "mailboxes"), number(store, "messages"),
 		say_size(json_member_number(store, "octets"), text, sizeof text));
 	print_certificates(status);
@@ -187,9 +197,10 @@ static int run(struct cli *cli)
 }
 
 const struct command cmd_status = {
-	.name = "status", .usage = "[--watch] [--json]", .run = run, .does = "services, sessions, counts, certificates of the running instance",
+	.name = "status", .usage = "[--watch] [--json]", .run = run, .does = "services, sessions, visits, counts, certificates of the running instance",
 	.options = { { "watch", false }, { NULL, false } },
 	.help = "Services with their state and for how long; POP3 sessions, logins, what was sent and deleted since the start;\n"
+		"visits under way and how fast they are, and what was collected;\n"
 		"blocked addresses; what is in the store; when certificates expire.\n"
 		"  --watch  again every second, until Ctrl-C\n"
 		"Exit status 1 when postrider is not running.\n",

@@ -7,7 +7,6 @@
 
 #define NOT_BUILT(id, word, what) static const struct command id = { .name = word, .usage = "", .does = what }
 
-NOT_BUILT(cmd_run, "run", "the service: collectors, POP3 listeners, console");
 NOT_BUILT(cmd_retry, "retry", "try held messages again");
 NOT_BUILT(cmd_acl, "acl", "rights to other users' mailboxes");
 NOT_BUILT(cmd_route, "route", "addresses that lead to an account");

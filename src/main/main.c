@@ -2,13 +2,12 @@
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 
 #include "main/cli.h"
+#include "main/restrict.h"
 #include "main/version.h"
 
-enum { HELP_COLUMN = 12, OPEN_FILES = 65536 };
+enum { HELP_COLUMN = 12 };
 
 static void print_help(void)
 {
@@ -36,28 +35,12 @@ static void print_command_help(const struct command *c)
 		(void)printf("\n%s", c->help);
 }
 
-/* Each visit holds a socket and a lock: a shell's 1,024 are spent by five hundred.
- * Not more than can be of use, for there are commands that close them all. */
-static void allow_open_files(void)
-{
-	struct rlimit files;
-
-	if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= OPEN_FILES)
-		return;
-	files.rlim_cur = files.rlim_max < OPEN_FILES ? files.rlim_max : OPEN_FILES;
-	(void)setrlimit(RLIMIT_NOFILE, &files);
-}
-
-/* Secrets must not reach a core file; one small heap for all threads keeps
- * memory bounded, and pieces of mail go back to the system when freed. */
+/* One small heap for all threads keeps memory bounded, and pieces of mail go
+ * back to the system when freed. */
 static void prepare_process(void)
 {
-	const struct rlimit none = { 0, 0 };
-
-	(void)setrlimit(RLIMIT_CORE, &none);
+	restrict_process();
 	(void)sigaction(SIGXFSZ, &(struct sigaction){ .sa_handler = SIG_IGN }, NULL);	/* a full disk is an error, not an end */
-	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	allow_open_files();
 	(void)mallopt(M_ARENA_MAX, 2);
 	(void)mallopt(M_MMAP_THRESHOLD, 48 * 1024);
 	(void)mallopt(M_TRIM_THRESHOLD, 256 * 1024);

@@ -265,6 +265,10 @@ void conn_settle(struct conn *c)
 		c->user.drained(c->user.user);
 		if (c->state == CONN_ENDED)
 			return;
+		if (c->tls_wanted) {	/* it answered a TLS start that had to wait */
+			c->tls_wanted = false;
+			conn_tls_begin(c);
+		}
 		conn_gathered(c);
 		if (c->state == CONN_ENDED)
 			return;
@@ -329,7 +333,7 @@ void conn_start_tls(struct conn *c)
 /* Opening */
 
 /* Options that cannot be set do no harm. */
-static void set_options(int fd)
+void conn_socket_options(int fd)
 {
 	static const struct { int level, name, value; } options[] = {
 		{ IPPROTO_TCP, TCP_NODELAY, 1 },
@@ -345,7 +349,6 @@ static void set_options(int fd)
 
 bool conn_take_socket(struct conn *c, int fd)
 {
-	set_options(fd);
 	if (uv_poll_init(&c->loop->uv, &c->poll, fd)) {
 		(void)close(fd);
 		return false;
@@ -366,6 +369,7 @@ static void dialled(void *user, int fd, const union address *at, const struct er
 	}
 	(void)address_text(at, true, c->address);
 	c->peer_address = *at;
+	conn_socket_options(fd);
 	if (!conn_take_socket(c, fd)) {
 		(void)conn_fail(c, ERR_LOCAL, "the socket cannot be watched");
 		return;

@@ -2,7 +2,6 @@
  *
  * A client's connection to us: how it begins, and how it ends. */
 #include <assert.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -82,13 +81,6 @@ static void ask_socket(int fd, int (*ask)(int fd, struct sockaddr *a, socklen_t 
 	(void)address_unmap(a);
 }
 
-static void kernel_limit(int fd)
-{
-	int unsent = 128 * 1024;	/* what a slow client does not fetch stays where it lies */
-
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
-}
-
 struct conn *conn_accept(struct loop *l, int fd, const struct conn_accepted *s, const struct conn_user *u, struct err *e)
 {
 	struct proxy *proxy = s->proxy ? malloc(sizeof *proxy) : NULL;
@@ -121,7 +113,6 @@ struct conn *conn_accept(struct loop *l, int fd, const struct conn_accepted *s, 
 	} else if (!conn_take_socket(c, fd)) {
 		(void)err_set(e, ERR_LOCAL, "%s: the socket cannot be watched", c->address);
 	} else {
-		kernel_limit(fd);
 		if (proxy)
 			proxy_start(proxy, s->proxy);
 		c->tls_server = tls_server_keep(s->tls_server);

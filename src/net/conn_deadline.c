@@ -13,6 +13,7 @@ static void expire(struct conn *c)
 	char tried[300] = "";
 	double s = c->deadline_ms / 1000.0;
 
+	c->timed_out = true;
 	switch (c->state) {
 	case CONN_DIALLING:
 		if (c->dial)
@@ -86,4 +87,9 @@ void conn_rearm(struct conn *c)
 {
 	if (!c->deadline_fixed)
 		c->deadline_at = uv_now(&c->loop->uv) + c->deadline_ms;
+}
+
+bool conn_timed_out(const struct conn *c)
+{
+	return c->timed_out;
 }

@@ -62,6 +62,7 @@ struct conn {
 	bool full;			/* the socket took no more when last asked */
 	bool ready;			/* something came in while paused */
 	bool technical;
+	bool timed_out;		/* a deadline passed */
 	bool serving;			/* by conn_accept */
 	bool starved;			/* conn_try_send could not send all: drained() is owed */
 	bool woken;			/* the socket asked for more, in this event */
@@ -100,6 +101,7 @@ static inline const char *conn_other(const struct conn *c)
 /* conn.c */
 /* In the loop's list, with a timer; NULL: no memory. */
 struct conn *conn_new(struct loop *l, const char *host, const struct conn_user *u);
+void conn_socket_options(int fd);		/* for those that we open; an accepted one has its listener's */
 [[nodiscard]] bool conn_take_socket(struct conn *c, int fd);	/* false: closed */
 void conn_take(struct conn *c, struct span in);	/* octets as they came */
 void conn_end(struct conn *c, const struct err *why);	/* NULL = in order */

@@ -3,14 +3,18 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
-#include "net/inside.h"
+#include "net/conn_inside.h"
 
-enum { LINE_EVERY_MS = 60000, QUEUE_MAX = 65536 };
+enum {
+	LINE_EVERY_MS = 60000, QUEUE_MAX = 65536,
+	UNSENT_MAX = 128 * 1024,	/* what a slow client does not fetch stays where it lies */
+};
 
 struct listener {
 	uv_poll_t poll;
@@ -129,18 +133,18 @@ static bool accept_one(struct listener *l, int *error)
 		&& *error != EINVAL && *error != ENOTSOCK && *error != EOPNOTSUPP;
 }
 
-static void on_event(uv_poll_t *uv, [[maybe_unused]] int status, [[maybe_unused]] int events)
+static void on_event(uv_poll_t *uv, int status, [[maybe_unused]] int events)
 {
 	struct listener *l = uv->data;
 	int error = 0;
 
+	if (status < 0)
+		watch(l);		/* libuv has stopped; what is wrong, accepting tells */
 	for (unsigned n = 0; n < LISTEN_A_TURN && !l->paused; n++)
 		if (!accept_one(l, &error))
 			break;
 	if (error && error != EAGAIN)
 		rest(l, error);
-	else
-		watch(l);		/* after an error libuv has stopped */
 }
 
 void listener_pause(struct listener *l, bool on)
@@ -159,6 +163,15 @@ static void on_closed(uv_handle_t *h)
 		free(l);
 }
 
+/* What the listening socket has, each that it accepts has from the beginning: six system calls less a connection. */
+static void give_options(int fd)
+{
+	int unsent = UNSENT_MAX;
+
+	conn_socket_options(fd);
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
+}
+
 struct listener *listener_new(struct loop *loop, int fd, const struct listener_user *u, struct err *e)
 {
 	struct listener *l = calloc(1, sizeof *l);
@@ -175,6 +188,7 @@ struct listener *listener_new(struct loop *loop, int fd, const struct listener_u
 	l->handles = 2;
 	l->user = *u;
 	l->fd = fd;
+	give_options(fd);
 	watch(l);
 	return l;
 }
@@ -193,4 +207,11 @@ void listener_free(struct listener **out)
 	for (unsigned n = 0; n < QUEUE_MAX && accept_one(l, &error); n++)
 		;
 	(void)close(l->fd);
+}
+
+void listener_refuse(int fd, struct span words)
+{
+	if (words.len)
+		(void)!send(fd, words.at, words.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	(void)close(fd);
 }

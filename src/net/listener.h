@@ -51,3 +51,6 @@ struct listener_user {
 [[nodiscard]] struct listener *listener_new(struct loop *l, int fd, const struct listener_user *u, struct err *e);
 void listener_pause(struct listener *l, bool on);
 void listener_free(struct listener **l);
+
+/* For a connection that is not wanted: says `words`, as far as they leave at once, and closes it. */
+void listener_refuse(int fd, struct span words);

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -24,11 +25,29 @@ struct count {
 	union address from;
 };
 
+/* It has them from the listening socket. */
+static void look_at_options(int fd)
+{
+	static const struct { int level, name, value; } options[] = {
+		{ IPPROTO_TCP, TCP_NODELAY, 1 }, { SOL_SOCKET, SO_KEEPALIVE, 1 }, { IPPROTO_TCP, TCP_NOTSENT_LOWAT, 128 * 1024 },
+		{ IPPROTO_TCP, TCP_KEEPIDLE, 120 }, { IPPROTO_TCP, TCP_KEEPINTVL, 30 }, { IPPROTO_TCP, TCP_KEEPCNT, 4 },
+	};
+
+	for (size_t i = 0; i < COUNT(options); i++) {
+		socklen_t size = sizeof(int);
+		int value = 0;
+
+		assert_int_equal(getsockopt(fd, options[i].level, options[i].name, &value, &size), 0);
+		assert_int_equal(value, options[i].value);
+	}
+}
+
 static void accepted(void *user, int fd, const union address *from)
 {
 	struct count *c = user;
 
 	assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC && fcntl(fd, F_GETFL) & O_NONBLOCK);
+	look_at_options(fd);
 	c->fds[c->accepted++] = fd;
 	c->from = *from;
 	if (c->pauses)

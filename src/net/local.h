@@ -62,7 +62,7 @@ void local_free(struct local **s);	/* removes the file, when it is still ours */
 
 void local_say(struct local_peer *p, struct span octets);	/* copied */
 size_t local_unsent(const struct local_peer *p);
-void local_expect(struct local_peer *p, uint64_t octets);	/* within `line` only */
+void local_expect(struct local_peer *p, uint64_t octets);	/* within `line`, or while it has been paused since */
 void local_pause(struct local_peer *p, bool on);
 void local_busy(struct local_peer *p, bool on);	/* an answer is being made: it is not the client's turn, but what it says is read */
 void local_end(struct local_peer *p, bool say_all);	/* say_all: when all that was said is gone, or nobody takes it */

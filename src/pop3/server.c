@@ -88,7 +88,7 @@ void server_answer(struct p3d *s, enum wait wait, enum answer answer)
 	s->answer = answer;
 }
 
-void server_refuse(struct p3d *s, enum wait wait, enum p3d_code code, const char *words, const char *ours)
+void server_turn_down(struct p3d *s, enum wait wait, enum p3d_code code, const char *words, const char *ours)
 {
 	server_answer(s, wait, ANSWER_REFUSED);
 	s->code = code;

@@ -125,7 +125,7 @@ void p3d_message_begin(struct p3d *s)
 
 void p3d_message_refused(struct p3d *s, enum p3d_code code, const char *words)
 {
-	server_refuse(s, WAIT_READABLE, code, words, "the message cannot be read");
+	server_turn_down(s, WAIT_READABLE, code, words, "the message cannot be read");
 }
 
 void p3d_message_end(struct p3d *s)

@@ -81,11 +81,12 @@ void server_over(struct p3d *s, struct p3d_event *ev, enum p3d_what what);
 void server_wait(struct p3d *s, struct p3d_event *ev, enum wait wait, enum p3d_what what);
 /* An answer of the caller's, who must have been waited for. */
 void server_answer(struct p3d *s, enum wait wait, enum answer answer);
-void server_refuse(struct p3d *s, enum wait wait, enum p3d_code code, const char *words, const char *ours);
+void server_turn_down(struct p3d *s, enum wait wait, enum p3d_code code, const char *words, const char *ours);
 
 /* ---- server_say.c */
 
 void server_say(struct p3d *s, const char *text);		/* one whole line of ours, CRLF added */
+void server_say_line(struct p3d *s, struct span text);
 void server_sayf(struct p3d *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void server_say_words(struct p3d *s, struct span head, struct span words);	/* made safe, cut */
 void server_say_refusal(struct p3d *s);

@@ -143,6 +143,14 @@ static bool is_uid(const char *text)
 	return len && len <= P3D_UID_MAX;
 }
 
+/* All 16 digits, and an end. */
+static void hex(uint64_t n, char out[17])
+{
+	for (unsigned i = 16; i--; n >>= 4)
+		out[i] = "0123456789abcdef"[n & 15];
+	out[16] = '\0';
+}
+
 void server_uid(const struct p3d *s, uint32_t number, char out[P3D_UID_MAX + 1])
 {
 	const char *text = s->drop->uids ? s->drop->uids[number - 1] : NULL;
@@ -150,23 +158,37 @@ void server_uid(const struct p3d *s, uint32_t number, char out[P3D_UID_MAX + 1])
 	if (is_uid(text))
 		(void)snprintf(out, P3D_UID_MAX + 1, "%s", text);
 	else
-		(void)snprintf(out, P3D_UID_MAX + 1, "%016" PRIx64, s->drop->messages[number - 1].uid);
+		hex(s->drop->messages[number - 1].uid, out);
 }
 
-/* Says nothing of a message that is marked. */
+/* Before `end`, in decimal; where it begins. */
+static char *digits(char *end, uint64_t n)
+{
+	do
+		*--end = (char)('0' + n % 10);
+	while (n /= 10);
+	return end;
+}
+
+/* Says nothing of a message that is marked.  Most of what a poll costs is said here: printf would double it. */
 static void say_message(struct p3d *s, uint32_t number)
 {
+	enum { DIGITS = 20, LINE = P3D_UID_MAX + 1 + DIGITS };
 	const struct drop_message *m = &s->drop->messages[number - 1];
-	char uid[P3D_UID_MAX + 1];
+	char line[LINE + 1], *at, *end = line + LINE;
 
 	if (drop_flags(m) & DROP_DELETED)
 		return;
 	if (s->listing == LISTING_SIZES) {
-		server_sayf(s, "%" PRIu32 " %" PRIu64, number, drop_octets(m));
+		at = digits(end, drop_octets(m));
 	} else {
-		server_uid(s, number, uid);
-		server_sayf(s, "%" PRIu32 " %s", number, uid);
+		at = line + DIGITS + 1;
+		server_uid(s, number, at);
+		end = at + strlen(at);
 	}
+	*--at = ' ';
+	at = digits(at, number);
+	server_say_line(s, (struct span){ at, (size_t)(end - at) });
 }
 
 static uint32_t list_count(const struct p3d *s)

@@ -105,7 +105,7 @@ bool server_utf8(struct p3d *s, const struct args *a, struct p3d_event *ev)
 
 void p3d_secured(struct p3d *s, const struct p3d_settings *settings)
 {
-	assert(settings->secure && !s->settings->secure);
+	assert(settings->secure);
 	assert(!s->in.len && !s->held);		/* injected before TLS: the driver had to end it */
 	server_answer(s, WAIT_TLS, ANSWER_NONE);
 	s->settings = settings;
@@ -131,7 +131,7 @@ void p3d_login_ok(struct p3d *s, const struct p3d_drop *drop)
 
 void p3d_login_refused(struct p3d *s, enum p3d_code code, const char *words)
 {
-	server_refuse(s, login_wait(s), code, words, code == P3D_CODE_AUTH ? "authentication failed" : "no login now");
+	server_turn_down(s, login_wait(s), code, words, code == P3D_CODE_AUTH ? "authentication failed" : "no login now");
 	assert(s->phase == PHASE_AUTH);
 	forget_name(s);
 	s->reading = READ_COMMAND;

@@ -25,7 +25,7 @@ static void put(struct p3d *s, struct span text)
 	assert(fits);
 }
 
-static void put_line(struct p3d *s, struct span text)
+void server_say_line(struct p3d *s, struct span text)
 {
 	assert(text.len <= P3D_REPLY_MAX - 2);
 	put(s, text);
@@ -35,7 +35,7 @@ static void put_line(struct p3d *s, struct span text)
 void server_say(struct p3d *s, const char *text)
 {
 	assert(!span_has_control(span_of(text)));
-	put_line(s, span_of(text));
+	server_say_line(s, span_of(text));
 }
 
 void server_sayf(struct p3d *s, const char *format, ...)
@@ -48,7 +48,7 @@ void server_sayf(struct p3d *s, const char *format, ...)
 	n = vsnprintf(line, sizeof line, format, args);
 	va_end(args);
 	assert(n >= 0 && (size_t)n < sizeof line);
-	put_line(s, (struct span){ line, (size_t)n });
+	server_say_line(s, (struct span){ line, (size_t)n });
 }
 
 void server_say_words(struct p3d *s, struct span head, struct span words)
@@ -65,7 +65,7 @@ void server_say_words(struct p3d *s, struct span head, struct span words)
 	for (size_t i = head.len; i < head.len + words.len; i++)
 		if ((unsigned char)line[i] > 126 && !s->utf8 && !s->lang)
 			line[i] = '?';	/* RFC 6856 section 2.1 */
-	put_line(s, (struct span){ line, head.len + words.len });
+	server_say_line(s, (struct span){ line, head.len + words.len });
 }
 
 void server_say_refusal(struct p3d *s)

@@ -44,5 +44,5 @@ void p3d_xmit_accepted(struct p3d *s)
 
 void p3d_xmit_refused(struct p3d *s, enum p3d_code code, const char *words)
 {
-	server_refuse(s, s->wait == WAIT_XMIT ? WAIT_XMIT : WAIT_XMIT_END, code, words, "the message is not submitted");
+	server_turn_down(s, s->wait == WAIT_XMIT ? WAIT_XMIT : WAIT_XMIT_END, code, words, "the message is not submitted");
 }

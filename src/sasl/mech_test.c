@@ -5,28 +5,28 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "sasl/client.h"
+#include "sasl/server.h"
 
-/* Letters: b built, c clear, f first, s slow, p plus. */
+/* Letters: b built, c clear, f first, s slow, p plus, S serves. */
 static const struct row {
 	const char *name;
 	enum sasl_mech mech;
 	const char *traits;
 } rows[] = {
-	{ "EXTERNAL",           SASL_EXTERNAL,           "bf" },
-	{ "scram-sha-256-plus", SASL_SCRAM_SHA_256_PLUS, "bfsp" },
-	{ "scram-sha-256",      SASL_SCRAM_SHA_256,      "bfs" },
-	{ "SCRAM-SHA-1-PLUS",   SASL_SCRAM_SHA_1_PLUS,   "bfsp" },
-	{ "Scram-Sha-1",        SASL_SCRAM_SHA_1,        "bfs" },
+	{ "EXTERNAL",           SASL_EXTERNAL,           "bfS" },
+	{ "scram-sha-256-plus", SASL_SCRAM_SHA_256_PLUS, "bfspS" },
+	{ "scram-sha-256",      SASL_SCRAM_SHA_256,      "bfsS" },
+	{ "SCRAM-SHA-1-PLUS",   SASL_SCRAM_SHA_1_PLUS,   "bfspS" },
+	{ "Scram-Sha-1",        SASL_SCRAM_SHA_1,        "bfsS" },
 	{ "oauthbearer",        SASL_OAUTHBEARER,        "cf" },
 	{ "xoauth2",            SASL_XOAUTH2,            "cf" },
 	{ "gssapi",             SASL_GSSAPI,             "fs" },
 	{ "digest-md5",         SASL_DIGEST_MD5,         "" },
-	{ "cram-md5",           SASL_CRAM_MD5,           "b" },
+	{ "cram-md5",           SASL_CRAM_MD5,           "bS" },
 	{ "ntlm",               SASL_NTLM,               "f" },
 	{ "apop",               SASL_APOP,               "b" },
-	{ "plain",              SASL_PLAIN,              "bcf" },
-	{ "login",              SASL_LOGIN,              "bc" },
+	{ "plain",              SASL_PLAIN,              "bcfS" },
+	{ "login",              SASL_LOGIN,              "bcS" },
 	{ "user",               SASL_USER,               "bc" },
 };
 
@@ -42,8 +42,9 @@ static void names_and_traits(void **state)
 		assert_int_equal(m, r->mech);
 		assert_true(span_equal_nocase(span_of(sasl_mech_name(m)), span_of(r->name)));
 		buf_lend(&b, traits, sizeof traits);
-		assert_true(buf_printf(&b, "%s%s%s%s%s", sasl_mech_built(m) ? "b" : "", sasl_mech_clear(m) ? "c" : "",
-			sasl_mech_first(m) ? "f" : "", sasl_mech_slow(m) ? "s" : "", sasl_mech_plus(m) ? "p" : ""));
+		assert_true(buf_printf(&b, "%s%s%s%s%s%s", sasl_mech_built(m) ? "b" : "", sasl_mech_clear(m) ? "c" : "",
+			sasl_mech_first(m) ? "f" : "", sasl_mech_slow(m) ? "s" : "", sasl_mech_plus(m) ? "p" : "",
+			sasl_mech_serves(m) ? "S" : ""));
 		assert_true(buf_terminate(&b));
 		assert_string_equal(traits, r->traits);
 	}

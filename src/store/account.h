@@ -6,7 +6,7 @@
  * `main_domain` when there is one: account_name), at most 320 octets, without
  * `# / ~ %`, blanks and control octets, folded to lower case.
  * A password is kept as argon2id (19 MiB, 2 passes, libsodium) and as
- * SCRAM-SHA-256 keys (RFC 5802, 4096 iterations at least); SHA-1 keys and the
+ * SCRAM-SHA-256 keys (RFC 5802, 4096 iterations at least; verifier.h); SHA-1 keys and the
  * recoverable secret, sealed (seal.h), only when asked.  An empty password
  * makes an account that cannot log in.
  * While there is no domain (domain.h), a name may have any; with the first

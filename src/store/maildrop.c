@@ -211,41 +211,31 @@ static void advance(struct maildrop_reading *r, size_t taken, bool all)
 	r->piece += all;
 }
 
-enum maildrop_got maildrop_piece(const struct maildrop *drop, struct maildrop_reading *r,
+enum maildrop_got maildrop_piece(const struct maildrop *drop, struct maildrop_reading *r, bool wait,
 	size_t (*use)(void *user, struct span octets), void *user)
 {
+	bool there, absent = false;
 	struct span octets;
 	struct view *v;
 	struct err e;
-	bool there;
 
 	if (!r->left)
 		return MAILDROP_END;
 	if (!view_begin(drop->engine, &v, &e))
 		return MAILDROP_GONE;
 	there = rest_of(drop, v, r, &octets);
-	if (there) {
+	if (there && !wait)
+		absent = !view_in_memory(v, octets);
+	if (there && !absent) {
 		size_t taken = use(user, octets);
 
 		assert(taken <= octets.len);
 		advance(r, taken, taken == octets.len);
 	}
 	view_end(&v);
+	if (absent)
+		return MAILDROP_ABSENT;
 	return !there ? MAILDROP_GONE : r->left ? MAILDROP_MORE : MAILDROP_END;
-}
-
-bool maildrop_in_memory(const struct maildrop *drop, const struct maildrop_reading *r)
-{
-	struct span octets;
-	struct view *v;
-	struct err e;
-	bool in;
-
-	if (!r->left || !view_begin(drop->engine, &v, &e))
-		return true;		/* nothing to wait for */
-	in = !rest_of(drop, v, r, &octets) || view_in_memory(v, octets);
-	view_end(&v);
-	return in;
 }
 
 void maildrop_touch(const struct maildrop *drop, const struct maildrop_reading *reading, uint64_t octets)

@@ -11,10 +11,12 @@
  *     deleted = maildrop_marked(drop, DROP_DELETED, 0, &gone);
  *     read = maildrop_marked(drop, DROP_READ, DROP_DELETED | DROP_SEEN, &seen);
  *
+ * With `wait` false what is not in memory is MAILDROP_ABSENT, and nothing was handed
+ * out: that is for a loop, which lets a job maildrop_touch it and asks again.
+ *
  * Threads: maildrop_peek, maildrop_open and maildrop_touch are for any thread
  * (a job's), and a maildrop is for one thread at a time.  A large one, which
- * maildrop_peek tells beforehand, is opened in a job; ask maildrop_in_memory
- * before maildrop_piece on a loop, and let a job maildrop_touch what is not.
+ * maildrop_peek tells beforehand, is opened in a job.
  *
  * Reading: maildrop_start → maildrop_piece… until it says MAILDROP_END.  Each
  * call hands one span to `use`, straight out of the store's pages; it borrows
@@ -39,7 +41,7 @@ struct maildrop_reading {		/* where a reading is */
 	uint64_t skip, left;		/* octets of this piece that were taken; octets of the body still to be */
 };
 
-enum maildrop_got { MAILDROP_MORE, MAILDROP_END, MAILDROP_GONE };
+enum maildrop_got { MAILDROP_MORE, MAILDROP_END, MAILDROP_GONE, MAILDROP_ABSENT };
 
 /* What the box `name` (ACCOUNT/BOX) has now, without opening it. */
 [[nodiscard]] bool maildrop_peek(struct store *s, const char *name, uint64_t *messages, uint64_t *octets, struct err *e);
@@ -57,9 +59,7 @@ size_t maildrop_marked(const struct maildrop *drop, uint32_t flags, uint32_t but
 
 /* 1 <= number <= maildrop_count */
 void maildrop_start(const struct maildrop *drop, uint32_t number, struct maildrop_reading *r);
-enum maildrop_got maildrop_piece(const struct maildrop *drop, struct maildrop_reading *r,
+enum maildrop_got maildrop_piece(const struct maildrop *drop, struct maildrop_reading *r, bool wait,
 	size_t (*use)(void *user, struct span octets), void *user);
-/* Is what the next maildrop_piece hands out in memory? */
-bool maildrop_in_memory(const struct maildrop *drop, const struct maildrop_reading *r);
 /* Takes at least the next `octets` of the body into memory, as far as there are so many; waits for the disk. */
 void maildrop_touch(const struct maildrop *drop, const struct maildrop_reading *r, uint64_t octets);

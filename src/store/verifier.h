@@ -2,7 +2,12 @@
  *
  * What of a password is kept so that it can be proved later: argon2id
  * (19 MiB, 2 passes) for clear text, and SCRAM keys (RFC 5802) for SHA-256 and,
- * when asked, SHA-1.  Deriving costs some 30 ms: in a job, not on a loop. */
+ * when asked, SHA-1.  Deriving costs some 30 ms: in a job, not on a loop.
+ * argon2id is over the octets as they were set.  The SCRAM keys are over what
+ * SASLprep (RFC 4013) makes of them, since clients prepare too (RFC 5802 section 2.2);
+ * where it refuses (not UTF-8, controls, mixed directions) they are over the octets, which is
+ * what clients send that do not prepare.  Characters that Unicode 3.2 did not have are
+ * let through as they are. */
 #pragma once
 
 #include "base/err.h"

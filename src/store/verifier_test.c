@@ -48,9 +48,41 @@ static void only_the_right_password_proves(void **state)
 	assert_int_equal(strlen(v.argon), strlen(verifier_of_nobody()));
 }
 
+/* RFC 4013: a client that prepares, and clear text as it was set. */
+static void scram_keys_are_of_the_prepared_password(void **state)
+{
+	static const struct { struct span set, keys; } rows[] = {
+		{ SPAN("I\xc2\xadX"), SPAN("IX") },			/* RFC 4013 section 3 */
+		{ SPAN("\xe2\x85\xa8"), SPAN("IX") },
+		{ SPAN("\xc2\xaa"), SPAN("a") },
+		{ SPAN("a\xc2\xa0" "b"), SPAN("a b") },
+		{ SPAN(" user "), SPAN(" user ") },
+		{ SPAN("\xc3\xa9"), SPAN("\xc3\xa9") },
+		{ SPAN("e\xcc\x81"), SPAN("\xc3\xa9") },
+		{ SPAN("\xf0\x9f\x98\x80"), SPAN("\xf0\x9f\x98\x80") },	/* not in Unicode 3.2 */
+		{ SPAN("\xe9t\xe9"), SPAN("\xe9t\xe9") },		/* what cannot be prepared */
+		{ SPAN("a\tb"), SPAN("a\tb") },
+		{ SPAN("\xd8\xa7" "1"), SPAN("\xd8\xa7" "1") },
+		{ SPAN("\xc2\xad"), SPAN("\xc2\xad") },
+	};
+	struct verifier v;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		must(verifier_make(&v, rows[i].set, true, &fixture_err));
+		if (!proves(&v.sha256, rows[i].keys, EVP_sha256(), 32) || !proves(&v.sha1, rows[i].keys, EVP_sha1(), 20))
+			fail_msg("row %zu", i);
+		assert_true(verifier_argon_holds(v.argon, rows[i].set));
+		assert_int_equal(verifier_argon_holds(v.argon, rows[i].keys), span_equal(rows[i].keys, rows[i].set));
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(only_the_right_password_proves) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(only_the_right_password_proves),
+		cmocka_unit_test(scram_keys_are_of_the_prepared_password),
+	};
 
 	if (sodium_init() < 0)
 		return 1;

@@ -116,6 +116,42 @@ def test_a_pop3_service_without_certificate(p):
     assert re.search(r"postrider\.conf:10: .*STLS is not offered", done.text) and "1 warning" in done.text, done
 
 
+def service(p, **files):
+    write(p, [f"state = '{p.state}'", *GOOD, "pop3 {", *(f"\t{key} = '{path}'" for key, path in files.items()), "}"])
+
+
+@pytest.mark.parametrize("key", ["certificate", "key", "ca_certificates"])
+def test_files_of_the_pop3_service_are_opened(p, authority, key):
+    cert, private = authority.sign("served")
+    files = {"certificate": cert, "key": private, "ca_certificates": authority.ca}
+    service(p, **files)
+    p.good("check")
+    for wrong in "/no/such.pem", p.config:
+        service(p, **{**files, key: wrong})
+        done = p("check")
+        assert done.code == 2 and re.search(rf"postrider\.conf:9: {key}: .*{re.escape(wrong)}", done.err), done
+    open_key = os.path.join(p.home, "open.key")
+    with open(private, "rb") as source, open(open_key, "wb") as f:
+        f.write(source.read())
+    os.chmod(open_key, 0o644)
+    service(p, **{**files, "key": open_key})
+    done = p("check")
+    assert done.code == 2 and re.search(r"postrider\.conf:9: key: .*others may read it \(mode 644\)", done.err), done
+
+
+def test_the_user_of_run(p, authority):
+    write(p, ["run_as = 'no-such-user-7Q2x'", *GOOD])
+    assert "warn run_as: there is no user no-such-user-7Q2x on this machine" in p.good("check").err
+    write(p, ["run_as = 'post rider'", *GOOD])
+    assert re.search(r"postrider\.conf:1: run_as: post rider is no name of a user", p("check").err)
+    if os.geteuid() != 0:
+        pytest.skip("only root can ask what another user may read")
+    cert, key = authority.sign("served")
+    write(p, ["run_as = 'daemon'", *GOOD, "pop3 {", f"\tcertificate = '{cert}'", f"\tkey = '{key}'", "}"])
+    done = p.good("check")
+    assert f"warn {p.config}:9: key: {key} cannot be read by daemon, and a reload will fail; chgrp daemon it" in done.err, done
+
+
 def test_an_error_in_an_included_file_names_that_file(p):
     with open(os.path.join(p.home, "more.conf"), "w", encoding="ascii") as f:
         f.write("\n".join(GOOD[:-1] + ["\tpull = newest", "}", ""]))

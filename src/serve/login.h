@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Logins: the one way from a client's words to an account (PRODUCT section 3,
+ * Mechanisms and Users), for every mechanism.
+ *
+ *     g = logins_new(&with, &e)                   one for the service
+ *     x = login_begin(g, &who, mech, &e)          one for each attempt of a session
+ *     a = login_words(x, name, password)          SASL_USER; SASL_APOP: the digest instead
+ *     a = login_step(x, given, response)          all others, until `said` is not MORE
+ *     login_end(&x)                               always, and at any time
+ *     logins_free(&g)
+ * login_words and login_step either know the answer and give it, or they give
+ * NULL, and who.answer(who.user, a) brings it later: on who.loop, never from
+ * within a call of this file, exactly once.  Until then neither is called
+ * again.  What decides is known at once where the cache, a recoverable secret
+ * or SCRAM can tell; what waits is a penalty or a hash.
+ * An answer is borrowed until the next call with `x`; answer() may end `x` or
+ * step on.  login_end with an answer under way: it never comes.  That may be
+ * said on the P3D_SASL_OVER of a session too: nothing is counted then, since
+ * nothing was proved.
+ *
+ * Threads: logins_new, logins_free: any, and no login may be left (asserted).
+ * A login belongs to its loop.  A wait, and nothing else, keeps the loop alive
+ * (a timer); what is hashed does not: login_end it, the hash in work is finished
+ * by a thread of ours and is told to nobody.
+ *
+ * What is done, in this order, the same for all mechanisms:
+ *  1. the words are taken apart, the name is resolved (account_resolve), the
+ *     account is found, or made up (store/login.h): same form, same cost
+ *  2. the penalty of address and account (admission_login_wait) is waited for;
+ *     in an exchange before its last answer, so that no proof is judged before
+ *  3. a password: the cache (remembered.h), the recoverable secret if there is
+ *     one, then argon2id in the queue (hashing.h), which may be full: BUSY.
+ *     A digest or a proof: as it was found
+ *  4. is the account still what it was in 1?  A password that was changed
+ *     meanwhile is wrong
+ *  5. good: admission_login_good.  Wrong: admission_login_failed, its delay, then
+ *     the answer
+ * An unknown user, one that cannot log in, and a wrong password have the same
+ * answer after as many exchanges, one hash of the same cost (for mechanisms with a
+ * password), and the same delay.  So has an account that is known, but lacks what
+ * the mechanism needs (a recoverable secret, SHA-1 keys).  Only who was right is
+ * answered sooner.
+ * An authorization identity that does not mean the same account is a wrong password.
+ *
+ * Not counted as a failed login: BUSY, MALFORMED (also channel bindings that we do
+ * not have, or that were given without need), an exchange that the client breaks
+ * off or is cancelled.  EXTERNAL without a fitting certificate is counted.
+ *
+ * EXTERNAL: the client's certificate names the account by its only e-mail address,
+ * else by its only CN.  With several e-mail addresses either all mean one account, or
+ * the authorization identity chooses one of theirs.  Anything else is WRONG. */
+#pragma once
+
+#include "net/address.h"
+#include "net/loop.h"
+#include "sasl/client.h"
+#include "store/account.h"
+
+struct admission;
+
+struct logins_with {
+	struct store *store;		/* both outlive it */
+	struct admission *admission;
+	const char *main_domain;	/* copied; NULL: there is none */
+	unsigned hashing;		/* passwords hashed at once; 0: one a core */
+	unsigned queue;			/* that may wait for it; 0: LOGIN_QUEUE */
+	bool (*holds)(const char *argon, struct span password);	/* NULL: argon2id; for tests, on hashing's threads */
+};
+
+/* 15 s on two cores; of one address prefix a quarter (hashing.h). */
+enum { LOGIN_QUEUE = 1024, LOGIN_REMEMBERED_MS = 60000, LOGIN_USER_TEXT = 128 };
+
+struct login_answer;
+
+struct login_who {			/* copied; what it points to is borrowed until login_end */
+	struct loop *loop;
+	const union address *peer, *local;	/* the client's own (behind PROXY), unmapped; copied */
+	bool tls;
+	struct span tls_exporter, tls_unique;	/* channel bindings; empty: not to be had */
+	struct span client_certificate;	/* PEM, the client's own first; only if it was verified, else empty */
+	const char *apop_stamp;		/* as greeted, with its angle brackets */
+	const char *host;		/* our name, for CRAM-MD5's stamp */
+	void (*answer)(void *user, const struct login_answer *answer);
+	void *user;
+};
+
+enum login_said {
+	LOGIN_SAYS_MORE,	/* `challenge` is to be sent: octets, perhaps none; then the response is stepped */
+	LOGIN_SAYS_GOOD,	/* `account` may come in, within `limits`: the session opens the maildrop next */
+	LOGIN_SAYS_WRONG,	/* -ERR [AUTH] and always the same words */
+	LOGIN_SAYS_MALFORMED,	/* -ERR without a code: not by the mechanism's rules, whoever it was */
+	LOGIN_SAYS_BUSY,	/* -ERR [SYS/TEMP]: too many logins, or our fault */
+	LOGIN_SAYS_BLOCKED	/* as WRONG; then close: that was one too many, the address is blocked */
+};
+
+struct login_answer {
+	enum login_said said;
+	struct span challenge;			/* MORE */
+	char account[ACCOUNT_NAME_MAX + 1];	/* GOOD */
+	struct account_limits limits;		/* GOOD */
+	/* For the log, never for the client: */
+	const char *how;			/* GOOD: "cache", "secret", "hash", "proof", "certificate" */
+	struct err why;				/* all but MORE and GOOD */
+	char user[LOGIN_USER_TEXT];		/* the name as it was given, safe to show, cut; "": not known yet */
+};
+
+struct logins;
+struct login;
+
+/* ERR_LOCAL.  Blocks: it makes the store's key file. */
+[[nodiscard]] struct logins *logins_new(const struct logins_with *with, struct err *e);
+void logins_free(struct logins **g);
+/* Can this build serve it?  (With or without TLS is the caller's.) */
+bool login_serves(enum sasl_mech mech);
+
+/* NULL: ERR_PEER for a mechanism that is not served, ERR_LOCAL. */
+[[nodiscard]] struct login *login_begin(struct logins *g, const struct login_who *who, enum sasl_mech mech, struct err *e);
+/* Borrows during the call; passwords are copied only into memory that is wiped. */
+[[nodiscard]] const struct login_answer *login_words(struct login *x, struct span name, struct span password);
+/* given: the client sent `response` (octets, decoded); only the first step may be without. */
+[[nodiscard]] const struct login_answer *login_step(struct login *x, bool given, struct span response);
+void login_end(struct login **x);

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
+#include <sodium.h>
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "serve/login_inside.h"
+#include "store/alias.h"
+
+#define WAY_PASSWORD "password"
+
+static void tell(struct login *x, const struct login_answer *a)
+{
+	if (a)
+		x->who.answer(x->who.user, a);	/* may end x */
+}
+
+/* Who is it now?  False: another, or with another password, than when it was looked at before. */
+static bool look(struct login *x, struct account_login *l)
+{
+	char account[ACCOUNT_NAME_MAX + 1];
+	bool same;
+
+	(void)account_resolve(x->g->store, (struct span){ x->name, x->name_len }, x->g->main_domain, x->local_domain, account);
+	login_find(x->g->store, account, l);
+	same = strcmp(x->account, account) == 0 && strcmp(x->verifier, l->argon) == 0;
+	memcpy(x->account, account, sizeof account);
+	memcpy(x->verifier, l->argon, sizeof l->argon);
+	return same;
+}
+
+void login_name(struct login *x, struct span name, struct account_login *l)
+{
+	size_t shown = name.len < sizeof x->answer.user ? name.len : sizeof x->answer.user - 1;
+
+	assert(!x->named);
+	x->named = true;
+	x->name_len = name.len < sizeof x->name ? name.len : sizeof x->name;
+	if (name.len) {
+		memcpy(x->name, name.at, x->name_len);
+		memcpy(x->answer.user, name.at, shown);
+	}
+	x->answer.user[shown] = '\0';
+	text_clean(x->answer.user, shown);
+	(void)look(x, l);
+	admission_login_start(x->g->admission, &x->peer, span_of(x->account), clock_mono_ms(), &x->attempt);
+}
+
+void login_forget_words(struct login *x)
+{
+	sodium_free(x->kept);	/* wipes */
+	x->kept = NULL;
+	x->words = (struct span){ 0 };
+}
+
+const struct login_answer *login_over(struct login *x, enum login_said said, const struct err *e)
+{
+	login_forget_words(x);
+	x->at = said == LOGIN_SAYS_MORE ? AT_WORDS : AT_END;
+	x->answer.said = said;
+	if (e && e != &x->answer.why)
+		x->answer.why = *e;
+	return &x->answer;
+}
+
+static void on_timer(void *user);
+
+static bool wait_ms(struct login *x, enum login_at at, uint32_t ms, struct err *e)
+{
+	if (!x->timer)
+		x->timer = timer_new(x->who.loop, on_timer, x);
+	if (!x->timer)
+		return err_set(e, ERR_LOCAL, "out of memory");
+	x->at = at;
+	timer_set(x->timer, ms, 0);
+	return true;
+}
+
+static const struct login_answer *good(struct login *x, const struct account_login *l, const char *how)
+{
+	admission_login_good(x->g->admission, &x->attempt, clock_mono_ms());
+	memcpy(x->answer.account, l->name, sizeof l->name);
+	x->answer.limits = l->limits;
+	x->answer.how = how;
+	return login_over(x, LOGIN_SAYS_GOOD, NULL);
+}
+
+/* Everything that is wrong comes by here, with `why` already in the answer, and counted. */
+static const struct login_answer *wrong(struct login *x, struct admission_delay d)
+{
+	(void)login_over(x, d.blocked ? LOGIN_SAYS_BLOCKED : LOGIN_SAYS_WRONG, NULL);
+	if (d.blocked || !d.delay_ms || !wait_ms(x, AT_DELAY, d.delay_ms, &x->answer.why))
+		return &x->answer;
+	return NULL;
+}
+
+static const char *how_of(enum sasl_mech mech)
+{
+	return mech == SASL_EXTERNAL ? "certificate" : "proof";
+}
+
+/* l: what the account is now; same: it was so when the proof was found right or not.
+ * counted: it was wrong, which was counted already. */
+static const struct login_answer *decide(struct login *x, const struct account_login *l, bool same, bool right, bool hashed,
+	const struct admission_delay *counted)
+{
+	if (right && same && l->there && !x->never) {
+		if (hashed)
+			remembered_put(x->g->remembered, &x->mac, clock_mono_ms());
+		return good(x, l, hashed ? "hash" : how_of(x->mech));
+	}
+	if (!x->answer.why.kind || (!l->there && x->mech != SASL_EXTERNAL))
+		(void)err_set(&x->answer.why, ERR_AUTH, "%s", !l->there ? "no such account, or one that cannot log in" :
+			x->never ? "it wanted to be another account" : right ? "the account was changed just now" : "wrong password");
+	return wrong(x, counted ? *counted : admission_login_failed(x->g->admission, &x->attempt, clock_mono_ms()));
+}
+
+/* The same after time has passed: is the account still there, and what it was? */
+static const struct login_answer *decide_later(struct login *x, bool right, bool hashed, const struct admission_delay *counted)
+{
+	struct account_login l;
+	bool same = look(x, &l);
+	const struct login_answer *a = decide(x, &l, same, right, hashed, counted);
+
+	login_wipe(&l);
+	return a;
+}
+
+static void on_hashed(void *user, enum hashing_said said, struct admission_delay delay)
+{
+	struct login *x = user;
+	struct err e;
+
+	assert(x->at == AT_QUEUE);
+	if (said == HASHING_NOT_YET && !delay.blocked && wait_ms(x, AT_QUEUE_TURN, delay.delay_ms, &e))
+		return;
+	hashing_end(&x->job);
+	switch (said) {
+	case HASHING_RIGHT:
+		tell(x, decide_later(x, true, true, NULL));
+		break;
+	case HASHING_WRONG:
+		tell(x, decide_later(x, false, true, &delay));
+		break;
+	case HASHING_FULL:
+		(void)err_set(&e, ERR_BUSY, "too many logins: others were waiting less");
+		tell(x, login_over(x, LOGIN_SAYS_BUSY, &e));
+		break;
+	case HASHING_NOT_YET:
+		if (delay.blocked)
+			(void)err_set(&e, ERR_AUTH, "the address was blocked meanwhile");
+		tell(x, login_over(x, delay.blocked ? LOGIN_SAYS_BLOCKED : LOGIN_SAYS_BUSY, &e));
+		break;
+	}
+}
+
+struct admission_delay login_hash_turn(void *context, struct admission_attempt *t)
+{
+	struct logins *g = context;
+
+	return admission_login_wait(g->admission, t, clock_mono_ms());
+}
+
+struct admission_delay login_hash_wrong(void *context, const struct admission_attempt *t)
+{
+	struct logins *g = context;
+
+	return admission_login_failed(g->admission, t, clock_mono_ms());
+}
+
+/* In time that does not tell where they differ, for whatever is in the account. */
+static bool is_secret(const struct account_login *l, struct span password)
+{
+	char padded[sizeof l->secret] = { 0 };
+	bool same;
+
+	static_assert(sizeof padded == ACCOUNT_PASSWORD_MAX, "passwords are not longer");
+	if (password.len)
+		memcpy(padded, password.at, password.len);
+	same = sodium_memcmp(padded, l->secret, sizeof padded) == 0;
+	wipe(padded, sizeof padded);
+	return same && l->secret_len == password.len && l->secret_len;
+}
+
+/* A password that is right may be known at once.  Whether it is wrong only argon2id says, also where there is a
+ * secret to compare with: a refusal that comes sooner would tell what the account has. */
+static const struct login_answer *judge_password(struct login *x, const struct account_login *l)
+{
+	struct span password = x->words;
+	struct remembered_what what = { .way = WAY_PASSWORD, .verifier = l->argon, .account = l->name };
+	struct hashing_ask ask = { .loop = x->who.loop, .from = x->peer, .attempt = x->attempt, .argon = l->argon, .done = on_hashed, .user = x };
+	const struct login_answer *a = NULL;
+	bool cached, secret;
+
+	if (password.len > ACCOUNT_PASSWORD_MAX) {	/* nobody has one, yet it costs the same */
+		password.len = ACCOUNT_PASSWORD_MAX;
+		x->never = true;
+	}
+	what.password = ask.password = password;
+	remembered_mac(x->g->remembered, &what, &x->mac);
+	cached = remembered_there(x->g->remembered, &x->mac, clock_mono_ms());
+	secret = is_secret(l, password);
+	if (l->there && !x->never && (cached || secret)) {
+		a = good(x, l, cached ? "cache" : "secret");
+	} else {
+		x->job = hashing_ask(x->g->hashing, &ask, &x->answer.why);
+		x->at = AT_QUEUE;
+		if (!x->job)
+			a = login_over(x, LOGIN_SAYS_BUSY, NULL);
+	}
+	login_forget_words(x);
+	return a;
+}
+
+static const struct login_answer *do_what_is_due(struct login *x, const struct account_login *l)
+{
+	struct account_login now;
+	struct span response = x->words;
+	const struct login_answer *a = NULL;
+	bool same = true;
+
+	if (x->due == DUE_STEP)
+		return login_exchange(x, &response);
+	if (!l) {
+		same = look(x, &now);
+		l = &now;
+	}
+	if (x->due == DUE_PASSWORD)
+		a = judge_password(x, l);
+	else
+		a = decide(x, l, same, x->right, false, NULL);
+	if (l == &now)
+		login_wipe(&now);
+	return a;
+}
+
+/* The words are the caller's for this call only. */
+static bool keep_words(struct login *x, struct err *e)
+{
+	if (x->kept)
+		return true;
+	x->kept = sodium_malloc(x->words.len + 1);
+	if (!x->kept)
+		return err_set(e, ERR_LOCAL, "out of memory");
+	if (x->words.len)
+		memcpy(x->kept, x->words.at, x->words.len);
+	x->words.at = x->kept;
+	return true;
+}
+
+static const struct login_answer *ask_turn(struct login *x, const struct account_login *l)
+{
+	struct admission_delay d = admission_login_wait(x->g->admission, &x->attempt, clock_mono_ms());
+	struct err e;
+
+	if (d.blocked) {
+		(void)err_set(&e, ERR_AUTH, "the address was blocked meanwhile");
+		return login_over(x, LOGIN_SAYS_BLOCKED, &e);
+	}
+	if (d.delay_ms) {
+		if (keep_words(x, &e) && wait_ms(x, AT_TURN, d.delay_ms, &e))
+			return NULL;
+		return login_over(x, LOGIN_SAYS_BUSY, &e);
+	}
+	x->turn = true;
+	return do_what_is_due(x, l);
+}
+
+const struct login_answer *login_turn(struct login *x, enum login_due due, struct span words, const struct account_login *l)
+{
+	x->due = due;
+	x->words = words;
+	return x->turn ? do_what_is_due(x, l) : ask_turn(x, l);
+}
+
+static void on_timer(void *user)
+{
+	struct login *x = user;
+	struct err e;
+
+	switch (x->at) {
+	case AT_TURN:
+		tell(x, ask_turn(x, NULL));
+		return;
+	case AT_QUEUE_TURN:
+		x->at = AT_QUEUE;
+		if (hashing_again(x->job, &e))
+			return;
+		hashing_end(&x->job);
+		tell(x, login_over(x, LOGIN_SAYS_BUSY, &e));
+		return;
+	case AT_DELAY:
+		x->at = AT_END;
+		tell(x, &x->answer);
+		return;
+	case AT_WORDS:
+	case AT_QUEUE:
+	case AT_END:
+		break;
+	}
+	assert(x->at == AT_TURN);	/* no other state has set it */
+}

@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "serve/serve.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/entrance.h"
+#include "serve/session.h"
+
+/* An address of ours.  Which listener of the newest rules it is, each loop knows for itself. */
+struct door {
+	struct door *next;
+	struct serve *serve;
+	struct entrance *entrance;
+	char name[SETTINGS_NAME_MAX + 1];
+	const struct rules_door **at;	/* one a loop */
+	const struct rules_door *wanted;
+};
+
+struct serve {
+	struct serve_with with;
+	struct rules *rules;
+	struct admission *admission;
+	struct logins *logins;
+	struct commits *commits;
+	struct worker **workers;
+	unsigned worker_count;
+	struct door *doors;
+	_Atomic uint64_t ids;
+	bool running;
+};
+
+/* ---- workers */
+
+struct making {
+	struct serve *serve;
+	bool good;
+	struct err *e;
+};
+
+static void make_worker(struct loop *l, unsigned index, void *user)
+{
+	struct making *m = user;
+	struct serve *s = m->serve;
+	struct worker *w = worker_new(l, index, m->e);
+
+	m->good = w;
+	if (!w)
+		return;
+	w->store = s->with.store;
+	w->admission = s->admission;
+	w->logins = s->logins;
+	w->commits = s->commits;
+	w->ids = &s->ids;
+	s->workers[index] = w;
+}
+
+static bool make_workers(struct serve *s, struct err *e)
+{
+	struct making m = { s, true, e };
+
+	s->worker_count = loops_count(s->with.loops);
+	s->workers = calloc(s->worker_count, sizeof(struct worker *));
+	if (!s->workers)
+		return err_set(e, ERR_LOCAL, "out of memory");
+	for (unsigned n = 0; n < s->worker_count && m.good; n++)
+		loops_call(s->with.loops, n, make_worker, &m);
+	return m.good;
+}
+
+/* The settings, with no more sessions than there are descriptors for. */
+static struct pop3_settings fitting(const struct serve *s, const struct settings *settings)
+{
+	struct pop3_settings p = *settings->pop3;
+
+	if (s->with.sessions_fit && p.max_sessions > s->with.sessions_fit)
+		p.max_sessions = s->with.sessions_fit;
+	return p;
+}
+
+static bool make_parts(struct serve *s, const struct settings *settings, struct err *e)
+{
+	const struct pop3_settings p = fitting(s, settings);
+
+	s->admission = admission_new_configured(&p, e);
+	if (!s->admission)
+		return false;
+	s->logins = logins_new(&(struct logins_with){ .store = s->with.store, .admission = s->admission, .main_domain = s->rules->main_domain }, e);
+	if (!s->logins)
+		return false;
+	s->commits = commits_new(s->with.home, s->with.loops, s->with.store, SERVE_TICKETS, e);
+	return s->commits && make_workers(s, e);
+}
+
+bool serve_new(const struct serve_with *with, const struct settings *settings, struct serve **out, struct err *e)
+{
+	struct serve *s = calloc(1, sizeof *s);
+
+	if (!s)
+		return err_set(e, ERR_LOCAL, "out of memory");
+	s->with = *with;
+	s->rules = rules_new(settings, s->with.contexts, e);
+	if (!s->rules || !make_parts(s, settings, e)) {
+		serve_free(&s);
+		return false;
+	}
+	*out = s;
+	return true;
+}
+
+void serve_free(struct serve **serve)
+{
+	struct serve *s = *serve;
+
+	*serve = NULL;
+	if (!s)
+		return;
+	assert(!s->doors);
+	for (unsigned n = 0; s->workers && n < s->worker_count; n++)
+		worker_free(&s->workers[n]);
+	free(s->workers);
+	commits_free(&s->commits);
+	if (s->logins)
+		logins_free(&s->logins);
+	admission_free(&s->admission);
+	rules_put(&s->rules);
+	free(s);
+}
+
+/* ---- doors */
+
+static void on_accepted(void *user, struct loop *l, unsigned index, int fd, const union address *from)
+{
+	struct door *d = user;
+
+	(void)l;
+	session_accept(d->serve->workers[index], d->at[index], fd, from);
+}
+
+static void door_free(struct door *d)
+{
+	if (d->entrance)
+		entrance_close(&d->entrance);
+	free(d->at);
+	free(d);
+}
+
+static bool same_address(const struct rules_door *a, const struct rules_door *b)
+{
+	return a->port == b->port && strcmp(a->address, b->address) == 0;
+}
+
+static struct door *door_new(struct serve *s, const struct rules_door *wanted, struct err *e)
+{
+	struct door *d = calloc(1, sizeof *d);
+
+	if (!d)
+		(void)err_set(e, ERR_LOCAL, "out of memory");
+	if (!d)
+		return NULL;
+	d->serve = s;
+	d->wanted = wanted;
+	(void)snprintf(d->name, sizeof d->name, "%s", wanted->name);
+	d->at = calloc(s->worker_count, sizeof(struct rules_door *));
+	if (d->at)
+		return d;
+	(void)err_set(e, ERR_LOCAL, "out of memory");
+	free(d);
+	return NULL;
+}
+
+static int inherited_for(const struct serve *s, const char *name)
+{
+	const struct inherited *all = s->with.inherited;
+
+	for (size_t n = 0; all && n < all->count; n++)
+		if (strcmp(all->list[n].name, name) == 0)
+			return all->list[n].fd;
+	return -1;
+}
+
+static bool door_open(struct serve *s, struct door *d, struct err *e)
+{
+	const struct rules_door *w = d->wanted;
+	const struct listen_settings how = { .address = w->address, .port = w->port };
+	const struct entrance_user user = { .accepted = on_accepted, .user = d, .name = d->name };
+	int fd = inherited_for(s, w->name);
+
+	for (unsigned n = 0; n < s->worker_count; n++)
+		d->at[n] = w;
+	if (fd >= 0)
+		fd = dup(fd);	/* the one from systemd stays, for the next start of the service */
+	d->entrance = fd >= 0 ? entrance_inherit(s->with.loops, fd, &user, e) : entrance_open(s->with.loops, &how, &user, e);
+	if (!d->entrance)
+		return err_in(e, "pop3: listen %s", w->name);
+	log_info(NULL, "service=POP listening name=%s address=%s port=%u tls=%s", w->name, w->address, entrance_port(d->entrance),
+		w->tls == POP3_TLS_IMPLICIT ? "implicit" : w->tls == POP3_TLS_STARTTLS ? "starttls" : "none");
+	return true;
+}
+
+static void doors_close(struct door **list)
+{
+	while (*list) {
+		struct door *d = *list;
+
+		*list = d->next;
+		door_free(d);
+	}
+}
+
+bool serve_start(struct serve *s, struct err *e)
+{
+	if (s->running)
+		return true;
+	for (size_t n = 0; n < s->rules->door_count && s->rules->max_sessions; n++) {
+		struct door *d = door_new(s, &s->rules->doors[n], e);
+
+		if (!d || !door_open(s, d, e)) {
+			if (d)
+				door_free(d);
+			doors_close(&s->doors);
+			return false;
+		}
+		d->next = s->doors;
+		s->doors = d;
+	}
+	s->running = true;
+	return true;
+}
+
+static void stop_worker(struct loop *l, unsigned index, void *user)
+{
+	struct serve *s = user;
+
+	(void)l;
+	worker_stop(s->workers[index]);
+}
+
+void serve_stop(struct serve *s)
+{
+	doors_close(&s->doors);
+	for (unsigned n = 0; n < s->worker_count && s->running; n++)
+		loops_call(s->with.loops, n, stop_worker, s);
+	if (s->running)
+		log_info(NULL, "service=POP stopped");
+	s->running = false;
+}
+
+bool serve_running(const struct serve *s)
+{
+	return s->running;
+}
+
+/* ---- reload */
+
+struct change {
+	struct serve *serve;
+	struct rules *rules;
+	struct door *doors;		/* those that will be: */
+};
+
+static struct door *door_at(struct door *list, const struct rules_door *wanted)
+{
+	while (list && !same_address(list->wanted, wanted))
+		list = list->next;
+	return list;
+}
+
+/* Opens what is new; what is old is not touched before all of it is there. */
+static bool open_new(struct serve *s, const struct rules *rules, struct door **opened, struct err *e)
+{
+	for (size_t n = 0; n < rules->door_count && rules->max_sessions; n++) {
+		struct door *d;
+
+		if (door_at(s->doors, &rules->doors[n]))
+			continue;
+		d = door_new(s, &rules->doors[n], e);
+		if (d)
+			d->next = *opened;
+		if (!d)
+			return false;
+		*opened = d;
+		if (!door_open(s, d, e))
+			return false;
+	}
+	return true;
+}
+
+static const struct rules_door *find_rules(const struct rules *rules, const struct door *d)
+{
+	for (size_t n = 0; n < rules->door_count && rules->max_sessions; n++)
+		if (same_address(&rules->doors[n], d->wanted))
+			return &rules->doors[n];
+	return NULL;
+}
+
+/* On each loop: from now on connections go by the new rules. */
+static void change_worker(struct loop *l, unsigned index, void *user)
+{
+	struct change *c = user;
+
+	(void)l;
+	for (struct door *d = c->serve->doors; d; d = d->next)
+		d->at[index] = find_rules(c->rules, d);
+}
+
+static void close_old(struct serve *s, const struct rules *rules)
+{
+	for (struct door **at = &s->doors; *at;) {
+		struct door *d = *at;
+
+		if (find_rules(rules, d)) {
+			at = &d->next;
+			continue;
+		}
+		*at = d->next;
+		door_free(d);
+	}
+}
+
+bool serve_reload(struct serve *s, const struct settings *settings, struct err *e)
+{
+	struct rules *rules = rules_new(settings, s->with.contexts, e), *old = s->rules;
+	const struct pop3_settings p = fitting(s, settings);
+	struct change c = { s, rules, NULL };
+
+	if (!rules)
+		return false;
+	if ((s->running && !open_new(s, rules, &c.doors, e)) || !admission_reload_configured(s->admission, &p, e)) {
+		doors_close(&c.doors);
+		rules_put(&rules);
+		return false;
+	}
+	close_old(s, rules);
+	for (struct door *d = s->doors; d; d = d->next)
+		d->wanted = find_rules(rules, d);
+	while (c.doors) {
+		struct door *d = c.doors;
+
+		c.doors = d->next;
+		d->next = s->doors;
+		s->doors = d;
+	}
+	for (unsigned n = 0; n < s->worker_count; n++)
+		loops_call(s->with.loops, n, change_worker, &c);
+	s->rules = rules;
+	rules_put(&old);
+	return true;
+}
+
+/* ---- what others ask */
+
+uint64_t serve_sessions(const struct serve *s)
+{
+	struct serve_counts c;
+
+	serve_counts(s, &c);
+	return c.sessions_now;
+}
+
+void serve_counts(const struct serve *s, struct serve_counts *c)
+{
+	uint64_t all[COUNT_KINDS] = { 0 };
+
+	for (unsigned n = 0; n < s->worker_count; n++)
+		for (unsigned k = 0; k < COUNT_KINDS; k++)
+			all[k] += atomic_load_explicit(&s->workers[n]->counts[k], memory_order_relaxed);
+	*c = (struct serve_counts){
+		.sessions_now = all[COUNT_OPEN], .logged_in_now = all[COUNT_LOGGED_IN], .connections = all[COUNT_CONNECTIONS],
+		.refused = all[COUNT_REFUSED], .logins = all[COUNT_LOGINS], .failed_logins = all[COUNT_FAILED_LOGINS],
+		.messages = all[COUNT_MESSAGES], .octets = all[COUNT_OCTETS], .tops = all[COUNT_TOPS], .deleted = all[COUNT_DELETED],
+	};
+}
+
+struct admission *serve_admission(struct serve *s)
+{
+	return s->admission;
+}
+
+uint16_t serve_port(const struct serve *s, const char *name)
+{
+	for (const struct door *d = s->doors; d; d = d->next)
+		if (strcmp(d->wanted->name, name) == 0)	/* a reload may have given it another one */
+			return entrance_port(d->entrance);
+	return 0;
+}
+
+void serve_answered(struct serve *s, const struct store_done *done)
+{
+	commits_answered(s->commits, done);
+}
+
+/* ---- the list of sessions */
+
+struct listing {
+	struct serve *serve;
+	uint64_t after;
+	struct serve_session *rows;
+	size_t count, max;		/* max: of one loop's */
+};
+
+static void list_worker(struct loop *l, unsigned index, void *user)
+{
+	struct listing *g = user;
+	uint64_t now = clock_mono_ms();
+	size_t n = 0;
+
+	(void)l;
+	for (const struct session *s = g->serve->workers[index]->all; s && n < g->max; s = s->after) {
+		struct serve_session *row = &g->rows[g->count];
+
+		if (s->id <= g->after || !s->conn)
+			continue;
+		*row = (struct serve_session){ .id = s->id, .tls = conn_is_tls(s->conn), .age_ms = now - s->began_ms,
+			.messages = s->messages, .octets = s->octets };
+		(void)snprintf(row->account, sizeof row->account, "%s", s->account ? s->account : "");
+		(void)snprintf(row->peer, sizeof row->peer, "%s", conn_peer(s->conn));
+		(void)snprintf(row->listener, sizeof row->listener, "%s", s->door->name);
+		g->count++;
+		n++;
+	}
+}
+
+static int by_id(const void *a, const void *b)
+{
+	const struct serve_session *one = a, *other = b;
+
+	return (one->id > other->id) - (one->id < other->id);
+}
+
+size_t serve_each_session(struct serve *s, uint64_t after, struct serve_session *out, size_t max)
+{
+	struct listing g = { .serve = s, .after = after, .max = max, .rows = calloc(max * s->worker_count, sizeof *out) };
+
+	if (!g.rows)
+		return 0;
+	for (unsigned n = 0; n < s->worker_count; n++)
+		loops_call(s->with.loops, n, list_worker, &g);
+	qsort(g.rows, g.count, sizeof *g.rows, by_id);
+	if (g.count > max)
+		g.count = max;
+	memcpy(out, g.rows, g.count * sizeof *out);
+	free(g.rows);
+	return g.count;
+}

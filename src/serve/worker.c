@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "serve/worker.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "serve/session.h"
+
+enum { SWEEP_MS = 1000 };
+
+static void on_sweep(void *user)
+{
+	struct worker *w = user;
+	uint64_t now = clock_mono_ms();
+
+	for (struct session *s = w->all, *next; s; s = next) {
+		next = s->after;
+		session_sweep(s, now);
+	}
+}
+
+struct worker *worker_new(struct loop *l, unsigned index, struct err *e)
+{
+	struct worker *w = calloc(1, sizeof *w);
+
+	if (!w) {
+		(void)err_set(e, ERR_LOCAL, "out of memory");
+		return NULL;
+	}
+	w->loop = l;
+	w->index = index;
+	buf_lend(&w->hold, w->hold_memory, sizeof w->hold_memory);
+	buf_lend(&w->out, w->out_memory, sizeof w->out_memory);
+	return w;
+}
+
+/* ---- the lists */
+
+void worker_add(struct worker *w, struct session *s)
+{
+	s->id = atomic_fetch_add(w->ids, 1) + 1;
+	s->before = w->last;
+	if (w->last)
+		w->last->after = s;
+	else
+		w->all = s;
+	w->last = s;
+	s->older = w->newest;
+	if (w->newest)
+		w->newest->newer = s;
+	else
+		w->oldest = s;
+	w->newest = s;
+	s->waits_login = true;
+	worker_count(w, COUNT_OPEN, 1);
+	if (!w->sweep)
+		w->sweep = timer_new(w->loop, on_sweep, w);
+	if (w->sweep && w->all == s)
+		timer_set(w->sweep, SWEEP_MS, SWEEP_MS);
+}
+
+void worker_known(struct worker *w, struct session *s)
+{
+	if (!s->waits_login)
+		return;
+	s->waits_login = false;
+	if (s->older)
+		s->older->newer = s->newer;
+	else
+		w->oldest = s->newer;
+	if (s->newer)
+		s->newer->older = s->older;
+	else
+		w->newest = s->older;
+}
+
+void worker_drop(struct worker *w, struct session *s)
+{
+	worker_known(w, s);
+	if (w->holder == s)
+		w->holder = NULL;
+	if (s->before)
+		s->before->after = s->after;
+	else
+		w->all = s->after;
+	if (s->after)
+		s->after->before = s->before;
+	else
+		w->last = s->before;
+	worker_count(w, COUNT_OPEN, -1);
+	if (!w->all && w->sweep)
+		timer_free(&w->sweep);	/* so that it does not keep the loop */
+}
+
+bool worker_evict(struct worker *w)
+{
+	struct session *s = w->oldest;
+
+	if (!s)
+		return false;
+	worker_known(w, s);
+	session_evict(s);
+	return true;
+}
+
+/* ---- the end */
+
+void worker_stop(struct worker *w)
+{
+	for (struct session *s = w->all, *next; s; s = next) {
+		next = s->after;
+		session_stop(s);
+	}
+}
+
+void worker_free(struct worker **worker)
+{
+	struct worker *w = *worker;
+
+	*worker = NULL;
+	if (!w)
+		return;
+	while (w->all)
+		session_free(w->all);
+	free(w);
+}
