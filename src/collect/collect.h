@@ -6,9 +6,18 @@
  *     collector_add(c, connection, what) for each; loop_run(loop)
  *     collector_free(&c)
  * Visits start as soon as the loop runs, at most `max_per_host` at once to one
- * host; the others wait their turn.  `ended` is called once for each visit,
- * on the loop's thread, and collector_left then says how many are still to
- * come; nothing of a collector keeps the loop alive after the last.
+ * host; the others wait their turn, oldest first.  `ended` is called once for
+ * each visit, on the loop's thread and from within no call but collector_turn;
+ * the visit is over then: collector_left counts it no more, and nothing looks at its
+ * connection again.  Nothing of a collector keeps the loop alive after the last.
+ *
+ * A collector may live long: visits are added whenever it suits, from within `ended`
+ * too.  An id is never used twice.  Where others have answers of the store, too, `shared` says
+ * that somebody else drains store_next: then
+ *     while (store_next(store, &done)) if (collector_owns(done.ticket)) collector_answered(c, &done) …
+ *     collector_turn(c)	when all are handed on: visits move, and those that wait for room look
+ * collector_change is for visits added from then on; those under way keep the contexts that
+ * they began with, which end after them.
  *
  * What a visit does: take the connection's lock, get the password, bring the
  * ledger up to date after a crash (marks, placings), connect, log in, list,
@@ -16,7 +25,9 @@
  * leave.  A message is disposed of only after every target has it durably and
  * the ledger says so durably.  collector_stop asks every visit to end soon:
  * what is complete is still delivered, nothing more is fetched; what was marked
- * for deletion is deleted only if QUIT was already sent.
+ * for deletion is deleted only if QUIT was already sent.  Who has no patience for the
+ * answer to that QUIT follows with collector_drop: no connection lasts longer than
+ * COLLECTOR_DROP_MS then, and what was not answered stays `disposing` in the ledger.
  *
  * A VISIT_TEST touches no message and nothing on disk: no lock, no ledger, no
  * target; IMAP mailboxes are opened by EXAMINE, no folder is made.  It tells each
@@ -35,6 +46,8 @@
 #include "net/tls.h"
 #include "store/store.h"
 
+enum { COLLECTOR_DROP_MS = 6000 };
+
 struct collector;
 
 enum visit_what {
@@ -49,6 +62,7 @@ struct visit_result {
 	uint64_t held;		/* deferred by a target and held */
 	uint64_t failed;	/* refused by the server, or not accepted by a target */
 	uint64_t octets;	/* of what was collected */
+	uint64_t planned, planned_octets;	/* messages that were to be fetched; planned_octets 0 = not known */
 	uint64_t ms;
 	struct err why;		/* kind ERR_NONE: the visit itself came to its end */
 };
@@ -57,6 +71,12 @@ struct collect_progress {	/* over all visits */
 	uint64_t planned, collected;		/* messages */
 	uint64_t planned_octets, octets;	/* planned_octets 0 = not known */
 	uint32_t visits, ended;
+};
+
+struct collector_visit {		/* one that is under way */
+	bool waiting;			/* for its turn at the host */
+	const char *phase;		/* "fetching"; for people */
+	struct visit_result so_far;	/* why: nothing yet */
 };
 
 enum visit_step_what {
@@ -84,16 +104,29 @@ struct collector_with {
 	struct loop *loop;
 	struct store *store;
 	struct tls_contexts *contexts;
-	uint32_t max_per_host;
-	void (*ended)(void *user, const struct connection *connection, const struct visit_result *result);
+	uint32_t max_per_host;	/* 0 = no limit */
+	bool shared;		/* store_next is drained by somebody else */
+	void (*ended)(void *user, uint64_t id, const struct connection *connection, const struct visit_result *result);
 	void (*step)(void *user, const struct connection *connection, const struct visit_step *step);	/* may be NULL */
 	void *user;
 };
 
 [[nodiscard]] bool collector_new(const struct collector_with *with, struct collector **c, struct err *e);
-void collector_add(struct collector *c, const struct connection *connection, enum visit_what what);
+/* Returns the visit's id: never 0, and they grow. */
+uint64_t collector_add(struct collector *c, const struct connection *connection, enum visit_what what);
 const char *visit_step_name(enum visit_step_what what);	/* "connect" */
+void collector_change(struct collector *c, struct tls_contexts *contexts, uint32_t max_per_host);
+static inline bool collector_owns(uint64_t ticket)
+{
+	return ticket >> 56 == 0;
+}
+void collector_answered(struct collector *c, const struct store_done *done);
+void collector_turn(struct collector *c);
+/* False: it is not under way (any more). */
+bool collector_show(const struct collector *c, uint64_t id, struct collector_visit *visit);
+void collector_stop_one(struct collector *c, uint64_t id);
 void collector_stop(struct collector *c);
+void collector_drop(struct collector *c);
 size_t collector_left(const struct collector *c);
 void collector_progress(const struct collector *c, struct collect_progress *p);
 void collector_free(struct collector **c);

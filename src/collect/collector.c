@@ -7,17 +7,23 @@
 
 #include "collect/visit.h"
 
-enum { VISITS_MAX = 1 << 20, SLOT_BITS = 24, KIND_BITS = 8, ALIVE_MS = 1000 };
+enum { VISIT_BITS = 20, VISITS_MAX = 1 << VISIT_BITS, SLOT_BITS = 24, KIND_BITS = 8, ALIVE_MS = 1000 };
 
 struct collector {
 	struct collector_with with;
 	struct wake *wake;
 	struct timer *alive;	/* answers of the store do not hold the loop: this does */
 	struct collect_progress over;	/* of visits that ended */
-	struct visit **visits;
+	struct visit **visits;	/* by slot; free ones NULL, and taken again */
 	size_t count, cap, left, throttled;
+	uint64_t added;			/* ever */
 	struct visit *dirty;
 };
+
+static const char *const phase_names[] = {
+	"waiting", "preparing", "connecting", "listing", "judging", "fetching", "leaving", "closing", "ended",
+};
+static_assert(COUNT(phase_names) == VISIT_ENDED + 1, "a name for each phase");
 
 struct loop *collector_loop(struct collector *c)
 {
@@ -67,18 +73,19 @@ static bool host_has_room(const struct collector *c, const struct visit *wanting
 	return !c->with.max_per_host || busy < c->with.max_per_host;
 }
 
-/* One visit to this host has ended: the next that waits for it may start. */
+/* One visit to this host has ended: the one that waits longest for it may start. */
 static void start_waiting(struct collector *c, const struct visit *ended)
 {
+	struct visit *oldest = NULL;
+
 	for (size_t n = 0; n < c->count; n++) {
 		struct visit *v = c->visits[n];
 
-		if (!v || v->phase != VISIT_WAITING || !same_host(v, ended))
-			continue;
-		if (host_has_room(c, v))
-			visit_start(v);
-		return;
+		if (v && v->phase == VISIT_WAITING && same_host(v, ended) && (!oldest || v->id < oldest->id))
+			oldest = v;
 	}
+	if (oldest && host_has_room(c, oldest))
+		visit_start(oldest);
 }
 
 static void add_progress(const struct visit *v, struct collect_progress *p)
@@ -91,10 +98,24 @@ static void add_progress(const struct visit *v, struct collect_progress *p)
 	p->octets += v->result.octets;
 }
 
+static struct visit_result so_far(const struct visit *v)
+{
+	struct visit_result result = v->result;
+	struct collect_progress p = { 0 };
+
+	add_progress(v, &p);
+	result.planned = p.planned;
+	result.planned_octets = p.planned_octets;
+	return result;
+}
+
 static void end_visit(struct collector *c, struct visit *v)
 {
+	const struct connection *with = v->with;
+	struct visit_result result = so_far(v);
+	uint64_t id = v->id;
+
 	add_progress(v, &c->over);
-	c->with.ended(c->with.user, v->with, &v->result);
 	c->visits[v->index] = NULL;
 	assert(c->left);
 	if (--c->left)
@@ -102,6 +123,7 @@ static void end_visit(struct collector *c, struct visit *v)
 	else
 		timer_stop(c->alive);
 	visit_free(&v);
+	c->with.ended(c->with.user, id, with, &result);
 }
 
 void collector_ended(struct collector *c, struct visit *v)
@@ -125,19 +147,20 @@ void collector_throttle(struct collector *c, struct visit *v, bool on)
 	v->throttled = on;
 }
 
-/* Answers of the store, then every visit that something happened to. */
-static void on_wake(void *user)
+void collector_answered(struct collector *c, const struct store_done *done)
 {
-	struct collector *c = user;
-	struct store_done d;
+	size_t slot = (size_t)(done->ticket >> (SLOT_BITS + KIND_BITS));
+	struct visit *v = slot < c->count ? c->visits[slot] : NULL;
 
-	while (c->with.store && store_next(c->with.store, &d)) {
-		struct visit *v = c->visits[d.ticket >> (SLOT_BITS + KIND_BITS)];
+	assert(v);		/* none ends before its answers are there */
+	visit_answer(v, (uint32_t)(done->ticket >> KIND_BITS) & ((1u << SLOT_BITS) - 1),
+		(enum ticket_kind)(done->ticket & 0xff), done->good ? NULL : &done->why);
+	collector_dirty(c, v);
+}
 
-		visit_answer(v, (uint32_t)(d.ticket >> KIND_BITS) & ((1u << SLOT_BITS) - 1),
-			(enum ticket_kind)(d.ticket & 0xff), d.good ? NULL : &d.why);
-		collector_dirty(c, v);
-	}
+/* Every visit that something happened to. */
+void collector_turn(struct collector *c)
+{
 	wake_throttled(c);
 	while (c->dirty) {
 		struct visit *v = c->dirty;
@@ -149,6 +172,16 @@ static void on_wake(void *user)
 		else
 			visit_move(v);
 	}
+}
+
+static void on_wake(void *user)
+{
+	struct collector *c = user;
+	struct store_done d;
+
+	while (c->with.store && !c->with.shared && store_next(c->with.store, &d))
+		collector_answered(c, &d);
+	collector_turn(c);
 }
 
 static void on_alive(void *user)
@@ -185,28 +218,76 @@ bool collector_new(const struct collector_with *with, struct collector **out, st
 		free(c);
 		return err_set(e, ERR_LOCAL, "out of memory");
 	}
-	if (with->store)
+	if (with->store && !with->shared)
 		store_on_wake(with->store, on_store, c);
 	*out = c;
 	return true;
 }
 
-void collector_add(struct collector *c, const struct connection *connection, enum visit_what what)
+/* A slot that is free; its old visit's answers are all there, else it would not be. */
+static size_t take_slot(struct collector *c)
 {
-	struct visit *v;
+	size_t slot = 0;
 
+	while (c->left < c->count && c->visits[slot])
+		slot++;
+	if (c->left < c->count)
+		return slot;
 	if (c->count == c->cap) {
 		c->cap = c->cap ? c->cap * 2 : 16;
 		c->visits = reallocarray(c->visits, c->cap, sizeof *c->visits);
 	}
-	assert(c->visits && c->count < VISITS_MAX && (c->with.store || what == VISIT_TEST));
-	v = visit_new(c, (uint32_t)c->count, connection, what);
-	assert(v);
-	c->visits[c->count++] = v;
+	assert(c->visits && c->count < VISITS_MAX);
+	return c->count++;
+}
+
+uint64_t collector_add(struct collector *c, const struct connection *connection, enum visit_what what)
+{
+	size_t slot = take_slot(c);
+	uint64_t id = ++c->added << VISIT_BITS | slot;	/* grows, and says where it is */
+	struct visit *v = visit_new(c, (uint32_t)slot, id, connection, what);
+
+	assert(v && (c->with.store || what == VISIT_TEST));
+	c->visits[slot] = v;
 	if (!c->left++)
 		timer_set(c->alive, ALIVE_MS, ALIVE_MS);
 	if (host_has_room(c, v))
 		visit_start(v);
+	return id;
+}
+
+void collector_change(struct collector *c, struct tls_contexts *contexts, uint32_t max_per_host)
+{
+	c->with.contexts = contexts;
+	c->with.max_per_host = max_per_host;
+	for (size_t n = 0; n < c->count; n++)
+		if (c->visits[n] && c->visits[n]->phase == VISIT_WAITING && host_has_room(c, c->visits[n]))
+			visit_start(c->visits[n]);
+}
+
+static struct visit *find(const struct collector *c, uint64_t id)
+{
+	size_t slot = (size_t)(id & (VISITS_MAX - 1));
+	struct visit *v = slot < c->count ? c->visits[slot] : NULL;
+
+	return v && v->id == id ? v : NULL;
+}
+
+bool collector_show(const struct collector *c, uint64_t id, struct collector_visit *shown)
+{
+	const struct visit *v = find(c, id);
+
+	if (v)
+		*shown = (struct collector_visit){ v->phase == VISIT_WAITING, phase_names[v->phase], so_far(v) };
+	return v;
+}
+
+void collector_stop_one(struct collector *c, uint64_t id)
+{
+	struct visit *v = find(c, id);
+
+	if (v)
+		visit_stop(v);
 }
 
 void collector_stop(struct collector *c)
@@ -214,6 +295,13 @@ void collector_stop(struct collector *c)
 	for (size_t n = 0; n < c->count; n++)
 		if (c->visits[n])
 			visit_stop(c->visits[n]);
+}
+
+void collector_drop(struct collector *c)
+{
+	for (size_t n = 0; n < c->count; n++)
+		if (c->visits[n])
+			visit_drop(c->visits[n]);
 }
 
 size_t collector_left(const struct collector *c)
@@ -224,8 +312,8 @@ size_t collector_left(const struct collector *c)
 void collector_progress(const struct collector *c, struct collect_progress *p)
 {
 	*p = c->over;
-	p->visits = (uint32_t)c->count;
-	p->ended = (uint32_t)(c->count - c->left);
+	p->visits = (uint32_t)c->added;
+	p->ended = (uint32_t)(c->added - c->left);
 	for (size_t n = 0; n < c->count; n++)
 		if (c->visits[n])
 			add_progress(c->visits[n], p);
@@ -238,7 +326,7 @@ void collector_free(struct collector **out)
 	if (!c)
 		return;
 	assert(!c->left);
-	if (c->with.store)
+	if (c->with.store && !c->with.shared)
 		store_on_wake(c->with.store, NULL, NULL);
 	wake_free(&c->wake);
 	timer_free(&c->alive);

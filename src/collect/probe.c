@@ -73,7 +73,7 @@ void probe_start(struct visit *v)
 	v->steps.probed = v->closing = true;	/* the session has no part in it */
 	s.tls = CONN_TLS_IMPLICIT;
 	s.connect_timeout_ms = s.timeout_ms = ms;
-	s.tls_client = tls_client_get(collector_contexts(v->collector), &any, &e);
+	s.tls_client = tls_client_get(v->contexts, &any, &e);
 	v->phase = VISIT_CONNECTING;
 	v->conn = s.tls_client ? conn_open(collector_loop(v->collector), &s, &user, &e) : NULL;
 	if (v->conn)

@@ -18,10 +18,11 @@ static void on_step(void *user, const struct connection *with, const struct visi
 	(void)snprintf(story + used, sizeof story - used, "%s%s: %s\n", step->good ? "" : "NOT ", visit_step_name(step->what), step->text);
 }
 
-static void on_ended(void *user, const struct connection *with, const struct visit_result *result)
+static void on_ended(void *user, uint64_t id, const struct connection *with, const struct visit_result *result)
 {
 	struct world *w = user;
 
+	(void)id;
 	(void)with;
 	w->result = *result;
 }

@@ -231,7 +231,7 @@ static bool settle_connection(struct visit *v, struct err *e)
 		v->conn_settings.port = v->talk->clear_port;
 	if (!tls)
 		return true;
-	v->conn_settings.tls_client = tls_client_get(collector_contexts(v->collector), &s, e);
+	v->conn_settings.tls_client = tls_client_get(v->contexts, &s, e);
 	return v->conn_settings.tls_client;
 }
 

@@ -12,10 +12,11 @@
 #include "store/ledger.h"
 #include "store/mailbox.h"
 
-static void ended(void *user, const struct connection *with, const struct visit_result *result)
+static void ended(void *user, uint64_t id, const struct connection *with, const struct visit_result *result)
 {
 	struct world *w = user;
 
+	assert_int_not_equal(id, 0);
 	assert_ptr_equal(with, &w->with);
 	w->result = *result;
 }

@@ -9,7 +9,7 @@
 
 enum { PASSWORD_MAX = 4096, BUSY_TRIES_MAX = 10, MECH_TRIES_MAX = 2 };
 
-struct visit *visit_new(struct collector *c, uint32_t index, const struct connection *with, enum visit_what what)
+struct visit *visit_new(struct collector *c, uint32_t index, uint64_t id, const struct connection *with, enum visit_what what)
 {
 	struct visit *v = calloc(1, sizeof *v);
 
@@ -17,6 +17,8 @@ struct visit *visit_new(struct collector *c, uint32_t index, const struct connec
 		return NULL;
 	v->collector = c;
 	v->index = index;
+	v->id = id;
+	v->contexts = collector_contexts(c);
 	v->with = with;
 	v->talk = with->protocol == PROTOCOL_IMAP ? &talk_imap : &talk_pop3;
 	v->what = what;
@@ -235,6 +237,13 @@ void visit_stop(struct visit *v)
 	if (v->retry)
 		timer_stop(v->retry);
 	visit_fail(v, &why);
+}
+
+void visit_drop(struct visit *v)
+{
+	visit_stop(v);
+	if (v->conn && !v->closing)
+		visit_close(v);
 }
 
 void visit_move(struct visit *v)

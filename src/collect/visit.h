@@ -162,8 +162,10 @@ struct visit {
 	struct collector *collector;
 	struct visit *next_dirty;
 	uint32_t index;
+	uint64_t id;
 	bool dirty;
 	const struct connection *with;
+	struct tls_contexts *contexts;
 	struct tag tag;
 	enum visit_what what;
 	enum visit_phase phase;
@@ -244,12 +246,13 @@ struct visit {
 };
 
 /* visit.c */
-[[nodiscard]] struct visit *visit_new(struct collector *c, uint32_t index, const struct connection *with, enum visit_what what);
+[[nodiscard]] struct visit *visit_new(struct collector *c, uint32_t index, uint64_t id, const struct connection *with, enum visit_what what);
 void visit_free(struct visit **v);
 void visit_start(struct visit *v);
 void visit_fail(struct visit *v, const struct err *why);	/* this attempt: closes the connection */
 void visit_close(struct visit *v);	/* the connection, in order */
 void visit_stop(struct visit *v);
+void visit_drop(struct visit *v);	/* and its connection: no answer to QUIT is waited for */
 void visit_move(struct visit *v);	/* something changed: go on as far as possible */
 void visit_reset_attempt(struct visit *v);
 void visit_reset_mailbox(struct visit *v);	/* forgets what one listing showed and what came of it */

@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -11,9 +12,7 @@
 enum { DRAW_MS = 200 };
 
 struct background {
-	struct backup_progress *progress;
-	bool (*work)(void *user, struct err *e);
-	void *user;
+	const struct background_job *job;
 	struct loop *loop;
 	struct timer *draw;
 	bool drawn, good;
@@ -28,9 +27,14 @@ static void clear_line(void)
 static void draw(void *user)
 {
 	struct background *b = user;
-	uint64_t octets = atomic_load(&b->progress->octets), size = atomic_load(&b->progress->size);
+	uint64_t octets = atomic_load(&b->job->progress->octets), size = atomic_load(&b->job->progress->size);
+	struct stat st;
 
-	(void)fprintf(stderr, "\r\033[K%.1f MB of at most %.1f MB", (double)octets / 1e6, (double)size / 1e6);
+	if (b->job->fd >= 0 && fstat(b->job->fd, &st) == 0)
+		octets = (uint64_t)st.st_size;
+	(void)fprintf(stderr, "\r\033[K%.1f MB", (double)octets / 1e6);
+	if (size)
+		(void)fprintf(stderr, " of at most %.1f MB", (double)size / 1e6);
 	(void)fflush(stderr);
 	log_before_line(clear_line);
 	b->drawn = true;
@@ -41,14 +45,16 @@ static void on_signal(void *user, int number)
 	struct background *b = user;
 
 	(void)number;
-	atomic_store(&b->progress->stop, true);
+	atomic_store(&b->job->progress->stop, true);
+	if (b->job->stop)
+		b->job->stop(b->job->user);
 }
 
 static void work(void *user)
 {
 	struct background *b = user;
 
-	b->good = b->work(b->user, &b->why);
+	b->good = b->job->work(b->job->user, &b->why);
 }
 
 static void done(void *user)
@@ -71,9 +77,9 @@ static bool begin(struct background *b, bool show, struct err *e)
 	return job_start(b->loop, work, done, b, e);
 }
 
-bool background_run(struct cli *cli, struct backup_progress *progress, bool (*run)(void *user, struct err *e), void *user, struct err *e)
+bool background_run(struct cli *cli, const struct background_job *job, struct err *e)
 {
-	struct background b = { .progress = progress, .work = run, .user = user };
+	struct background b = { .job = job };
 
 	if (begin(&b, !cli->quiet && !cli->json && isatty(STDERR_FILENO), e))
 		loop_run(b.loop);

@@ -9,5 +9,13 @@
 #include "main/cli.h"
 #include "store/backup.h"
 
+struct background_job {
+	struct backup_progress *progress;
+	bool (*work)(void *user, struct err *e);
+	void (*stop)(void *user);	/* on the command's thread, beside progress->stop; NULL: that is enough */
+	void *user;
+	int fd;			/* the file whose size tells how far it is; -1: progress->octets does */
+};
+
 /* False: `work` said so, or could not be begun. */
-[[nodiscard]] bool background_run(struct cli *cli, struct backup_progress *progress, bool (*work)(void *user, struct err *e), void *user, struct err *e);
+[[nodiscard]] bool background_run(struct cli *cli, const struct background_job *job, struct err *e);

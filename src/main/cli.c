@@ -232,6 +232,8 @@ int cli_settings(struct cli *cli, bool must)
 	struct err e;
 	bool good;
 
+	if (cli->settings_there)
+		return EXIT_GOOD;
 	buf_start(&report, REPORT_MAX);
 	good = read_settings(cli, must, &cli->settings, &report);
 	if (report.len)
@@ -244,11 +246,12 @@ int cli_settings(struct cli *cli, bool must)
 		cli->settings.state = cli->state;
 	if (!log_start(level_of(cli), format_of(cli), cli->settings.log_to, &e))
 		return cli_failed(cli, &e);
-	cli_warnings(cli, 0);
+	if (cli->command->warns)
+		cli_warnings(cli, 0);
 	return EXIT_GOOD;
 }
 
-bool cli_reload(struct cli *cli, struct err *e)
+bool cli_reload(struct cli *cli, struct settings *old, struct err *e)
 {
 	struct settings fresh;
 	struct buf report;
@@ -263,10 +266,13 @@ bool cli_reload(struct cli *cli, struct err *e)
 		return false;
 	if (cli->state)
 		fresh.state = cli->state;
-	settings_end(&cli->settings);
+	*old = cli->settings;
 	cli->settings = fresh;
-	if (!log_start(level_of(cli), format_of(cli), cli->settings.log_to, e))
+	if (!log_start(level_of(cli), format_of(cli), cli->settings.log_to, e)) {
+		cli->settings = *old;
+		settings_end(&fresh);
 		return false;
+	}
 	cli_warnings(cli, 0);
 	return true;
 }
@@ -286,6 +292,7 @@ int cli_store(struct cli *cli)
 
 void cli_end(struct cli *cli)
 {
+	ask_close(&cli->ask);
 	store_close(&cli->store);
 	if (cli->settings_there)
 		settings_end(&cli->settings);

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "config/read.h"
+#include "control/ask.h"
 #include "store/store.h"
 
 enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
@@ -30,6 +31,7 @@ struct command {
 	int (*run)(struct cli *cli);	/* NULL: not built yet */
 	struct cli_option options[8];	/* its own, ended by a NULL name */
 	bool keys;		/* takes the keys of a connection as options */
+	bool warns;		/* of what the settings have and this build has not: it concerns this command */
 	bool serves;		/* its log tells what happens, not only what is wrong */
 };
 
@@ -47,6 +49,7 @@ struct cli {
 	bool settings_there;
 	struct store *store;
 	uint32_t sessions_fit;	/* of `run`: for so many there are descriptors */
+	struct ask *ask;
 };
 
 extern const struct command *const commands[];
@@ -58,10 +61,11 @@ const char *cli_option(const struct cli *cli, const char *name);
 /* Says "postrider COMMAND: …" and returns EXIT_USAGE or EXIT_FAILED. */
 int cli_usage(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int cli_failed(const struct cli *cli, const struct err *why);
-/* Reads the configuration (with `must`, its absence is an error), starts the log.  EXIT_GOOD or what to return. */
+/* Reads the configuration (with `must`, its absence is an error), starts the log; once.  EXIT_GOOD or what to return. */
 [[nodiscard]] int cli_settings(struct cli *cli, bool must);
-/* Reads the configuration again; on false the settings are as they were. */
-[[nodiscard]] bool cli_reload(struct cli *cli, struct err *e);
+/* Reads the configuration again; *old is what the settings were, for the caller to
+ * end when nobody has them any more.  On false they are as they were, and *old is nothing. */
+[[nodiscard]] bool cli_reload(struct cli *cli, struct settings *old, struct err *e);
 /* Logs the warnings of the settings from number `from` on. */
 void cli_warnings(const struct cli *cli, size_t from);
 /* Opens the store of the settings. */
@@ -71,3 +75,21 @@ void cli_warnings(const struct cli *cli, size_t from);
  * in that order; `twice` asks the terminal to repeat it.  *given is false when
  * there is neither option nor terminal.  `out` is wiped by the caller. */
 [[nodiscard]] bool ask_password(struct cli *cli, const char *prompt, bool twice, struct buf *out, bool *given, struct err *e);
+
+/* over.c: commands over the API.  All of them: EXIT_GOOD, or said why and what to return. */
+struct verb {
+	const char *name;
+	size_t least, most;		/* words behind it */
+	const char *takes;		/* in words: "one name" */
+	int (*run)(struct cli *cli);	/* args[0] is the verb */
+};
+/* Finds args[0] in `verbs` (ended by a NULL name), reads the settings, opens the API and runs it.  `says` names them all. */
+int over_verbs(struct cli *cli, const struct verb *verbs, const char *says);
+/* Settings and API, for a command without verbs. */
+[[nodiscard]] int over_open(struct cli *cli);
+/* Asks, and prints "WHAT" (unless -q) when it is good. */
+int over_do(struct cli *cli, const char *op, json_t *args, const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* Prints all rows of a list, by --json as they are. */
+int over_list(struct cli *cli, const char *op, json_t *args, void (*print)(const json_t *row));
+/* {NAME: TEXT} as arguments; NULL, and said why, for a text that is not UTF-8. */
+json_t *over_args(const struct cli *cli, const char *name, const char *text);

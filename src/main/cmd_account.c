@@ -1,151 +1,164 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
-#include <strings.h>
 
-#include "base/clock.h"
 #include "main/commands.h"
-#include "main/json.h"
 #include "main/limits.h"
-#include "store/alias.h"
-#include "store/mailbox.h"
+#include "main/say.h"
+#include "store/account.h"
+#include "wire/base64.h"
 
 enum { PASSWORD_MAX = 4096 };
 
-static json_t *account_json(const struct account_info *info)
+/* The name by the rules for accounts; the API does that, too, but it is to be shown. */
+static bool named(struct cli *cli, char name[ACCOUNT_NAME_MAX + 1], int *status)
 {
-	char made[MOMENT_TEXT];
-	json_t *row = json_pack("{s:o, s:s, s:b, s:b, s:b}", "account", json_text(info->name), "made", moment_text(info->made, made),
-		"can_login", info->can_login, "recoverable", info->recoverable, "scram_sha1", info->scram_sha1);
-
-	limits_json(row, &info->limits);
-	return row;
-}
-
-static int list(struct cli *cli, const char *name)
-{
-	struct account_info info = { .name = "" };
-	char made[MOMENT_TEXT];
-
-	(void)name;
-	while (account_each(cli->store, &info))
-		if (cli->json)
-			json_print(account_json(&info));
-		else
-			(void)printf("%s  made %s%s%s\n", info.name, moment_text(info.made, made), info.can_login ? "" : "  cannot log in",
-				info.recoverable ? "  recoverable" : "");
-	return EXIT_GOOD;
-}
-
-static json_t *aliases(struct cli *cli, const char *name)
-{
-	char address[ACCOUNT_NAME_MAX + 1] = "", account[ACCOUNT_NAME_MAX + 1];
-	json_t *all = json_array();
-
-	while (alias_each(cli->store, address, account))
-		if (strcmp(account, name) == 0)
-			(void)json_array_append_new(all, json_text(address));
-	return all;
-}
-
-static int show(struct cli *cli, const char *name)
-{
-	struct account_info info;
-	char made[MOMENT_TEXT];
-	json_t *all, *one;
 	struct err e;
+
+	if (account_name(cli->args[1], cli->settings.main_domain, name, &e))
+		return true;
+	*status = cli_failed(cli, &e);
+	return false;
+}
+
+static void print_line(const json_t *row)
+{
+	(void)printf("%s  made %s%s%s\n", json_member_text(row, "account"), json_member_text(row, "made"),
+		json_member_flag(row, "can_login") ? "" : "  cannot log in", json_member_flag(row, "recoverable") ? "  recoverable" : "");
+}
+
+static int list(struct cli *cli)
+{
+	return over_list(cli, "account.list", NULL, print_line);
+}
+
+static void print_account(const json_t *row)
+{
+	const json_t *one;
 	size_t n;
 
-	if (!account_find(cli->store, name, &info)) {
-		(void)err_set(&e, ERR_CONFIG, "there is no account %.200s; make it first: postrider account add %.200s", name, name);
-		return cli_failed(cli, &e);
-	}
-	all = aliases(cli, name);
-	if (cli->json) {
-		json_t *row = account_json(&info);
+	(void)printf("account       %s\nmade          %s\npassword      %s\n", json_member_text(row, "account"), json_member_text(row, "made"),
+		!json_member_flag(row, "can_login") ? "none: cannot log in" : json_member_flag(row, "recoverable") ? "recoverable"
+		: json_member_flag(row, "scram_sha1") ? "also for SCRAM-SHA-1" : "there");
+	limits_print(row);
+	json_array_foreach(json_object_get(row, "aliases"), n, one)
+		(void)printf("alias         %s\n", json_string_value(one));
+}
 
-		(void)json_object_set_new(row, "aliases", all);
+static int show(struct cli *cli)
+{
+	char name[ACCOUNT_NAME_MAX + 1];
+	json_t *args, *row;
+	struct err e;
+	int status;
+
+	if (!named(cli, name, &status))
+		return status;
+	args = over_args(cli, "account", name);
+	if (!args)
+		return EXIT_USAGE;
+	if (!ask_call(cli->ask, "account.show", args, &row, &e))
+		return cli_failed(cli, &e);
+	if (cli->json) {
 		json_print(row);
 		return EXIT_GOOD;
 	}
-	(void)printf("account       %s\nmade          %s\npassword      %s\n", info.name, moment_text(info.made, made),
-		!info.can_login ? "none: cannot log in" : info.recoverable ? "recoverable" : info.scram_sha1 ? "also for SCRAM-SHA-1" : "there");
-	limits_print(&info.limits);
-	json_array_foreach(all, n, one)
-		(void)printf("alias         %s\n", json_string_value(one));
-	json_decref(all);
+	print_account(row);
+	json_decref(row);
 	return EXIT_GOOD;
 }
 
-static unsigned how(struct cli *cli, const char *name)
+/* As text, or as base64 of octets that are none. */
+static bool add_password(json_t *args, struct span password)
 {
-	const char *at = strchr(name, '@'), *main_domain = cli->settings.main_domain;
-	unsigned flags = cli_option(cli, "recoverable") ? ACCOUNT_RECOVERABLE : 0;
+	char coded[4 * PASSWORD_MAX / 3 + 8];
+	json_t *text = json_octets(password);
+	struct buf b;
+	bool good;
 
-	flags |= cli_option(cli, "scram-sha-1") ? ACCOUNT_SCRAM_SHA1 : 0;
-	return flags | (at && main_domain && strcasecmp(at + 1, main_domain) == 0 ? ACCOUNT_ANY_DOMAIN : 0);
+	if (text)
+		return json_object_set_new(args, "password", text) == 0;
+	buf_lend(&b, coded, sizeof coded);
+	good = base64_encode(password, &b) && json_object_set_new(args, "password_base64", json_stringn(b.at, b.len)) == 0;
+	wipe(coded, sizeof coded);
+	return good;
 }
 
-static int set_password(struct cli *cli, const char *name, bool add)
+static int set_password(struct cli *cli, bool add)
 {
+	char prompt[400], name[ACCOUNT_NAME_MAX + 1];
 	struct buf password;
-	char prompt[400];
+	json_t *args;
 	struct err e;
-	bool given, good;
+	bool given, good, none;
+	int status;
 
+	if (!named(cli, name, &status))
+		return status;
+	args = over_args(cli, "account", name);
+	if (!args)
+		return EXIT_USAGE;
 	buf_start(&password, PASSWORD_MAX);
 	(void)snprintf(prompt, sizeof prompt, "Password for %s: ", name);
-	good = ask_password(cli, prompt, true, &password, &given, &e);
+	good = buf_room(&password, PASSWORD_MAX) ? ask_password(cli, prompt, true, &password, &given, &e) : err_set(&e, ERR_LOCAL, "out of memory");
 	if (good && !given && !add)
 		good = err_set(&e, ERR_CONFIG, "no password: use --password-file FILE or --password-command CMD");
-	if (good && add)
-		good = account_add(cli->store, name, buf_span(&password), how(cli, name), &e);
-	else if (good)
-		good = account_passwd(cli->store, name, buf_span(&password), how(cli, name), &e);
-	if (good && !cli->quiet)
-		(void)printf("account %s %s%s\n", name, add ? "added" : "has a new password",
-			password.len ? "" : "; without a password it cannot log in");
+	good = good && (add_password(args, buf_span(&password)) || err_set(&e, ERR_CONFIG, "the password is longer than a password can be"));
+	none = !password.len;
 	buf_wipe(&password);
-	return good ? EXIT_GOOD : cli_failed(cli, &e);
+	if (!good) {
+		json_decref(args);
+		return cli_failed(cli, &e);
+	}
+	(void)json_object_set_new(args, "recoverable", json_boolean(cli_option(cli, "recoverable")));
+	(void)json_object_set_new(args, "scram_sha1", json_boolean(cli_option(cli, "scram-sha-1")));
+	return over_do(cli, add ? "account.add" : "account.passwd", args, "account %s %s%s", name, add ? "added" : "has a new password",
+		none ? "; without a password it cannot log in" : "");
 }
 
-static int add(struct cli *cli, const char *name)
+static int add(struct cli *cli)
 {
-	return set_password(cli, name, true);
+	return set_password(cli, true);
 }
 
-static int passwd(struct cli *cli, const char *name)
+static int passwd(struct cli *cli)
 {
-	return set_password(cli, name, false);
+	return set_password(cli, false);
 }
 
+/* alias=, unalias=: an operation of its own. */
 static bool set_alias(struct cli *cli, const char *name, const char *word, const char *value, struct err *e)
 {
-	char address[ACCOUNT_NAME_MAX + 1], other[ACCOUNT_NAME_MAX + 1] = "", account[ACCOUNT_NAME_MAX + 1];
+	json_t *args, *reply;
 
 	if (!limits_key(word, "alias") && !limits_key(word, "unalias"))
 		return err_set(e, ERR_CONFIG, "%.*s is none of quota, max_sessions, alias, unalias", (int)(value - word - 1), word);
-	if (!account_name(value, cli->settings.main_domain, address, e))
+	args = json_pack("{s:s, s:s}", "account", name, "address", value);
+	if (!args)
+		return err_set(e, ERR_CONFIG, "%.100s is not UTF-8", word);
+	if (!ask_call(cli->ask, word[0] == 'a' ? "account.alias" : "account.unalias", args, &reply, e))
 		return false;
-	if (limits_key(word, "alias"))
-		return alias_add(cli->store, address, name, e);
-	while (alias_each(cli->store, other, account))
-		if (strcmp(other, address) == 0 && strcmp(account, name) == 0)
-			return alias_remove(cli->store, address, e);
-	return err_set(e, ERR_CONFIG, "%.200s is no alias of %.200s", address, name);
+	json_decref(reply);
+	return true;
 }
 
-static int set(struct cli *cli, const char *name)
+static int set(struct cli *cli)
 {
-	struct account_info info;
+	char name[ACCOUNT_NAME_MAX + 1];
+	bool good = true;
 	struct err e;
-	bool good = account_find(cli->store, name, &info) || err_set(&e, ERR_CONFIG, "there is no account %.200s", name), limits = false;
+	json_t *args;
+	int status;
 
+	if (!named(cli, name, &status))
+		return status;
+	args = over_args(cli, "account", name);
+	if (!args)
+		return EXIT_USAGE;
 	for (size_t n = 2; n < cli->arg_count && good; n++) {
 		const char *value;
 
-		switch (limits_word(cli->args[n], &info.limits, &value, &e)) {
+		switch (limits_word(cli->args[n], args, &value, &e)) {
 		case LIMITS_SET:
-			limits = true;
 			break;
 		case LIMITS_OTHER:
 			good = set_alias(cli, name, cli->args[n], value, &e);
@@ -155,55 +168,35 @@ static int set(struct cli *cli, const char *name)
 			break;
 		}
 	}
-	if (good && limits)
-		good = account_set(cli->store, name, &info.limits, &e);
-	if (good && !cli->quiet)
-		(void)printf("account %s changed\n", name);
-	return good ? EXIT_GOOD : cli_failed(cli, &e);
+	if (good)
+		return over_do(cli, "account.set", args, "account %s changed", name);
+	json_decref(args);
+	return cli_failed(cli, &e);
 }
 
-static int remove_account(struct cli *cli, const char *name)
+static int remove_account(struct cli *cli)
 {
-	struct err e;
+	char name[ACCOUNT_NAME_MAX + 1];
+	json_t *args;
+	int status;
 
-	if (!account_remove(cli->store, name, cli_option(cli, "with-mailboxes"), clock_now_s(), &e))
-		return cli_failed(cli, &e);
-	if (!cli->quiet)
-		(void)printf("account %s removed\n", name);
-	return EXIT_GOOD;
+	if (!named(cli, name, &status))
+		return status;
+	args = over_args(cli, "account", name);
+	if (args)
+		(void)json_object_set_new(args, "with_mailboxes", json_boolean(cli_option(cli, "with-mailboxes")));
+	return over_do(cli, "account.remove", args, "account %s removed", name);
 }
 
-static const struct verb {
-	const char *name;
-	size_t least, most;		/* words behind it */
-	const char *takes;
-	int (*run)(struct cli *cli, const char *name);
-} verbs[] = {
+static const struct verb verbs[] = {
 	{ "add", 1, 1, "one name", add }, { "list", 0, 0, "no name", list }, { "passwd", 1, 1, "one name", passwd },
 	{ "remove", 1, 1, "one name", remove_account }, { "set", 2, SIZE_MAX, "a name and KEY=VALUE…", set }, { "show", 1, 1, "one name", show },
+	{ .name = NULL },
 };
 
 static int run(struct cli *cli)
 {
-	const struct verb *verb = NULL;
-	char name[ACCOUNT_NAME_MAX + 1];
-	struct err e;
-	int status;
-
-	for (size_t n = 0; n < COUNT(verbs) && cli->arg_count; n++)
-		if (strcmp(verbs[n].name, cli->args[0]) == 0)
-			verb = &verbs[n];
-	if (!verb)
-		return cli_usage(cli, "say add NAME, list, show NAME, set NAME KEY=VALUE, passwd NAME or remove NAME");
-	if (cli->arg_count - 1 < verb->least || cli->arg_count - 1 > verb->most)
-		return cli_usage(cli, "%s takes %s", verb->name, verb->takes);
-	status = cli_settings(cli, false);
-	if (status != EXIT_GOOD)
-		return status;
-	if (verb->least && !account_name(cli->args[1], cli->settings.main_domain, name, &e))
-		return cli_failed(cli, &e);
-	status = cli_store(cli);
-	return status == EXIT_GOOD ? verb->run(cli, name) : status;
+	return over_verbs(cli, verbs, "add NAME, list, show NAME, set NAME KEY=VALUE, passwd NAME or remove NAME");
 }
 
 const struct command cmd_account = {

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "main/background.h"
 #include "main/commands.h"
-#include "main/json.h"
+#include "main/say.h"
 
 struct backing_up {
 	struct cli *cli;
@@ -15,17 +15,34 @@ struct backing_up {
 	bool key;
 };
 
+/* By whoever has the store: this process, or a running instance. */
+static bool copy(struct backing_up *b, struct err *e)
+{
+	struct store *s = ask_store(b->cli->ask);
+	int fd = backup_fd(b->backup);
+
+	if (s)
+		return backup_write(store_engine(s), fd, &b->progress, &b->written, e);
+	return ask_backup(b->cli->ask, fd, &b->written, e);
+}
+
 /* In a job: all that may wait for a disk. */
 static bool write_all(void *user, struct err *e)
 {
 	struct backing_up *b = user;
 	const char *state = cli_option(b->cli, "without-key") ? NULL : b->cli->settings.state;
 
-	if (!backup_write(store_engine(b->cli->store), backup_fd(b->backup), &b->progress, &b->written, e)) {
-		backup_abort(&b->backup);
-		return false;
-	}
-	return backup_end(&b->backup, &b->written, state, &b->key, e);
+	if (copy(b, e))
+		return backup_end(&b->backup, &b->written, state, &b->key, e);
+	backup_abort(&b->backup);
+	return atomic_load(&b->progress.stop) ? err_set(e, ERR_LOCAL, "the backup was stopped") : false;
+}
+
+static void stop(void *user)
+{
+	const struct backing_up *b = user;
+
+	ask_break(b->cli->ask);
 }
 
 static void say(const struct backing_up *b, const char *directory)
@@ -56,14 +73,12 @@ static int run(struct cli *cli)
 
 	if (cli->arg_count != 1)
 		return cli_usage(cli, "name the directory that is to be made");
-	status = cli_settings(cli, false);
-	if (status == EXIT_GOOD)
-		status = cli_store(cli);
+	status = over_open(cli);
 	if (status != EXIT_GOOD)
 		return status;
 	if (!backup_begin(cli->args[0], &b.backup, &e))
 		return cli_failed(cli, &e);
-	if (!background_run(cli, &b.progress, write_all, &b, &e)) {
+	if (!background_run(cli, &(struct background_job){ &b.progress, write_all, stop, &b, backup_fd(b.backup) }, &e)) {
 		backup_abort(&b.backup);
 		return cli_failed(cli, &e);
 	}

@@ -46,7 +46,7 @@ static int run(struct cli *cli)
 }
 
 const struct command cmd_check = {
-	.name = "check", .usage = "[-c FILE]", .does = "validate the configuration", .run = run,
+	.name = "check", .warns = true, .usage = "[-c FILE]", .does = "validate the configuration", .run = run,
 	.help = "Reports every error of meaning in one run, each with file, line and what to write instead.\n"
 		"The certificate, key and ca_certificates of section pop3 are opened, too.\n"
 		"Warnings name keys whose feature is not built yet.  Exit status 2 when there is an error.\n",

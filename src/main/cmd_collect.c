@@ -2,11 +2,8 @@
 #include <signal.h>
 #include <stdio.h>
 
-#include <jansson.h>
-
-#include "collect/collect.h"
+#include "main/collecting.h"
 #include "main/commands.h"
-#include "main/json.h"
 #include "main/progress.h"
 #include "main/which.h"
 
@@ -31,30 +28,15 @@ static void draw(void *user)
 	progress_draw(&c->progress, &now);
 }
 
-static void say_json(const struct connection *with, const struct visit_result *r)
-{
-	json_print(json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:o}", "connection", with->name,
-		"collected", (json_int_t)r->collected, "skipped", (json_int_t)r->skipped, "held", (json_int_t)r->held,
-		"failed", (json_int_t)r->failed, "octets", (json_int_t)r->octets, "ms", (json_int_t)r->ms,
-		"error_kind", err_kind_name(r->why.kind), "error", json_text(r->why.kind ? r->why.text : "")));
-}
-
-static void ended(void *user, const struct connection *with, const struct visit_result *r)
+static void ended(void *user, [[maybe_unused]] uint64_t id, const struct connection *with, const struct visit_result *r)
 {
 	struct collecting *c = user;
-	double seconds = r->ms ? (double)r->ms / 1000 : 0.001;
 
-	c->failed = c->failed || r->why.kind || r->failed;
 	progress_clear(&c->progress);
-	if (c->cli->json)
-		say_json(with, r);
-	else if (!c->cli->quiet)
-		(void)printf("%s: %llu collected, %llu skipped, %llu held, %llu failed in %.2f s (%.0f msg/s, %.1f MB/s)\n",
-			with->name, (unsigned long long)r->collected, (unsigned long long)r->skipped,
-			(unsigned long long)r->held, (unsigned long long)r->failed, (double)r->ms / 1000,
-			(double)r->collected / seconds, (double)r->octets / 1e6 / seconds);
-	c->failed = fflush(stdout) != 0 || c->failed;
-	if (collector_left(c->collector) == 1)	/* this was the last: nothing is to be drawn any more */
+	if (!collecting_say(c->cli, with->name, r))
+		c->failed = true;
+	c->failed = c->failed || r->why.kind || r->failed;
+	if (!collector_left(c->collector))	/* nothing is to be drawn any more */
 		timer_free(&c->draw);
 }
 
@@ -77,7 +59,7 @@ static bool prepare(struct collecting *c, struct err *e)
 	if (!c->contexts)
 		return false;
 	with.loop = c->loop;
-	with.store = c->cli->store;
+	with.store = ask_store(c->cli->ask);
 	with.contexts = c->contexts;
 	if (!collector_new(&with, &c->collector, e))
 		return false;
@@ -94,15 +76,12 @@ static void finish(struct collecting *c)
 	loop_free(&c->loop);
 }
 
-/* Visits `count` connections at once and waits for all of them. */
+/* Visits `count` connections at once and waits for all of them.  The store is ours. */
 static int visit_all(struct cli *cli, const struct connection **which, size_t count, enum visit_what what)
 {
 	struct collecting c = { .cli = cli };
 	struct err e;
-	int status = cli_store(cli);
 
-	if (status != EXIT_GOOD)
-		return status;
 	if (!prepare(&c, &e)) {
 		finish(&c);
 		return cli_failed(cli, &e);
@@ -119,11 +98,29 @@ static int visit_all(struct cli *cli, const struct connection **which, size_t co
 	return c.failed ? EXIT_FAILED : EXIT_GOOD;
 }
 
+/* An instance visits what its own configuration has, and nothing that a command line brings. */
+static int open_here(struct cli *cli)
+{
+	int status = over_open(cli);
+
+	if (status != EXIT_GOOD || ask_store(cli->ask))
+		return status;
+	(void)cli_usage(cli, "postrider run has the state %s, and a URL is no connection of its configuration; "
+		"write it there as a connection and reload (SIGHUP), or give it a state of its own: --state DIR", cli->settings.state);
+	return EXIT_FAILED;
+}
+
+/* That it cannot be is said before a password is asked for; while somebody types, others may have the store. */
 static int collect_url(struct cli *cli, const char *url, const char *to)
 {
 	const struct connection *with;
-	int status = which_url(cli, url, to, &with);
+	int status = open_here(cli);
 
+	ask_close(&cli->ask);
+	if (status == EXIT_GOOD)
+		status = which_url(cli, url, to, &with);
+	if (status == EXIT_GOOD)
+		status = open_here(cli);
 	return status == EXIT_GOOD ? visit_all(cli, &with, 1, VISIT_COLLECT) : status;
 }
 
@@ -131,8 +128,14 @@ static int collect_named(struct cli *cli, enum visit_what what)
 {
 	const struct connection **which;
 	size_t count;
-	int status = which_named(cli, false, &which, &count);
+	int status = cli_settings(cli, true);
 
+	if (status == EXIT_GOOD)
+		status = over_open(cli);
+	if (status == EXIT_GOOD && !ask_store(cli->ask))
+		return collecting_over(cli, what);
+	if (status == EXIT_GOOD)
+		status = which_named(cli, false, &which, &count);
 	return status == EXIT_GOOD ? visit_all(cli, which, count, what) : status;
 }
 
@@ -160,7 +163,7 @@ static int run_baseline(struct cli *cli)
 }
 
 const struct command cmd_collect = {
-	.name = "collect", .usage = "[NAME…] | URL --to TARGET [--KEY VALUE…]", .run = run_collect,
+	.name = "collect", .warns = true, .usage = "[NAME…] | URL --to TARGET [--KEY VALUE…]", .run = run_collect,
 	.does = "visit connections once, now, and exit",
 	.options = { { "to", true }, { "password-file", true }, { "password-command", true }, { NULL, false } },
 	.keys = true,
@@ -171,10 +174,12 @@ const struct command cmd_collect = {
 		"Every key of a connection section is --KEY VALUE: --max_size 25MB --tls.ca_certificates ca.pem\n"
 		"  --password-file FILE    the password is in FILE (- = standard input)\n"
 		"  --password-command CMD  the password is what CMD prints\n"
+		"While `postrider run` has the state, it is that which makes the visits, to the connections of its configuration as\n"
+		"it read it; what is said here is the same, and Ctrl-C stops those visits.\n"
 		"Exit status 1 when any connection or message failed.\n",
 };
 
 const struct command cmd_baseline = {
-	.name = "baseline", .usage = "NAME…", .run = run_baseline,
+	.name = "baseline", .warns = true, .usage = "NAME…", .run = run_baseline,
 	.does = "mark all present mail as skipped without fetching it",
 };

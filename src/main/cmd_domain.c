@@ -2,149 +2,95 @@
  * postrider domain: which domains accounts may be in, and what holds there */
 #include <stdio.h>
 
-#include "base/clock.h"
 #include "main/commands.h"
-#include "main/json.h"
 #include "main/limits.h"
-#include "net/address.h"
-#include "store/domain.h"
+#include "main/say.h"
 
-static json_t *domain_json(const struct domain_info *info)
+static void print_line(const json_t *row)
 {
-	char made[MOMENT_TEXT];
-	json_t *row = json_pack("{s:o, s:s, s:o}", "domain", json_text(info->name), "made", moment_text(info->made, made),
-		"address", *info->address ? json_text(info->address) : json_null());
+	const char *address = json_member_text(row, "address");
 
-	limits_json(row, &info->limits);
-	return row;
+	(void)printf("%s  made %s%s%s\n", json_member_text(row, "domain"), json_member_text(row, "made"), *address ? "  at " : "", address);
 }
 
-static int list(struct cli *cli, const char *name)
+static int list(struct cli *cli)
 {
-	struct domain_info info = { .name = "" };
-	char made[MOMENT_TEXT];
-
-	(void)name;
-	while (domain_each(cli->store, &info))
-		if (cli->json)
-			json_print(domain_json(&info));
-		else
-			(void)printf("%s  made %s%s%s\n", info.name, moment_text(info.made, made), *info.address ? "  at " : "", info.address);
-	return EXIT_GOOD;
+	return over_list(cli, "domain.list", NULL, print_line);
 }
 
-static int show(struct cli *cli, const char *name)
+static int show(struct cli *cli)
 {
-	struct domain_info info;
-	char made[MOMENT_TEXT];
+	json_t *args = over_args(cli, "domain", cli->args[1]), *row;
+	const char *address;
 	struct err e;
 
-	if (!domain_find(cli->store, name, &info, &e))
+	if (!args)
+		return EXIT_USAGE;
+	if (!ask_call(cli->ask, "domain.show", args, &row, &e))
 		return cli_failed(cli, &e);
 	if (cli->json) {
-		json_t *row = domain_json(&info);
-
-		(void)json_object_set_new(row, "accounts", json_integer((json_int_t)info.accounts));
 		json_print(row);
 		return EXIT_GOOD;
 	}
-	(void)printf("domain        %s\nmade          %s\naccounts      %zu\naddress       %s\n", info.name, moment_text(info.made, made),
-		info.accounts, *info.address ? info.address : "none");
-	limits_print(&info.limits);
+	address = json_member_text(row, "address");
+	(void)printf("domain        %s\nmade          %s\naccounts      %llu\naddress       %s\n", json_member_text(row, "domain"),
+		json_member_text(row, "made"), (unsigned long long)json_member_number(row, "accounts"), *address ? address : "none");
+	limits_print(row);
+	json_decref(row);
 	return EXIT_GOOD;
 }
 
-static int add(struct cli *cli, const char *name)
+static int add(struct cli *cli)
 {
-	struct err e;
+	const char *name = cli->args[1];
 
-	if (!domain_add(cli->store, name, &e))
-		return cli_failed(cli, &e);
-	if (!cli->quiet)
-		(void)printf("domain %s added; from the first one on, accounts of other domains are refused\n", name);
-	return EXIT_GOOD;
+	return over_do(cli, "domain.add", over_args(cli, "domain", name),
+		"domain %s added; from the first one on, accounts of other domains are refused", name);
 }
 
-static int remove_domain(struct cli *cli, const char *name)
+static int remove_domain(struct cli *cli)
 {
-	struct err e;
-
-	if (!domain_remove(cli->store, name, &e))
-		return cli_failed(cli, &e);
-	if (!cli->quiet)
-		(void)printf("domain %s removed\n", name);
-	return EXIT_GOOD;
+	return over_do(cli, "domain.remove", over_args(cli, "domain", cli->args[1]), "domain %s removed", cli->args[1]);
 }
 
-static bool set_address(struct domain_info *info, const char *word, const char *value, struct err *e)
+static bool take_word(const char *word, json_t *args, struct err *e)
 {
-	char text[ADDRESS_TEXT];
-	union address a;
+	const char *value;
 
-	if (!limits_key(word, "address"))
-		return err_set(e, ERR_CONFIG, "%.*s is none of quota, max_sessions, address", (int)(value - word - 1), word);
-	info->address[0] = '\0';
-	if (strcmp(value, "none") == 0)
+	switch (limits_word(word, args, &value, e)) {
+	case LIMITS_SET:
 		return true;
-	if (!address_parse(value, 0, &a) || strlen(address_text(&a, false, text)) > DOMAIN_ADDRESS_MAX)
-		return err_set(e, ERR_CONFIG, "address: %.80s is not an address such as 192.0.2.1 or 2001:db8::1", value);
-	memcpy(info->address, text, strlen(text) + 1);
-	return true;
-}
-
-static int set(struct cli *cli, const char *name)
-{
-	struct domain_info info;
-	struct err e;
-	bool good = domain_find(cli->store, name, &info, &e);
-
-	for (size_t n = 2; n < cli->arg_count && good; n++) {
-		const char *value;
-
-		switch (limits_word(cli->args[n], &info.limits, &value, &e)) {
-		case LIMITS_SET:
-			break;
-		case LIMITS_OTHER:
-			good = set_address(&info, cli->args[n], value, &e);
-			break;
-		case LIMITS_WRONG:
-			good = false;
-			break;
-		}
+	case LIMITS_OTHER:
+		if (!limits_key(word, "address"))
+			return err_set(e, ERR_CONFIG, "%.*s is none of quota, max_sessions, address", (int)(value - word - 1), word);
+		return json_object_set_new(args, "address", json_string(value)) == 0 || err_set(e, ERR_CONFIG, "address: it is not UTF-8");
+	case LIMITS_WRONG:
+		break;
 	}
-	good = good && domain_set(cli->store, &info, &e);
-	if (good && !cli->quiet)
-		(void)printf("domain %s changed\n", info.name);
-	return good ? EXIT_GOOD : cli_failed(cli, &e);
+	return false;
 }
 
-static const struct verb {
-	const char *name;
-	size_t least, most;		/* words behind it */
-	const char *takes;
-	int (*run)(struct cli *cli, const char *name);
-} verbs[] = {
+static int set(struct cli *cli)
+{
+	json_t *args = over_args(cli, "domain", cli->args[1]);
+	struct err e;
+
+	for (size_t n = 2; n < cli->arg_count && args; n++)
+		if (!take_word(cli->args[n], args, &e)) {
+			json_decref(args);
+			return cli_failed(cli, &e);
+		}
+	return over_do(cli, "domain.set", args, "domain %s changed", cli->args[1]);
+}
+
+static const struct verb verbs[] = {
 	{ "add", 1, 1, "one name", add }, { "list", 0, 0, "no name", list }, { "remove", 1, 1, "one name", remove_domain },
-	{ "set", 2, SIZE_MAX, "a name and KEY=VALUE…", set }, { "show", 1, 1, "one name", show },
+	{ "set", 2, SIZE_MAX, "a name and KEY=VALUE…", set }, { "show", 1, 1, "one name", show }, { .name = NULL },
 };
 
 static int run(struct cli *cli)
 {
-	const struct verb *verb = NULL;
-	int status;
-
-	for (size_t n = 0; n < COUNT(verbs) && cli->arg_count; n++)
-		if (strcmp(verbs[n].name, cli->args[0]) == 0)
-			verb = &verbs[n];
-	if (!verb)
-		return cli_usage(cli, "say add NAME, list, show NAME, set NAME KEY=VALUE or remove NAME");
-	if (cli->arg_count - 1 < verb->least || cli->arg_count - 1 > verb->most)
-		return cli_usage(cli, "%s takes %s", verb->name, verb->takes);
-	status = cli_settings(cli, false);
-	if (status != EXIT_GOOD)
-		return status;
-	status = cli_store(cli);
-	return status == EXIT_GOOD ? verb->run(cli, verb->least ? cli->args[1] : "") : status;
+	return over_verbs(cli, verbs, "add NAME, list, show NAME, set NAME KEY=VALUE or remove NAME");
 }
 
 const struct command cmd_domain = {

@@ -2,164 +2,168 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "main/commands.h"
-#include "main/json.h"
-#include "store/ledger.h"
-#include "wire/utf7.h"
+#include "main/say.h"
 
-enum { DIGEST_TEXT = 65 };
+enum { ID_TEXT = 65, MOMENT = 21, PAGE = 500 };
 
-struct moment_of {		/* an entry, by when it was first seen */
-	int64_t first_seen;
-	uint8_t id[32];
+struct moment_of {		/* an entry, by when it was first seen: RFC 3339 sorts as time does */
+	char first_seen[MOMENT], id[ID_TEXT];
+};
+
+struct index_of {
+	struct moment_of *list;
+	size_t count, cap;
+	bool full;
 };
 
 static int by_moment(const void *a, const void *b)
 {
 	const struct moment_of *one = a, *two = b;
-	int order = (one->first_seen > two->first_seen) - (one->first_seen < two->first_seen);
+	int order = strcmp(one->first_seen, two->first_seen);
 
-	return order ? order : memcmp(one->id, two->id, sizeof one->id);
+	return order ? order : strcmp(one->id, two->id);
 }
 
-static void hex(const uint8_t digest[32], char out[DIGEST_TEXT])
+static bool take_entry(void *user, json_t *row)
 {
-	for (size_t n = 0; n < 32; n++)
-		(void)snprintf(out + 2 * n, 3, "%02x", digest[n]);
-}
+	struct index_of *x = user;
 
-static json_t *moment_json(int64_t when)
-{
-	char text[MOMENT_TEXT];
+	if (x->count == x->cap) {
+		size_t cap = x->cap ? 2 * x->cap : PAGE;
+		struct moment_of *more = reallocarray(x->list, cap, sizeof *more);
 
-	return when ? json_string(moment_text(when, text)) : json_null();
-}
-
-static json_t *mailbox_json(const char *mailbox)
-{
-	char shown[LEDGER_MAILBOX_MAX * 3];
-
-	utf7_show(span_of(mailbox), shown, sizeof shown);
-	return mailbox[0] ? json_text(shown) : json_null();
-}
-
-static void print_json(const struct ledger_name *of, const struct ledger_entry *entry)
-{
-	char digest[DIGEST_TEXT] = "";
-
-	if (entry->has_digest)
-		hex(entry->digest, digest);
-	json_print(json_pack("{s:s, s:o, s:o, s:s, s:I, s:I, s:s, s:o, s:o, s:o, s:o}", "connection", of->connection,
-		"mailbox", mailbox_json(of->mailbox), "uid", json_text(entry->uid), "state", ledger_state_name(entry->state), "size", (json_int_t)entry->size,
-		"attempts", (json_int_t)entry->attempts, "sha256", digest, "first_seen", moment_json(entry->first_seen),
-		"changed", moment_json(entry->changed), "accepted", moment_json(entry->accepted), "error", json_text(entry->error)));
-}
-
-static void print_line(const struct ledger_name *of, const struct ledger_entry *entry)
-{
-	char when[MOMENT_TEXT], mailbox[LEDGER_MAILBOX_MAX * 3];
-
-	utf7_show(span_of(of->mailbox), mailbox, sizeof mailbox);
-	(void)printf("%s  %-11s %10llu  %s%s%s  %s%s%s\n", moment_text(entry->changed, when), ledger_state_name(entry->state),
-		(unsigned long long)entry->size, of->connection, mailbox[0] ? "  " : "", mailbox, entry->uid[0] ? entry->uid : "-",
-		entry->error[0] ? "  " : "", entry->error);
-}
-
-static bool print_ledger(struct cli *cli, const struct ledger_name *name, struct err *e)
-{
-	struct moment_of *order;
-	struct ledger_entry entry;
-	struct ledger *l;
-	size_t count = 0;
-	uint64_t most;
-
-	if (!ledger_open(cli->store, name->connection, name->mailbox, &l, e))
-		return false;
-	most = ledger_count(l);
-	order = reallocarray(NULL, (size_t)most + 1, sizeof *order);
-	if (!order)
-		return err_set(e, ERR_LOCAL, "out of memory");
-	for (const uint8_t *after = NULL; count < most && ledger_next(l, after, &entry); after = entry.id) {
-		order[count].first_seen = entry.first_seen;
-		memcpy(order[count++].id, entry.id, sizeof entry.id);
+		x->full = !more;
+		if (!more)
+			return false;
+		x->list = more;
+		x->cap = cap;
 	}
-	qsort(order, count, sizeof *order, by_moment);
-	for (size_t n = 0; n < count; n++) {
-		if (!ledger_get(l, order[n].id, &entry) || entry.state == LEDGER_ALIAS)
-			continue;
-		if (cli->json)
-			print_json(name, &entry);
-		else
-			print_line(name, &entry);
-	}
-	free(order);
+	(void)snprintf(x->list[x->count].first_seen, MOMENT, "%s", json_member_text(row, "first_seen"));
+	(void)snprintf(x->list[x->count++].id, ID_TEXT, "%s", json_member_text(row, "id"));
 	return true;
 }
 
-static bool has_ledger(struct cli *cli, const char *wanted)
+static void print_line(const json_t *row)
 {
-	struct ledger_name name = { 0 };
+	const char *mailbox = json_member_text(row, "mailbox"), *uid = json_member_text(row, "uid"), *error = json_member_text(row, "error");
+	const char *changed = json_member_text(row, "changed");
 
-	return ledger_each(cli->store, wanted, &name);
+	(void)printf("%s  %-11s %10llu  %s%s%s  %s%s%s\n", *changed ? changed : "1970-01-01T00:00:00Z", json_member_text(row, "state"),
+		(unsigned long long)json_member_number(row, "size"), json_member_text(row, "connection"), *mailbox ? "  " : "", mailbox,
+		*uid ? uid : "-", *error ? "  " : "", error);
 }
 
-static int open_all(struct cli *cli)
+/* Up to a page of entries; *count is how many were looked at. */
+static bool print_entries(struct cli *cli, const char *ledger, const struct moment_of *list, size_t *count, struct err *e)
 {
-	int status = cli_settings(cli, false);
+	json_t *ids = json_array(), *args, *reply, *row;
+	size_t n;
 
-	return status == EXIT_GOOD ? cli_store(cli) : status;
+	for (n = 0; n < *count; n++)
+		(void)json_array_append_new(ids, json_string(list[n].id));
+	args = json_pack("{s:s, s:o}", "ledger", ledger, "ids", ids);
+	if (!ask_call(cli->ask, "history.entries", args, &reply, e))
+		return false;
+	json_array_foreach(json_object_get(reply, "rows"), n, row)
+		if (cli->json)
+			json_print(json_incref(row));
+		else
+			print_line(row);
+	n = (size_t)json_member_number(reply, "given");
+	json_decref(reply);
+	if (!n || n > *count)
+		return err_set(e, ERR_PEER, "history.entries looked at %zu of %zu entries", n, *count);
+	*count = n;
+	return true;
+}
+
+struct walk {
+	struct cli *cli;
+	size_t ledgers;
+	bool print, failed;
+	struct err e;
+};
+
+static bool print_ledger(void *user, json_t *row)
+{
+	struct walk *w = user;
+	const char *ledger = json_member_text(row, "ledger");
+	struct index_of x = { 0 };
+	bool good;
+
+	w->ledgers++;
+	if (!w->print)
+		return false;
+	good = ask_rows(w->cli->ask, "history.index", json_pack("{s:s}", "ledger", ledger), take_entry, &x, &w->e);
+	if (good && x.full)
+		good = err_set(&w->e, ERR_LOCAL, "out of memory");
+	if (x.count)
+		qsort(x.list, x.count, sizeof *x.list, by_moment);
+	for (size_t n = 0, some; good && n < x.count; n += some) {
+		some = x.count - n < PAGE ? x.count - n : PAGE;
+		good = print_entries(w->cli, ledger, x.list + n, &some, &w->e);
+	}
+	free(x.list);
+	w->failed = !good;
+	return good;
+}
+
+/* Over the ledgers of one connection (NULL: of all), or is there any? */
+static bool each_ledger(struct walk *w, const char *connection, struct err *e)
+{
+	json_t *args = connection ? json_pack("{s:s}", "connection", connection) : json_object();
+
+	if (!args)
+		return err_set(e, ERR_CONFIG, "the name of a connection is UTF-8");
+	if (!ask_rows(w->cli->ask, "history.ledgers", args, print_ledger, w, e))
+		return false;
+	if (w->failed)
+		*e = w->e;
+	return !w->failed;
+}
+
+/* EXIT_GOOD: it is in the configuration, or something was collected by that name. */
+static int known(struct cli *cli, const char *name)
+{
+	struct walk w = { .cli = cli };
+	struct err e;
+
+	if (settings_connection(&cli->settings, name))
+		return EXIT_GOOD;
+	if (!each_ledger(&w, name, &e))
+		return cli_failed(cli, &e);
+	return w.ledgers ? EXIT_GOOD : cli_usage(cli, "there is no connection %s, and nothing was ever collected by that name", name);
 }
 
 static int run_history(struct cli *cli)
 {
 	const char *wanted = cli->arg_count ? cli->args[0] : NULL;
-	struct ledger_name name = { 0 };
+	struct walk w = { .cli = cli, .print = true };
 	struct err e;
 	int status;
 
 	if (cli->arg_count > 1)
 		return cli_usage(cli, "takes one connection at most");
-	status = open_all(cli);
+	status = over_open(cli);
+	if (status == EXIT_GOOD && wanted)
+		status = known(cli, wanted);
 	if (status != EXIT_GOOD)
 		return status;
-	if (wanted && !has_ledger(cli, wanted) && !settings_connection(&cli->settings, wanted))
-		return cli_usage(cli, "there is no connection %s, and nothing was ever collected by that name", wanted);
-	while (ledger_each(cli->store, wanted, &name))
-		if (!print_ledger(cli, &name, &e))
-			return cli_failed(cli, &e);
-	return EXIT_GOOD;
-}
-
-static bool forget_all(struct cli *cli, const char *connection, uint64_t *count, struct err *e)
-{
-	struct ledger_name name = { 0 };
-	struct ledger *l;
-
-	while (ledger_each(cli->store, connection, &name)) {
-		if (!ledger_open(cli->store, name.connection, name.mailbox, &l, e))
-			return false;
-		*count += ledger_count(l);
-		if (!ledger_forget(l, e))
-			return false;
-	}
-	return true;
+	return each_ledger(&w, wanted, &e) ? EXIT_GOOD : cli_failed(cli, &e);
 }
 
 static bool forget(struct cli *cli, const char *connection, struct err *e)
 {
-	struct store_lock *lock = NULL;
-	uint64_t count = 0;
-	bool good;
+	json_t *reply;
 
-	if (!store_lock_take(cli->store, connection, &lock, e))
+	if (!ask_call(cli->ask, "history.forget", json_pack("{s:s}", "connection", connection), &reply, e))
 		return false;
-	good = forget_all(cli, connection, &count, e);
-	store_lock_drop(&lock);
-	if (good && !cli->quiet)
+	if (!cli->quiet)
 		(void)printf("%s: %llu entries forgotten; the next visit takes everything on the server as new\n", connection,
-			(unsigned long long)count);
-	return good;
+			(unsigned long long)json_member_number(reply, "entries"));
+	json_decref(reply);
+	return true;
 }
 
 static int run_rescan(struct cli *cli)
@@ -169,18 +173,13 @@ static int run_rescan(struct cli *cli)
 
 	if (!cli->arg_count)
 		return cli_usage(cli, "name the connections whose ledger is to be forgotten");
-	status = open_all(cli);
-	if (status != EXIT_GOOD)
-		return status;
-	for (size_t n = 0; n < cli->arg_count; n++) {
-		const char *name = cli->args[n];
-
-		if (!has_ledger(cli, name) && !settings_connection(&cli->settings, name))
-			return cli_usage(cli, "there is no connection %s, and nothing was ever collected by that name", name);
-		if (!forget(cli, name, &e))
-			return cli_failed(cli, &e);
+	status = over_open(cli);
+	for (size_t n = 0; n < cli->arg_count && status == EXIT_GOOD; n++) {
+		status = known(cli, cli->args[n]);
+		if (status == EXIT_GOOD && !forget(cli, cli->args[n], &e))
+			status = cli_failed(cli, &e);
 	}
-	return EXIT_GOOD;
+	return status;
 }
 
 const struct command cmd_history = {

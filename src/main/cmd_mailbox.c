@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
-#include "base/clock.h"
 #include "main/commands.h"
-#include "main/json.h"
+#include "main/say.h"
 #include "store/account.h"
 #include "store/exchange.h"
-#include "wire/header.h"
-
-enum { PAGE = 256, SUBJECT_MAX = 80 };
 
 /* ACCOUNT/BOX, the account by the rules for accounts (main_domain, case). */
-static bool full_name(struct cli *cli, const char *given, char out[MAILBOX_NAME_MAX + 1], struct err *e)
+static bool full_name(struct cli *cli, char out[MAILBOX_NAME_MAX + 1], struct err *e)
 {
+	const char *given = cli->args[1];
 	struct span s = span_of(given);
 	size_t slash = span_find(s, '/');
 	char part[ACCOUNT_NAME_MAX + 1], account[ACCOUNT_NAME_MAX + 1];
@@ -28,171 +25,120 @@ static bool full_name(struct cli *cli, const char *given, char out[MAILBOX_NAME_
 	return true;
 }
 
-static int list(struct cli *cli, const char *name)
+/* {"mailbox": …}; NULL: said why, and *status is what to return. */
+static json_t *box_args(struct cli *cli, char name[MAILBOX_NAME_MAX + 1], int *status)
 {
-	char box_name[MAILBOX_NAME_MAX + 1] = "";
+	struct err e;
+
+	*status = EXIT_USAGE;
+	if (full_name(cli, name, &e))
+		return over_args(cli, "mailbox", name);
+	*status = cli_failed(cli, &e);
+	return NULL;
+}
+
+static void print_box(const json_t *row)
+{
+	(void)printf("%s  %llu messages  %llu octets\n", json_member_text(row, "mailbox"),
+		(unsigned long long)json_member_number(row, "messages"), (unsigned long long)json_member_number(row, "octets"));
+}
+
+static int list(struct cli *cli)
+{
+	return over_list(cli, "mailbox.list", NULL, print_box);
+}
+
+static int add(struct cli *cli)
+{
+	char name[MAILBOX_NAME_MAX + 1];
+	int status;
+	json_t *args = box_args(cli, name, &status);
+
+	return args ? over_do(cli, "mailbox.add", args, "mailbox %s added", name) : status;
+}
+
+static int remove_box(struct cli *cli)
+{
+	char name[MAILBOX_NAME_MAX + 1];
+	int status;
+	json_t *args = box_args(cli, name, &status);
+
+	if (!args)
+		return status;
+	(void)json_object_set_new(args, "with_messages", json_boolean(cli_option(cli, "with-messages")));
+	return over_do(cli, "mailbox.remove", args, "mailbox %s removed", name);
+}
+
+static void print_message(const json_t *row)
+{
+	(void)printf("%6llu  %s  %10llu  %s  %s  %s\n", (unsigned long long)json_member_number(row, "number"), json_member_text(row, "uid"),
+		(unsigned long long)json_member_number(row, "octets"), json_member_text(row, "arrived"), json_member_text(row, "from"),
+		json_member_text(row, "subject"));
+}
+
+static int show(struct cli *cli)
+{
+	char name[MAILBOX_NAME_MAX + 1];
+	int status;
+	json_t *args = box_args(cli, name, &status);
+
+	if (!args)
+		return status;
+	(void)json_object_set_new(args, "header", json_true());
+	return over_list(cli, "mailbox.messages", args, print_message);
+}
+
+static bool move(struct cli *cli, const char *name, const char *place, bool import, uint64_t *count, struct err *e)
+{
+	struct store *s = ask_store(cli->ask);
 	struct mailbox *box;
-	struct err e;
 
-	(void)name;
-	while (mailbox_each(cli->store, box_name)) {
-		if (!mailbox_open(cli->store, box_name, false, &box, &e))
-			return cli_failed(cli, &e);
-		if (cli->json)
-			json_print(json_pack("{s:s, s:I, s:I}", "mailbox", box_name, "messages", (json_int_t)mailbox_count(box),
-				"octets", (json_int_t)mailbox_bytes(box)));
-		else
-			(void)printf("%s  %llu messages  %llu octets\n", box_name, (unsigned long long)mailbox_count(box),
-				(unsigned long long)mailbox_bytes(box));
-	}
-	return EXIT_GOOD;
+	if (!s)
+		return import ? ask_import(cli->ask, name, place, count, e) : ask_export(cli->ask, name, place, count, e);
+	return mailbox_open(s, name, import, &box, e) && (import ? mailbox_import(box, place, count, e) : mailbox_export(box, place, count, e));
 }
 
-static int add(struct cli *cli, const char *name)
+static int move_all(struct cli *cli, bool import)
 {
-	struct err e;
-
-	if (!mailbox_add(cli->store, name, &e))
-		return cli_failed(cli, &e);
-	if (!cli->quiet)
-		(void)printf("mailbox %s added\n", name);
-	return EXIT_GOOD;
-}
-
-static int remove_box(struct cli *cli, const char *name)
-{
-	struct mailbox *box;
-	struct err e;
-
-	if (!mailbox_open(cli->store, name, false, &box, &e))
-		return cli_failed(cli, &e);
-	if (mailbox_count(box) && !cli_option(cli, "with-messages")) {
-		(void)err_set(&e, ERR_CONFIG, "mailbox %s has %llu messages; --with-messages removes them with it", name,
-			(unsigned long long)mailbox_count(box));
-		return cli_failed(cli, &e);
-	}
-	if (!mailbox_destroy(cli->store, name, clock_now_s(), &e))
-		return cli_failed(cli, &e);
-	if (!cli->quiet)
-		(void)printf("mailbox %s removed\n", name);
-	return EXIT_GOOD;
-}
-
-struct first_piece {
-	char from[SUBJECT_MAX], subject[SUBJECT_MAX];
-	bool seen;
-};
-
-static bool look(void *user, struct span octets)
-{
-	struct first_piece *p = user;
-	struct span value;
-
-	if (p->seen)
-		return false;
-	p->seen = true;
-	if (header_find(octets, "From", &value))
-		header_value(value, p->from, sizeof p->from);
-	if (header_find(octets, "Subject", &value))
-		header_value(value, p->subject, sizeof p->subject);
-	return false;		/* the header is in the first piece, or of no use here */
-}
-
-static void show_entry(struct cli *cli, struct mailbox *box, const struct mailbox_entry *entry, uint64_t number)
-{
-	char uid[MAILBOX_UID_TEXT], arrived[MOMENT_TEXT];
-	struct first_piece head = { .seen = false };
-	struct err e;
-
-	(void)!mailbox_read(box, entry->uid, look, &head, &e);
-	(void)mailbox_uid(box, entry, uid);
-	(void)moment_text(entry->arrived, arrived);
-	if (cli->json)
-		json_print(json_pack("{s:I, s:s, s:I, s:s, s:b, s:o, s:o}", "number", (json_int_t)number, "uid", uid,
-			"octets", (json_int_t)entry->size, "arrived", arrived, "seen", (entry->flags & MAILBOX_SEEN) != 0,
-			"from", json_text(head.from), "subject", json_text(head.subject)));
-	else
-		(void)printf("%6llu  %s  %10llu  %s  %s  %s\n", (unsigned long long)number, uid, (unsigned long long)entry->size,
-			arrived, head.from, head.subject);
-}
-
-static int show(struct cli *cli, const char *name)
-{
-	struct mailbox_entry page[PAGE];
-	struct mailbox *box;
-	struct err e;
-	size_t got;
-
-	if (!mailbox_open(cli->store, name, false, &box, &e))
-		return cli_failed(cli, &e);
-	for (uint64_t from = 0; (got = mailbox_entries(box, from, page, PAGE)); from += got)
-		for (size_t n = 0; n < got; n++)
-			show_entry(cli, box, &page[n], from + n + 1);
-	return EXIT_GOOD;
-}
-
-static int move_all(struct cli *cli, const char *name, const char *place, bool import)
-{
-	struct mailbox *box;
+	const char *place = cli->args[2];
+	char name[MAILBOX_NAME_MAX + 1];
 	uint64_t count = 0;
 	struct err e;
 
-	if (!mailbox_open(cli->store, name, import, &box, &e) ||
-	    !(import ? mailbox_import(box, place, &count, &e) : mailbox_export(box, place, &count, &e)))
+	if (!full_name(cli, name, &e) || !move(cli, name, place, import, &count, &e))
 		return cli_failed(cli, &e);
 	if (cli->json)
-		json_print(json_pack("{s:s, s:s, s:I}", "mailbox", name, import ? "source" : "target", place,
-			"messages", (json_int_t)count));
+		json_print(json_pack("{s:o, s:o, s:o}", "mailbox", json_text(name), import ? "source" : "target", json_text(place),
+			"messages", json_number(count)));
 	else if (!cli->quiet)
 		(void)printf("%s: %llu messages %s %s\n", name, (unsigned long long)count, import ? "imported from" : "exported to", place);
 	return EXIT_GOOD;
 }
 
-static const struct verb {
-	const char *name;
-	size_t args;
-} verbs[] = { { "list", 0 }, { "add", 1 }, { "show", 1 }, { "export", 2 }, { "import", 2 }, { "remove", 1 } };
-
-static int run_verb(struct cli *cli, const char *verb, const char *name)
+static int export_box(struct cli *cli)
 {
-	switch (verb[0]) {
-	case 'l':
-		return list(cli, name);
-	case 'a':
-		return add(cli, name);
-	case 's':
-		return show(cli, name);
-	case 'r':
-		return remove_box(cli, name);
-	default:
-		return move_all(cli, name, cli->args[2], verb[0] == 'i');
-	}
+	return move_all(cli, false);
 }
+
+static int import_box(struct cli *cli)
+{
+	return move_all(cli, true);
+}
+
+static const struct verb verbs[] = {
+	{ "list", 0, 0, "no name", list }, { "add", 1, 1, "one ACCOUNT/BOX", add }, { "show", 1, 1, "one ACCOUNT/BOX", show },
+	{ "remove", 1, 1, "one ACCOUNT/BOX", remove_box }, { "export", 2, 2, "ACCOUNT/BOX and TARGET", export_box },
+	{ "import", 2, 2, "ACCOUNT/BOX and SOURCE", import_box }, { .name = NULL },
+};
 
 static int run(struct cli *cli)
 {
-	const char *given = cli->arg_count ? cli->args[0] : "";
-	char name[MAILBOX_NAME_MAX + 1] = "";
-	const struct verb *verb = NULL;
-	struct err e;
-	int status;
-
-	for (size_t n = 0; n < COUNT(verbs); n++)
-		if (strcmp(verbs[n].name, given) == 0)
-			verb = &verbs[n];
-	if (strcmp(given, "set") == 0) {
-		(void)cli_usage(cli, "%s is not built yet", given);
+	if (cli->arg_count && strcmp(cli->args[0], "set") == 0) {
+		(void)cli_usage(cli, "set is not built yet");
 		return EXIT_FAILED;
 	}
-	if (!verb || cli->arg_count != verb->args + 1)
-		return cli_usage(cli, "say list, add ACCOUNT/BOX, show ACCOUNT/BOX, remove ACCOUNT/BOX, export ACCOUNT/BOX TARGET or import ACCOUNT/BOX SOURCE");
-	status = cli_settings(cli, false);
-	if (status != EXIT_GOOD)
-		return status;
-	if (verb->args && !full_name(cli, cli->args[1], name, &e))
-		return cli_failed(cli, &e);
-	status = cli_store(cli);
-	return status == EXIT_GOOD ? run_verb(cli, verb->name, name) : status;
+	return over_verbs(cli, verbs,
+		"list, add ACCOUNT/BOX, show ACCOUNT/BOX, remove ACCOUNT/BOX, export ACCOUNT/BOX TARGET or import ACCOUNT/BOX SOURCE");
 }
 
 const struct command cmd_mailbox = {

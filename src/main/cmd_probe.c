@@ -9,7 +9,7 @@
 
 #include "collect/collect.h"
 #include "main/commands.h"
-#include "main/json.h"
+#include "main/say.h"
 #include "main/which.h"
 
 enum { STEP_COLUMN = 12, SAID_MAX = 1 << 24 };
@@ -107,7 +107,7 @@ static void on_step(void *user, const struct connection *with, const struct visi
 		say_line(t, with, step);
 }
 
-static void on_ended(void *user, const struct connection *with, const struct visit_result *result)
+static void on_ended(void *user, [[maybe_unused]] uint64_t id, const struct connection *with, const struct visit_result *result)
 {
 	struct testing *t = user;
 
@@ -184,7 +184,7 @@ static int run(struct cli *cli)
 }
 
 const struct command cmd_test = {
-	.name = "test", .usage = "[NAME…] | URL [--KEY VALUE…]", .run = run, .does = "connect, log in, open the mailbox, and say what is wrong",
+	.name = "test", .warns = true, .usage = "[NAME…] | URL [--KEY VALUE…]", .run = run, .does = "connect, log in, open the mailbox, and say what is wrong",
 	.options = { { "password-file", true }, { "password-command", true }, { NULL, false } },
 	.keys = true,
 	.help = "One line a step: connect, TLS, greeting, capabilities, login, mailbox (IMAP: each), logout, with a tick or a\n"

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "main/background.h"
 #include "main/commands.h"
-#include "main/json.h"
+#include "main/say.h"
 #include "store/restore.h"
 
 struct restoring {
@@ -31,8 +31,8 @@ static void say_json(const struct restoring *r)
 	const struct restored *d = &r->result;
 	char made[MOMENT_TEXT];
 
-	json_print(json_pack("{s:o, s:s, s:s, s:b, s:I, s:I, s:I, s:b, s:o}", "directory", json_text(r->directory),
-		"made", moment_text(d->manifest.made, made), "version", d->manifest.version, "restored", !r->verify_only,
+	json_print(json_pack("{s:o, s:s, s:o, s:b, s:I, s:I, s:I, s:b, s:o}", "directory", json_text(r->directory),
+		"made", moment_text(d->manifest.made, made), "version", json_text(d->manifest.version), "restored", !r->verify_only,
 		"mailboxes", (json_int_t)d->audit.boxes, "messages", (json_int_t)d->audit.messages, "octets", (json_int_t)d->audit.octets,
 		"secret_key", d->key, "replaced", *d->aside ? json_text(d->aside) : json_null()));
 }
@@ -87,7 +87,7 @@ static int run(struct cli *cli)
 	if (strcmp(cli->settings.store, "lmdb") != 0)
 		return cli_usage(cli, "store = %s is not built yet; only lmdb is", cli->settings.store);
 	r.directory = cli->args[0];
-	if (!background_run(cli, &r.progress, restore_all, &r, &e))
+	if (!background_run(cli, &(struct background_job){ .progress = &r.progress, .work = restore_all, .user = &r, .fd = -1 }, &e))
 		return cli_failed(cli, &e);
 	if (cli->json)
 		say_json(&r);

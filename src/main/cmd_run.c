@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <poll.h>
+
 #include "main/commands.h"
 #include "main/instance.h"
 #include "main/permitted.h"
 #include "main/privileges.h"
 #include "main/restrict.h"
+
+enum { PATIENCE_MS = 5000, RETRY_MS = 50 };
 
 /* Before the store, threads and listeners: privileges.h says why. */
 static bool become(struct cli *cli, struct err *e)
@@ -15,6 +19,24 @@ static bool become(struct cli *cli, struct err *e)
 	permitted_files(&p, &cli->settings);
 	cli->sessions_fit = restrict_files(&cli->settings).sessions;
 	return privileges_drop(&p, e);
+}
+
+/* A command that just has the store is waited for; another `run` is not. */
+static int take_store(struct cli *cli)
+{
+	struct err e;
+
+	if (strcmp(cli->settings.store, "lmdb") != 0)
+		return cli_usage(cli, "store = %s is not built yet; only lmdb is", cli->settings.store);
+	for (int ms = 0;; ms += RETRY_MS) {
+		if (store_open(cli->settings.state, cli->settings.store_map, "postrider run", &cli->store, &e))
+			return EXIT_GOOD;
+		if (e.kind != ERR_BUSY || strstr(e.text, "(postrider run)"))
+			return cli_usage(cli, "%s", e.text);
+		if (ms >= PATIENCE_MS)
+			return cli_failed(cli, &e);
+		(void)poll(NULL, 0, RETRY_MS);
+	}
 }
 
 static int run(struct cli *cli)
@@ -29,7 +51,7 @@ static int run(struct cli *cli)
 	if (status == EXIT_GOOD && !become(cli, &e))
 		status = cli_failed(cli, &e);
 	if (status == EXIT_GOOD)
-		status = cli_store(cli);
+		status = take_store(cli);
 	if (status != EXIT_GOOD)
 		return status;
 	if (instance_new(cli, &i, &e))
@@ -41,7 +63,7 @@ static int run(struct cli *cli)
 }
 
 const struct command cmd_run = {
-	.name = "run", .usage = "[-c FILE]", .does = "the service: POP3 listeners; collectors and console are not built yet", .run = run, .serves = true,
+	.name = "run", .warns = true, .usage = "[-c FILE]", .does = "the service: POP3 listeners; collectors and console are not built yet", .run = run, .serves = true,
 	.help = "Runs in the foreground until SIGTERM or SIGINT, which let sessions end what they are at.\n"
 		"SIGHUP reads the configuration again; no session is dropped by it.\n",
 };

@@ -1,32 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "main/instance.h"
+#include "main/instance_inside.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "net/inherited.h"
-#include "net/notify.h"
-#include "net/pulse.h"
+#include "net/certificate.h"
 #include "net/tls.h"
 
-enum { RECLAIM_MS = 60 * 1000, RECLAIM_SOON_MS = 20, DRAIN_MS = 20 };
-
-struct instance {
-	struct cli *cli;
-	struct loop *home;
-	struct loops *loops;
-	struct wake *answers;
-	struct timer *reclaim, *drain, *ping;
-	struct notify notify;
-	struct pulse *pulse;
-	struct tls_contexts *contexts;
-	struct inherited inherited;
-	struct serve *serve;		/* NULL: there is no section pop3 */
-	uint64_t drain_until_ms;	/* 0: not asked to end */
-};
+enum { RECLAIM_MS = 60 * 1000, RECLAIM_SOON_MS = 20, DRAIN_MS = 20, UNREAD_MS = 1000, CERTIFICATE_FILE_MAX = 256 * 1024 };
 
 /* ---- the store's answers and its housekeeping */
 
@@ -36,8 +21,16 @@ static void on_answers(void *user)
 	struct store_done done;
 
 	while (store_next(i->cli->store, &done))
-		if (serve_ticket(done.ticket) && i->serve)
+		if (i->visits && collector_owns(done.ticket))
+			visits_answered(i->visits, &done);
+		else if (api_owns(done.ticket))
+			api_answered(i->api, &done);
+		else if (serve_ticket(done.ticket) && i->serve)
 			serve_answered(i->serve, &done);
+	if (i->visits)
+		visits_turn(i->visits);
+	if (i->control)
+		control_server_turn(i->control);
 }
 
 static void on_store(void *user)	/* on the committer's thread */
@@ -57,48 +50,94 @@ static void on_reclaim(void *user)
 
 /* ---- the services */
 
-static bool start_serve(struct instance *i, struct err *e)
+/* When the certificate ends, for `status`; it was read a moment ago. */
+static int64_t certificate_end(const struct pop3_settings *p)
 {
+	struct certificates all = { .count = 0 };
+	struct arena arena = { 0 };
+	int64_t until = 0;
+	FILE *f = p->certificate ? fopen(p->certificate, "re") : NULL;
+	char *pem = malloc(CERTIFICATE_FILE_MAX);
+	struct err e;
+
+	if (f && pem) {
+		size_t n = fread(pem, 1, CERTIFICATE_FILE_MAX, f);
+
+		if (certificates_read(&arena, (struct span){ pem, n }, &all, &e) && all.count)
+			until = all.list[0].not_after;
+	}
+	if (f)
+		(void)fclose(f);
+	free(pem);
+	arena_end(&arena);
+	return until;
+}
+
+bool instance_start_pop3(struct instance *i, struct err *e)
+{
+	const struct settings *settings = &i->cli->settings;
 	const struct serve_with with = { .loops = i->loops, .home = i->home, .store = i->cli->store, .contexts = i->contexts,
 		.inherited = &i->inherited, .sessions_fit = i->cli->sessions_fit };
 
-	if (!i->cli->settings.pop3 || !i->cli->settings.pop3->max_sessions)
-		return true;
-	return serve_new(&with, &i->cli->settings, &i->serve, e) && serve_start(i->serve, e);
+	if (!settings->pop3)
+		return err_set(e, ERR_CONFIG, "there is no section pop3 in the configuration");
+	if (!i->serve && !serve_new(&with, settings, &i->serve, e))
+		return false;
+	if (!admission_kept_load(serve_admission(i->serve), i->cli->store, clock_mono_ms(), clock_now_s(), e) || !serve_start(i->serve, e))
+		return false;
+	i->pop3_since = clock_now_s();
+	i->pop3_why.kind = ERR_NONE;
+	i->certificate_until = certificate_end(settings->pop3);
+	return true;
 }
 
-static bool reload_serve(struct instance *i, struct err *e)
+/* What was stopped by hand stays stopped. */
+static bool reload_pop3(struct instance *i, struct err *e)
 {
 	const struct pop3_settings *p = i->cli->settings.pop3;
 
-	if (!p) {
-		if (i->serve)
-			serve_stop(i->serve);
+	if (!p && i->serve)
+		serve_stop(i->serve);
+	if (!p)
 		return true;
-	}
 	if (!i->serve)
-		return start_serve(i, e);
-	return serve_reload(i->serve, &i->cli->settings, e) && serve_start(i->serve, e);
+		return instance_start_pop3(i, e);
+	if (!serve_reload(i->serve, &i->cli->settings, e))
+		return err_in(e, "pop3 goes on as it was");
+	i->certificate_until = certificate_end(p);
+	return true;
 }
 
-static void reload(struct instance *i)
+bool instance_visits(struct instance *i, struct visits **v, struct err *e)
 {
-	struct err e;
+	const struct visits_with with = { .loop = i->home, .store = i->cli->store };
+
+	if (!i->visits && !visits_new(&with, &i->cli->settings, &i->visits, e))
+		return false;
+	*v = i->visits;
+	return true;
+}
+
+bool instance_reload(struct instance *i, struct err *e)
+{
+	struct settings old;
+	bool good;
 
 	log_info(NULL, "reload");
-	if (!cli_reload(i->cli, &e))
-		log_error(NULL, "reload: nothing has changed: %s", e.text);
-	else if (!reload_serve(i, &e))
-		log_error(NULL, "reload: pop3 goes on as it was: %s", e.text);
-	else
-		log_info(NULL, "reloaded");
-}
-
-static void on_reload(struct instance *i)
-{
 	notify_reloading(&i->notify);
-	reload(i);
+	good = cli_reload(i->cli, &old, e) || err_in(e, "nothing has changed");
+	if (good) {
+		if (i->visits)
+			visits_reload(i->visits, &old, &i->cli->settings);
+		else
+			settings_end(&old);
+		api_reload(i->api, i->cli->settings.main_domain);
+		good = reload_pop3(i, e);
+	}
+	if (!good)
+		log_error(NULL, "reload: %s", e->text);
 	notify_ready(&i->notify, NULL);
+	return good;
 }
 
 /* ---- systemd */
@@ -117,35 +156,67 @@ static void on_ping(void *user)
 
 static bool busy(const struct instance *i)
 {
-	return i->serve && serve_sessions(i->serve);
+	bool visits = i->visits && visits_left(i->visits);
+
+	if (i->hurried)
+		return visits;
+	return visits || (i->serve && serve_sessions(i->serve));
+}
+
+/* Who waits for a visit's result is to get it, before the control socket goes. */
+static bool told(const struct instance *i, uint64_t now)
+{
+	return !i->visits || !visits_unread(i->visits) || now >= i->busy_ms + UNREAD_MS;
+}
+
+static void hurry(struct instance *i)
+{
+	i->hurried = true;
+	i->drain_until_ms = clock_mono_ms() + INSTANCE_HURRY_MS;
+	if (i->visits)
+		visits_drop(i->visits);
 }
 
 static void on_drain(void *user)
 {
 	struct instance *i = user;
+	uint64_t now = clock_mono_ms();
+	bool late = now >= i->drain_until_ms;
 
-	if (!busy(i) || clock_mono_ms() >= i->drain_until_ms)
+	if (busy(i) && !(late && i->hurried)) {
+		i->busy_ms = now;
+		if (late)
+			hurry(i);
+	} else if (i->hurried || told(i, now)) {
 		loop_stop(i->home);
+	}
 }
 
 static void end(struct instance *i)
 {
-	if (i->drain_until_ms) {	/* twice: now */
+	if (i->hurried)
 		loop_stop(i->home);
+	else if (i->drain_until_ms)	/* twice: now */
+		hurry(i);
+	if (i->drain_until_ms)
 		return;
-	}
 	log_info(NULL, "ending");
-	notify_stopping(&i->notify, "sessions end what they are at");
-	i->drain_until_ms = clock_mono_ms() + INSTANCE_PATIENCE_MS;
+	notify_stopping(&i->notify, "sessions and visits end what they are at");
+	i->busy_ms = clock_mono_ms();
+	i->drain_until_ms = i->busy_ms + INSTANCE_PATIENCE_MS;
 	if (i->serve)
 		serve_stop(i->serve);
+	if (i->visits)
+		visits_stop_all(i->visits);
 	timer_set(i->drain, 0, DRAIN_MS);
 }
 
 static void on_signal(void *user, int number)
 {
+	struct err e;
+
 	if (number == SIGHUP)
-		on_reload(user);
+		(void)!instance_reload(user, &e);
 	else
 		end(user);
 }
@@ -157,6 +228,23 @@ static unsigned workers(const struct settings *s)
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
 	return s->workers ? s->workers : cores > 0 ? (unsigned)cores : 1;
+}
+
+static bool make_control(struct instance *i, struct err *e)
+{
+	const struct api_hooks hooks = instance_hooks(i);
+	const struct api_with with = { .store = i->cli->store, .main_domain = i->cli->settings.main_domain, .hooks = &hooks };
+
+	i->api = api_new(&with, e);
+	if (!i->api)
+		return false;
+	i->control = control_server_new(i->home, i->api, i->cli->settings.state, e);
+	return i->control;
+}
+
+static bool wants_pop3(const struct instance *i)
+{
+	return i->cli->settings.pop3 && i->cli->settings.pop3->max_sessions;
 }
 
 static bool make(struct instance *i, struct err *e)
@@ -178,7 +266,7 @@ static bool make(struct instance *i, struct err *e)
 	if (!i->loops)
 		return false;
 	i->pulse = pulse_new(i->loops, e);
-	return i->pulse && start_serve(i, e);
+	return i->pulse && make_control(i, e) && (!wants_pop3(i) || instance_start_pop3(i, e));
 }
 
 bool instance_new(struct cli *cli, struct instance **out, struct err *e)
@@ -188,6 +276,7 @@ bool instance_new(struct cli *cli, struct instance **out, struct err *e)
 	if (!i)
 		return err_set(e, ERR_LOCAL, "out of memory");
 	i->cli = cli;
+	i->started = i->collect_since = clock_now_s();
 	i->notify.fd = -1;
 	*out = i;
 	return inherited_take(&i->inherited, e) && notify_start(&i->notify, e) && make(i, e);
@@ -211,6 +300,27 @@ void instance_run(struct instance *i)
 		(void)loop_on_signal(i->home, numbers[n], NULL, NULL, &e);
 }
 
+/* Nothing can end them: the disk or a job does not answer.  A crash is what the store is made for. */
+static void leave_visits(const struct instance *i)
+{
+	if (!i->visits || !visits_left(i->visits))
+		return;
+	log_error(NULL, "%zu visits do not end: they are left as they are, and go on with the next start", visits_left(i->visits));
+	_exit(EXIT_FAILED);
+}
+
+static void free_timers(struct instance *i)
+{
+	if (i->answers)
+		wake_free(&i->answers);
+	if (i->reclaim)
+		timer_free(&i->reclaim);
+	if (i->drain)
+		timer_free(&i->drain);
+	if (i->ping)
+		timer_free(&i->ping);
+}
+
 void instance_free(struct instance **instance)
 {
 	struct instance *i = *instance;
@@ -218,8 +328,13 @@ void instance_free(struct instance **instance)
 	*instance = NULL;
 	if (!i)
 		return;
+	leave_visits(i);
 	if (i->serve)
 		serve_stop(i->serve);
+	if (i->control)
+		control_server_free(&i->control);
+	if (i->api)
+		api_free(&i->api);
 	if (i->loops) {
 		loops_stop(i->loops);
 		loops_join(i->loops);
@@ -230,17 +345,13 @@ void instance_free(struct instance **instance)
 		loops_free(&i->loops);
 	if (i->cli->store)
 		store_on_wake(i->cli->store, NULL, NULL);
-	if (i->answers)
-		wake_free(&i->answers);
-	if (i->reclaim)
-		timer_free(&i->reclaim);
-	if (i->drain)
-		timer_free(&i->drain);
-	if (i->ping)
-		timer_free(&i->ping);
+	if (i->visits)
+		visits_end(i->visits);
+	free_timers(i);
 	notify_end(&i->notify);
 	if (i->home)
 		loop_free(&i->home);
+	visits_free(&i->visits);
 	if (i->contexts)
 		tls_contexts_free(&i->contexts);
 	free(i);

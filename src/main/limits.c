@@ -4,6 +4,8 @@
 #include <stdio.h>
 
 #include "config/value.h"
+#include "control/json.h"
+#include "store/account.h"
 
 bool limits_key(const char *word, const char *key)
 {
@@ -12,30 +14,21 @@ bool limits_key(const char *word, const char *key)
 	return strncmp(word, key, len) == 0 && word[len] == '=';
 }
 
-static bool quota(const char *value, struct account_limits *limits, struct err *e)
-{
-	if (strcmp(value, "default") == 0)
-		limits->quota = ACCOUNT_QUOTA_DEFAULT;
-	else if (strcmp(value, "none") == 0)
-		limits->quota = 0;
-	else if (!value_size(value, &limits->quota, e))
-		return false;
-	return true;
-}
-
-static bool max_sessions(const char *value, struct account_limits *limits, struct err *e)
+static bool take(json_t *args, const char *value, bool is_size, struct err *e)
 {
 	uint64_t n = 0;
 
-	if (strcmp(value, "default") == 0)
-		n = ACCOUNT_SESSIONS_DEFAULT;
-	else if (strcmp(value, "none") != 0 && !value_uint(value, 0, ACCOUNT_SESSIONS_DEFAULT - 1, &n, e))
+	if (strcmp(value, "default") == 0) {
+		(void)json_object_set_new(args, is_size ? "quota" : "max_sessions", json_null());
+		return true;
+	}
+	if (strcmp(value, "none") != 0 && !(is_size ? value_size(value, &n, e) : value_uint(value, 0, ACCOUNT_SESSIONS_DEFAULT - 1, &n, e)))
 		return false;
-	limits->max_sessions = (uint32_t)n;
+	(void)json_object_set_new(args, is_size ? "quota" : "max_sessions", json_number(n));
 	return true;
 }
 
-enum limits_word limits_word(const char *word, struct account_limits *limits, const char **value, struct err *e)
+enum limits_word limits_word(const char *word, json_t *args, const char **value, struct err *e)
 {
 	const char *equals = strchr(word, '=');
 
@@ -46,32 +39,25 @@ enum limits_word limits_word(const char *word, struct account_limits *limits, co
 	*value = equals + 1;
 	if (!limits_key(word, "quota") && !limits_key(word, "max_sessions"))
 		return LIMITS_OTHER;
-	if (word[0] == 'q' ? quota(*value, limits, e) : max_sessions(*value, limits, e))
+	if (take(args, *value, word[0] == 'q', e))
 		return LIMITS_SET;
 	(void)err_in(e, "%.*s", (int)(equals - word), word);
 	e->kind = ERR_CONFIG;
 	return LIMITS_WRONG;
 }
 
-void limits_json(json_t *row, const struct account_limits *limits)
+static void print(const char *name, const json_t *value, const char *unit)
 {
-	(void)json_object_set_new(row, "quota", limits->quota == ACCOUNT_QUOTA_DEFAULT ? json_null() : json_integer((json_int_t)limits->quota));
-	(void)json_object_set_new(row, "max_sessions",
-		limits->max_sessions == ACCOUNT_SESSIONS_DEFAULT ? json_null() : json_integer((json_int_t)limits->max_sessions));
+	if (!json_is_integer(value))
+		(void)printf("%-12s  default\n", name);
+	else if (!json_integer_value(value))
+		(void)printf("%-12s  none\n", name);
+	else
+		(void)printf("%-12s  %llu%s\n", name, (unsigned long long)json_integer_value(value), unit);
 }
 
-void limits_print(const struct account_limits *limits)
+void limits_print(const json_t *row)
 {
-	if (limits->quota == ACCOUNT_QUOTA_DEFAULT)
-		(void)printf("quota         default\n");
-	else if (!limits->quota)
-		(void)printf("quota         none\n");
-	else
-		(void)printf("quota         %llu octets\n", (unsigned long long)limits->quota);
-	if (limits->max_sessions == ACCOUNT_SESSIONS_DEFAULT)
-		(void)printf("max_sessions  default\n");
-	else if (!limits->max_sessions)
-		(void)printf("max_sessions  none\n");
-	else
-		(void)printf("max_sessions  %u\n", (unsigned)limits->max_sessions);
+	print("quota", json_object_get(row, "quota"), " octets");
+	print("max_sessions", json_object_get(row, "max_sessions"), "");
 }

@@ -197,17 +197,23 @@ struct files {
 		const char *key, *path;
 		const char *file;	/* of the configuration, and the line; NULL: none */
 		uint32_t line;
+		bool alone;	/* a group that can read it is refused */
 	} *at;
 };
 
 /* Without `all->at` they are only counted. */
-static void add(struct files *all, const char *key, const char *path, struct where where)
+static void add_file(struct files *all, const char *key, const char *path, struct where where, bool alone)
 {
 	if (!path)
 		return;
 	if (all->at)
-		all->at[all->count] = (struct file){ key, path, where.file, where.line };
+		all->at[all->count] = (struct file){ key, path, where.file, where.line, alone };
 	all->count++;
+}
+
+static void add(struct files *all, const char *key, const char *path, struct where where)
+{
+	add_file(all, key, path, where, false);
 }
 
 static void list(struct files *all)
@@ -231,9 +237,9 @@ static void list(struct files *all)
 		const struct connection *c = s->connections[i];
 
 		if (c->password.kind == SECRET_FILE)
-			add(all, "password", c->password.text, c->where);
-		add(all, "tls.certificate", c->tls.certificate, c->where);
-		add(all, "tls.key", c->tls.key, c->where);
+			add_file(all, "password", c->password.text, c->where, true);
+		add_file(all, "tls.certificate", c->tls.certificate, c->where, !c->tls.key);
+		add_file(all, "tls.key", c->tls.key, c->where, true);
 		add(all, "tls.ca_certificates", c->tls.ca_certificates, c->where);
 		add(all, "tls.crl", c->tls.crl, c->where);
 	}
@@ -254,8 +260,9 @@ static void warn(const struct privileges *p, const struct file *f)
 
 	if (f->file)
 		(void)snprintf(line, sizeof line, ":%u: ", (unsigned)f->line);
-	log_warn(NULL, "%s%s%s: %s cannot be read by %s, and a reload will fail; chgrp %s it and chmod 640, and let %s through the folders above",
-		f->file ? f->file : "", line, f->key, f->path, p->user, p->group, p->user);
+	log_warn(NULL, "%s%s%s: %s cannot be read by %s, and a reload will fail; %s %s it and chmod %s, and let %s through the folders above",
+		f->file ? f->file : "", line, f->key, f->path, p->user, f->alone ? "chown" : "chgrp", f->alone ? p->user : p->group,
+		f->alone ? "600" : "640", p->user);
 }
 
 size_t permitted_files(const struct privileges *p, const struct settings *s)

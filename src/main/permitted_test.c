@@ -194,7 +194,7 @@ static void files_to_be_read_again(void **state)
 	(void)snprintf(want, sizeof want,
 		"warn p.conf:7: key: %s cannot be read by " SOMEBODY ", and a reload will fail; chgrp " SOMEBODY " it and chmod 640, and let " SOMEBODY
 		" through the folders above\n"
-		"warn p.conf:20: password: %s cannot be read by " SOMEBODY ", and a reload will fail; chgrp " SOMEBODY " it and chmod 640, and let " SOMEBODY
+		"warn p.conf:20: password: %s cannot be read by " SOMEBODY ", and a reload will fail; chown " SOMEBODY " it and chmod 600, and let " SOMEBODY
 		" through the folders above\n", path("tls.key"), path("closed/password"));
 	assert_string_equal(logged(), want);
 	assert_int_equal(chown(path("tls.key"), 0, p.gid), 0);

@@ -265,6 +265,10 @@ void conn_settle(struct conn *c)
 		c->user.drained(c->user.user);
 		if (c->state == CONN_ENDED)
 			return;
+		if (c->tls_wanted) {	/* it answered a TLS start that had to wait */
+			c->tls_wanted = false;
+			conn_tls_begin(c);
+		}
 		conn_gathered(c);
 		if (c->state == CONN_ENDED)
 			return;

@@ -19,8 +19,8 @@
  * is lent for the call: an idle connection owns no buffer.  Under TLS a turn
  * gathers the records that came together, up to CONN_IN_MAX.
  *
- * TLS start (STLS): conn_start_tls from within turn; turn must return how much
- * it consumed.  Bytes received and not consumed at that moment, or arriving in
+ * TLS start (STLS): conn_start_tls from within turn, which must return how much
+ * it consumed; or in drained or between calls, if the user has kept nothing unread.  Bytes received and not consumed at that moment, or arriving in
  * clear before our ClientHello's answer, end the connection as ERR_PEER
  * ("data before TLS"), for all protocols.  When TLS is up: secured(user).
  *
@@ -127,6 +127,8 @@ struct conn_user {
  * Not with compression, and where conn_send may not be called. */
 size_t conn_try_send(struct conn *c, struct span out);
 size_t conn_unsent(const struct conn *c);
+/* And what the other side has not acknowledged yet: what it takes is seen by this, octet by octet. */
+size_t conn_untaken(const struct conn *c);
 void conn_start_tls(struct conn *c);
 /* False (ERR_LOCAL): no memory; the connection is as before. */
 [[nodiscard]] bool conn_start_deflate(struct conn *c, struct err *e);

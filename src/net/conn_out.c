@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <assert.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "net/conn_inside.h"
@@ -172,4 +174,13 @@ size_t conn_try_send(struct conn *c, struct span out)
 size_t conn_unsent(const struct conn *c)
 {
 	return c->out.len;
+}
+
+size_t conn_untaken(const struct conn *c)
+{
+	int kernel = 0;
+
+	if (c->fd < 0 || ioctl(c->fd, SIOCOUTQ, &kernel) < 0)
+		kernel = 0;
+	return c->out.len + (size_t)kernel;
 }

@@ -154,7 +154,7 @@ void p3d_stop(struct p3d *s, const char *words);
 bool p3d_waiting(const struct p3d *s);		/* for the caller's answer: nothing is eaten */
 bool p3d_logged_in(const struct p3d *s);
 
-void p3d_secured(struct p3d *s, const struct p3d_settings *settings);
+void p3d_secured(struct p3d *s, const struct p3d_settings *settings);	/* may be those of before, changed */
 void p3d_sasl_challenge(struct p3d *s, struct span challenge);	/* at most P3D_CHALLENGE_MAX octets, not coded */
 void p3d_login_ok(struct p3d *s, const struct p3d_drop *drop);
 void p3d_login_refused(struct p3d *s, enum p3d_code code, const char *words);

@@ -105,7 +105,7 @@ bool server_utf8(struct p3d *s, const struct args *a, struct p3d_event *ev)
 
 void p3d_secured(struct p3d *s, const struct p3d_settings *settings)
 {
-	assert(settings->secure && !s->settings->secure);
+	assert(settings->secure);
 	assert(!s->in.len && !s->held);		/* injected before TLS: the driver had to end it */
 	server_answer(s, WAIT_TLS, ANSWER_NONE);
 	s->settings = settings;

@@ -67,7 +67,7 @@ static inline void fixture_keys(const EVP_MD *hash, struct span password, struct
 
 	if (!fixture_derive(hash, password, (struct span){ (const char *)fixture_salt, SASL_SALT }, FIXTURE_ITERATIONS, &made))
 		abort();
-	*k = (struct sasl_scram_keys){ .iterations = FIXTURE_ITERATIONS };
+	*k = (struct sasl_scram_keys){ .iterations = FIXTURE_ITERATIONS, .salt_len = SASL_SALT };
 	memcpy(k->salt, fixture_salt, SASL_SALT);
 	memcpy(k->stored, made.stored, SASL_KEY_MAX);
 	memcpy(k->server, made.server, SASL_KEY_MAX);

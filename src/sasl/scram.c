@@ -116,7 +116,7 @@ bool scram_first_read(struct span in, struct scram_first *first, struct err *e)
 
 bool scram_final_read(struct span in, struct scram_final *final, struct err *e)
 {
-	struct span piece;
+	struct span whole = in, piece;
 	bool comma = true;
 
 	*final = (struct scram_final){ 0 };
@@ -134,6 +134,7 @@ bool scram_final_read(struct span in, struct scram_final *final, struct err *e)
 	if (comma || !span_starts(piece, SPAN("p=")))
 		return bad(e, "no proof at the end of the last message");
 	final->proof = span_from(piece, 2);
+	final->without_proof = (struct span){ whole.at, whole.len - piece.len - 1 };
 	return true;
 }
 

@@ -23,6 +23,7 @@ struct scram_first {
 
 struct scram_final {
 	struct span binding, nonce, proof;	/* of c=, r= and p= */
+	struct span without_proof;	/* all before ",p=": the proof is over it */
 };
 
 [[nodiscard]] bool scram_first_read(struct span message, struct scram_first *first, struct err *e);

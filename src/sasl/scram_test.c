@@ -135,6 +135,8 @@ static void cut_messages(void **state)
 		assert_int_equal(scram_first_read((struct span){ whole.at, n }, &first, &e), n > whole.len - 6);
 	for (size_t n = 0; n < last.len; n++)
 		assert_int_equal(scram_final_read((struct span){ last.at, n }, &final, &e), n >= last.len - 8);
+	assert_true(scram_final_read(last, &final, &e));
+	assert_true(span_equal(final.without_proof, SPAN("c=biws,r=abc,x=1")) && span_equal(final.proof, SPAN("cHJvb2Y=")));
 }
 
 static void a_name_that_does_not_fit(void **state)

@@ -83,7 +83,6 @@ static enum sasl_said external(struct sasl_server *s, const struct span *respons
 	return SASL_SAYS_NAMED;
 }
 
-
 static enum sasl_said step(struct sasl_server *s, const struct span *response, struct buf *challenge, struct err *e)
 {
 	switch (s->mech) {
@@ -141,7 +140,11 @@ static bool start(struct sasl_server *s, const struct sasl_server_with *with, st
 	s->unique_len = with->tls_unique.len;
 	if (s->unique_len)
 		memcpy(s->unique, with->tls_unique.at, s->unique_len);
-	return !sasl_mech_slow(s->mech) || server_scram_start(s, e);
+	assert(with->nonce.len <= sizeof s->given_nonce);
+	s->given_nonce_len = with->nonce.len;
+	if (s->given_nonce_len)
+		memcpy(s->given_nonce, with->nonce.at, s->given_nonce_len);
+	return true;
 }
 
 struct sasl_server *sasl_server_new(enum sasl_mech mech, const struct sasl_server_with *with, struct err *e)
@@ -167,7 +170,6 @@ void sasl_server_free(struct sasl_server **s)
 {
 	if (!*s)
 		return;
-	server_scram_end(*s);
 	buf_wipe(&(*s)->first);
 	buf_wipe(&(*s)->second);
 	buf_wipe(&(*s)->name);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * SASL, the server's side (RFC 4422): SCRAM over GNU SASL; PLAIN (RFC 4616),
- * LOGIN, CRAM-MD5 (RFC 2195) and EXTERNAL are ours, because GNU SASL prepares
- * clear passwords, which are octets here, and its CRAM-MD5 stamp names no host.
+ * SASL, the server's side (RFC 4422): SCRAM (RFC 5802, RFC 7677), PLAIN (RFC 4616),
+ * LOGIN, CRAM-MD5 (RFC 2195) and EXTERNAL, all ours: see ARCHITECTURE.md for why
+ * GNU SASL, which the client's side has, is not asked here.
  *
  *     s = sasl_server_new(mech, &with, &e);
  *     repeat: sasl_server_step(s, response, &challenge, &proof, &e)
@@ -37,23 +37,16 @@
  * A password is of any octets but NUL, and perhaps empty.  CRAM-MD5 takes the kept one as it
  * is or as SASLprep has it, since clients do both.
  *
- * SCRAM with stored keys costs no key derivation: a whole exchange, ours and GNU SASL's
- * checks together, takes some 12 microseconds.  The client's two messages are held against
- * RFC 5802's grammar (scram.h) before the library sees them, which would take a
- * binding without -PLUS, extensions it does not know as mandatory (m=), and "=" in names.
+ * SCRAM with stored keys costs no key derivation: COST.  The client's two messages
+ * are held against RFC 5802's grammar (scram.h) first.  Keys of any length of salt up to SASL_SALT, and any count.
  * Bindings: tls-exporter (RFC 9266) and tls-unique (RFC 5929), which is not to be given
  * with TLS 1.3; any other is refused.  Giving one means that -PLUS is offered on this line.
  *
- * Threads: each server has a GNU SASL context of its own (1.3 microseconds to make), so that
- * different servers run in different threads without a lock; the library, as Debian
- * builds it, has no state beside it.  One server is used by one thread at a time.
+ * Threads: one server is used by one thread at a time, different ones by any.
  * `find` is called within a step, on its thread.
  *
- * Secrets: what the client said, keys and secrets of `find`, and all of them that can be
- * reached within GNU SASL are wiped, the last ones at free.  GNU SASL never has a
- * password, but its own copies of StoredKey and ServerKey, and the client's proof, it
- * gives back to the heap as they are, out of our reach: whoever could read that freed
- * memory could log in by SCRAM until the password is changed. */
+ * Secrets: what the client said, keys and secrets of `find`, the client's key that SCRAM's proof
+ * gives, all are wiped: keys when the proof was judged, the rest at free at the latest. */
 #pragma once
 
 #include "sasl/client.h"
@@ -69,6 +62,7 @@ enum sasl_said { SASL_SAYS_MORE, SASL_SAYS_PASSWORD, SASL_SAYS_PROVED, SASL_SAYS
 struct sasl_scram_keys {	/* RFC 5802 section 3, of the password after SASLprep */
 	uint32_t iterations;	/* never 0 */
 	uint8_t salt[SASL_SALT];
+	size_t salt_len;	/* never 0 */
 	uint8_t stored[SASL_KEY_MAX], server[SASL_KEY_MAX];	/* of SHA-1 the first 20 */
 };
 
@@ -85,6 +79,7 @@ struct sasl_proof {
 struct sasl_server_with {	/* copied */
 	const char *host;		/* of CRAM-MD5's stamp: a name without blanks, at most SASL_HOST_MAX octets */
 	struct span tls_exporter, tls_unique;	/* empty: not to be had, or -PLUS is not offered */
+	struct span nonce;		/* for tests: our part of SCRAM's, at most 64 octets; empty: by chance */
 	void (*find)(void *user, struct span name, struct sasl_keys *keys);	/* fills what the mechanism needs */
 	void *user;
 };

@@ -5,9 +5,11 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/rand.h>
 #include <stdio.h>
 
 #include "sasl/server_internal.h"
+#include "wire/saslprep.h"
 
 enum { DIGEST = 16 };
 
@@ -16,7 +18,7 @@ static enum sasl_said ask(struct sasl_server *s, struct buf *challenge, struct e
 {
 	uint64_t random[2];
 
-	if (gsasl_nonce((char *)random, sizeof random) != GSASL_OK)
+	if (RAND_bytes((unsigned char *)random, sizeof random) != 1)
 		return server_refuse(s, e, ERR_LOCAL, "no random octets");
 	(void)snprintf(s->stamp, sizeof s->stamp, "<%" PRIu64 ".%" PRIu64 "@%s>", random[0], random[1], s->host);
 	if (!buf_add(challenge, span_of(s->stamp)))
@@ -46,14 +48,6 @@ static bool from_hex(struct span hex, unsigned char out[DIGEST])
 	return true;
 }
 
-static bool is_ascii(struct span s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		if ((unsigned char)s.at[i] > 126 || (unsigned char)s.at[i] < ' ')
-			return false;
-	return true;
-}
-
 static bool digest_of(const struct sasl_server *s, struct span secret, unsigned char out[DIGEST])
 {
 	unsigned len = 0;
@@ -66,20 +60,15 @@ static bool digest_of(const struct sasl_server *s, struct span secret, unsigned 
 static bool prove(const struct sasl_server *s, struct span secret, const unsigned char said[DIGEST], bool *right)
 {
 	unsigned char digest[DIGEST];
-	char text[SASL_SECRET_MAX + 1] = "", *prepared = NULL;
+	char memory[SASLPREP_MAX];
+	struct span prepared = saslprep_password(secret, memory);
 	bool done = digest_of(s, secret, digest);
 
 	*right = done && CRYPTO_memcmp(digest, said, DIGEST) == 0;
-	if (done && !is_ascii(secret)) {
-		memcpy(text, secret.at, secret.len);
-		if (gsasl_saslprep(text, 0, &prepared, NULL) == GSASL_OK) {
-			done = digest_of(s, span_of(prepared), digest);
-			*right = (done && CRYPTO_memcmp(digest, said, DIGEST) == 0) || *right;
-			wipe(prepared, strlen(prepared));
-			gsasl_free(prepared);
-		}
-		wipe(text, sizeof text);
-	}
+	done = done && digest_of(s, prepared, digest);
+	*right = (done && CRYPTO_memcmp(digest, said, DIGEST) == 0) || *right;
+	if (prepared.at == memory)
+		wipe(memory, prepared.len);
 	wipe(digest, sizeof digest);
 	return done;
 }

@@ -9,11 +9,9 @@
  * server_refuse is how it says no. */
 #pragma once
 
-#include <gsasl.h>
-
 #include "sasl/server.h"
 
-enum { SERVER_BINDING_MAX = 128, SERVER_STAMP_MAX = SASL_HOST_MAX + 64 };
+enum { SERVER_BINDING_MAX = 128, SERVER_STAMP_MAX = SASL_HOST_MAX + 64, SERVER_NONCE_MAX = 64 };
 
 struct sasl_server {
 	enum sasl_mech mech;
@@ -28,10 +26,11 @@ struct sasl_server {
 	struct buf first, second;	/* what the client said, as far as it must be kept */
 	struct buf name, authzid;	/* unescaped */
 	char stamp[SERVER_STAMP_MAX];	/* CRAM-MD5 */
-	Gsasl *library;			/* SCRAM */
-	Gsasl_session *session;
+	char given_nonce[SERVER_NONCE_MAX];	/* for tests */
+	size_t given_nonce_len;
+	struct sasl_scram_keys keys;	/* SCRAM: of who was named, until the proof was judged */
 	struct span header;		/* SCRAM: gs2-header, in `first` */
-	struct span nonce;		/* SCRAM: the client's and ours, in `second` */
+	size_t nonce_len;		/* SCRAM: the client's and ours, behind "r=" in `second` */
 	struct span binding;		/* SCRAM: of this exchange; empty without -PLUS */
 	bool verified;			/* SCRAM: the proof was right, and ours is on its way */
 };
@@ -42,5 +41,3 @@ bool server_names_good(const struct sasl_server *s, bool named);
 
 enum sasl_said server_cram(struct sasl_server *s, const struct span *response, struct buf *challenge, struct err *e);
 enum sasl_said server_scram(struct sasl_server *s, const struct span *response, struct buf *challenge, struct err *e);
-bool server_scram_start(struct sasl_server *s, struct err *e);
-void server_scram_end(struct sasl_server *s);

@@ -1,89 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * SCRAM (RFC 5802, RFC 7677) over GNU SASL, behind a strict reading of our own. */
+ * SCRAM (RFC 5802, RFC 7677) with stored keys. */
 #include <assert.h>
 #include <openssl/crypto.h>
-#include <stdio.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
 
 #include "sasl/scram.h"
 #include "sasl/server_internal.h"
 #include "wire/base64.h"
+#include "wire/saslprep.h"
 
-enum { SHA1 = 20, SHA256 = 32, TEXT = 64, DECIMAL = 16, HEADER_PLUS_MAX = SASL_SERVER_RESPONSE_MAX + SERVER_BINDING_MAX };
+enum { SHA1 = 20, SHA256 = 32, NONCE = 18, HEADER_PLUS_MAX = SASL_SERVER_RESPONSE_MAX + SERVER_BINDING_MAX };
 
-static_assert(TEXT > (SHA256 + 2) / 3 * 4, "a key in base64 fits");
+static_assert(SASL_CHALLENGE_MAX > SASL_NONCE_MAX + SERVER_NONCE_MAX + 64, "r=, s= and i= fit");
 
 static bool is_sha1(const struct sasl_server *s)
 {
 	return s->mech == SASL_SCRAM_SHA_1 || s->mech == SASL_SCRAM_SHA_1_PLUS;
 }
 
-bool server_scram_start(struct sasl_server *s, struct err *e)
+static size_t size_of(const struct sasl_server *s)
 {
-	int code = gsasl_init(&s->library);
-
-	if (code == GSASL_OK)
-		code = gsasl_server_start(s->library, sasl_mech_name(s->mech), &s->session);
-	return code == GSASL_OK || err_set(e, ERR_LOCAL, "%s: %s", sasl_mech_name(s->mech), gsasl_strerror(code));
+	return is_sha1(s) ? SHA1 : SHA256;
 }
 
-/* The library frees its copies; it does not wipe them. */
-static void wipe_property(Gsasl_session *session, Gsasl_property what)
-{
-	const char *text = gsasl_property_fast(session, what);
-
-	if (text)
-		wipe((char *)text, strlen(text));
-}
-
-void server_scram_end(struct sasl_server *s)
-{
-	if (s->session) {
-		wipe_property(s->session, GSASL_SCRAM_SERVERKEY);
-		wipe_property(s->session, GSASL_SCRAM_STOREDKEY);
-		gsasl_finish(s->session);
-	}
-	if (s->library)
-		gsasl_done(s->library);
-}
-
-/* The library takes octets in base64. */
-static bool set(struct sasl_server *s, Gsasl_property what, const void *at, size_t len)
-{
-	char memory[2 * SERVER_BINDING_MAX];
-	struct buf text;
-	bool good;
-
-	buf_lend(&text, memory, sizeof memory);
-	good = base64_encode((struct span){ at, len }, &text) &&
-	       gsasl_property_set_raw(s->session, what, text.at, text.len) == GSASL_OK;
-	wipe(memory, sizeof memory);
-	return good;
-}
-
-static bool set_keys(struct sasl_server *s)
+/* The keys of who was named: kept until the exchange ends. */
+static void find_keys(struct sasl_server *s)
 {
 	struct sasl_keys keys = { 0 };
-	const struct sasl_scram_keys *k = is_sha1(s) ? &keys.sha1 : &keys.sha256;
-	size_t size = is_sha1(s) ? SHA1 : SHA256;
-	char iterations[DECIMAL];
-	bool good;
 
 	s->find(s->user, s->proof.name, &keys);
-	assert(k->iterations);
-	(void)snprintf(iterations, sizeof iterations, "%u", (unsigned)k->iterations);
-	good = gsasl_property_set(s->session, GSASL_SCRAM_ITER, iterations) == GSASL_OK &&
-	       set(s, GSASL_SCRAM_SALT, k->salt, sizeof k->salt) && set(s, GSASL_SCRAM_STOREDKEY, k->stored, size) &&
-	       set(s, GSASL_SCRAM_SERVERKEY, k->server, size);
+	s->keys = is_sha1(s) ? keys.sha1 : keys.sha256;
 	wipe(&keys, sizeof keys);
-	return good;
+	assert(s->keys.iterations && s->keys.salt_len && s->keys.salt_len <= SASL_SALT);
 }
 
 /* Which binding this exchange has (RFC 5802 section 6). */
 static enum sasl_said bind(struct sasl_server *s, const struct scram_first *first, struct err *e)
 {
-	bool exporter = span_equal(first->type, SPAN("tls-exporter"));
-
 	if (!sasl_mech_plus(s->mech)) {
 		if (first->flag == 'p')
 			return server_refuse(s, e, ERR_PEER, "a channel binding, which is -PLUS's");
@@ -93,46 +49,23 @@ static enum sasl_said bind(struct sasl_server *s, const struct scram_first *firs
 	}
 	if (first->flag != 'p')
 		return server_refuse(s, e, ERR_PEER, "no channel binding");
-	if (exporter)
+	if (span_equal(first->type, SPAN("tls-exporter")))
 		s->binding = (struct span){ s->exporter, s->exporter_len };
 	else if (span_equal(first->type, SPAN("tls-unique")))
 		s->binding = (struct span){ s->unique, s->unique_len };
 	if (!s->binding.len)
 		return server_refuse(s, e, ERR_PEER, "a channel binding of a type that is not to be had here");
-	if (!set(s, exporter ? GSASL_CB_TLS_EXPORTER : GSASL_CB_TLS_UNIQUE, s->binding.at, s->binding.len))
-		return server_refuse(s, e, ERR_LOCAL, "out of memory");
 	return SASL_SAYS_MORE;
 }
 
-/* A step of the library's; what it says goes to `said`.  The library's code. */
-static int library_step(struct sasl_server *s, struct span in, struct buf *said)
+/* "If the preparation of the username fails or results in an empty string, the server SHOULD fail" (RFC 5802 section 5.1). */
+static bool prepares(struct span name)
 {
-	char *out = NULL;
-	size_t len = 0;
-	int code = gsasl_step(s->session, in.at, in.len, &out, &len);
+	char memory[SASLPREP_MAX];
+	struct buf prepared;
 
-	if ((code == GSASL_OK || code == GSASL_NEEDS_MORE) && !buf_add(said, (struct span){ out, len }))
-		code = GSASL_MALLOC_ERROR;
-	gsasl_free(out);
-	return code;
-}
-
-static enum sasl_said fail(struct sasl_server *s, int code, struct err *e)
-{
-	bool ours = code == GSASL_MALLOC_ERROR || code == GSASL_CRYPTO_ERROR;
-
-	(void)err_set(e, ours ? ERR_LOCAL : ERR_PEER, "%s: %s", sasl_mech_name(s->mech), gsasl_strerror(code));
-	return SASL_SAYS_REFUSED;
-}
-
-/* The library asks this too, but leaks the answer for a name of which nothing is left. */
-static bool prepares(const char *name)
-{
-	char *prepared = NULL;
-	bool good = gsasl_saslprep(name, GSASL_ALLOW_UNASSIGNED, &prepared, NULL) == GSASL_OK && *prepared;
-
-	gsasl_free(prepared);
-	return good;
+	buf_lend(&prepared, memory, sizeof memory);
+	return saslprep(name, &prepared) && prepared.len;
 }
 
 /* The names, in memory of their own. */
@@ -140,38 +73,43 @@ static enum sasl_said names(struct sasl_server *s, const struct scram_first *fir
 {
 	if (first->nonce.len > SASL_NONCE_MAX)
 		return server_refuse(s, e, ERR_PEER, "the nonce is too long");
-	if (!scram_name_add(first->name, &s->name) || !buf_terminate(&s->name) || !scram_name_add(first->authzid, &s->authzid))
+	if (!scram_name_add(first->name, &s->name) || !scram_name_add(first->authzid, &s->authzid))
 		return server_refuse(s, e, ERR_LOCAL, "out of memory");
 	s->proof.name = buf_span(&s->name);
 	s->proof.authzid = buf_span(&s->authzid);
 	if (!server_names_good(s, true))
 		return server_refuse(s, e, ERR_PEER, "a name that is none");
-	if (!prepares(s->name.at))
+	if (!prepares(s->proof.name))
 		return server_refuse(s, e, ERR_PEER, "a name that SASLprep refuses");
 	return SASL_SAYS_MORE;
+}
+
+/* Ours, behind the client's. */
+static bool add_nonce(const struct sasl_server *s, struct buf *out)
+{
+	unsigned char random[NONCE];
+
+	if (s->given_nonce_len)
+		return buf_add(out, (struct span){ s->given_nonce, s->given_nonce_len });
+	return RAND_bytes(random, sizeof random) == 1 && base64_encode((struct span){ (const char *)random, sizeof random }, out);
 }
 
 /* client-first-message → server-first-message. */
 static enum sasl_said on_first(struct sasl_server *s, struct span in, struct buf *challenge, struct err *e)
 {
 	struct scram_first first;
-	int code;
 
 	if (!buf_add(&s->first, in))
 		return server_refuse(s, e, ERR_LOCAL, "out of memory");
 	if (!scram_first_read(buf_span(&s->first), &first, e) || names(s, &first, e) != SASL_SAYS_MORE || bind(s, &first, e) != SASL_SAYS_MORE)
 		return SASL_SAYS_REFUSED;
 	s->header = first.header;
-	if (!set_keys(s))
-		return server_refuse(s, e, ERR_LOCAL, "out of memory");
-	code = library_step(s, buf_span(&s->first), &s->second);
-	if (code != GSASL_NEEDS_MORE)
-		return fail(s, code, e);
-	s->nonce = span_from(buf_span(&s->second), strlen("r="));
-	s->nonce.len = span_find(s->nonce, ',');
-	assert(span_starts(s->nonce, first.nonce) && s->nonce.len >= first.nonce.len + 16);
-	assert(s->second.len <= SASL_CHALLENGE_MAX);
-	if (!buf_add(challenge, buf_span(&s->second)))
+	find_keys(s);
+	if (!buf_add(&s->second, SPAN("r=")) || !buf_add(&s->second, first.nonce) || !add_nonce(s, &s->second))
+		return server_refuse(s, e, ERR_LOCAL, "no nonce");
+	s->nonce_len = s->second.len - strlen("r=");
+	if (!buf_add(&s->second, SPAN(",s=")) || !base64_encode((struct span){ (const char *)s->keys.salt, s->keys.salt_len }, &s->second) ||
+	    !buf_printf(&s->second, ",i=%u", (unsigned)s->keys.iterations) || !buf_add(challenge, buf_span(&s->second)))
 		return server_refuse(s, e, ERR_LOCAL, "no room for a challenge");
 	return SASL_SAYS_MORE;
 }
@@ -197,25 +135,76 @@ static bool same_channel(const struct sasl_server *s, struct span text, struct e
 	return same || err_set(e, ERR_AUTH, "%s: another channel binding than ours", sasl_mech_name(s->mech));
 }
 
+/* AuthMessage (RFC 5802 section 3); there is no secret in it. */
+static bool add_messages(const struct sasl_server *s, struct span without_proof, struct buf *out)
+{
+	return buf_add(out, span_from(buf_span(&s->first), s->header.len)) && buf_add_byte(out, ',') && buf_add(out, buf_span(&s->second)) &&
+	       buf_add_byte(out, ',') && buf_add(out, without_proof);
+}
+
+static bool sign(const struct sasl_server *s, const uint8_t key[SASL_KEY_MAX], struct span message, uint8_t out[SASL_KEY_MAX])
+{
+	unsigned len = 0;
+
+	return HMAC(is_sha1(s) ? EVP_sha1() : EVP_sha256(), key, (int)size_of(s), (const unsigned char *)message.at, message.len, out, &len) &&
+	       len == size_of(s);
+}
+
+/* StoredKey = H(ClientProof XOR ClientSignature), and the server's own proof.  False: OpenSSL failed. */
+static bool judge(const struct sasl_server *s, struct span message, const uint8_t proof[SASL_KEY_MAX], bool *right, uint8_t signature[SASL_KEY_MAX])
+{
+	uint8_t client[SASL_KEY_MAX] = { 0 }, stored[SASL_KEY_MAX];
+	size_t size = size_of(s);
+	bool done = sign(s, s->keys.stored, message, client);
+
+	for (size_t i = 0; i < size; i++)
+		client[i] ^= proof[i];
+	done = done && EVP_Digest(client, size, stored, NULL, is_sha1(s) ? EVP_sha1() : EVP_sha256(), NULL) == 1 && sign(s, s->keys.server, message, signature);
+	*right = done && CRYPTO_memcmp(stored, s->keys.stored, size) == 0;
+	wipe(client, sizeof client);	/* with it one could log in */
+	wipe(stored, sizeof stored);
+	return done;
+}
+
+static bool prove(const struct sasl_server *s, struct span without_proof, struct span proof, bool *right, uint8_t signature[SASL_KEY_MAX])
+{
+	uint8_t said[SASL_KEY_MAX];
+	struct buf message, decoded;
+	bool done;
+
+	buf_start(&message, 3 * SASL_SERVER_RESPONSE_MAX);
+	buf_lend(&decoded, (char *)said, sizeof said);
+	done = add_messages(s, without_proof, &message) && base64_decode(proof, &decoded) && judge(s, buf_span(&message), said, right, signature);
+	buf_end(&message);
+	wipe(said, sizeof said);
+	return done;
+}
+
 /* client-final-message → server-final-message. */
 static enum sasl_said on_final(struct sasl_server *s, struct span in, struct buf *challenge, struct err *e)
 {
+	struct span nonce = { s->second.at + strlen("r="), s->nonce_len };
+	uint8_t signature[SASL_KEY_MAX];
 	struct scram_final final;
+	bool right = false;
 	size_t size;
-	int code;
 
 	if (!scram_final_read(in, &final, e))
 		return SASL_SAYS_REFUSED;
-	if (!span_equal(final.nonce, s->nonce))
+	if (!span_equal(final.nonce, nonce))
 		return server_refuse(s, e, ERR_PEER, "another nonce than ours");
 	if (!same_channel(s, final.binding, e))
 		return SASL_SAYS_REFUSED;
-	if (!base64_measure(final.proof, &size) || size != (is_sha1(s) ? SHA1 : SHA256))
+	if (!base64_measure(final.proof, &size) || size != size_of(s))
 		return server_refuse(s, e, ERR_PEER, "p= is no proof");
-	code = library_step(s, in, challenge);
-	if (code == GSASL_AUTHENTICATION_ERROR)
+	if (!prove(s, final.without_proof, final.proof, &right, signature))
+		return server_refuse(s, e, ERR_LOCAL, "out of memory, or no such hash here");
+	wipe(&s->keys, sizeof s->keys);
+	if (!right)
 		return server_refuse(s, e, ERR_AUTH, "a wrong password");
-	return code == GSASL_OK ? SASL_SAYS_MORE : fail(s, code, e);
+	if (!buf_add(challenge, SPAN("v=")) || !base64_encode((struct span){ (const char *)signature, size_of(s) }, challenge))
+		return server_refuse(s, e, ERR_LOCAL, "no room for a challenge");
+	return SASL_SAYS_MORE;
 }
 
 enum sasl_said server_scram(struct sasl_server *s, const struct span *response, struct buf *challenge, struct err *e)

@@ -42,6 +42,61 @@ static void rfc_vectors(void **state)
 	}
 }
 
+static void known(void *user, struct span name, struct sasl_keys *keys)
+{
+	(void)name;
+	*keys = *(const struct sasl_keys *)user;
+}
+
+/* The same exchanges once more, from end to end, as the server has its part in them. */
+static void rfc_exchanges(void **state)
+{
+	static const struct { enum sasl_mech mech; const char *salt, *nonce, *said[2], *want[2]; } rows[] = {
+		{ SASL_SCRAM_SHA_1, "QSXCR+Q6sek8bf92", "3rfcNHYJY1ZVvWVs7j",
+		  { "n,,n=user,r=fyko+d2lbbFgONRv9qkxdawL", "c=biws,r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,p=v0X8v3Bz2T0CJGbJQyF0X+HI4Ts=" },
+		  { "r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,s=QSXCR+Q6sek8bf92,i=4096", "v=rmF9pqV8S7suAoZWja4dJRkFsKQ=" } },
+		{ SASL_SCRAM_SHA_256, "W22ZaJ0SNY7soEsUEjb6gQ==", "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0",
+		  { "n,,n=user,r=rOprNGfwEbeRWgbNEkqO",
+		    "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=" },
+		  { "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096",
+		    "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=" } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		bool sha1 = rows[i].mech == SASL_SCRAM_SHA_1;
+		struct sasl_keys keys = { 0 };
+		struct sasl_scram_keys *k = sha1 ? &keys.sha1 : &keys.sha256;
+		struct sasl_server_with with = { .host = "h", .nonce = span_of(rows[i].nonce), .find = known, .user = &keys };
+		struct err e = { 0 };
+		struct sasl_server *s = sasl_server_new(rows[i].mech, &with, &e);
+		struct fixture_scram made;
+		struct sasl_proof proof;
+		struct span none = SPAN("");
+		struct buf b;
+
+		buf_lend(&b, (char *)k->salt, sizeof k->salt);
+		assert_true(base64_decode(span_of(rows[i].salt), &b));
+		assert_true(fixture_derive(sha1 ? EVP_sha1() : EVP_sha256(), SPAN("pencil"), buf_span(&b), 4096, &made));
+		k->salt_len = b.len;
+		k->iterations = 4096;
+		memcpy(k->stored, made.stored, sizeof k->stored);
+		memcpy(k->server, made.server, sizeof k->server);
+		buf_start(&b, SASL_CHALLENGE_MAX);
+		for (size_t n = 0; n < 2; n++) {
+			struct span said = span_of(rows[i].said[n]);
+
+			b.len = 0;
+			assert_int_equal(sasl_server_step(s, &said, &b, &proof, &e), SASL_SAYS_MORE);
+			assert_true(span_equal(buf_span(&b), span_of(rows[i].want[n])));
+		}
+		assert_int_equal(sasl_server_step(s, &none, &b, &proof, &e), SASL_SAYS_PROVED);
+		assert_true(span_equal(proof.name, SPAN("user")));
+		buf_end(&b);
+		sasl_server_free(&s);
+	}
+}
+
 /* What the client does, where it is not what an honest one does (NULL, 0). */
 struct deed {
 	const char *note;
@@ -232,6 +287,7 @@ static const struct deed deeds[] = {
 	{ "a wrong proof", N256, .spoil = 40, .step = 2, .kind = ERR_AUTH },
 	{ "a wrong proof", N1, .spoil = 20, .step = 2, .kind = ERR_AUTH },
 	{ "a wrong proof", P256, EXP, .spoil = 7, .step = 2, .kind = ERR_AUTH },
+	{ "emoji", N256, .bare = SPAN("n=\xf0\x9f\x98\x80,r=abcdef"), .step = 2, .kind = ERR_AUTH, .name = "\xf0\x9f\x98\x80" },
 	{ "nobody", N256, .bare = SPAN("n=nobody,r=abcdef"), .step = 2, .kind = ERR_AUTH, .name = "nobody" },
 	{ "something at the end", N256, .end = "x", .step = 3, .kind = ERR_PEER },
 };
@@ -357,12 +413,6 @@ static double now_us(void)
 	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
 }
 
-static void known(void *user, struct span name, struct sasl_keys *keys)
-{
-	(void)name;
-	*keys = *(const struct sasl_keys *)user;
-}
-
 /* For people to read: the server's part of whole exchanges.  No key is derived in it: that alone takes a millisecond. */
 static void cost(void **state)
 {
@@ -402,6 +452,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rfc_vectors),
+		cmocka_unit_test(rfc_exchanges),
 		cmocka_unit_test(what_clients_do),
 		cmocka_unit_test(first_answers),
 		cmocka_unit_test(long_ones),

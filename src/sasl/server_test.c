@@ -383,6 +383,7 @@ static void secret_find(void *user, struct span name, struct sasl_keys *keys)
 	for (size_t i = 0; i < SASL_KEY_MAX; i++)
 		keys->sha256.stored[i] = keys->sha256.server[i] = (uint8_t)(hidden[i % (sizeof hidden - 1)] ^ 0x55);
 	keys->sha256.iterations = FIXTURE_ITERATIONS;
+	keys->sha256.salt_len = SASL_SALT;
 	keys->secret_len = 2 * (sizeof hidden - 1);
 	for (size_t i = 0; i < keys->secret_len; i++)
 		keys->secret[i] = hidden[i % (sizeof hidden - 1)] ^ 0x55;
@@ -418,6 +419,75 @@ static void nothing_stays(void **state)
 		assert_int_equal(sasl_server_step(s, &r, &challenge, &proof, &e), mechs[i] == SASL_CRAM_MD5 ? SASL_SAYS_REFUSED : SASL_SAYS_PASSWORD);
 		wipe(said, sizeof said);
 		assert_int_equal(found(hidden, sizeof hidden - 1), mechs[i] == SASL_CRAM_MD5 ? 0 : 2);	/* the search finds what is there */
+		sasl_server_free(&s);
+		assert_int_equal(found(hidden, sizeof hidden - 1), 0);
+		buf_end(&challenge);
+	}
+}
+
+/* As a client's key: its hash is StoredKey. */
+static void client_key(uint8_t key[SASL_KEY_MAX])
+{
+	for (size_t i = 0; i < SASL_KEY_MAX; i++)
+		key[i] = (uint8_t)(hidden[i % (sizeof hidden - 1)] ^ 0x55);
+}
+
+static void hashed_find(void *user, struct span name, struct sasl_keys *keys)
+{
+	uint8_t key[SASL_KEY_MAX];
+
+	secret_find(user, name, keys);	/* ServerKey is what is looked for too */
+	client_key(key);
+	assert_int_equal(EVP_Digest(key, sizeof key, keys->sha256.stored, NULL, EVP_sha256(), NULL), 1);
+	wipe(key, sizeof key);
+}
+
+/* The last message of a client that has nothing but its key; nothing of that is left in `out`. */
+static size_t last_message(struct span challenge, char out[FIXTURE_TEXT])
+{
+	char message[FIXTURE_TEXT], text[64];
+	struct sasl_keys keys = { 0 };
+	uint8_t proof[SASL_KEY_MAX], key[SASL_KEY_MAX];
+	size_t nonce = span_find(challenge, ',') - 2;
+	int n = snprintf(out, FIXTURE_TEXT, "c=biws,r=%.*s", (int)nonce, challenge.at + 2);
+	struct buf b;
+	unsigned len;
+
+	hashed_find(NULL, SPAN("a"), &keys);
+	(void)snprintf(message, sizeof message, "n=a,r=abcdef,%.*s,%s", (int)challenge.len, challenge.at, out);
+	assert_non_null(HMAC(EVP_sha256(), keys.sha256.stored, SASL_KEY_MAX, (const unsigned char *)message, strlen(message), proof, &len));
+	client_key(key);
+	for (size_t i = 0; i < SASL_KEY_MAX; i++)
+		proof[i] ^= key[i];
+	buf_lend(&b, text, sizeof text);
+	assert_true(base64_encode((struct span){ (char *)proof, sizeof proof }, &b) && buf_terminate(&b));
+	wipe(&keys, sizeof keys);
+	wipe(key, sizeof key);
+	return (size_t)n + (size_t)snprintf(out + n, (size_t)(FIXTURE_TEXT - n), ",p=%s", text);
+}
+
+/* SCRAM: the keys that were found, StoredKey too, and what the proof makes of it, the client's own. */
+static void no_key_stays(void **state)
+{
+	struct sasl_server_with with = with_of(NULL, false);
+
+	(void)state;
+	for (unsigned hashed = 0; hashed < 2; hashed++) {
+		struct err e = { 0 };
+		struct sasl_server *s;
+		struct sasl_proof proof;
+		struct buf challenge;
+		char text[FIXTURE_TEXT];
+		struct span r = SPAN("n,,n=a,r=abcdef");
+
+		with.find = hashed ? hashed_find : secret_find;
+		s = sasl_server_new(SASL_SCRAM_SHA_256, &with, &e);
+		buf_start(&challenge, SASL_CHALLENGE_MAX);
+		assert_int_equal(sasl_server_step(s, &r, &challenge, &proof, &e), SASL_SAYS_MORE);
+		assert_int_equal(found(hidden, sizeof hidden - 1), hashed ? 1 : 2);	/* the search finds what is there */
+		r = (struct span){ text, last_message(buf_span(&challenge), text) };
+		assert_int_equal(sasl_server_step(s, &r, &challenge, &proof, &e), hashed ? SASL_SAYS_MORE : SASL_SAYS_REFUSED);
+		assert_int_equal(found(hidden, sizeof hidden - 1), 0);
 		sasl_server_free(&s);
 		assert_int_equal(found(hidden, sizeof hidden - 1), 0);
 		buf_end(&challenge);
@@ -467,6 +537,7 @@ int main(void)
 		cmocka_unit_test(a_name_too_long),
 		cmocka_unit_test(what_cannot_begin),
 		cmocka_unit_test(nothing_stays),
+		cmocka_unit_test(no_key_stays),
 		cmocka_unit_test(in_many_threads),
 	};
 

@@ -111,6 +111,17 @@ struct admission_limits admission_limits_now(struct admission *a)
 	return l;
 }
 
+/* Whoever changes the rules goes first, however many come in: nobody locks for reading twice. */
+static void start_lock(pthread_rwlock_t *lock)
+{
+	pthread_rwlockattr_t how;
+
+	(void)pthread_rwlockattr_init(&how);
+	(void)pthread_rwlockattr_setkind_np(&how, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	(void)pthread_rwlock_init(lock, &how);
+	(void)pthread_rwlockattr_destroy(&how);
+}
+
 struct admission *admission_new(const struct admission_limits *l, struct err *e)
 {
 	struct admission *a = sodium_init() < 0 ? NULL : aligned_alloc(ADMISSION_LINE, sizeof *a);
@@ -122,7 +133,7 @@ struct admission *admission_new(const struct admission_limits *l, struct err *e)
 	memset(a, 0, sizeof *a);
 	random_fill(a->key_address, sizeof a->key_address);
 	random_fill(a->key_user, sizeof a->key_user);
-	(void)pthread_rwlock_init(&a->rules.lock, NULL);
+	start_lock(&a->rules.lock);
 	netset_start(&a->rules.hand);
 	shards_start(&a->addresses, sizeof(struct place), TABLE_EXACT);
 	shards_start(&a->accounts, sizeof(struct place), TABLE_EXACT);

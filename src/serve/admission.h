@@ -19,7 +19,8 @@
  * counts by itself (IPv4) or by its /64 (IPv6); IPv4 in IPv6's clothes is IPv4;
  * localhost is an address like others.  Ports do not matter.
  *
- * Memory is bounded, whoever comes: sessions by max_sessions; ADMISSION_ADDRESSES
+ * Memory is bounded, whoever comes: sessions by max_sessions (52 octets an
+ * address and an account that has some); ADMISSION_ADDRESSES
  * addresses and ADMISSION_USERS names with failed logins; ADMISSION_OVERLONG
  * denials; ADMISSION_KNOWN accounts that logged in; ADMISSION_BLOCKS blocks made
  * by hand.  Tables grow as they fill, and then what means nothing any more goes
@@ -35,7 +36,8 @@
  * there is a penalty, they go one by one, one a delay, those of one user too.
  * Yet an attempt waits ADMISSION_WAIT_MS in all at most (or failed_delay, where
  * that is more): under attack everybody waits, and nobody is locked out.
- * One failure is forgotten every ADMISSION_FORGET_MS; a right password takes back
+ * At most 12 failures count (of an address failed_limit, where that is more), and
+ * one is forgotten every ADMISSION_FORGET_MS.  A right password takes back
  * the failures of that very user from that very address since others failed
  * there, and no others: an attacker's own account does not clean his address.
  * An address from where the user logged in well during the last
@@ -51,11 +53,11 @@
 #include "net/network.h"
 
 enum {
-	ADMISSION_ADDRESSES = 65536,	/* with failed logins; some 100 octets each */
-	ADMISSION_USERS = 65536,	/* names with failed logins, also invented ones; some 100 octets each */
-	ADMISSION_KNOWN = 65536,	/* accounts that logged in; some 170 octets each */
-	ADMISSION_OVERLONG = 65536,
-	ADMISSION_BLOCKS = 10000,	/* made by hand */
+	ADMISSION_ADDRESSES = 65536,	/* with failed logins; 110 octets each */
+	ADMISSION_USERS = 65536,	/* names with failed logins, also invented ones; 110 octets each */
+	ADMISSION_KNOWN = 65536,	/* accounts that logged in; 150 octets each */
+	ADMISSION_OVERLONG = 65536,	/* 44 octets each */
+	ADMISSION_BLOCKS = 10000,	/* made by hand; 300 octets each */
 	ADMISSION_WHY_MAX = 200,	/* octets of a block's reason */
 	ADMISSION_WAIT_MS = 30 * 1000,
 	ADMISSION_FORGET_MS = 10 * 60 * 1000,
@@ -65,6 +67,7 @@ enum {
 #define ADMISSION_USER_DEFAULT UINT32_MAX	/* max_per_user of the limits, as ACCOUNT_SESSIONS_DEFAULT */
 
 struct admission;
+struct pop3_settings;
 struct store;
 
 struct admission_limits {
@@ -93,6 +96,9 @@ struct admission_seat {
 void admission_free(struct admission **a);
 /* Counts, denials, penalties and blocks stay; who is in stays in.  False: out of memory, and all is as before. */
 [[nodiscard]] bool admission_reload(struct admission *a, const struct admission_limits *l, struct err *e);
+/* The same with what is configured: `never` are the trusted proxies of all listeners. */
+[[nodiscard]] struct admission *admission_new_configured(const struct pop3_settings *p, struct err *e);
+[[nodiscard]] bool admission_reload_configured(struct admission *a, const struct pop3_settings *p, struct err *e);
 
 /* Coming in ------------------------------------------------------------- */
 
@@ -154,7 +160,7 @@ struct admission_delay {
 };
 
 /* `user` is the name by which it is counted: the canonical one (lower case, `%` as `@`, with its domain; an
- * alias as its account), made alike for users that there are and that there are not. */
+ * alias as its account), as in admission_user_enter, made alike for users that there are and that there are not. */
 void admission_login_start(struct admission *a, const union address *from, struct span user, uint64_t now_ms, struct admission_attempt *t);
 /* May the password be looked at now?  delay_ms = 0: yes, and this attempt's turn is taken.  Else ask again after
  * delay_ms (a timer, never a sleep).  blocked: never, the address was blocked meanwhile: refuse as if it were wrong, and close.
@@ -186,7 +192,8 @@ const char *admission_by_name(enum admission_by by);
  * `hits` do not.  One that is there gets the new end and reason.  Who is in stays in.
  * ERR_CONFIG: there are ADMISSION_BLOCKS; ERR_LOCAL: out of memory. */
 [[nodiscard]] bool admission_block_add(struct admission *a, const struct admission_block *b, uint64_t now_ms, struct err *e);
-/* Ends the block of this very network, and all blocks (and penalties) after failed logins within it.  How many blocks ended. */
+/* Ends the block of this very network, and all blocks (and penalties) after failed logins within it, or of the /64
+ * that it is in.  How many blocks ended. */
 size_t admission_block_remove(struct admission *a, const struct network *n, uint64_t now_ms);
 /* Walks all blocks that hold now, those by hand first; begin with *cursor = 0.  Changes meanwhile may show or not. */
 bool admission_block_each(struct admission *a, uint64_t *cursor, uint64_t now_ms, struct admission_block *b);

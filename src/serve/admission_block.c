@@ -82,7 +82,7 @@ static void write_down(struct hand_block *at, const struct admission_block *b, u
 	}
 	at->network = b->network;
 	at->used = true;
-	at->ends_ms = b->left_ms ? now_ms + b->left_ms : UINT64_MAX;
+	at->ends_ms = b->left_ms && b->left_ms < UINT64_MAX - now_ms ? now_ms + b->left_ms : UINT64_MAX;
 	(void)snprintf(at->why, sizeof at->why, "%.*s", ADMISSION_WHY_MAX, b->why);
 	text_clean(at->why, strlen(at->why));
 }

@@ -105,6 +105,7 @@ static void added_again_it_gets_a_new_end_and_reason(void **state)
 	assert_true(add(a, "10.0.0.0/8", 100, "a\nforged \x1b line", 1100));
 	assert_string_equal(list(a, 1100), "10.0.0.0/8 by hand, 5100 old, 100 left, 1 hits: a?forged ? line\n");
 	assert_true(add(a, "10.0.0.0/8", 100, "anew", 1200));	/* it had ended */
+	assert_true(add(a, "192.0.2.0/24", UINT64_MAX, "", 1200) && door(a, "192.0.2.1", 1200) == ADMISSION_BLOCKED && drop(a, "192.0.2.0/24", 1200) == 1);
 	assert_string_equal(list(a, 1200), "10.0.0.0/8 by hand, 0 old, 100 left, 0 hits: anew\n");
 	admission_free(&a);
 }
@@ -131,6 +132,9 @@ static void failed_logins_are_listed_and_can_be_pardoned(void **state)
 	assert_int_equal(drop(a, "2001:db8::/64", 2000), 2);
 	admission_counts(a, &c);
 	assert_true(c.blocked_by_hand == 0 && c.blocked_failed == 0 && c.penalty_addresses == 1);
+	guess(a, "2001:db8::1", 10, 2000);
+	assert_int_equal(drop(a, "2001:db8:0:1::1", 2000), 0);
+	assert_int_equal(drop(a, "2001:db8::abc", 2000), 1);	/* one host, as logs have it: its /64 */
 	guess(a, "192.0.2.5", 10, 2000);
 	assert_string_equal(list(a, 2000 + 15 * MINUTE), "");
 	admission_free(&a);

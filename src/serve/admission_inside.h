@@ -101,7 +101,7 @@ void admission_count_user(const struct admission *a, struct span user, uint64_t 
 struct admission_limits admission_limits_now(struct admission *a);
 /* Is the address blocked now, by failed logins?  That is a hit. */
 bool admission_penalty_blocks(struct admission *a, const struct counted *c, uint64_t now_ms);
-/* Ends blocks and penalties of addresses in the network; how many were blocks. */
+/* Ends blocks and penalties of addresses that the network is around, or in; how many were blocks. */
 size_t admission_penalty_pardon(struct admission *a, const struct network *n, uint64_t now_ms);
 /* The next blocked address from *shard and *index on. */
 bool admission_penalty_each(struct admission *a, uint32_t *shard, uint32_t *index, uint64_t now_ms, struct admission_block *b);

@@ -147,7 +147,7 @@ size_t admission_penalty_pardon(struct admission *a, const struct network *n, ui
 			if (!p)
 				continue;
 			network_of(p, &its);
-			if (!network_has(n, &its.base))
+			if (!network_has(n, &its.base) && !network_has(&its, &n->base))
 				continue;
 			ended += blocked(p, now_ms);
 			demote(a, &s->table, p, now_ms, true);

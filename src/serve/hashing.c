@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@ struct lane {
 	uint64_t prefix;
 	uint32_t family;	/* 0: the lane is free */
 	unsigned waiting, running;
+	bool wrong;		/* its last hash was of a wrong password */
 	uint64_t turn;		/* when it came, or had its last hash, at its end */
 	struct hashing_job *first, *last;
 };
@@ -45,6 +47,7 @@ struct hashing {
 	struct lane *lanes;	/* queue_max + threads: there is always a free one */
 	size_t lane_count;	/* behind it, all are free */
 	size_t waiting;
+	unsigned running;
 	uint64_t turn, hashed;
 	bool stop;
 	unsigned threads;
@@ -123,13 +126,19 @@ static void lane_take(struct hashing *h, struct hashing_job *j)
 	h->waiting--;
 }
 
-/* The lane whose turn it is; NULL: nothing waits. */
+/* The last idle thread is not for those who guess, and have one already. */
+static bool may(const struct hashing *h, const struct lane *lane)
+{
+	return lane->waiting && (!lane->wrong || !lane->running || h->running + 1 < h->with.threads);
+}
+
+/* The lane whose turn it is; NULL: nothing waits that may. */
 static struct lane *next_lane(const struct hashing *h)
 {
 	struct lane *best = NULL;
 
 	for (struct lane *lane = h->lanes; lane < h->lanes + h->lane_count; lane++)
-		if (lane->waiting && (!best || lane->running < best->running || (lane->running == best->running && lane->turn < best->turn)))
+		if (may(h, lane) && (!best || lane->running < best->running || (lane->running == best->running && lane->turn < best->turn)))
 			best = lane;
 	return best;
 }
@@ -188,9 +197,14 @@ static void finish(struct hashing *h, struct hashing_job *j, enum hashing_said s
 
 	pthread_mutex_lock(&h->lock);
 	h->hashed += said != HASHING_NOT_YET;
+	h->running--;
 	j->lane->running--;
 	j->lane->turn = ++h->turn;
+	if (said != HASHING_NOT_YET)
+		j->lane->wrong = said == HASHING_WRONG;
 	lane_leave(h, j->lane);
+	if (h->waiting > 1)	/* one is for this thread; perhaps another may have what no one could before */
+		pthread_cond_signal(&h->work);
 	forgotten = j->state == FORGOTTEN;
 	if (!forgotten)
 		tell(j, said);
@@ -219,7 +233,8 @@ static void *run(void *user)
 {
 	struct hashing *h = user;
 
-	/* In Linux of this thread alone: loops have the processor first. */
+	/* Both of this thread alone (Linux): loops have the processor first, and a hash that begins takes it from none. */
+	(void)sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){ 0 });
 	(void)setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + NICER);
 	pthread_mutex_lock(&h->lock);
 	for (;;) {
@@ -236,6 +251,7 @@ static void *run(void *user)
 		lane_take(h, j);
 		j->state = RUNNING;
 		lane->running++;
+		h->running++;
 		lane->turn = ++h->turn;
 		pthread_mutex_unlock(&h->lock);
 		work(h, j);

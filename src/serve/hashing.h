@@ -17,7 +17,8 @@
  * lane that has the fewest hashes in work, and among those of the one whose last
  * hash ended, or that came, longest ago; within a lane, first come, first served.  So
  * who comes alone waits at most for one hash that is in work, whatever a
- * neighbour has in the queue.
+ * neighbour has in the queue.  A lane whose last password was wrong never has all
+ * threads at once: where there are several, who comes alone finds one idle.
  * Bounded: `lane_max` waiting in a lane, `queue_max` in all.  A full lane is refused
  * (ERR_BUSY), and nobody else.  In a full queue the newest of the longest lane gives
  * way (HASHING_FULL) to a lane that would still be shorter; else that is refused too.

@@ -261,6 +261,35 @@ static void who_comes_alone_waits_for_one(void **state)
 	end(h);
 }
 
+/* Whose last one was wrong gets all threads but one, until it is right again. */
+static void who_guesses_leaves_one_idle(void **state)
+{
+	static const char *const argon[] = { "wrong", "wrong", "right", "wrong", "wrong" };
+	struct hashing *h = begin(2, 1024, 256);
+	struct asked guess[COUNT(argon)], alone;
+
+	(void)state;
+	gate.free = 'o';
+	for (unsigned n = 0; n < COUNT(argon); n++)
+		ask_as(h, &guess[n], "192.0.2.1", argon[n], SPAN("x"));
+	gate_wait(2);			/* nothing is known of it yet */
+	gate_set(1);
+	run_until(1);
+	assert_true(ask(h, &alone, "198.51.100.1", 'o'));
+	run_until(1);			/* at once, and nobody else ended or began */
+	assert_true(alone.told);
+	assert_string_equal(gate.order, "xxo");
+	gate_step(4);
+	run_until(1);
+	gate_step(6);			/* that was the right one: two begin */
+	gate_set(-1);
+	run_until(3);
+	for (unsigned n = 0; n < COUNT(argon); n++)
+		hashing_end(&guess[n].job);
+	hashing_end(&alone.job);
+	end(h);
+}
+
 static void a_full_lane_is_refused_alone(void **state)
 {
 	struct hashing *h = begin(1, 100, 3);
@@ -394,6 +423,7 @@ int main(void)
 		cmocka_unit_test(it_tells_right_from_wrong),
 		cmocka_unit_test(lanes_take_turns),
 		cmocka_unit_test(who_comes_alone_waits_for_one),
+		cmocka_unit_test(who_guesses_leaves_one_idle),
 		cmocka_unit_test(a_full_lane_is_refused_alone),
 		cmocka_unit_test(a_full_queue_keeps_room_for_others),
 		cmocka_unit_test(it_can_be_ended_at_any_time),

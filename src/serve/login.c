@@ -80,7 +80,10 @@ static void give_keys(void *user, struct span name, struct sasl_keys *keys)
 	struct account_login l;
 
 	login_name(x, name, &l);
-	*keys = (struct sasl_keys){ .sha256 = { .iterations = l.sha256.iterations }, .sha1 = { .iterations = l.sha1.iterations } };
+	*keys = (struct sasl_keys){
+		.sha256 = { .iterations = l.sha256.iterations, .salt_len = sizeof l.sha256.salt },
+		.sha1 = { .iterations = l.sha1.iterations, .salt_len = sizeof l.sha1.salt },
+	};
 	memcpy(keys->sha256.salt, l.sha256.salt, sizeof l.sha256.salt);
 	memcpy(keys->sha256.stored, l.sha256.stored, sizeof l.sha256.stored);
 	memcpy(keys->sha256.server, l.sha256.server, sizeof l.sha256.server);
@@ -172,9 +175,9 @@ const struct login_answer *login_words(struct login *x, struct span name, struct
 	login_name(x, name, &l);
 	if (x->mech == SASL_APOP) {
 		x->right = apop_holds(x, &l, password);
-		a = login_turn(x, DUE_VERDICT, (struct span){ 0 });
+		a = login_turn(x, DUE_VERDICT, (struct span){ 0 }, &l);
 	} else {
-		a = login_turn(x, DUE_PASSWORD, password);
+		a = login_turn(x, DUE_PASSWORD, password, &l);
 	}
 	login_wipe(&l);
 	return a;
@@ -226,7 +229,7 @@ const struct login_answer *login_exchange(struct login *x, const struct span *re
 	case SASL_SAYS_PASSWORD:
 		login_forget_words(x);
 		check_authzid(x, proof.authzid);
-		return login_turn(x, DUE_PASSWORD, proof.password);
+		return login_turn(x, DUE_PASSWORD, proof.password, NULL);
 	case SASL_SAYS_PROVED:
 		check_authzid(x, proof.authzid);
 		x->right = true;
@@ -241,7 +244,7 @@ const struct login_answer *login_exchange(struct login *x, const struct span *re
 		break;
 	}
 	login_forget_words(x);
-	return login_turn(x, DUE_VERDICT, (struct span){ 0 });
+	return login_turn(x, DUE_VERDICT, (struct span){ 0 }, NULL);
 }
 
 const struct login_answer *login_step(struct login *x, bool given, struct span response)
@@ -249,6 +252,6 @@ const struct login_answer *login_step(struct login *x, bool given, struct span r
 	assert(x->at == AT_WORDS && x->sasl);
 	x->answer.challenge = (struct span){ 0 };
 	if (x->named && !x->turn)	/* this one may be the proof */
-		return login_turn(x, DUE_STEP, response);
+		return login_turn(x, DUE_STEP, response, NULL);
 	return login_exchange(x, given ? &response : NULL);
 }

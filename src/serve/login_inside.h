@@ -69,8 +69,8 @@ struct login {
 
 /* The name is known: who is it?  *l, which the caller wipes, is what the account has, or what was made up. */
 void login_name(struct login *x, struct span name, struct account_login *l);
-/* Waits for the attempt's turn, if that was not done, then does what is due. */
-const struct login_answer *login_turn(struct login *x, enum login_due due, struct span words);
+/* Waits for the attempt's turn, if that was not done, then does what is due.  l: as login_name just gave it, or NULL. */
+const struct login_answer *login_turn(struct login *x, enum login_due due, struct span words, const struct account_login *l);
 /* An answer that is no verdict; e may be x->answer.why itself. */
 const struct login_answer *login_over(struct login *x, enum login_said said, const struct err *e);
 void login_forget_words(struct login *x);

@@ -101,23 +101,29 @@ static const char *how_of(enum sasl_mech mech)
 	return mech == SASL_EXTERNAL ? "certificate" : "proof";
 }
 
-/* It was right or not: is the account still there, and what it was?  counted: it was wrong, which was counted already. */
-static const struct login_answer *verdict(struct login *x, bool right, bool hashed, const struct admission_delay *counted)
+/* l: what the account is now; same: it was so when the proof was found right or not.
+ * counted: it was wrong, which was counted already. */
+static const struct login_answer *decide(struct login *x, const struct account_login *l, bool same, bool right, bool hashed,
+	const struct admission_delay *counted)
+{
+	if (right && same && l->there && !x->never) {
+		if (hashed)
+			remembered_put(x->g->remembered, &x->mac, clock_mono_ms());
+		return good(x, l, hashed ? "hash" : how_of(x->mech));
+	}
+	if (!x->answer.why.kind || (!l->there && x->mech != SASL_EXTERNAL))
+		(void)err_set(&x->answer.why, ERR_AUTH, "%s", !l->there ? "no such account, or one that cannot log in" :
+			x->never ? "it wanted to be another account" : right ? "the account was changed just now" : "wrong password");
+	return wrong(x, counted ? *counted : admission_login_failed(x->g->admission, &x->attempt, clock_mono_ms()));
+}
+
+/* The same after time has passed: is the account still there, and what it was? */
+static const struct login_answer *decide_later(struct login *x, bool right, bool hashed, const struct admission_delay *counted)
 {
 	struct account_login l;
 	bool same = look(x, &l);
-	const struct login_answer *a;
+	const struct login_answer *a = decide(x, &l, same, right, hashed, counted);
 
-	if (right && same && l.there && !x->never) {
-		if (hashed)
-			remembered_put(x->g->remembered, &x->mac, clock_mono_ms());
-		a = good(x, &l, hashed ? "hash" : how_of(x->mech));
-	} else {
-		if (!x->answer.why.kind || (!l.there && x->mech != SASL_EXTERNAL))
-			(void)err_set(&x->answer.why, ERR_AUTH, "%s", !l.there ? "no such account, or one that cannot log in" :
-				x->never ? "it wanted to be another account" : right ? "the password was changed just now" : "wrong password");
-		a = wrong(x, counted ? *counted : admission_login_failed(x->g->admission, &x->attempt, clock_mono_ms()));
-	}
 	login_wipe(&l);
 	return a;
 }
@@ -133,10 +139,10 @@ static void on_hashed(void *user, enum hashing_said said, struct admission_delay
 	hashing_end(&x->job);
 	switch (said) {
 	case HASHING_RIGHT:
-		tell(x, verdict(x, true, true, NULL));
+		tell(x, decide_later(x, true, true, NULL));
 		break;
 	case HASHING_WRONG:
-		tell(x, verdict(x, false, true, &delay));
+		tell(x, decide_later(x, false, true, &delay));
 		break;
 	case HASHING_FULL:
 		(void)err_set(&e, ERR_BUSY, "too many logins: others were waiting less");
@@ -180,12 +186,11 @@ static bool is_secret(const struct account_login *l, struct span password)
 
 /* A password that is right may be known at once.  Whether it is wrong only argon2id says, also where there is a
  * secret to compare with: a refusal that comes sooner would tell what the account has. */
-static const struct login_answer *judge_password(struct login *x)
+static const struct login_answer *judge_password(struct login *x, const struct account_login *l)
 {
-	struct account_login l;
 	struct span password = x->words;
-	struct remembered_what what = { .way = WAY_PASSWORD, .verifier = l.argon, .account = l.name };
-	struct hashing_ask ask = { .loop = x->who.loop, .from = x->peer, .attempt = x->attempt, .argon = l.argon, .done = on_hashed, .user = x };
+	struct remembered_what what = { .way = WAY_PASSWORD, .verifier = l->argon, .account = l->name };
+	struct hashing_ask ask = { .loop = x->who.loop, .from = x->peer, .attempt = x->attempt, .argon = l->argon, .done = on_hashed, .user = x };
 	const struct login_answer *a = NULL;
 	bool cached, secret;
 
@@ -193,13 +198,12 @@ static const struct login_answer *judge_password(struct login *x)
 		password.len = ACCOUNT_PASSWORD_MAX;
 		x->never = true;
 	}
-	(void)look(x, &l);
 	what.password = ask.password = password;
 	remembered_mac(x->g->remembered, &what, &x->mac);
 	cached = remembered_there(x->g->remembered, &x->mac, clock_mono_ms());
-	secret = is_secret(&l, password);
-	if (l.there && !x->never && (cached || secret)) {
-		a = good(x, &l, cached ? "cache" : "secret");
+	secret = is_secret(l, password);
+	if (l->there && !x->never && (cached || secret)) {
+		a = good(x, l, cached ? "cache" : "secret");
 	} else {
 		x->job = hashing_ask(x->g->hashing, &ask, &x->answer.why);
 		x->at = AT_QUEUE;
@@ -207,23 +211,29 @@ static const struct login_answer *judge_password(struct login *x)
 			a = login_over(x, LOGIN_SAYS_BUSY, NULL);
 	}
 	login_forget_words(x);
-	login_wipe(&l);
 	return a;
 }
 
-static const struct login_answer *do_what_is_due(struct login *x)
+static const struct login_answer *do_what_is_due(struct login *x, const struct account_login *l)
 {
+	struct account_login now;
 	struct span response = x->words;
+	const struct login_answer *a = NULL;
+	bool same = true;
 
-	switch (x->due) {
-	case DUE_PASSWORD:
-		return judge_password(x);
-	case DUE_STEP:
+	if (x->due == DUE_STEP)
 		return login_exchange(x, &response);
-	case DUE_VERDICT:
-		return verdict(x, x->right, false, NULL);
+	if (!l) {
+		same = look(x, &now);
+		l = &now;
 	}
-	return NULL;
+	if (x->due == DUE_PASSWORD)
+		a = judge_password(x, l);
+	else
+		a = decide(x, l, same, x->right, false, NULL);
+	if (l == &now)
+		login_wipe(&now);
+	return a;
 }
 
 /* The words are the caller's for this call only. */
@@ -240,7 +250,7 @@ static bool keep_words(struct login *x, struct err *e)
 	return true;
 }
 
-static const struct login_answer *ask_turn(struct login *x)
+static const struct login_answer *ask_turn(struct login *x, const struct account_login *l)
 {
 	struct admission_delay d = admission_login_wait(x->g->admission, &x->attempt, clock_mono_ms());
 	struct err e;
@@ -255,14 +265,14 @@ static const struct login_answer *ask_turn(struct login *x)
 		return login_over(x, LOGIN_SAYS_BUSY, &e);
 	}
 	x->turn = true;
-	return do_what_is_due(x);
+	return do_what_is_due(x, l);
 }
 
-const struct login_answer *login_turn(struct login *x, enum login_due due, struct span words)
+const struct login_answer *login_turn(struct login *x, enum login_due due, struct span words, const struct account_login *l)
 {
 	x->due = due;
 	x->words = words;
-	return x->turn ? do_what_is_due(x) : ask_turn(x);
+	return x->turn ? do_what_is_due(x, l) : ask_turn(x, l);
 }
 
 static void on_timer(void *user)
@@ -272,7 +282,7 @@ static void on_timer(void *user)
 
 	switch (x->at) {
 	case AT_TURN:
-		tell(x, ask_turn(x));
+		tell(x, ask_turn(x, NULL));
 		return;
 	case AT_QUEUE_TURN:
 		x->at = AT_QUEUE;

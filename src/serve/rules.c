@@ -5,22 +5,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "pop3/server.h"
 #include "sasl/client.h"
 #include "serve/certificates.h"
+#include "serve/networks.h"
 #include "wire/proxy.h"
 
-enum { HOST_MAX = 255 };
+enum { HOST_MAX = 128 };		/* so that it fits into a stamp */
 #define HOST_OCTETS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-"
-
-static const struct network *networks(struct arena *a, const struct texts *texts)
-{
-	struct network *all = arena_take(a, (texts->count + 1) * sizeof *all);
-
-	for (size_t n = 0; n < texts->count; n++)
-		if (!network_parse(texts->at[n], &all[n]))
-			assert(!"the settings' networks are well-formed");
-	return all;
-}
 
 /* What may be offered on a line: nothing that shows the password to whoever reads it,
  * unless that was allowed; what is bound to TLS, or to its certificates, under TLS. */
@@ -38,11 +30,12 @@ static uint32_t offered(uint32_t mechanisms, bool tls, bool cleartext)
 	return out;
 }
 
-static void fill_door(struct rules *r, struct rules_door *d, const struct pop3_listener *l, const struct pop3_settings *p)
+static bool fill_door(struct rules *r, struct rules_door *d, const struct pop3_listener *l, const struct pop3_settings *p, struct err *e)
 {
+	struct networks trusted;
 	struct span address = span_of(l->address);
 
-	*d = (struct rules_door){ .rules = r, .port = l->port, .tls = l->tls, .trusted_count = l->trusted.count };
+	*d = (struct rules_door){ .rules = r, .port = l->port, .tls = l->tls };
 	d->name = arena_text(&r->arena, span_of(l->name));
 	d->address = arena_text(&r->arena, address);
 	switch (l->proxy) {
@@ -55,9 +48,13 @@ static void fill_door(struct rules *r, struct rules_door *d, const struct pop3_l
 		d->proxy = PROXY_V2;
 		break;
 	}
-	d->trusted = networks(&r->arena, &l->trusted);
 	d->mechs = offered(p->mechanisms, false, l->allow_cleartext);
 	d->mechs_tls = offered(p->mechanisms, true, true);
+	if (!networks_read(&r->arena, &l->trusted, &trusted, e))
+		return false;
+	d->trusted = trusted.at;
+	d->trusted_count = trusted.count;
+	return true;
 }
 
 static const char *host_name(struct arena *a)
@@ -71,39 +68,30 @@ static const char *host_name(struct arena *a)
 	return arena_text(a, span_of(name));
 }
 
-static void copy(struct rules *r, const struct settings *settings)
+static bool copy(struct rules *r, const struct settings *settings, struct err *e)
 {
 	const struct pop3_settings *p = settings->pop3;
 	struct rules_door *doors = arena_take(&r->arena, p->listener_count * sizeof *doors);
-	struct network *never;
-	size_t trusted = 0;
+	const char *greeting = p->greeting ? p->greeting : p->hide_version ? "ready" : "Postrider " POSTRIDER_VERSION " ready";
 
-	for (size_t n = 0; n < p->listener_count; n++) {
-		fill_door(r, &doors[n], &p->listeners[n], p);
-		trusted += doors[n].trusted_count;
-	}
-	never = arena_take(&r->arena, (trusted + 1) * sizeof *never);
-	trusted = 0;
 	for (size_t n = 0; n < p->listener_count; n++)
-		for (size_t i = 0; i < doors[n].trusted_count; i++)
-			never[trusted++] = doors[n].trusted[i];
+		if (!fill_door(r, &doors[n], &p->listeners[n], p, e))
+			return false;
 	r->doors = doors;
 	r->door_count = p->listener_count;
 	r->host = host_name(&r->arena);
 	r->implementation = p->hide_version ? NULL : arena_text(&r->arena, SPAN("Postrider-" POSTRIDER_VERSION));
-	r->greeting = arena_text(&r->arena, span_of(p->greeting ? p->greeting : p->hide_version ? "ready" : "Postrider " POSTRIDER_VERSION " ready"));
+	r->greeting = arena_text(&r->arena, (struct span){ greeting, strnlen(greeting, P3D_GREETING_MAX) });
 	r->main_domain = settings->main_domain ? arena_text(&r->arena, span_of(settings->main_domain)) : NULL;
 	r->idle_timeout_ms = p->idle_timeout_ms;
 	r->login_timeout_ms = p->login_timeout_ms;
 	r->login_delay_s = p->login_delay_s;
 	r->exclusive = p->exclusive;
 	r->after_retr_seen = p->after_retr_seen;
-	r->limits = (struct admission_limits){
-		.max_sessions = p->max_sessions, .max_per_address = p->max_per_address, .max_per_user = p->max_per_user,
-		.failed_delay_ms = p->failed_delay_ms, .failed_limit = p->failed_limit, .failed_block_ms = p->failed_block_ms,
-		.login_delay_ms = p->login_delay_s * 1000, .deny_all_but = p->access == POP3_DENY, .overlong_denies = p->overlong == POP3_BLOCK,
-		.except = networks(&r->arena, &p->except), .except_count = p->except.count, .never = never, .never_count = trusted,
-	};
+	r->max_sessions = p->max_sessions;
+	r->failed_limit = p->failed_limit;
+	r->failed_block_ms = p->failed_block_ms;
+	return true;
 }
 
 struct rules *rules_new(const struct settings *settings, struct tls_contexts *contexts, struct err *e)
@@ -116,11 +104,8 @@ struct rules *rules_new(const struct settings *settings, struct tls_contexts *co
 		return NULL;
 	}
 	atomic_init(&r->holders, 1);
-	if (!certificates_get(contexts, settings->pop3, &r->tls, e)) {
+	if (!certificates_get(contexts, settings->pop3, &r->tls, e) || !copy(r, settings, e))
 		rules_put(&r);
-		return NULL;
-	}
-	copy(r, settings);
 	return r;
 }
 

@@ -13,7 +13,6 @@
 #include "config/settings_pop3.h"
 #include "net/network.h"
 #include "net/tls_server.h"
-#include "serve/admission.h"
 
 struct rules;
 
@@ -40,7 +39,7 @@ struct rules {
 	const char *main_domain;	/* NULL = none */
 	uint32_t idle_timeout_ms, login_timeout_ms, login_delay_s;
 	bool exclusive, after_retr_seen;
-	struct admission_limits limits;
+	uint32_t max_sessions, failed_limit, failed_block_ms;	/* what admission goes by: here for the log, and 0 = off */
 };
 
 [[nodiscard]] struct rules *rules_new(const struct settings *settings, struct tls_contexts *contexts, struct err *e);

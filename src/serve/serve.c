@@ -72,9 +72,21 @@ static bool make_workers(struct serve *s, struct err *e)
 	return m.good;
 }
 
-static bool make_parts(struct serve *s, struct err *e)
+/* The settings, with no more sessions than there are descriptors for. */
+static struct pop3_settings fitting(const struct serve *s, const struct settings *settings)
 {
-	s->admission = admission_new(&s->rules->limits, e);
+	struct pop3_settings p = *settings->pop3;
+
+	if (s->with.sessions_fit && p.max_sessions > s->with.sessions_fit)
+		p.max_sessions = s->with.sessions_fit;
+	return p;
+}
+
+static bool make_parts(struct serve *s, const struct settings *settings, struct err *e)
+{
+	const struct pop3_settings p = fitting(s, settings);
+
+	s->admission = admission_new_configured(&p, e);
 	if (!s->admission)
 		return false;
 	s->logins = logins_new(&(struct logins_with){ .store = s->with.store, .admission = s->admission, .main_domain = s->rules->main_domain }, e);
@@ -84,15 +96,6 @@ static bool make_parts(struct serve *s, struct err *e)
 	return s->commits && make_workers(s, e);
 }
 
-static struct rules *make_rules(const struct serve *s, const struct settings *settings, struct err *e)
-{
-	struct rules *r = rules_new(settings, s->with.contexts, e);
-
-	if (r && s->with.sessions_fit && r->limits.max_sessions > s->with.sessions_fit)
-		r->limits.max_sessions = s->with.sessions_fit;
-	return r;
-}
-
 bool serve_new(const struct serve_with *with, const struct settings *settings, struct serve **out, struct err *e)
 {
 	struct serve *s = calloc(1, sizeof *s);
@@ -100,8 +103,8 @@ bool serve_new(const struct serve_with *with, const struct settings *settings, s
 	if (!s)
 		return err_set(e, ERR_LOCAL, "out of memory");
 	s->with = *with;
-	s->rules = make_rules(s, settings, e);
-	if (!s->rules || !make_parts(s, e)) {
+	s->rules = rules_new(settings, s->with.contexts, e);
+	if (!s->rules || !make_parts(s, settings, e)) {
 		serve_free(&s);
 		return false;
 	}
@@ -213,7 +216,7 @@ bool serve_start(struct serve *s, struct err *e)
 {
 	if (s->running)
 		return true;
-	for (size_t n = 0; n < s->rules->door_count && s->rules->limits.max_sessions; n++) {
+	for (size_t n = 0; n < s->rules->door_count && s->rules->max_sessions; n++) {
 		struct door *d = door_new(s, &s->rules->doors[n], e);
 
 		if (!d || !door_open(s, d, e)) {
@@ -270,7 +273,7 @@ static struct door *door_at(struct door *list, const struct rules_door *wanted)
 /* Opens what is new; what is old is not touched before all of it is there. */
 static bool open_new(struct serve *s, const struct rules *rules, struct door **opened, struct err *e)
 {
-	for (size_t n = 0; n < rules->door_count && rules->limits.max_sessions; n++) {
+	for (size_t n = 0; n < rules->door_count && rules->max_sessions; n++) {
 		struct door *d;
 
 		if (door_at(s->doors, &rules->doors[n]))
@@ -289,7 +292,7 @@ static bool open_new(struct serve *s, const struct rules *rules, struct door **o
 
 static const struct rules_door *find_rules(const struct rules *rules, const struct door *d)
 {
-	for (size_t n = 0; n < rules->door_count && rules->limits.max_sessions; n++)
+	for (size_t n = 0; n < rules->door_count && rules->max_sessions; n++)
 		if (same_address(&rules->doors[n], d->wanted))
 			return &rules->doors[n];
 	return NULL;
@@ -321,12 +324,13 @@ static void close_old(struct serve *s, const struct rules *rules)
 
 bool serve_reload(struct serve *s, const struct settings *settings, struct err *e)
 {
-	struct rules *rules = make_rules(s, settings, e), *old = s->rules;
+	struct rules *rules = rules_new(settings, s->with.contexts, e), *old = s->rules;
+	const struct pop3_settings p = fitting(s, settings);
 	struct change c = { s, rules, NULL };
 
 	if (!rules)
 		return false;
-	if ((s->running && !open_new(s, rules, &c.doors, e)) || !admission_reload(s->admission, &rules->limits, e)) {
+	if ((s->running && !open_new(s, rules, &c.doors, e)) || !admission_reload_configured(s->admission, &p, e)) {
 		doors_close(&c.doors);
 		rules_put(&rules);
 		return false;
@@ -380,7 +384,7 @@ struct admission *serve_admission(struct serve *s)
 uint16_t serve_port(const struct serve *s, const char *name)
 {
 	for (const struct door *d = s->doors; d; d = d->next)
-		if (strcmp(d->name, name) == 0)
+		if (strcmp(d->wanted->name, name) == 0)	/* a reload may have given it another one */
 			return entrance_port(d->entrance);
 	return 0;
 }

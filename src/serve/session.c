@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { STAMP_RANDOM = 12, KEPT_MAX = 1 << 20 };
+enum { STAMP_RANDOM = 12, KEPT_MAX = 1 << 20, REFUSED_LINES = 10 };
 
 /* ---- octets out */
 
@@ -98,7 +98,9 @@ static bool do_event(struct session *s, const struct p3d_event *ev)
 	case P3D_XMIT_BODY: case P3D_XMIT_END:
 		return true;
 	case P3D_BYE:
-		session_over(s, ev->good ? SAYS_QUIT : s->quit_failed ? SAYS_QUIT_FAILED : SAYS_NONSENSE);
+		if (ev->good)
+			s->end = SAYS_QUIT;
+		session_over(s, s->quit_failed ? SAYS_QUIT_FAILED : SAYS_NONSENSE);
 		return false;
 	case P3D_GONE:
 		session_over(s, SAYS_CLOSED);
@@ -128,6 +130,11 @@ static void keep(struct session *s, struct span fed, bool fed_is_kept)
 		session_over(s, SAYS_MEMORY);
 }
 
+bool session_busy(const struct session *s)
+{
+	return s->jobs || s->commits || s->sending || s->full;
+}
+
 void session_pump(struct session *s, struct span in)
 {
 	struct p3d *p = session_p3d(s);
@@ -153,6 +160,8 @@ void session_pump(struct session *s, struct span in)
 	}
 	(void)session_flush(s);
 	keep(s, in, kept);
+	if (s->end == SAYS_STOPPED && !session_busy(s))
+		session_over(s, SAYS_STOPPED);
 	if (s->conn && !s->closing)
 		conn_pause(s->conn, p3d_waiting(p) || s->full || s->sending);
 }
@@ -190,7 +199,7 @@ static void offer(struct session *s, struct p3d_settings *settings)
 	if (tls && settings->mechs & 1U << SASL_EXTERNAL) {
 		struct buf pem;
 
-		buf_start(&pem, 0);
+		buf_start(&pem, CONN_OFFERED_MAX);
 		if (!conn_tls_client_certificate(s->conn, &pem))
 			settings->mechs &= ~(1U << SASL_EXTERNAL);
 		buf_end(&pem);
@@ -211,7 +220,7 @@ static void on_secured(void *user)
 static void greet(struct session *s)
 {
 	const struct rules *r = s->rules;
-	char random[STAMP_RANDOM], hex[2 * STAMP_RANDOM + 1];
+	char random[STAMP_RANDOM], hex[2 * STAMP_RANDOM + 1], stamp[P3D_GREETING_MAX / 2];
 	int n;
 
 	if (!((s->door->mechs | s->door->mechs_tls) & 1U << SASL_APOP))
@@ -220,12 +229,9 @@ static void greet(struct session *s)
 	for (size_t i = 0; i < sizeof hex - 1; i++)
 		hex[i] = "0123456789abcdef"[(unsigned char)random[i / 2] >> (i % 2 ? 0 : 4) & 15];
 	hex[sizeof hex - 1] = '\0';
-	n = asprintf(&s->greeting, "%s <%s.%llx@%s>", r->greeting, hex, (unsigned long long)clock_now_s(), r->host);
-	if (n < 0 || n > P3D_GREETING_MAX) {
-		if (n >= 0)
-			free(s->greeting);
+	n = snprintf(stamp, sizeof stamp, "<%s.%llx@%s>", hex, (unsigned long long)clock_now_s(), r->host);
+	if (n < 0 || (size_t)n >= sizeof stamp || asprintf(&s->greeting, "%.*s %s", P3D_GREETING_MAX - n - 1, r->greeting, stamp) < 0)
 		s->greeting = NULL;
-	}
 }
 
 static enum says_door door_of(enum admission_said said)
@@ -253,12 +259,21 @@ static struct span words_for(enum admission_said said)
 	return full ? SPAN("-ERR [SYS/TEMP] too many sessions, try again later\r\n") : (struct span){ 0 };
 }
 
+/* A flood of strangers does not become one of lines: so many a second are told, the others counted. */
 static void count_refused(struct worker *w, const union address *from, enum admission_said said)
 {
+	uint64_t now = clock_mono_ms();
 	char line[SAYS_MAX];
 
 	worker_count(w, COUNT_REFUSED, 1);
-	log_info(&says_pop, "%s", says_refused(from, door_of(said), line));
+	if (now - w->refused_since_ms >= 1000) {
+		if (w->refused > REFUSED_LINES)
+			log_info(&says_pop, "refused as many more: %u", w->refused - REFUSED_LINES);
+		w->refused_since_ms = now;
+		w->refused = 0;
+	}
+	if (w->refused++ < REFUSED_LINES)
+		log_info(&says_pop, "%s", says_refused(from, door_of(said), line));
 }
 
 static void on_opened(void *user)

@@ -26,7 +26,7 @@
 struct session_line;
 
 struct session {
-	struct worker *worker;
+	struct worker *worker;		/* NULL: it is gone, and a job is not back yet */
 	struct rules *rules;
 	const struct rules_door *door;
 	struct conn *conn;		/* NULL: it has ended */
@@ -44,15 +44,16 @@ struct session {
 	struct p3d_drop lent;
 	struct maildrop_reading reading;
 	struct stuff stuff;
-	uint64_t octets, slow_octets;
-	uint32_t messages, tops, deleted, slow_rounds;
-	uint16_t jobs;			/* that come back to it: jobs and commits */
+	uint64_t octets;
+	int64_t slow_taken;
+	uint32_t messages, tops, deleting, deleted, slow_rounds;
+	uint8_t jobs, commits;		/* that come back to it */
 	uint8_t end;			/* enum says_end */
 	uint32_t number, lines;		/* RETR, TOP */
 	bool all, fetching;
 	bool quit_failed;
 	bool opened, upgrading;		/* the conversation began; TLS is asked for */
-	bool full, sending, closing, waits_login;
+	bool full, sending, closing, waits_login, left;	/* left: what it leaves behind is on its way */
 	struct admission_seat seat;
 	_Alignas(16) char p3d[];
 };
@@ -70,7 +71,7 @@ void session_sweep(struct session *s, uint64_t now_ms);
 void session_stop(struct session *s);
 /* Makes room for another one. */
 void session_evict(struct session *s);
-void session_free(struct session *s);
+void session_free(struct session *s);	/* the worker ends; a job under way frees it when it comes back */
 
 /* Between its files. */
 /* What is denied or blocked with this client: its address, or the /64 that it is in. */
@@ -81,6 +82,7 @@ void session_log(const struct session *s, enum log_level level, const char *line
 void session_pump(struct session *s, struct span in);
 bool session_flush(struct session *s);		/* false: the socket takes no more */
 void session_over(struct session *s, enum says_end why);	/* closes in order */
+bool session_busy(const struct session *s);	/* amid an answer */
 void session_release(struct session *s);
 void session_login(struct session *s, const struct p3d_event *ev);
 void session_sasl(struct session *s, const struct p3d_event *ev);

@@ -4,14 +4,15 @@
  *
  * A small one is copied, when RETR asks for it, so that many leave in one write (and
  * one TLS record), and the store is asked once; of a large one no octet is copied, but
- * by TLS: pieces go out under a short view each, as far as the socket takes them.  What
+ * by TLS: pieces go out under a short view each, as far as the socket takes them; but
+ * where dots are doubled spans can be as short as an octet, and such are gathered.  What
  * is not in memory is fetched in a job first, so that no loop waits for a disk. */
 #include <assert.h>
 #include <stdlib.h>
 
 #include "serve/session.h"
 
-enum { TOUCH = 1 << 20 };
+enum { TOUCH = 1 << 20, GATHERED = 2048 };
 
 static const struct drop_message *current(const struct session *s)
 {
@@ -156,6 +157,7 @@ static bool end_body(struct session *s)
 static size_t use_sent(void *user, struct span in)
 {
 	struct session *s = user;
+	struct buf *out = &s->worker->out;
 	struct span rest = in, piece;
 
 	for (;;) {
@@ -165,7 +167,9 @@ static size_t use_sent(void *user, struct span in)
 
 		if (!stuff_next(&s->stuff, &rest, &piece))
 			return in.len;
-		n = piece.len ? conn_try_send(s->conn, piece) : 0;
+		if (piece.len <= GATHERED && buf_add(out, piece))
+			continue;
+		n = session_flush(s) ? conn_try_send(s->conn, piece) : 0;
 		s->octets += n;
 		if (n == piece.len)
 			continue;
@@ -204,6 +208,18 @@ static bool send_held(struct session *s)
 	return end_body(s);
 }
 
+static bool end_pieces(struct session *s)
+{
+	struct span end = stuff_end(&s->stuff);
+
+	if (!buf_add(&s->worker->out, end)) {
+		(void)session_flush(s);
+		if (!buf_add(&s->worker->out, end))
+			assert(!"the buffer is empty");
+	}
+	return end_body(s);
+}
+
 static bool send_pieces(struct session *s)
 {
 	bool wait = false;
@@ -218,9 +234,7 @@ static bool send_pieces(struct session *s)
 				return false;
 			wait = true;
 		} else if (got == MAILDROP_END || stuff_enough(&s->stuff)) {
-			if (!buf_add(&s->worker->out, stuff_end(&s->stuff)))
-				assert(!"the buffer is empty");
-			return end_body(s);
+			return end_pieces(s);
 		}
 	}
 	return false;

@@ -50,14 +50,15 @@ static void committed(void *user, bool good, const struct err *why)
 {
 	struct session *s = user;
 
-	s->jobs--;
-	s->quit_failed = !good;
-	if (!good)
-		session_log(s, LOG_ERROR, why->text);
-	if (good)
+	s->commits--;
+	s->left |= good;
+	if (good) {
+		s->deleted = s->deleting;
 		worker_count(s->worker, COUNT_DELETED, s->deleted);
-	else
-		s->deleted = 0;
+	} else {
+		session_log(s, LOG_ERROR, why->text);
+		s->quit_failed = true;
+	}
 	if (!s->conn || s->closing) {
 		session_release(s);
 		return;
@@ -67,11 +68,12 @@ static void committed(void *user, bool good, const struct err *why)
 	session_pump(s, (struct span){ 0 });
 }
 
-/* False: nothing was asked. */
-static bool ask_commit(struct session *s, bool deletions)
+/* False: out of memory.  *asked: an answer will come; there may be nothing to be asked. */
+static bool ask_commit(struct session *s, bool deletions, bool *asked)
 {
 	struct commit *m = calloc(1, sizeof *m);
 
+	*asked = false;
 	if (!m)
 		return false;
 	(void)snprintf(m->box, sizeof m->box, "%s/INBOX", s->account);
@@ -81,21 +83,24 @@ static bool ask_commit(struct session *s, bool deletions)
 		m->seen_count = maildrop_marked(s->drop, DROP_READ, (deletions ? DROP_DELETED : 0) | DROP_SEEN, &m->seen);
 	if (!m->gone_count && !m->seen_count) {
 		free(m);
-		return false;
+		return true;
 	}
-	s->deleted = (uint32_t)m->gone_count;
+	s->deleting = (uint32_t)m->gone_count;
 	m->index = s->worker->index;
 	m->answered = committed;
 	m->user = s;
-	s->jobs++;
+	s->commits++;
+	*asked = true;
 	commits_ask(s->worker->commits, m);
 	return true;
 }
 
 void session_commit(struct session *s)
 {
-	if (!ask_commit(s, true))
-		p3d_committed(session_p3d(s), true);
+	bool asked, good = ask_commit(s, true, &asked);
+
+	if (!asked)
+		p3d_committed(session_p3d(s), good);
 }
 
 /* ---- the end */
@@ -139,37 +144,53 @@ void session_closed(struct session *s, const struct err *why)
 	worker_known(s->worker, s);
 	admission_leave(s->worker->admission, &s->seat);
 	s->conn = NULL;
-	/* RETR made it \Seen, however the session ended; what was sent half was not read. */
-	if (s->drop && s->end != SAYS_QUIT && !s->jobs) {
-		if (s->sending)
-			drop_unmark(&maildrop_messages(s->drop)[s->number - 1], DROP_READ);
-		(void)ask_commit(s, false);
-	}
 	session_release(s);
+}
+
+/* The last of it. */
+static void bury(struct session *s)
+{
+	if (s->drop)
+		maildrop_close(&s->drop);
+	free(s->account);
+	free(s);
 }
 
 void session_free(struct session *s)
 {
 	session_login_end(s);
 	admission_leave(s->worker->admission, &s->seat);
-	if (s->drop)
-		maildrop_close(&s->drop);
 	buf_wipe(&s->kept);
 	p3d_end(session_p3d(s));
-	if (s->account)
+	if (s->drop)
 		worker_count(s->worker, COUNT_LOGGED_IN, -1);
 	worker_count(s->worker, COUNT_OCTETS, (int64_t)s->octets);
 	worker_drop(s->worker, s);
 	rules_put(&s->rules);
 	free(s->greeting);
-	free(s->account);
-	free(s);
+	s->worker = NULL;
+	s->conn = NULL;
+	if (!s->jobs)
+		bury(s);
 }
 
-/* Frees what has neither a connection nor anything under way. */
+/* Frees what has neither a connection nor anything under way.  RETR made messages \Seen,
+ * however the session ended: that is its last wish. */
 void session_release(struct session *s)
 {
-	if (!s->conn && !s->jobs)
+	bool asked = false;
+
+	if (s->conn || s->jobs || (s->worker && s->commits))
+		return;
+	if (!s->worker) {
+		bury(s);
+		return;
+	}
+	if (s->drop && !s->left) {
+		s->left = true;
+		(void)ask_commit(s, false, &asked);
+	}
+	if (!asked)
 		session_free(s);
 }
 
@@ -184,14 +205,17 @@ static void end_now(struct session *s, enum says_end why)
 
 void session_sweep(struct session *s, uint64_t now_ms)
 {
+	int64_t taken;
+
 	if (!s->conn || s->closing)
 		return;
 	if (!s->account && now_ms - s->began_ms > s->rules->login_timeout_ms) {
 		end_now(s, SAYS_LOGIN_TIMEOUT);
 		return;
 	}
-	if (!s->full || s->octets - s->slow_octets >= SLOW_OCTETS) {
-		s->slow_octets = s->octets;
+	taken = (int64_t)s->octets - (int64_t)conn_untaken(s->conn);
+	if (!s->full || taken - s->slow_taken >= SLOW_OCTETS) {
+		s->slow_taken = taken;
 		s->slow_rounds = 0;
 	} else if (++s->slow_rounds >= SLOW_ROUNDS) {
 		end_now(s, SAYS_SEND_TIMEOUT);
@@ -204,7 +228,7 @@ void session_stop(struct session *s)
 		return;
 	s->end = SAYS_STOPPED;
 	p3d_stop(session_p3d(s), "[SYS/TEMP] the service stops, try again later");
-	if (!s->jobs && !s->sending && !s->full)
+	if (!session_busy(s))
 		session_over(s, SAYS_STOPPED);
 }
 

@@ -22,6 +22,10 @@ struct session_line {
 
 static void refuse(struct session *s, enum p3d_code code, const char *words)
 {
+	char line[ACCOUNT_NAME_MAX + 100];
+
+	(void)snprintf(line, sizeof line, "login refused user=\"%s\" reason=\"%s\"", s->account, words ? words : "out of memory");
+	session_log(s, LOG_INFO, line);
 	admission_user_leave(s->worker->admission, &s->seat);
 	free(s->account);
 	s->account = NULL;
@@ -31,6 +35,9 @@ static void refuse(struct session *s, enum p3d_code code, const char *words)
 static void let_in(struct session *s)
 {
 	s->lent = (struct p3d_drop){ maildrop_messages(s->drop), maildrop_count(s->drop), NULL };
+	s->settings.greeting = s->rules->greeting;
+	free(s->greeting);
+	s->greeting = NULL;
 	worker_known(s->worker, s);
 	worker_count(s->worker, COUNT_LOGINS, 1);
 	worker_count(s->worker, COUNT_LOGGED_IN, 1);
@@ -163,12 +170,12 @@ static void failed(struct session *s, const struct login_answer *a, enum p3d_cod
 /* Says what p3d has to say still, and ends: the address is blocked. */
 static void refuse_and_end(struct session *s)
 {
-	const struct admission_limits *l = &s->rules->limits;
+	const struct rules *r = s->rules;
 	const struct network from = session_network(s);
 	char line[SAYS_MAX];
 	struct p3d_event ev;
 
-	session_log(s, LOG_WARN, says_blocked(&from, l->failed_limit, l->failed_block_ms, line));
+	session_log(s, LOG_WARN, says_blocked(&from, r->failed_limit, r->failed_block_ms, line));
 	(void)p3d_next(session_p3d(s), &s->worker->out, &ev);
 	session_over(s, SAYS_LOGIN_BLOCKED);
 }
@@ -216,6 +223,10 @@ static void on_answer(void *user, const struct login_answer *a)
 {
 	struct session *s = user;
 
+	if (s->closing) {	/* it came too late */
+		end_login(s);
+		return;
+	}
 	s->worker->out.len = 0;
 	answered(s, a);
 	session_pump(s, (struct span){ 0 });
@@ -235,7 +246,7 @@ static struct login *begin(struct session *s, enum sasl_mech mech)
 		return NULL;
 	s->line = line;
 	s->mech = mech;
-	buf_start(&line->certificate, 0);
+	buf_start(&line->certificate, CONN_OFFERED_MAX);
 	if (who.tls && !sasl_mech_clear(mech)) {	/* what a password is said with is bound to nothing */
 		who.tls_exporter = (struct span){ line->exporter, conn_tls_exporter(s->conn, line->exporter) };
 		who.tls_unique = (struct span){ line->unique, conn_tls_unique(s->conn, line->unique) };

@@ -30,7 +30,7 @@ static uint32_t bucket_count(uint32_t room)
 
 static uint32_t *bucket(const struct table *t, const uint64_t key[2])
 {
-	return &t->buckets[key[0] & (bucket_count(t->room) - 1)];
+	return &t->buckets[key[0] & t->mask];
 }
 
 void table_start(struct table *t, size_t size, uint32_t max)
@@ -89,21 +89,23 @@ static void hang_in(struct table *t, struct table_entry *e)
 
 static bool grow(struct table *t)
 {
-	uint32_t room = t->room ? t->room * 2 : ROOM_FIRST, *buckets;
+	uint32_t room = t->room ? t->room * 2 : ROOM_FIRST, count, *buckets;
 	char *pool;
 
 	if (room > t->max)
 		room = t->max;
+	count = bucket_count(room);
 	pool = realloc(t->pool, room * t->size);
 	if (!pool)
 		return false;
 	t->pool = pool;
-	buckets = calloc(bucket_count(room), sizeof *buckets);
+	buckets = calloc(count, sizeof *buckets);
 	if (!buckets)
 		return false;		/* the larger pool is as good as the old one */
 	free(t->buckets);
 	t->buckets = buckets;
 	t->room = room;
+	t->mask = count - 1;
 	for (uint32_t i = 0; i < t->high; i++)
 		if (table_at(t, i))
 			hang_in(t, table_at(t, i));

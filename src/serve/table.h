@@ -38,6 +38,7 @@ struct table {
 	uint32_t *buckets;
 	size_t size;		/* of an entry */
 	uint32_t max, room, high, free;	/* room: of the pool; high: entries ever used */
+	uint32_t mask;		/* buckets less one */
 	struct { uint32_t oldest, newest, count; } ranks[TABLE_RANKS];
 };
 

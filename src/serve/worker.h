@@ -33,6 +33,8 @@ struct worker {
 	struct logins *logins;
 	struct commits *commits;
 	struct timer *sweep;
+	uint64_t refused_since_ms;	/* connections refused within this second */
+	unsigned refused;
 	_Atomic uint64_t *ids;		/* the service's */
 	struct session *all, *last;	/* in the order of their ids */
 	struct session *oldest, *newest;	/* of those that are not logged in */

@@ -50,6 +50,16 @@ struct backup_written {
 /* Writes the store to a descriptor, which is to be that of an empty regular file, and syncs it. */
 [[nodiscard]] bool backup_write(struct engine *g, int fd, struct backup_progress *progress, struct backup_written *w, struct err *e);
 
+/* The same in a thread of its own, for who must not wait: the answer comes from store_next with the ticket, and
+ * is not durable mail but this file.  `fd` is a copy that is taken over, also on false.  store_close stops it, and the answer says so. */
+struct store;
+struct backup_run;
+
+[[nodiscard]] bool backup_run_start(struct store *s, int fd, uint64_t ticket, struct backup_run **r, struct err *e);
+const struct backup_written *backup_run_written(const struct backup_run *r);	/* after a good answer */
+/* Any time, on the store's thread; also after store_close.  One that is not over is stopped, and its answer still comes. */
+void backup_run_free(struct backup_run **r);
+
 struct backup;
 
 /* Makes the directory, with its parents; one that is there must be empty. */

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "store/box.h"
 #include "store/disk.h"
 #include "store/maildir.h"
 #include "store/mbox.h"
@@ -18,17 +19,19 @@
 enum { PAGE = 64, SENDER_MAX = 320, HEADER_MAX = 64 * 1024 };
 
 /* Calls `one` for each message in order. */
-static bool each_message(struct mailbox *box, uint64_t *count, void *user,
+static bool each_message(const struct exchange_from *from, uint64_t *count, void *user,
 	bool (*one)(void *user, const struct mailbox_entry *entry, uint64_t number, struct err *e), struct err *e)
 {
-	struct mailbox_entry page[PAGE];
-	size_t got;
+	struct mailbox_entry entry;
+	bool there = false;
 
-	for (*count = 0; (got = mailbox_entries(box, *count, page, PAGE));)
-		for (size_t n = 0; n < got; n++, ++*count)
-			if (!one(user, &page[n], *count + 1, e))
-				return false;
-	return true;
+	for (*count = 0; from->next(from->user, &entry, &there, e); ++*count) {
+		if (!there)
+			return true;
+		if (!one(user, &entry, *count + 1, e))
+			return false;
+	}
+	return false;
 }
 
 static bool write_octets(void *user, struct span octets)
@@ -37,7 +40,7 @@ static bool write_octets(void *user, struct span octets)
 }
 
 struct eml_export {
-	struct mailbox *box;
+	const struct exchange_from *from;
 	const char *path;
 };
 
@@ -51,7 +54,7 @@ static bool export_eml_one(void *user, const struct mailbox_entry *entry, uint64
 	if (asprintf(&path, "%s/%08llu.eml", x->path, (unsigned long long)number) < 0)
 		return err_set(e, ERR_LOCAL, "out of memory for a name");
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	good = fd >= 0 ? mailbox_read(x->box, entry->uid, write_octets, &fd, e) : err_errno(e, ERR_LOCAL, "%s", path);
+	good = fd >= 0 ? x->from->read(x->from->user, entry, write_octets, &fd, e) : err_errno(e, ERR_LOCAL, "%s", path);
 	if (good && fsync(fd) != 0)
 		good = err_errno(e, ERR_LOCAL, "%s", path);
 	if (fd >= 0)
@@ -74,16 +77,16 @@ static bool must_be_empty(const char *path, struct err *e)
 	return empty ? true : err_set(e, ERR_CONFIG, "%s is not empty; nothing is overwritten", path);
 }
 
-static bool export_eml(struct mailbox *box, const char *path, uint64_t *count, struct err *e)
+static bool export_eml(const struct exchange_from *from, const char *path, uint64_t *count, struct err *e)
 {
-	struct eml_export x = { box, path };
+	struct eml_export x = { from, path };
 
-	return disk_directory(path, e) && must_be_empty(path, e) && each_message(box, count, &x, export_eml_one, e) &&
+	return disk_directory(path, e) && must_be_empty(path, e) && each_message(from, count, &x, export_eml_one, e) &&
 	       disk_sync_directory(path, e);
 }
 
 struct maildir_export {
-	struct mailbox *box;
+	const struct exchange_from *from;
 	struct maildir *dir;
 	struct err e;
 };
@@ -104,7 +107,7 @@ static bool export_maildir_one(void *user, const struct mailbox_entry *entry, ui
 {
 	struct maildir_export *x = user;
 	struct err full = { 0 };
-	struct spooling s = { spool_new(store_state(x->box->store), e), &full };
+	struct spooling s = { spool_new(x->from->spool, e), &full };
 	static const uint8_t tag[8];	/* of no connection: no visit sweeps it */
 	char name[MAILDIR_NAME_MAX];
 	bool good = false;
@@ -112,7 +115,7 @@ static bool export_maildir_one(void *user, const struct mailbox_entry *entry, ui
 	(void)number;
 	if (!s.spool)
 		return false;
-	good = mailbox_read(x->box, entry->uid, spool_octets, &s, e);
+	good = x->from->read(x->from->user, entry, spool_octets, &s, e);
 	if (full.kind)
 		*e = full;
 	good = good && maildir_write(x->dir, s.spool, tag, name, e) && maildir_place(x->dir, name, e) &&
@@ -121,20 +124,20 @@ static bool export_maildir_one(void *user, const struct mailbox_entry *entry, ui
 	return good;
 }
 
-static bool export_maildir(struct mailbox *box, const char *path, uint64_t *count, struct err *e)
+static bool export_maildir(const struct exchange_from *from, const char *path, uint64_t *count, struct err *e)
 {
-	struct maildir_export x = { .box = box };
+	struct maildir_export x = { .from = from };
 	bool good;
 
 	if (!maildir_open(path, &x.dir, e))
 		return false;
-	good = each_message(box, count, &x, export_maildir_one, e) && maildir_sync(x.dir, e);
+	good = each_message(from, count, &x, export_maildir_one, e) && maildir_sync(x.dir, e);
 	maildir_close(&x.dir);
 	return good;
 }
 
 struct mbox_export {
-	struct mailbox *box;
+	const struct exchange_from *from;
 	struct mbox_out *out;
 };
 
@@ -189,7 +192,7 @@ static bool export_mbox_one(void *user, const struct mailbox_entry *entry, uint6
 	struct mbox_message m = { .out = x->out, .arrived = entry->arrived };
 
 	(void)number;
-	if (!mailbox_read(x->box, entry->uid, mbox_octets, &m, e))
+	if (!x->from->read(x->from->user, entry, mbox_octets, &m, e))
 		return false;
 	if (!m.begun)		/* an empty message */
 		mbox_out_begin(x->out, sender_of(m.looking.sender), m.arrived);
@@ -207,16 +210,16 @@ static bool sync_parent(const char *path, struct err *e)
 	return good;
 }
 
-static bool export_mbox(struct mailbox *box, const char *path, uint64_t *count, struct err *e)
+static bool export_mbox(const struct exchange_from *from, const char *path, uint64_t *count, struct err *e)
 {
-	struct mbox_export x = { box, NULL };
+	struct mbox_export x = { from, NULL };
 	bool good;
 
 	if (access(path, F_OK) == 0)
 		return err_set(e, ERR_CONFIG, "%s is there already; nothing is overwritten", path);
 	if (!mbox_out_open(path, &x.out, e))
 		return false;
-	good = each_message(box, count, &x, export_mbox_one, e);
+	good = each_message(from, count, &x, export_mbox_one, e);
 	good = mbox_out_close(&x.out, good ? e : NULL) && good && sync_parent(path, e);
 	if (!good)
 		(void)unlink(path);
@@ -225,8 +228,8 @@ static bool export_mbox(struct mailbox *box, const char *path, uint64_t *count, 
 
 static const struct form {
 	const char *prefix;
-	bool (*out)(struct mailbox *box, const char *path, uint64_t *count, struct err *e);
-	bool (*in)(struct mailbox *box, const char *path, uint64_t *count, struct err *e);
+	bool (*out)(const struct exchange_from *from, const char *path, uint64_t *count, struct err *e);
+	bool (*in)(const char *path, const struct exchange_to *to, struct err *e);
 } forms[] = {
 	{ "maildir:", export_maildir, import_maildir },
 	{ "mbox:", export_mbox, import_mbox },
@@ -244,20 +247,131 @@ static const struct form *form_of(const char *text, const char **path, struct er
 	return NULL;
 }
 
-bool mailbox_export(struct mailbox *box, const char *target, uint64_t *count, struct err *e)
+bool exchange_export(const struct exchange_from *from, const char *target, uint64_t *count, struct err *e)
 {
 	const char *path;
 	const struct form *f = form_of(target, &path, e);
 
 	*count = 0;
-	return f && f->out(box, path, count, e);
+	return f && f->out(from, path, count, e);
 }
 
-bool mailbox_import(struct mailbox *box, const char *source, uint64_t *count, struct err *e)
+bool exchange_import(const char *source, const struct exchange_to *to, struct err *e)
 {
 	const char *path;
 	const struct form *f = form_of(source, &path, e);
 
+	return f && f->in(path, to, e);
+}
+
+/* Out of a mailbox of ours */
+
+struct walk {
+	struct mailbox *box;
+	struct mailbox_entry page[PAGE];
+	size_t at, got;
+	uint64_t position;
+};
+
+static bool walk_next(void *user, struct mailbox_entry *entry, bool *there, [[maybe_unused]] struct err *e)
+{
+	struct walk *w = user;
+
+	if (w->at == w->got) {
+		w->at = 0;
+		w->got = mailbox_entries(w->box, w->position, w->page, PAGE);
+		w->position += w->got;
+	}
+	*there = w->at < w->got;
+	if (*there)
+		*entry = w->page[w->at++];
+	return true;
+}
+
+static bool walk_read(void *user, const struct mailbox_entry *entry, bool (*use)(void *to, struct span octets), void *to, struct err *e)
+{
+	const struct walk *w = user;
+
+	return mailbox_read(w->box, entry->uid, use, to, e);
+}
+
+bool mailbox_export(struct mailbox *box, const char *target, uint64_t *count, struct err *e)
+{
+	struct walk w = { .box = box };
+	const struct exchange_from from = { walk_next, walk_read, &w, store_state(box->store) };
+
+	return exchange_export(&from, target, count, e);
+}
+
+/* Into a mailbox of ours */
+
+struct arriving {
+	struct mailbox *box;
+	struct incoming *in;
+	uint64_t tickets, *durable;
+	struct err why;		/* the first refusal */
+};
+
+static void take_answers(struct arriving *a)
+{
+	struct store_done d;
+
+	while (store_next(a->box->store, &d)) {
+		*a->durable += d.good;
+		if (!d.good && !a->why.kind)
+			a->why = d.why;
+	}
+}
+
+/* Waits while there is no room, and after the last until all is durable. */
+static bool settled(struct arriving *a, bool all, struct err *e)
+{
+	struct store *s = a->box->store;
+
+	take_answers(a);
+	while ((all ? store_waiting(s) > 0 : incoming_full(a->in)) && store_wait(s))
+		take_answers(a);
+	if (!a->why.kind)
+		return true;
+	*e = a->why;
+	return false;
+}
+
+static bool arriving_begin(void *user, struct err *e)
+{
+	struct arriving *a = user;
+
+	a->in = incoming_new(a->box, e);
+	return a->in && settled(a, false, e);
+}
+
+static bool arriving_add(void *user, struct span octets, struct err *e)
+{
+	struct arriving *a = user;
+
+	return incoming_add(a->in, octets, e) && (!incoming_full(a->in) || settled(a, false, e));
+}
+
+static bool arriving_end(void *user, int64_t arrived, bool seen, [[maybe_unused]] struct err *e)
+{
+	struct arriving *a = user;
+
+	incoming_finish(&a->in, NULL, arrived, seen ? MAILBOX_SEEN : 0, ++a->tickets);
+	return true;
+}
+
+/* Everything durable that was finished, whatever else went wrong. */
+bool mailbox_import(struct mailbox *box, const char *source, uint64_t *count, struct err *e)
+{
+	struct arriving a = { .box = box, .durable = count };
+	const struct exchange_to to = { arriving_begin, arriving_add, arriving_end, &a };
+	struct err late;
+	bool good;
+
 	*count = 0;
-	return f && f->in(box, path, count, e);
+	good = exchange_import(source, &to, e);
+	incoming_abort(&a.in);
+	if (!settled(&a, true, good ? e : &late))
+		good = false;
+	return good || (*count && err_in(e, "after %llu messages", (unsigned long long)*count));
 }

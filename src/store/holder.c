@@ -11,18 +11,46 @@
 
 enum { HOLDER_LINE = 256 };
 
-static bool busy(int fd, const char *subject, struct err *e)
+struct line {
+	char text[HOLDER_LINE];
+	struct span pid, since, what;	/* of text */
+};
+
+static bool read_line(int fd, struct line *l)
 {
-	char line[HOLDER_LINE];
-	ssize_t n = pread(fd, line, sizeof line, 0);
-	struct span rest = { line, n > 0 ? (size_t)n : 0 }, pid, since;
+	ssize_t n = pread(fd, l->text, sizeof l->text, 0);
+	struct span rest = { l->text, n > 0 ? (size_t)n : 0 };
 
 	rest.len = span_find(rest, '\n');
-	if (!span_word(&rest, &pid) || !span_word(&rest, &since) || !span_trim(rest).len)
+	if (!span_word(&rest, &l->pid) || !span_word(&rest, &l->since))
+		return false;
+	l->what = span_trim(rest);
+	return l->what.len;
+}
+
+static bool busy(int fd, const char *subject, struct err *e)
+{
+	struct line l;
+
+	if (!read_line(fd, &l))
 		return err_set(e, ERR_BUSY, "%s is in use by another process", subject);
-	rest = span_trim(rest);
-	return err_set(e, ERR_BUSY, "%s is in use by process %.*s (%.*s), since %.*s", subject, (int)pid.len, pid.at,
-		(int)rest.len, rest.at, (int)since.len, since.at);
+	return err_set(e, ERR_BUSY, "%s is in use by process %.*s (%.*s), since %.*s", subject, (int)l.pid.len, l.pid.at,
+		(int)l.what.len, l.what.at, (int)l.since.len, l.since.at);
+}
+
+bool holder_what(const char *path, char what[HOLDER_WHAT])
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	struct line l;
+	bool there = fd >= 0 && read_line(fd, &l) && l.what.len < HOLDER_WHAT;
+
+	if (there) {
+		memcpy(what, l.what.at, l.what.len);
+		what[l.what.len] = '\0';
+	}
+	if (fd >= 0)
+		(void)close(fd);
+	return there;
 }
 
 static bool sign(int fd, const char *what)

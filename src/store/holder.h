@@ -12,3 +12,6 @@
 
 [[nodiscard]] bool holder_take(const char *path, const char *subject, const char *what, int *fd, struct err *e);
 void holder_drop(int *fd);
+/* What holds it, as its `what` said ("postrider run"), or held it last; false: that cannot be told. */
+enum { HOLDER_WHAT = 64 };
+bool holder_what(const char *path, char what[HOLDER_WHAT]);

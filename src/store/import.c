@@ -15,77 +15,40 @@
 
 enum { READ_PIECE = 32 * 1024 };
 
-/* Messages on their way in, and how many of them are durable. */
 struct import {
-	struct mailbox *box;
-	struct incoming *in;
+	const struct exchange_to *to;
 	bool cr;		/* the last octet was a CR */
-	uint64_t tickets, *durable;
-	struct err why;		/* the first refusal */
+	bool begun;
 };
-
-static void take_answers(struct import *i)
-{
-	struct store_done d;
-
-	while (store_next(i->box->store, &d)) {
-		*i->durable += d.good;
-		if (!d.good && !i->why.kind)
-			i->why = d.why;
-	}
-}
-
-/* Waits while there is no room, and after the last until all is durable. */
-static bool settled(struct import *i, bool all, struct err *e)
-{
-	struct store *s = i->box->store;
-
-	take_answers(i);
-	while ((all ? store_waiting(s) > 0 : incoming_full(i->in)) && store_wait(s))
-		take_answers(i);
-	if (!i->why.kind)
-		return true;
-	*e = i->why;
-	return false;
-}
 
 static bool begin(struct import *i, struct err *e)
 {
 	i->cr = false;
-	i->in = incoming_new(i->box, e);
-	return i->in && settled(i, false, e);
+	i->begun = i->to->begin(i->to->user, e);
+	return i->begun;
 }
 
-static void end(struct import *i, int64_t arrived, bool seen)
+static bool end(struct import *i, int64_t arrived, bool seen, struct err *e)
 {
-	incoming_finish(&i->in, NULL, arrived, seen ? MAILBOX_SEEN : 0, ++i->tickets);
+	i->begun = false;
+	return i->to->end(i->to->user, arrived, seen, e);
 }
 
 /* Line by line, since a lone LF is to become CRLF. */
 static bool add(struct import *i, struct span s, struct err *e)
 {
+	void *user = i->to->user;
+
 	while (s.len) {
 		size_t n = span_find(s, '\n');
 		bool ended = n < s.len, cr = n ? s.at[n - 1] == '\r' : i->cr;
 
-		if (!incoming_add(i->in, (struct span){ s.at, n }, e) ||
-		    (ended && !incoming_add(i->in, cr ? SPAN("\n") : SPAN("\r\n"), e)))
+		if ((n && !i->to->add(user, (struct span){ s.at, n }, e)) || (ended && !i->to->add(user, cr ? SPAN("\n") : SPAN("\r\n"), e)))
 			return false;
 		i->cr = !ended && cr;
 		s = span_from(s, n + ended);
 	}
-	return settled(i, false, e);
-}
-
-/* Everything durable that was finished, whatever else went wrong. */
-static bool finish(struct import *i, bool good, struct err *e)
-{
-	struct err late;
-
-	incoming_abort(&i->in);
-	if (!settled(i, true, good ? e : &late))
-		good = false;
-	return good || (*i->durable && err_in(e, "after %llu messages", (unsigned long long)*i->durable));
+	return true;
 }
 
 static bool add_file(struct import *i, int fd, struct err *e)
@@ -115,9 +78,7 @@ static bool import_file(struct import *i, const char *path, bool seen, struct er
 	} else if (!S_ISREG(st.st_mode)) {
 		good = err_set(e, ERR_CONFIG, "is not a file");
 	} else {
-		good = begin(i, e) && add_file(i, fd, e);
-		if (good)
-			end(i, st.st_mtim.tv_sec, seen);
+		good = begin(i, e) && add_file(i, fd, e) && end(i, st.st_mtim.tv_sec, seen, e);
 	}
 	if (fd >= 0)
 		(void)close(fd);
@@ -201,9 +162,9 @@ static bool is_seen(const struct name *n)
 	return flags && strchr(flags + 3, 'S');
 }
 
-static bool import_names(struct mailbox *box, const char *path, struct names *names, uint64_t *count, struct err *e)
+static bool import_names(const char *path, struct names *names, const struct exchange_to *to, struct err *e)
 {
-	struct import i = { .box = box, .durable = count };
+	struct import i = { .to = to };
 	bool good = true;
 
 	if (names->count)
@@ -218,31 +179,31 @@ static bool import_names(struct mailbox *box, const char *path, struct names *na
 		good = import_file(&i, file, is_seen(n), e);
 		free(file);
 	}
-	return finish(&i, good, e);
+	return good;
 }
 
-bool import_maildir(struct mailbox *box, const char *path, uint64_t *count, struct err *e)
+bool import_maildir(const char *path, const struct exchange_to *to, struct err *e)
 {
 	struct names names = { 0 };
 	bool good = names_in(&names, path, "new", any_name, e) && names_in(&names, path, "cur", any_name, e) &&
-	            import_names(box, path, &names, count, e);
+	            import_names(path, &names, to, e);
 
 	names_end(&names);
 	return good;
 }
 
-bool import_eml(struct mailbox *box, const char *path, uint64_t *count, struct err *e)
+bool import_eml(const char *path, const struct exchange_to *to, struct err *e)
 {
 	struct names names = { 0 };
-	bool good = names_in(&names, path, "", eml_name, e) && import_names(box, path, &names, count, e);
+	bool good = names_in(&names, path, "", eml_name, e) && import_names(path, &names, to, e);
 
 	names_end(&names);
 	return good;
 }
 
-bool import_mbox(struct mailbox *box, const char *path, uint64_t *count, struct err *e)
+bool import_mbox(const char *path, const struct exchange_to *to, struct err *e)
 {
-	struct import i = { .box = box, .durable = count };
+	struct import i = { .to = to };
 	struct mbox_in *in;
 	bool good = true, over = false;
 	int64_t arrived = 0, date = 0;
@@ -253,17 +214,14 @@ bool import_mbox(struct mailbox *box, const char *path, uint64_t *count, struct 
 	while (good && !over)
 		switch (mbox_in_next(in, &octets, &date, e)) {
 		case MBOX_MESSAGE:
-			if (i.in)
-				end(&i, arrived, false);
+			good = (!i.begun || end(&i, arrived, false, e)) && begin(&i, e);
 			arrived = date ? date : clock_now_s();
-			good = begin(&i, e);
 			break;
 		case MBOX_OCTETS:
 			good = add(&i, octets, e);
 			break;
 		case MBOX_END:
-			if (i.in)
-				end(&i, arrived, false);
+			good = !i.begun || end(&i, arrived, false, e);
 			over = true;
 			break;
 		case MBOX_FAILED:
@@ -271,5 +229,5 @@ bool import_mbox(struct mailbox *box, const char *path, uint64_t *count, struct 
 			break;
 		}
 	mbox_in_close(&in);
-	return finish(&i, good, e);
+	return good;
 }

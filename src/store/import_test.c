@@ -5,6 +5,14 @@
 
 #include "store/fixture.h"
 
+static bool import_form(const char *form, struct mailbox *box, const char *path, uint64_t *count, struct err *e)
+{
+	char source[4200];
+
+	(void)snprintf(source, sizeof source, "%s:%s", form, path);
+	return mailbox_import(box, source, count, e);
+}
+
 static void make(const char *directory, const char *name, struct span octets)
 {
 	char path[256];
@@ -48,7 +56,7 @@ static void a_maildir_is_read_in_order_of_names(void **state)
 	s = fixture_store(directory);
 	box = fixture_box(s, "anna/INBOX");
 	(void)snprintf(md, sizeof md, "%s/md", directory);
-	must(import_maildir(box, md, &count, &fixture_err));
+	must(import_form("maildir", box, md, &count, &fixture_err));
 	assert_int_equal(count, COUNT(rows));
 	assert_int_equal(mailbox_count(box), COUNT(rows));
 	for (size_t i = 0; i < COUNT(rows); i++) {
@@ -91,7 +99,7 @@ static void line_ends_become_crlf(void **state)
 	s = fixture_store(directory);
 	box = fixture_box(s, "anna/INBOX");
 	(void)snprintf(eml, sizeof eml, "%s/eml", directory);
-	must(import_eml(box, eml, &count, &fixture_err));
+	must(import_form("eml", box, eml, &count, &fixture_err));
 	assert_int_equal(count, COUNT(rows) + 1);
 	for (size_t i = 0; i < COUNT(rows); i++)
 		fixture_holds(box, i, rows[i].want);
@@ -120,7 +128,7 @@ static void a_crlf_across_reads_stays_one(void **state)
 	s = fixture_store(directory);
 	box = fixture_box(s, "anna/INBOX");
 	(void)snprintf(eml, sizeof eml, "%s/eml", directory);
-	must(import_eml(box, eml, &count, &fixture_err));
+	must(import_form("eml", box, eml, &count, &fixture_err));
 	for (size_t n = 0; n < 4; n++) {
 		memset(octets, 'x', 100000);
 		memcpy(octets + 32 * 1024 - 2 + n, "\r\n", 2);
@@ -148,7 +156,7 @@ static void many_and_large_ones_come_in_order(void **state)
 	for (int n = 0; n < MESSAGES; n++)
 		(void)fprintf(f, "From a Thu Jan  1 00:00:%02d 1970\n%.*s\n\n", n % 60, n % 50 ? 100 + n : 200000, octets);
 	(void)fclose(f);
-	must(import_mbox(box, path, &count, &fixture_err));
+	must(import_form("mbox", box, path, &count, &fixture_err));
 	assert_int_equal(count, MESSAGES);
 	assert_int_equal(mailbox_count(box), MESSAGES);
 	for (uint64_t n = 0; n < MESSAGES; n++) {
@@ -179,17 +187,17 @@ static void what_cannot_be_read_is_said_with_what_was_done(void **state)
 	s = fixture_store(directory);
 	box = fixture_box(s, "anna/INBOX");
 	(void)snprintf(path, sizeof path, "%s/md", directory);
-	assert_false(import_maildir(box, path, &count, &fixture_err));
+	assert_false(import_form("maildir", box, path, &count, &fixture_err));
 	assert_int_equal(count, 1);
 	assert_int_equal(mailbox_count(box), 1);
 	assert_non_null(strstr(fixture_err.text, "after 1 messages: "));
 	assert_non_null(strstr(fixture_err.text, "md/new/2: is not a file"));
 	(void)snprintf(path, sizeof path, "%s/text", directory);
 	count = 0;
-	assert_false(import_mbox(box, path, &count, &fixture_err));
+	assert_false(import_form("mbox", box, path, &count, &fixture_err));
 	assert_int_equal(fixture_err.kind, ERR_CONFIG);
-	assert_false(import_maildir(box, path, &count, &fixture_err));
-	assert_false(import_eml(box, "/nonexistent", &count, &fixture_err));
+	assert_false(import_form("maildir", box, path, &count, &fixture_err));
+	assert_false(import_form("eml", box, "/nonexistent", &count, &fixture_err));
 	assert_int_equal(count, 0);
 	assert_int_equal(mailbox_count(box), 1);
 	store_close(&s);

@@ -188,6 +188,11 @@ bool incoming_full(const struct incoming *in)
 	return in->under_way >= BOX_STAGING_MAX || in->box->waiting_octets >= BOX_WAITING_MAX;
 }
 
+uint64_t incoming_size(const struct incoming *in)
+{
+	return in->size;
+}
+
 /* Nobody waits for this: what fails is tried again when the store is opened next. */
 static void on_discarded(void *user, const struct err *why)
 {

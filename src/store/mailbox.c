@@ -234,43 +234,44 @@ bool box_entry_find(struct view *v, const struct mailbox *box, uint64_t uid, str
 	return false;
 }
 
-enum piece { PIECE_USED, PIECE_STOP, PIECE_MISSING };
-
-static enum piece read_piece(struct mailbox *box, const struct box_entry *entry, uint32_t piece, uint64_t *left,
-	bool (*use)(void *user, struct span octets), void *user)
-{
-	struct view *v = store_view(box->store);
-	enum piece got = PIECE_MISSING;
-	struct span octets;
-
-	if (view_blob(v, box->part, entry->blob, piece, &octets) && octets.len && octets.len <= *left) {
-		*left -= octets.len;
-		got = use(user, octets) ? PIECE_USED : PIECE_STOP;
-	}
-	view_end(&v);
-	return got;
-}
-
-bool mailbox_read(struct mailbox *box, uint64_t uid, bool (*use)(void *user, struct span octets), void *user, struct err *e)
+bool mailbox_read_start(struct mailbox *box, uint64_t uid, struct mailbox_reading *r, struct err *e)
 {
 	struct view *v = store_view(box->store);
 	struct box_entry entry;
 	bool there = box->made && box_entry_find(v, box, uid, &entry);
-	uint64_t left;
 
 	view_end(&v);
 	if (!there)
 		return err_set(e, ERR_LOCAL, "mailbox %s: message %016llx is not there any more", box->name, (unsigned long long)uid);
-	left = entry.stored;
-	for (uint32_t piece = 0; left; piece++)
-		switch (read_piece(box, &entry, piece, &left, use, user)) {
-		case PIECE_USED:
-			break;
-		case PIECE_STOP:
-			return err_set(e, ERR_LOCAL, "mailbox %s: reading was ended", box->name);
-		case PIECE_MISSING:
-			return err_set(e, ERR_LOCAL, "mailbox %s: message %016llx: piece %u is missing or damaged", box->name,
-				(unsigned long long)uid, (unsigned)piece);
-		}
+	*r = (struct mailbox_reading){ .uid = uid, .blob = entry.blob, .left = entry.stored };
+	return true;
+}
+
+bool mailbox_read_piece(struct mailbox *box, struct mailbox_reading *r, bool (*use)(void *user, struct span octets), void *user, struct err *e)
+{
+	struct view *v = store_view(box->store);
+	struct span octets;
+	bool there = view_blob(v, box->part, r->blob, r->piece, &octets) && octets.len && octets.len <= r->left, used = there && use(user, octets);
+
+	if (there) {
+		r->left -= octets.len;
+		r->piece++;
+	}
+	view_end(&v);
+	if (!there)
+		return err_set(e, ERR_LOCAL, "mailbox %s: message %016llx: piece %u is missing or damaged", box->name,
+			(unsigned long long)r->uid, (unsigned)r->piece);
+	return used || err_set(e, ERR_LOCAL, "mailbox %s: reading was ended", box->name);
+}
+
+bool mailbox_read(struct mailbox *box, uint64_t uid, bool (*use)(void *user, struct span octets), void *user, struct err *e)
+{
+	struct mailbox_reading r;
+
+	if (!mailbox_read_start(box, uid, &r, e))
+		return false;
+	while (r.left)
+		if (!mailbox_read_piece(box, &r, use, user, e))
+			return false;
 	return true;
 }

@@ -69,6 +69,14 @@ const char *mailbox_uid(const struct mailbox *box, const struct mailbox_entry *e
 /* The body, piece by piece (0, 1, …) inside one short view each: `use` is
  * called with borrowed octets.  Ends good after the last piece. */
 [[nodiscard]] bool mailbox_read(struct mailbox *box, uint64_t uid, bool (*use)(void *user, struct span octets), void *user, struct err *e);
+/* The same for whoever has other things to do in between: while r.left, one piece a call
+ * (at most 64 KiB).  A message removed in the meantime can still be read until store_reclaim takes it. */
+struct mailbox_reading {
+	uint64_t uid, blob, left;	/* octets still to come */
+	uint32_t piece;
+};
+[[nodiscard]] bool mailbox_read_start(struct mailbox *box, uint64_t uid, struct mailbox_reading *r, struct err *e);
+[[nodiscard]] bool mailbox_read_piece(struct mailbox *box, struct mailbox_reading *r, bool (*use)(void *user, struct span octets), void *user, struct err *e);
 
 /* The messages of `gone` leave the box, those of `seen` become \Seen, all of it together: when the answer
  * with the ticket is good, or not at all.  What is not there (any more) does no harm.  The uids are

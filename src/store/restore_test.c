@@ -161,7 +161,7 @@ static void one_in_use_is_left_alone(void **state)
 static void flip(const char *path, off_t at)
 {
 	int fd = open(path, O_RDWR);
-	char c;
+	char c = 0;
 
 	assert_true(fd >= 0 && pread(fd, &c, 1, at) == 1);
 	c ^= 1;

@@ -22,6 +22,13 @@ struct deed {
 	struct err why;
 };
 
+/* What may take minutes, in a thread of its own; store_close asks each to stop before it waits for it. */
+struct long_work {
+	struct long_work *next, **at;
+	void (*stop)(void *user);
+	void *user;
+};
+
 struct answers {
 	struct answers *next;
 	size_t count, given;
@@ -47,9 +54,15 @@ struct store {
 	struct ledger *ledgers[STORE_BUCKETS];
 	struct reclaiming *reclaiming;	/* reclaim.c: NULL before it was first asked */
 	struct trust_note *notes;	/* trust.c: the first is under way */
+	struct long_work *long_works;
 };
 
 void store_do(struct store *s, struct batch **b, struct deed *deed);
+/* The same for a deed that is no batch: it is under way until store_did is called, from any thread.  `why` is copied. */
+void store_begin(struct store *s, struct deed *deed);
+void store_did(struct deed *deed, const struct err *why);
+void long_work_begin(struct store *s, struct long_work *w);	/* its stop and user are set */
+void long_work_end(struct long_work *w);
 void store_owe(struct store *s, uint64_t ticket);
 /* Room for `count` tickets (answers->count starts at 0).  Never NULL. */
 struct answers *answers_new(size_t count);

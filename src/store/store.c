@@ -136,12 +136,14 @@ void store_close(struct store **store)
 	if (!s)
 		return;
 	s->closing = true;
+	for (struct long_work *w = s->long_works; w; w = w->next)
+		w->stop(w->user);
 	mailbox_flush_all(s);
 	ledger_flush_all(s);
 	for (struct store_done d; store_wait(s);)
 		while (store_next(s, &d))
 			;
-	assert(!s->under_way && !s->notes);
+	assert(!s->under_way && !s->notes && !s->long_works);
 	release(s);
 	*store = NULL;
 }
@@ -154,10 +156,8 @@ void store_on_wake(struct store *s, void (*wake)(void *user), void *user)
 	(void)pthread_mutex_unlock(&s->arrivals->mutex);
 }
 
-/* On the committer's thread. */
-static void on_durable(void *user, const struct err *why)
+void store_did(struct deed *d, const struct err *why)
 {
-	struct deed *d = user;
 	struct arrivals *x = d->store->arrivals;
 	bool first;
 
@@ -176,10 +176,37 @@ static void on_durable(void *user, const struct err *why)
 	(void)pthread_mutex_unlock(&x->mutex);
 }
 
-void store_do(struct store *s, struct batch **b, struct deed *deed)
+/* On the committer's thread. */
+static void on_durable(void *user, const struct err *why)
+{
+	store_did(user, why);
+}
+
+void store_begin(struct store *s, struct deed *deed)
 {
 	deed->store = s;
 	s->under_way++;
+}
+
+void long_work_begin(struct store *s, struct long_work *w)
+{
+	w->next = s->long_works;
+	w->at = &s->long_works;
+	if (w->next)
+		w->next->at = &w->next;
+	s->long_works = w;
+}
+
+void long_work_end(struct long_work *w)
+{
+	*w->at = w->next;
+	if (w->next)
+		w->next->at = w->at;
+}
+
+void store_do(struct store *s, struct batch **b, struct deed *deed)
+{
+	store_begin(s, deed);
 	engine_commit(s->engine, b, (struct engine_done){ on_durable, deed });
 }
 

@@ -4,48 +4,15 @@
 #include <assert.h>
 
 #include "base/text.h"
+#include "wire/utf8.h"
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,";
 
-enum { SURROGATE_HIGH = 0xd800, SURROGATE_LOW = 0xdc00, SURROGATE_END = 0xe000, PLANE_1 = 0x10000, UNICODE_END = 0x110000 };
+enum { SURROGATE_HIGH = 0xd800, SURROGATE_LOW = 0xdc00, SURROGATE_END = 0xe000, PLANE_1 = 0x10000 };
 
 static bool printable(uint32_t c)
 {
 	return c >= ' ' && c <= '~';
-}
-
-/* ---- UTF-8 */
-
-/* The next character of *in; false when it is none (RFC 3629). */
-static bool take_utf8(struct span *in, uint32_t *c)
-{
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, PLANE_1 };
-	unsigned char first = (unsigned char)in->at[0];
-	size_t n = first < 0x80 ? 1 : first < 0xc0 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf8 ? 4 : 0;
-
-	if (!n || n > in->len)
-		return false;
-	*c = n == 1 ? first : first & (0x7fu >> n);
-	for (size_t i = 1; i < n; i++) {
-		unsigned char more = (unsigned char)in->at[i];
-
-		if ((more & 0xc0) != 0x80)
-			return false;
-		*c = *c << 6 | (more & 0x3f);
-	}
-	*in = span_from(*in, n);
-	return *c && *c >= least[n] && *c < UNICODE_END && (*c < SURROGATE_HIGH || *c >= SURROGATE_END);
-}
-
-static bool add_utf8(struct buf *out, uint32_t c)
-{
-	char text[4];
-	size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < PLANE_1 ? 3 : 4;
-
-	for (size_t i = n; i > 1; i--, c >>= 6)
-		text[i - 1] = (char)(0x80 | (c & 0x3f));
-	text[0] = (char)(n == 1 ? c : (0xf00u >> n & 0xff) | c);
-	return buf_add(out, (struct span){ text, n });
 }
 
 /* ---- encoding */
@@ -104,7 +71,7 @@ bool utf7_encode(struct span utf8, struct buf *out)
 	uint32_t c;
 
 	while (good && utf8.len)
-		good = take_utf8(&utf8, &c) && encode_char(out, &s, c);
+		good = utf8_take(&utf8, &c) && encode_char(out, &s, c);
 	if (good && shift_out(out, &s))
 		return true;
 	out->len = before;
@@ -130,14 +97,14 @@ static bool decode_unit(struct buf *out, uint32_t unit, uint32_t *high)
 	if (pair && (unit < SURROGATE_LOW || unit >= SURROGATE_END))
 		return false;
 	if (pair)
-		return add_utf8(out, PLANE_1 + ((pair & 0x3ff) << 10 | (unit & 0x3ff)));
+		return utf8_add(out, PLANE_1 + ((pair & 0x3ff) << 10 | (unit & 0x3ff)));
 	if (unit >= SURROGATE_HIGH && unit < SURROGATE_LOW) {
 		*high = unit;
 		return true;
 	}
 	if (unit >= SURROGATE_LOW && unit < SURROGATE_END)
 		return false;
-	return unit && !printable(unit) && add_utf8(out, unit);
+	return unit && !printable(unit) && utf8_add(out, unit);
 }
 
 /* What stands between "&" and "-": at least one unit, and fewer than six bits

@@ -117,9 +117,11 @@ struct attempt {
 	struct login *x;
 	uint64_t began;
 	bool honest;
+	struct attempt *next, **before;
 };
 
-static unsigned honest, wrong, wrong_answered, most_honest;
+static struct attempt *under_way;
+static unsigned honest, wrong, most_honest;
 static double hashed_ms[MOST], cached_ms[MOST];
 
 static void again_cached(unsigned n)
@@ -137,6 +139,15 @@ static void again_cached(unsigned n)
 	cached_ms[n] = (double)(now_us() - began) / 1000;
 }
 
+static void drop(struct attempt *t)
+{
+	*t->before = t->next;
+	if (t->next)
+		t->next->before = t->before;
+	login_end(&t->x);
+	free(t);
+}
+
 static void on_answer(void *user, const struct login_answer *a)
 {
 	struct attempt *t = user;
@@ -149,11 +160,8 @@ static void on_answer(void *user, const struct login_answer *a)
 		again_cached(n);
 		if (n + 1 == most_honest)
 			loop_stop(loop);
-	} else {
-		wrong_answered++;
 	}
-	login_end(&t->x);
-	free(t);
+	drop(t);
 }
 
 static void start(const char *from, const char *user, const char *password, bool is_honest)
@@ -162,14 +170,17 @@ static void start(const char *from, const char *user, const char *password, bool
 
 	assert(t);
 	t->honest = is_honest;
+	t->next = under_way;
+	t->before = &under_way;
+	if (t->next)
+		t->next->before = &t->next;
+	under_way = t;
 	t->began = now_us();
 	t->x = begin(SASL_USER, from, on_answer, t);
 	if (!login_words(t->x, span_of(user), span_of(password)))
 		return;
 	assert(!is_honest);
-	wrong_answered++;	/* busy */
-	login_end(&t->x);
-	free(t);
+	drop(t);		/* busy */
 }
 
 static void on_flood(void *user)
@@ -219,13 +230,8 @@ static void phase(bool flood)
 	if (flood)
 		timer_set(f, FLOOD_MS, FLOOD_MS);
 	loop_run(loop);
-	timer_stop(h);
-	timer_stop(f);
-	loop_run(loop);		/* whoever waits for a penalty's timer; the rest is hashed: */
-	while (wrong_answered < wrong) {
-		timer_set(h, 10, 0);
-		loop_run(loop);
-	}
+	while (under_way)
+		drop(under_way);
 	timer_free(&h);
 	timer_free(&f);
 	told(flood ? "hashed, in the flood" : "hashed, quiet", hashed_ms, most_honest);

@@ -17,9 +17,10 @@ struct store *life_store;
 static struct loop *loop;
 static struct visit_result result;
 
-static void ended(void *user, const struct connection *with, const struct visit_result *r)
+static void ended(void *user, uint64_t id, const struct connection *with, const struct visit_result *r)
 {
 	(void)user;
+	(void)id;
 	(void)with;
 	result = *r;
 }

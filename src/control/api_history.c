@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Operations on the ledger.  A ledger is named by a token of CONNECTION|MAILBOX, the mailbox as on the wire.
+ *
+ * The order of people, by when a message was first seen, is not the order at rest.  So
+ * whoever wants it asks for the index, page by page, sorts, and asks for entries. */
+#include <stdio.h>
+
+#include "control/json.h"
+#include "control/operation.h"
+#include "store/ledger.h"
+#include "wire/utf7.h"
+
+enum { NAME = LEDGER_CONNECTION_MAX + 1 + LEDGER_MAILBOX_MAX + 1, KEY = sizeof(((struct ledger_name *)0)->key), ID_TEXT = 65 };
+
+static void hex(const char *octets, size_t len, char *out)
+{
+	for (size_t n = 0; n < len; n++)
+		(void)snprintf(out + 2 * n, 3, "%02x", (unsigned char)octets[n]);
+	out[2 * len] = '\0';
+}
+
+static int digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool unhex(const char *text, char *out, size_t size, size_t *len)
+{
+	for (*len = 0; text[0]; text += 2) {
+		int high = digit(text[0]), low = high < 0 ? -1 : digit(text[1]);
+
+		if (low < 0 || *len == size)
+			return false;
+		out[(*len)++] = (char)(high << 4 | low);
+	}
+	return true;
+}
+
+static json_t *mailbox_json(const char *mailbox)
+{
+	char shown[LEDGER_MAILBOX_MAX * 3];
+
+	utf7_show(span_of(mailbox), shown, sizeof shown);
+	return mailbox[0] ? json_text(shown) : json_null();
+}
+
+static json_t *ledger_json(struct store *s, const struct ledger_name *name)
+{
+	char whole[NAME];
+	struct ledger *l;
+	struct err e;
+
+	(void)snprintf(whole, sizeof whole, "%s|%s", name->connection, name->mailbox);
+	if (!ledger_open(s, name->connection, name->mailbox, &l, &e))
+		return NULL;
+	return json_pack("{s:o, s:o, s:o, s:o}", "ledger", token_of(span_of(whole)), "connection", json_text(name->connection),
+		"mailbox", mailbox_json(name->mailbox), "entries", json_number(ledger_count(l)));
+}
+
+/* The cursor is where the walk is: its key has any octets, so it stands in hexadecimal. */
+static bool ledgers(struct api_call *c, struct err *e)
+{
+	char cursor[2 * KEY + 1];
+	struct ledger_name name = { 0 };
+	struct page p;
+
+	if (!page_start(&p, c, cursor, sizeof cursor, e))
+		return false;
+	if (!unhex(cursor, name.key, sizeof name.key, &name.key_len)) {
+		json_decref(p.rows);
+		return err_set(e, ERR_CONFIG, "after is not what an answer's next said");
+	}
+	while (page_room(&p) && ledger_each(c->api->store, call_text(c, "connection"), &name))
+		page_add(&p, ledger_json(c->api->store, &name));
+	hex(name.key, name.key_len, cursor);
+	return page_end(&p, cursor, e);
+}
+
+/* One that is there: to open it must not make it. */
+static bool find(const struct api_call *c, struct ledger_name *at, struct ledger **l, struct err *e)
+{
+	char whole[NAME], *bar;
+
+	if (!token_read(call_text(c, "ledger"), whole, sizeof whole) || !(bar = strchr(whole, '|')))
+		return err_set(e, ERR_CONFIG, "ledger is none of history.ledgers");
+	*bar = '\0';
+	for (*at = (struct ledger_name){ 0 }; ledger_each(c->api->store, whole, at);)
+		if (strcmp(at->mailbox, bar + 1) == 0)
+			return ledger_open(c->api->store, at->connection, at->mailbox, l, e);
+	return err_set(e, ERR_CONFIG, "there is no such ledger any more");
+}
+
+static bool index_of(struct api_call *c, struct err *e)
+{
+	char cursor[ID_TEXT], id[ID_TEXT];
+	uint8_t last[32];
+	struct ledger_entry entry;
+	struct ledger_name name;
+	struct ledger *l;
+	struct page p;
+	size_t len;
+
+	if (!find(c, &name, &l, e) || !page_start(&p, c, cursor, sizeof cursor, e))
+		return false;
+	if (!unhex(cursor, (char *)last, sizeof last, &len) || (len && len != sizeof last)) {
+		json_decref(p.rows);
+		return err_set(e, ERR_CONFIG, "after is not what an answer's next said");
+	}
+	while (page_room(&p) && ledger_next(l, len ? last : NULL, &entry)) {
+		len = sizeof last;
+		memcpy(last, entry.id, sizeof last);
+		p.left--;		/* also what is no message: a page must not take long */
+		if (entry.state == LEDGER_ALIAS)
+			continue;
+		hex((const char *)entry.id, sizeof entry.id, id);
+		p.left++;
+		page_add(&p, json_pack("{s:s, s:o}", "id", id, "first_seen", json_moment(entry.first_seen)));
+	}
+	hex((const char *)last, len, cursor);
+	return page_end(&p, cursor, e);
+}
+
+static json_t *entry_json(const struct ledger_name *of, const struct ledger_entry *entry)
+{
+	char digest[ID_TEXT] = "";
+
+	if (entry->has_digest)
+		hex((const char *)entry->digest, sizeof entry->digest, digest);
+	return json_pack("{s:o, s:o, s:o, s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "connection", json_text(of->connection),
+		"mailbox", mailbox_json(of->mailbox), "uid", json_text(entry->uid), "state", ledger_state_name(entry->state),
+		"size", json_number(entry->size), "attempts", json_number(entry->attempts), "sha256", digest,
+		"first_seen", json_moment(entry->first_seen), "changed", json_moment(entry->changed), "accepted", json_moment(entry->accepted),
+		"error", json_text(entry->error));
+}
+
+/* Those that are gone meanwhile are left out; the page may end before the ids do, and then `given` says how many were looked at. */
+static bool entries(struct api_call *c, struct err *e)
+{
+	const json_t *ids = json_object_get(c->args, "ids"), *one;
+	struct ledger_entry entry;
+	struct ledger_name name;
+	struct ledger *l;
+	struct page p;
+	char cursor[2];
+	uint8_t id[32];
+	size_t n, len;
+
+	if (!find(c, &name, &l, e) || !page_start(&p, c, cursor, sizeof cursor, e))
+		return false;
+	json_array_foreach(ids, n, one) {
+		if (!page_room(&p))
+			break;
+		if (!unhex(json_string_value(one), (char *)id, sizeof id, &len) || len != sizeof id) {
+			json_decref(p.rows);
+			return err_set(e, ERR_CONFIG, "member %zu of ids is no id of history.index", n);
+		}
+		if (ledger_get(l, id, &entry) && entry.state != LEDGER_ALIAS)
+			page_add(&p, entry_json(&name, &entry));
+	}
+	return call_answer(c, p.rows ? json_pack("{s:o, s:o}", "rows", p.rows, "given", json_number(n)) : NULL, e);
+}
+
+static bool forget_all(struct store *s, const char *connection, uint64_t *ledgers_there, uint64_t *count, struct err *e)
+{
+	struct ledger_name name = { 0 };
+	struct ledger *l;
+
+	while (ledger_each(s, connection, &name)) {
+		if (!ledger_open(s, name.connection, name.mailbox, &l, e))
+			return false;
+		*count += ledger_count(l);
+		++*ledgers_there;
+		if (!ledger_forget(l, e))
+			return false;
+	}
+	return true;
+}
+
+static bool forget(struct api_call *c, struct err *e)
+{
+	const char *connection = call_text(c, "connection");
+	struct store_lock *lock = NULL;
+	uint64_t count = 0, there = 0;
+	bool good;
+
+	if (!store_lock_take(c->api->store, connection, &lock, e))
+		return false;
+	good = forget_all(c->api->store, connection, &there, &count, e);
+	store_lock_drop(&lock);
+	return good && call_answer(c, json_pack("{s:o, s:o}", "ledgers", json_number(there), "entries", json_number(count)), e);
+}
+
+#define CONNECTION(must) { "connection", ARG_TEXT, must, LEDGER_CONNECTION_MAX }
+#define LEDGER { "ledger", ARG_TEXT, true, 3 * NAME }
+
+static const struct arg args_ledgers[] = { CONNECTION(false), ARGS_PAGE, ARGS_END };
+static const struct arg args_index[] = { LEDGER, ARGS_PAGE, ARGS_END };
+static const struct arg args_entries[] = { LEDGER, { "ids", ARG_TEXTS, true, API_ROWS_MAX }, ARGS_END };
+static const struct arg args_forget[] = { CONNECTION(true), ARGS_END };
+
+const struct operation api_histories[] = {
+	{ .name = "history.entries", .quiet = true, .args = args_entries, .run = entries },
+	{ .name = "history.forget", .args = args_forget, .run = forget },
+	{ .name = "history.index", .quiet = true, .args = args_index, .run = index_of },
+	{ .name = "history.ledgers", .quiet = true, .args = args_ledgers, .run = ledgers },
+	{ .name = NULL },
+};

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Operations on the visits of a running instance: begun here, asked for by their ids, stopped. */
+#include <assert.h>
+#include <stdio.h>
+
+#include "control/json.h"
+#include "control/operation.h"
+
+enum { NAMES_MAX = 4000 };
+
+static const char *const state_names[] = { "waiting", "running", "ended" };
+static_assert(COUNT(state_names) == VISITS_STATES, "a name for each state");
+static const char *const what_names[] = { "collect", "baseline", "test" };
+static_assert(COUNT(what_names) == VISIT_TEST + 1, "a name for each kind");
+
+static bool what_of(const struct api_call *c, enum visit_what *what, struct err *e)
+{
+	const char *name = call_text(c, "what");
+
+	*what = name && strcmp(name, what_names[VISIT_BASELINE]) == 0 ? VISIT_BASELINE : VISIT_COLLECT;
+	return !name || strcmp(name, what_names[*what]) == 0 || err_set(e, ERR_CONFIG, "what is neither collect nor baseline");
+}
+
+/* Else it could not be said where a page goes on. */
+static bool names_once(const json_t *names, struct err *e)
+{
+	json_t *seen = json_object();
+	bool good = true;
+	const json_t *one;
+	size_t n;
+
+	json_array_foreach(names, n, one) {
+		if (good && json_object_get(seen, json_string_value(one)))
+			good = err_set(e, ERR_CONFIG, "names has %s twice", json_string_value(one));
+		(void)json_object_set_new(seen, json_string_value(one), json_true());
+	}
+	json_decref(seen);
+	return good;
+}
+
+/* All names are good before the first visit begins. */
+static bool names_good(const struct api_call *c, const json_t *names, struct err *e)
+{
+	const struct api_hooks *h = &c->api->hooks;
+	const json_t *one;
+	size_t n;
+
+	json_array_foreach(names, n, one)
+		if (!h->visit_may(h->user, json_string_value(one), e))
+			return false;
+	return json_array_size(names) || h->visit_each(h->user, NULL) ||
+	       err_set(e, ERR_CONFIG, "the running instance's configuration has no enabled connection");
+}
+
+/* The name behind `after` ("": the first), of those that were given, else of all that are enabled; NULL: no more. */
+static const char *next_name(const struct api_call *c, const json_t *names, const char *after)
+{
+	const struct api_hooks *h = &c->api->hooks;
+	const json_t *one;
+	bool behind = !*after;
+	size_t n;
+
+	if (!json_array_size(names))
+		return h->visit_each(h->user, *after ? after : NULL);
+	json_array_foreach(names, n, one) {
+		if (behind)
+			return json_string_value(one);
+		behind = strcmp(json_string_value(one), after) == 0;
+	}
+	return NULL;
+}
+
+static json_t *started_json(const struct api_call *c, const char *name, enum visit_what what)
+{
+	const struct api_hooks *h = &c->api->hooks;
+	struct err why = { .kind = ERR_NONE };
+	uint64_t id;
+	bool good = h->visit_start(h->user, name, what, &id, &why);
+
+	return json_pack("{s:o, s:o, s:s, s:o}", "connection", json_text(name), "visit", good ? json_number(id) : json_null(),
+		"error_kind", err_kind_name(good ? ERR_NONE : why.kind), "error", json_text(good ? "" : why.text));
+}
+
+/* A list whose rows begin something: with `after` it goes on behind what the page before began. */
+static bool start(struct api_call *c, struct err *e)
+{
+	const json_t *names = json_object_get(c->args, "names");
+	const struct api_hooks *h = &c->api->hooks;
+	char cursor[4 * SETTINGS_NAME_MAX + 1];
+	enum visit_what what;
+	const char *name;
+	struct page p;
+
+	if (!call_running(c, h->visit_start, e) || !what_of(c, &what, e) || !names_once(names, e))
+		return false;
+	if (!call_has(c, "after") && !names_good(c, names, e))
+		return false;
+	if (!page_start(&p, c, cursor, sizeof cursor, e))
+		return false;
+	while (page_room(&p) && (name = next_name(c, names, cursor))) {
+		page_add(&p, started_json(c, name, what));
+		(void)snprintf(cursor, sizeof cursor, "%s", name);
+	}
+	return page_end(&p, cursor, e);
+}
+
+static json_t *visit_json(const struct visits_shown *v)
+{
+	const struct visit_result *r = &v->result;
+
+	return json_pack("{s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o}", "visit", json_number(v->id),
+		"connection", json_text(v->connection), "what", what_names[v->what], "state", state_names[v->state], "phase", v->phase,
+		"since", json_moment(v->since), "planned", json_number(r->planned), "planned_octets", json_number(r->planned_octets),
+		"collected", json_number(r->collected), "skipped", json_number(r->skipped), "held", json_number(r->held),
+		"failed", json_number(r->failed), "octets", json_number(r->octets), "ms", json_number(r->ms),
+		"error_kind", err_kind_name(r->why.kind), "error", json_text(r->why.kind ? r->why.text : ""));
+}
+
+/* Of one that is not known (any more) only its id and that; the page may end early, and then `given` says how many are in it. */
+static bool progress(struct api_call *c, struct err *e)
+{
+	const json_t *ids = json_object_get(c->args, "ids"), *one;
+	const struct api_hooks *h = &c->api->hooks;
+	struct visits_shown shown;
+	char cursor[2];
+	struct page p;
+	size_t n;
+
+	if (!call_running(c, h->visit_show, e) || !page_start(&p, c, cursor, sizeof cursor, e))
+		return false;
+	json_array_foreach(ids, n, one) {
+		uint64_t id = (uint64_t)json_integer_value(one);
+
+		if (!page_room(&p))
+			break;
+		page_add(&p, h->visit_show(h->user, id, &shown) ? visit_json(&shown) :
+			json_pack("{s:o, s:s}", "visit", json_number(id), "state", "unknown"));
+	}
+	return call_answer(c, p.rows ? json_pack("{s:o, s:o}", "rows", p.rows, "given", json_number(n)) : NULL, e);
+}
+
+static bool stop(struct api_call *c, struct err *e)
+{
+	const json_t *ids = json_object_get(c->args, "ids"), *one;
+	const struct api_hooks *h = &c->api->hooks;
+	struct visits_shown shown;
+	uint64_t count = 0;
+	size_t n;
+
+	if (!call_running(c, h->visit_stop, e))
+		return false;
+	json_array_foreach(ids, n, one) {
+		uint64_t id = (uint64_t)json_integer_value(one);
+
+		if (!h->visit_show(h->user, id, &shown) || shown.state == VISITS_ENDED)
+			continue;
+		h->visit_stop(h->user, id);
+		count++;
+	}
+	return call_answer(c, json_pack("{s:o}", "stopping", json_number(count)), e);
+}
+
+static const struct arg args_start[] = { { "names", ARG_TEXTS, false, NAMES_MAX }, { "what", ARG_TEXT, false, 16 }, ARGS_PAGE, ARGS_END };
+static const struct arg args_ids[] = { { "ids", ARG_NUMBERS, true, API_ROWS_MAX }, ARGS_END };
+
+const struct operation api_visits[] = {
+	{ .name = "collect.progress", .quiet = true, .args = args_ids, .run = progress },
+	{ .name = "collect.start", .args = args_start, .run = start },
+	{ .name = "collect.stop", .args = args_ids, .run = stop },
+	{ .name = NULL },
+};

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * postrider status: what a running instance is doing */
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "main/commands.h"
+#include "main/say.h"
+
+enum { EVERY_MS = 1000, USAGE_EVERY_MS = 10000, DAY = 24 * 3600, SIZE_TEXT = 32, SOON = 30 * DAY };
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int number)
+{
+	(void)number;
+	interrupted = 1;
+}
+
+/* All pages of store.usage, as one object. */
+static bool ask_usage(struct cli *cli, json_t **usage, struct err *e)
+{
+	uint64_t mailboxes = 0, messages = 0, octets = 0;
+	json_t *next = NULL;
+
+	do {
+		json_t *args = next ? json_pack("{s:o}", "after", next) : json_object(), *reply;
+
+		if (!ask_call(cli->ask, "store.usage", args, &reply, e))
+			return false;
+		mailboxes += json_member_number(reply, "mailboxes");
+		messages += json_member_number(reply, "messages");
+		octets += json_member_number(reply, "octets");
+		next = json_incref(json_object_get(reply, "next"));
+		json_decref(reply);
+	} while (next && !interrupted);
+	json_decref(next);
+	*usage = json_pack("{s:o, s:o, s:o}", "mailboxes", json_number(mailboxes), "messages", json_number(messages), "octets", json_number(octets));
+	return *usage || err_set(e, ERR_LOCAL, "out of memory");
+}
+
+static const char *span_of_time(int64_t s, char out[SIZE_TEXT])
+{
+	if (s < 0)
+		s = 0;
+	if (s >= DAY)
+		(void)snprintf(out, SIZE_TEXT, "%lld d %lld h", (long long)(s / DAY), (long long)(s % DAY / 3600));
+	else if (s >= 3600)
+		(void)snprintf(out, SIZE_TEXT, "%lld h %lld min", (long long)(s / 3600), (long long)(s % 3600 / 60));
+	else if (s >= 60)
+		(void)snprintf(out, SIZE_TEXT, "%lld min %lld s", (long long)(s / 60), (long long)(s % 60));
+	else
+		(void)snprintf(out, SIZE_TEXT, "%lld s", (long long)s);
+	return out;
+}
+
+static int64_t since(const json_t *status, const json_t *row, const char *member)
+{
+	return json_moment_read(json_member_text(status, "now")) - json_moment_read(json_member_text(row, member));
+}
+
+static unsigned long long number(const json_t *row, const char *member)
+{
+	return json_member_number(row, member);
+}
+
+static void print_services(const json_t *status)
+{
+	char text[SIZE_TEXT];
+	const json_t *s;
+	size_t n;
+
+	(void)printf("service   state     for\n");
+	json_array_foreach(json_object_get(status, "services"), n, s) {
+		const char *why = json_member_text(s, "why");
+
+		(void)printf("%-9s %-9s %s%s%s\n", json_member_text(s, "service"), json_member_text(s, "state"),
+			*json_member_text(s, "since") ? span_of_time(since(status, s, "since"), text) : "-", *why ? "  " : "", why);
+	}
+}
+
+static void print_pop3(const json_t *p)
+{
+	char size[SIZE_TEXT];
+
+	(void)printf("\nsessions         %llu now, %llu logged in; %llu in all\n", number(p, "sessions_now"), number(p, "logged_in_now"),
+		number(p, "sessions"));
+	(void)printf("logins           %llu, %llu failed\n", number(p, "logins"), number(p, "failed_logins"));
+	(void)printf("sent             %llu messages, %s\n", number(p, "messages"), say_size(json_member_number(p, "octets"), size, sizeof size));
+	(void)printf("deleted          %llu messages\n", number(p, "deleted"));
+	(void)printf("blocked          %llu now; %llu connections denied\n", number(p, "blocked_now"), number(p, "denied"));
+}
+
+static void print_collect(const json_t *c)
+{
+	char size[SIZE_TEXT];
+
+	(void)printf("visits           %llu now, %llu messages/s; %llu waiting; %llu ended, %llu with failures\n", number(c, "running_now"),
+		number(c, "messages_per_second"), number(c, "waiting_now"), number(c, "visits"), number(c, "failed"));
+	(void)printf("collected        %llu messages, %s\n", number(c, "messages"), say_size(json_member_number(c, "octets"), size, sizeof size));
+}
+
+static void print_certificates(const json_t *status)
+{
+	char text[SIZE_TEXT];
+	const json_t *c;
+	size_t n;
+
+	json_array_foreach(json_object_get(status, "certificates"), n, c) {
+		int64_t left = -since(status, c, "not_after");
+
+		(void)printf("certificate      %s: %s %s%s\n", json_member_text(c, "where"), left < 0 ? "EXPIRED" : "expires in",
+			left < 0 ? json_member_text(c, "not_after") : span_of_time(left, text), left >= 0 && left < SOON ? "  SOON" : "");
+	}
+}
+
+static void print(const json_t *status)
+{
+	const json_t *store = json_object_get(status, "store");
+	char text[SIZE_TEXT];
+
+	(void)printf("postrider %s, process %llu, up %s\n\n", json_member_text(status, "version"), number(status, "process"),
+		span_of_time(since(status, status, "started"), text));
+	print_services(status);
+	print_pop3(json_object_get(status, "pop3"));
+	print_collect(json_object_get(status, "collect"));
+	(void)printf("store            %llu mailboxes, %llu messages, %s\n", number(store, "mailboxes"), number(store, "messages"),
+		say_size(json_member_number(store, "octets"), text, sizeof text));
+	print_certificates(status);
+}
+
+static bool show(struct cli *cli, json_t *usage, bool redraw, struct err *e)
+{
+	json_t *status;
+
+	if (!ask_call(cli->ask, "status", NULL, &status, e))
+		return false;
+	(void)json_object_set(status, "store", usage);
+	if (cli->json) {
+		json_print(status);
+	} else {
+		if (redraw)
+			(void)fputs("\033[H\033[2J", stdout);
+		print(status);
+		json_decref(status);
+	}
+	return fflush(stdout) == 0 || err_errno(e, ERR_LOCAL, "standard output");
+}
+
+/* Every second until Ctrl-C; what is in the store changes slowly, and costs more to know. */
+static bool watch(struct cli *cli, json_t **usage, struct err *e)
+{
+	const struct sigaction act = { .sa_handler = on_interrupt };
+	bool redraw = !cli->json && isatty(STDOUT_FILENO);
+	uint64_t known = clock_mono_ms();
+
+	(void)sigaction(SIGINT, &act, NULL);
+	(void)sigaction(SIGTERM, &act, NULL);
+	while (!interrupted) {
+		if (clock_mono_ms() - known >= USAGE_EVERY_MS) {
+			json_decref(*usage);
+			*usage = NULL;
+			if (!ask_usage(cli, usage, e))
+				return false;
+			known = clock_mono_ms();
+		}
+		if (!show(cli, *usage, redraw, e))
+			return false;
+		(void)poll(NULL, 0, EVERY_MS);
+		if (!redraw && !cli->json && !interrupted)
+			(void)putchar('\n');
+	}
+	return true;
+}
+
+static int run(struct cli *cli)
+{
+	json_t *usage = NULL, *probe;
+	struct err e;
+	bool good;
+	int status;
+
+	if (cli->arg_count)
+		return cli_usage(cli, "takes no arguments");
+	status = over_open(cli);
+	if (status != EXIT_GOOD)
+		return status;
+	good = ask_call(cli->ask, "status", NULL, &probe, &e);	/* first: there may be nothing to count for */
+	if (good) {
+		json_decref(probe);
+		good = ask_usage(cli, &usage, &e) && (cli_option(cli, "watch") ? watch(cli, &usage, &e) : show(cli, usage, false, &e));
+	}
+	json_decref(usage);
+	return good ? EXIT_GOOD : cli_failed(cli, &e);
+}
+
+const struct command cmd_status = {
+	.name = "status", .usage = "[--watch] [--json]", .run = run, .does = "services, sessions, visits, counts, certificates of the running instance",
+	.options = { { "watch", false }, { NULL, false } },
+	.help = "Services with their state and for how long; POP3 sessions, logins, what was sent and deleted since the start;\n"
+		"visits under way and how fast they are, and what was collected;\n"
+		"blocked addresses; what is in the store; when certificates expire.\n"
+		"  --watch  again every second, until Ctrl-C\n"
+		"Exit status 1 when postrider is not running.\n",
+};

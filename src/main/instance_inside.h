@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Inside a running instance: what instance.c makes, runs and ends, and what instance_hooks.c tells of it to the
+ * control socket.  All of it belongs to the main thread; what others do comes back over the home loop. */
+#pragma once
+
+#include "collect/visits.h"
+#include "control/server.h"
+#include "main/instance.h"
+#include "net/inherited.h"
+#include "net/notify.h"
+#include "net/pulse.h"
+#include "base/log.h"
+
+struct instance {
+	struct cli *cli;
+	struct loop *home;
+	struct loops *loops;
+	struct wake *answers;
+	struct timer *reclaim, *drain, *ping;
+	struct notify notify;
+	struct pulse *pulse;
+	struct tls_contexts *contexts;
+	struct inherited inherited;
+	struct serve *serve;		/* NULL: there is no section pop3 */
+	struct visits *visits;		/* NULL: none was asked for yet */
+	int64_t collect_since;
+	bool collect_stopped;		/* by hand */
+	struct api *api;
+	struct control_server *control;
+	int64_t started, pop3_since;
+	struct err pop3_why;		/* why it does not run, though it was asked to */
+	int64_t certificate_until;	/* 0: there is none */
+	uint64_t drain_until_ms;	/* 0: not asked to end */
+	uint64_t busy_ms;		/* when there was something to wait for, the last time */
+	bool hurried;			/* asked twice, or patience has ended */
+};
+
+/* Starts the service that the settings want, with the blocks that were made by hand. */
+[[nodiscard]] bool instance_start_pop3(struct instance *i, struct err *e);
+/* The instance's visits, made when first needed. */
+[[nodiscard]] bool instance_visits(struct instance *i, struct visits **v, struct err *e);
+[[nodiscard]] bool instance_reload(struct instance *i, struct err *e);
+struct api_hooks instance_hooks(struct instance *i);
