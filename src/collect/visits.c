@@ -164,9 +164,13 @@ static uint64_t rate(const struct visits *v)
 static void on_ended(void *user, uint64_t id, const struct connection *connection, const struct visit_result *result)
 {
 	struct visits *v = user;
+	const struct tag tag = { NULL, "connection", connection->name };
 	struct one *o = under_way(v, connection->name);
 
 	assert(o && o->at == id && v->left);
+	log_info(&tag, "visit end collected=%llu skipped=%llu held=%llu failed=%llu octets=%llu ms=%llu", (unsigned long long)result->collected,
+		(unsigned long long)result->skipped, (unsigned long long)result->held, (unsigned long long)result->failed,
+		(unsigned long long)result->octets, (unsigned long long)result->ms);
 	o->ended = true;
 	o->ended_ms = clock_mono_ms();
 	o->result = *result;

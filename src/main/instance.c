@@ -134,7 +134,9 @@ bool instance_reload(struct instance *i, struct err *e)
 		api_reload(i->api, i->cli->settings.main_domain);
 		good = reload_pop3(i, e);
 	}
-	if (!good)
+	if (good)
+		log_info(NULL, "reloaded");
+	else
 		log_error(NULL, "reload: %s", e->text);
 	notify_ready(&i->notify, NULL);
 	return good;

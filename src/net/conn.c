@@ -63,7 +63,7 @@ void conn_end(struct conn *c, const struct err *why)
 		(void)close(c->fd);
 		c->fd = -1;
 	}
-	buf_end(&c->out);
+	conn_queue_end(c);
 	conn_deflate_end(c, on_closed);
 	uv_close((uv_handle_t *)&c->timer, on_closed);
 }

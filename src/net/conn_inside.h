@@ -118,6 +118,8 @@ void conn_set_deadline(struct conn *c, uint32_t ms, const char *name, bool fixed
 
 /* conn_out.c */
 void conn_flush(struct conn *c);	/* to the socket, as much as it takes */
+[[nodiscard]] bool conn_queue(struct conn *c, struct span out);	/* as it is; false: out of memory */
+void conn_queue_end(struct conn *c);
 void conn_gathered(struct conn *c);	/* what was sent is all for now: to the socket with it */
 [[nodiscard]] bool conn_put(struct conn *c, struct span piece);	/* into the queue, through TLS where it is up */
 

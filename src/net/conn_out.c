@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <linux/sockios.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -12,6 +13,37 @@ enum {
 	TRY_PIECES = 2,
 };
 static_assert(TRY_PIECES * (PIECE + 256) <= CONN_TRY_QUEUE, "records and what TLS adds to them");
+
+/* The queue.  It is of one size but for who has much in it, and the loop keeps a few that are empty:
+ * else each record, and each rest that a socket did not take, would be a mapping of its own, made and given back. */
+
+static bool take_spare(struct conn *c)
+{
+	struct loop *l = c->loop;
+	char *at = l->spare_count ? l->spares[--l->spare_count] : malloc(LOOP_SPARE);
+
+	if (!at)
+		return false;
+	c->out.at = at;
+	c->out.cap = LOOP_SPARE;
+	return true;
+}
+
+bool conn_queue(struct conn *c, struct span out)
+{
+	return (c->out.at || !out.len || take_spare(c)) && buf_add(&c->out, out);
+}
+
+void conn_queue_end(struct conn *c)
+{
+	struct loop *l = c->loop;
+
+	if (c->out.cap == LOOP_SPARE && l->spare_count < LOOP_SPARES) {
+		l->spares[l->spare_count++] = c->out.at;
+		c->out.at = NULL;
+	}
+	buf_end(&c->out);
+}
 
 /* An error here is not the end: what the peer said before it left may still be
  * unread ("-ERR too many commands"), and reading will find the error too. */
@@ -31,12 +63,12 @@ void conn_flush(struct conn *c)
 			c->deaf = errno;
 		}
 	}
-	buf_end(&c->out);	/* an idle connection owns no buffer */
+	conn_queue_end(c);	/* an idle connection owns no buffer */
 }
 
 bool conn_put(struct conn *c, struct span piece)
 {
-	return c->ssl ? conn_tls_send(c, piece) : buf_add(&c->out, piece);
+	return c->ssl ? conn_tls_send(c, piece) : conn_queue(c, piece);
 }
 
 void conn_gathered(struct conn *c)

@@ -16,7 +16,7 @@ static int bio_write(BIO *b, const char *at, size_t len, size_t *written)
 {
 	struct conn *c = BIO_get_data(b);
 
-	if (!c->deaf && !buf_add(&c->out, (struct span){ at, len }))
+	if (!c->deaf && !conn_queue(c, (struct span){ at, len }))
 		return 0;
 	*written = len;
 	return 1;

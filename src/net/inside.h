@@ -16,11 +16,15 @@
 struct conn;
 struct resolver;
 
+enum { LOOP_SPARES = 4, LOOP_SPARE = 160 * 1024 };
+
 struct loop {
 	uv_loop_t uv;
 	char *in;		/* CONN_IN_MAX octets, lent to the connection whose turn it is: */
 	char *clear;		/* as they came, and as TLS opened them; */
 	char *plain;		/* and inflated, NULL until that is wanted */
+	char *spares[LOOP_SPARES];	/* emptied queues of connections, LOOP_SPARE octets each, for whoever has to queue next */
+	size_t spare_count;
 	struct conn *conns;	/* every one that closed() was not called for yet */
 	struct resolver *resolver;	/* while names are looked up */
 	struct watch *watches;	/* signals */

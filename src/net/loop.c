@@ -104,6 +104,8 @@ void loop_free(struct loop **out)
 	free(l->in);
 	free(l->clear);
 	free(l->plain);
+	while (l->spare_count)
+		free(l->spares[--l->spare_count]);
 	free(l);
 	*out = NULL;
 }

@@ -3,11 +3,14 @@
 
 #include <assert.h>
 #include <gsasl.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdlib.h>
 
 #include "wire/base64.h"
+#include "wire/saslprep.h"
 
-enum { BINDING_MAX = 128 };
+enum { BINDING_MAX = 128, SALT_MAX = 1024, KEY_MAX = 32, MD5_SIZE = 16 };
 
 struct sasl_client {
 	enum sasl_mech mech;
@@ -15,11 +18,19 @@ struct sasl_client {
 	Gsasl_session *session;
 	unsigned steps;
 	bool done;
+	struct buf user;	/* CRAM-MD5: ours, below */
+	struct buf password;	/* CRAM-MD5, SCRAM: the library does not get it */
 };
 
 static bool is_scram(enum sasl_mech m)
 {
 	return m == SASL_SCRAM_SHA_256_PLUS || m == SASL_SCRAM_SHA_256 || m == SASL_SCRAM_SHA_1_PLUS || m == SASL_SCRAM_SHA_1;
+}
+
+/* The library prepares passwords, and refuses what it cannot, or what Unicode 3.2 did not have. */
+static bool keeps_password(enum sasl_mech m)
+{
+	return is_scram(m) || m == SASL_CRAM_MD5;
 }
 
 /* GNU SASL's word for what went wrong, in ours. */
@@ -35,12 +46,23 @@ static bool fail(const struct sasl_client *c, int code, struct err *e)
 	case GSASL_MECHANISM_CALLED_TOO_MANY_TIMES:
 		return err_set(e, ERR_PEER, "%s: the server's challenge makes no sense", name);
 	case GSASL_SASLPREP_ERROR:
-		return err_set(e, ERR_CONFIG, "%s: the user name or password is not UTF-8, or has characters that SASLprep forbids", name);
+		return err_set(e, ERR_CONFIG, "%s: the user name is not UTF-8, or has characters that SASLprep forbids", name);
 	case GSASL_NO_CB_TLS_EXPORTER:
 	case GSASL_NO_CB_TLS_UNIQUE:
 		return err_set(e, ERR_LOCAL, "%s: no channel binding on this line", name);
 	}
 	return err_set(e, ERR_LOCAL, "%s: %s", name, gsasl_strerror(code));
+}
+
+static void to_hex(const unsigned char *octets, size_t len, char *out)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < len; i++) {
+		out[2 * i] = digits[octets[i] >> 4];
+		out[2 * i + 1] = digits[octets[i] & 15];
+	}
+	out[2 * len] = '\0';
 }
 
 static bool set_text(struct sasl_client *c, Gsasl_property what, struct span text, struct err *e)
@@ -70,8 +92,11 @@ static bool set_credentials(struct sasl_client *c, const struct sasl_credentials
 
 	if (c->mech == SASL_EXTERNAL)	/* the certificate says who; the name says as whom */
 		return set_text(c, GSASL_AUTHZID, user, e);
-	if (!set_text(c, GSASL_AUTHID, user, e) || !set_text(c, GSASL_PASSWORD, with->password, e) ||
-	    !set_text(c, GSASL_SERVICE, span_of(with->service), e) || !set_text(c, GSASL_HOSTNAME, span_of(with->host), e))
+	if (keeps_password(c->mech) && (!buf_add(&c->user, user) || !buf_room(&c->password, with->password.len + 1) || !buf_add(&c->password, with->password)))
+		return err_set(e, ERR_LOCAL, "out of memory");
+	if (!keeps_password(c->mech) && !set_text(c, GSASL_PASSWORD, with->password, e))
+		return false;
+	if (!set_text(c, GSASL_AUTHID, user, e) || !set_text(c, GSASL_SERVICE, span_of(with->service), e) || !set_text(c, GSASL_HOSTNAME, span_of(with->host), e))
 		return false;
 	if (!sasl_mech_plus(c->mech))
 		return true;
@@ -102,33 +127,66 @@ struct sasl_client *sasl_client_new(enum sasl_mech mech, const struct sasl_crede
 		return NULL;
 	}
 	c->mech = mech;
+	buf_start(&c->user, SASL_RESPONSE_MAX);
+	buf_start(&c->password, SASL_RESPONSE_MAX);
 	if (!start(c, with, e))
 		sasl_client_free(&c);
 	return c;
 }
 
-/* r=NONCE,s=SALT,i=COUNT (RFC 5802 section 7): the count, before the library
- * computes for seconds on it. */
-static bool check_iterations(const struct sasl_client *c, struct span challenge, struct err *e)
+/* What stands up to the next comma; *in is then what follows it. */
+static struct span part_of(struct span *in)
 {
-	struct span count;
+	struct span part = { in->at, span_find(*in, ',') };
+
+	*in = span_from(*in, part.len + 1);
+	return part;
+}
+
+/* SaltedPassword (RFC 5802 section 3), in place of the password: the library takes it in hexadecimal. */
+static bool give_salted(struct sasl_client *c, struct span salt, uint64_t iterations, struct err *e)
+{
+	bool sha1 = c->mech == SASL_SCRAM_SHA_1 || c->mech == SASL_SCRAM_SHA_1_PLUS;
+	char memory[SASLPREP_MAX], hex[2 * KEY_MAX + 1];
+	struct span password = saslprep_password(buf_span(&c->password), memory);
+	unsigned char salted[KEY_MAX];
+	int size = sha1 ? 20 : KEY_MAX;
+	bool good = PKCS5_PBKDF2_HMAC(password.len ? password.at : "", (int)password.len, (const unsigned char *)salt.at, (int)salt.len, (int)iterations,
+				      sha1 ? EVP_sha1() : EVP_sha256(), size, salted) == 1;
+
+	to_hex(salted, (size_t)size, hex);
+	good = good ? set_text(c, GSASL_SCRAM_SALTED_PASSWORD, (struct span){ hex, 2 * (size_t)size }, e) : fail(c, GSASL_CRYPTO_ERROR, e);
+	if (password.at == memory)
+		wipe(memory, password.len);
+	wipe(salted, sizeof salted);
+	wipe(hex, sizeof hex);
+	return good;
+}
+
+/* r=NONCE,s=SALT,i=COUNT (RFC 5802 section 7).  Whether the nonce begins with ours, and all else, is the library's; it
+ * would take a count that it computes for seconds on. */
+static bool on_server_first(struct sasl_client *c, struct span challenge, struct err *e)
+{
+	struct span nonce = part_of(&challenge), salt = part_of(&challenge), count = part_of(&challenge);
+	char memory[SALT_MAX];
+	struct buf decoded;
 	uint64_t n;
 
-	for (int skip = 0; skip < 2; skip++)
-		challenge = span_from(challenge, span_find(challenge, ',') + 1);
-	if (!span_starts(challenge, SPAN("i=")))
+	buf_lend(&decoded, memory, sizeof memory);
+	if (!span_starts(nonce, SPAN("r=")) || !span_starts(salt, SPAN("s=")) || !span_starts(count, SPAN("i=")))
 		return fail(c, GSASL_MECHANISM_PARSE_ERROR, e);
-	count = span_from(challenge, 2);
-	count.len = span_find(count, ',');
+	if (!base64_decode(span_from(salt, 2), &decoded) || !decoded.len)
+		return fail(c, GSASL_BASE64_ERROR, e);
+	count = span_from(count, 2);
 	if (!span_number(count, SASL_ITERATIONS_MAX, &n) || !n) {
 		(void)err_set(e, ERR_PEER, "%s: the iteration count is not in 1..%d", sasl_mech_name(c->mech), SASL_ITERATIONS_MAX);
 		return err_peer(e, count);
 	}
-	return true;
+	return give_salted(c, buf_span(&decoded), n, e);
 }
 
 /* What the library would take by the letter, or not tell apart. */
-static bool check_challenge(const struct sasl_client *c, struct span challenge, struct err *e)
+static bool check_challenge(struct sasl_client *c, struct span challenge, struct err *e)
 {
 	if (c->done)
 		return fail(c, GSASL_MECHANISM_CALLED_TOO_MANY_TIMES, e);
@@ -140,7 +198,25 @@ static bool check_challenge(const struct sasl_client *c, struct span challenge, 
 		(void)err_set(e, ERR_AUTH, "%s: refused", sasl_mech_name(c->mech));
 		return err_peer(e, challenge);
 	}
-	return c->steps != 1 || check_iterations(c, challenge, e);
+	return c->steps != 1 || on_server_first(c, challenge, e);
+}
+
+/* user SP digest (RFC 2195).  It does not say that passwords are prepared, and who keeps digests of them does not. */
+static bool cram_step(struct sasl_client *c, struct span challenge, struct buf *response, struct err *e)
+{
+	unsigned char digest[MD5_SIZE];
+	char hex[2 * MD5_SIZE + 1];
+	struct span password = buf_span(&c->password);
+	unsigned len = 0;
+
+	if (!HMAC(EVP_md5(), password.len ? password.at : "", (int)password.len, (const unsigned char *)challenge.at, challenge.len, digest, &len))
+		return fail(c, GSASL_CRYPTO_ERROR, e);
+	to_hex(digest, sizeof digest, hex);
+	if (!buf_room(response, c->user.len + strlen(hex) + 1) || !buf_add(response, buf_span(&c->user)) || !buf_add_byte(response, ' ') ||
+	    !buf_add(response, span_of(hex)))
+		return err_set(e, ERR_LOCAL, "%s: no room for a response", sasl_mech_name(c->mech));
+	c->done = true;
+	return true;
 }
 
 bool sasl_client_step(struct sasl_client *c, struct span challenge, struct buf *response, struct err *e)
@@ -152,6 +228,8 @@ bool sasl_client_step(struct sasl_client *c, struct span challenge, struct buf *
 
 	if (!check_challenge(c, challenge, e))
 		return false;
+	if (c->mech == SASL_CRAM_MD5)
+		return cram_step(c, challenge, response, e);
 	code = gsasl_step(c->session, challenge.len ? challenge.at : "", challenge.len, &out, &len);
 	if (code != GSASL_OK && code != GSASL_NEEDS_MORE)
 		return fail(c, code, e);
@@ -189,6 +267,8 @@ void sasl_client_free(struct sasl_client **c)
 	}
 	if ((*c)->library)
 		gsasl_done((*c)->library);
+	buf_end(&(*c)->user);
+	buf_wipe(&(*c)->password);
 	free(*c);
 	*c = NULL;
 }

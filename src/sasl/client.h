@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * SASL, the client's side (RFC 4422), over GNU SASL.
+ * SASL, the client's side (RFC 4422), over GNU SASL; CRAM-MD5 (RFC 2195) is ours.
  *
  *     c = sasl_client_new(mech, &credentials, &e);
  *     repeat: sasl_client_step(c, challenge, &response, &e)
@@ -14,12 +14,17 @@
  * never on a loop thread.  A server's iteration count above SASL_ITERATIONS_MAX
  * is refused before the library sees it.  One client is used by one thread at
  * a time.  Credentials are copied and wiped at free.
+ * Passwords: PLAIN, LOGIN and CRAM-MD5 carry the octets; SCRAM has what saslprep_password
+ * (wire/saslprep.h) makes of them, which is what our server's keys are of (store/verifier.h),
+ * so that any password without a NUL that can be set can be proved.  GNU SASL would refuse
+ * passwords with emoji, in SCRAM and CRAM-MD5: it gets the salted one, and CRAM-MD5 is ours.  The user's name in SCRAM
+ * it prepares itself, and refuses such names.
  * SCRAM without -PLUS says "n", no channel binding: for the "y" of RFC 5802
  * section 6 GNU SASL 2.2.0 fails (it validates the binding's name even then).
  * Errors: ERR_AUTH (the server's proof is wrong, or it refused inside the
  * exchange; never try a weaker mechanism after it), ERR_PEER (a challenge that
  * is none, too many iterations), ERR_CONFIG (credentials that this mechanism
- * cannot carry: a NUL, or what SASLprep forbids), ERR_LOCAL. */
+ * cannot carry: a NUL in a password, or a user's name that SASLprep forbids, in SCRAM), ERR_LOCAL. */
 #pragma once
 
 #include "base/buf.h"

@@ -7,6 +7,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <gsasl.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "sasl/client.h"
@@ -334,6 +337,40 @@ static void passwords_as_they_are(void **state)
 	}
 }
 
+/* RFC 2195 section 2, and any octets. */
+static void cram_md5(void **state)
+{
+	static const struct { struct span password; const char *stamp, *want; } rows[] = {
+		{ SPAN("tanstaaftanstaaf"), "<1896.697170952@postoffice.reston.mci.net>", "anna b913a602c7eda7a495b4e6e7334d3890" },
+		{ SPAN(""), "<1@a>", "anna CRAM" },
+		{ SPAN("\xe9t\xe9\t"), "<1@a>", "anna CRAM" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct sasl_credentials with = anna;
+		struct exchange x = { 0 };
+		char want[64];
+		unsigned char md5[16];
+		unsigned len;
+
+		with.password = rows[i].password;
+		(void)snprintf(want, sizeof want, "%s", rows[i].want);
+		if (i) {
+			assert_non_null(HMAC(EVP_md5(), with.password.at, (int)with.password.len, (const unsigned char *)rows[i].stamp,
+					     strlen(rows[i].stamp), md5, &len));
+			for (size_t n = 0; n < sizeof md5; n++)
+				(void)snprintf(want + 5 + 2 * n, 3, "%02x", md5[n]);
+		}
+		assert_true(begin(&x, SASL_CRAM_MD5, &with));
+		assert_true(sasl_client_step(x.client, span_of(rows[i].stamp), &x.response, &x.e));
+		assert_true(span_equal(buf_span(&x.response), span_of(want)));
+		assert_false(sasl_client_step(x.client, span_of(rows[i].stamp), &x.response, &x.e));
+		assert_int_equal(x.e.kind, ERR_PEER);
+		end(&x);
+	}
+}
+
 static void credentials_that_do_not_fit(void **state)
 {
 	struct sasl_credentials with = anna;
@@ -344,9 +381,10 @@ static void credentials_that_do_not_fit(void **state)
 	with.password = SPAN("a\0b");
 	assert_null(sasl_client_new(SASL_PLAIN, &with, &e));
 	assert_int_equal(e.kind, ERR_CONFIG);
-	with.password = SPAN("\xe9t\xe9");	/* Latin-1 is no UTF-8 */
-	assert_true(begin(&x, SASL_CRAM_MD5, &with));
-	assert_false(sasl_client_step(x.client, SPAN("<1@a>"), &x.response, &x.e));
+	with = anna;
+	with.user = "\xe9t\xe9";	/* Latin-1 is no UTF-8 */
+	assert_true(begin(&x, SASL_SCRAM_SHA_256, &with));
+	assert_false(sasl_client_step(x.client, (struct span){ 0 }, &x.response, &x.e));
 	assert_int_equal(x.e.kind, ERR_CONFIG);
 	end(&x);
 }
@@ -391,6 +429,7 @@ int main(void)
 		cmocka_unit_test(the_servers_refusal_inside),
 		cmocka_unit_test(a_nonce_that_is_not_ours),
 		cmocka_unit_test(passwords_as_they_are),
+		cmocka_unit_test(cram_md5),
 		cmocka_unit_test(credentials_that_do_not_fit),
 		cmocka_unit_test(no_step_after_the_end),
 		cmocka_unit_test(a_response_that_does_not_fit),

@@ -23,8 +23,9 @@
  * (ERR_BUSY), and nobody else.  In a full queue the newest of the longest lane gives
  * way (HASHING_FULL) to a lane that would still be shorter; else that is refused too.
  *
- * A password waits in a page of its own, locked where the limits let us,
- * out of core dumps, and is wiped as soon as it was hashed or given up.
+ * A password waits in the heap, and is wiped as soon as it was hashed or given up.  Not in pages of its
+ * own (sodium_malloc): each takes 4 of the 65,530 maps that a process may have, so that some
+ * 16,000 logins that wait (many more may, after NOT_YET) would leave nobody any memory.
  * A wait does not keep the loop alive. */
 #pragma once
 

@@ -417,6 +417,40 @@ static void it_may_have_to_wait_once_more(void **state)
 	end(h);
 }
 
+static int count_maps(void)
+{
+	FILE *f = fopen("/proc/self/maps", "r");
+	int maps = 0;
+
+	assert_non_null(f);
+	for (int c = fgetc(f); c != EOF; c = fgetc(f))
+		maps += c == '\n';
+	(void)fclose(f);
+	return maps;
+}
+
+/* A process has 65,530 maps: those who wait must not use them up, since nobody could have memory then. */
+static void who_waits_takes_no_maps(void **state)
+{
+	static struct asked all[500];
+	struct hashing *h = begin(1, COUNT(all), COUNT(all));
+	int before;
+
+	(void)state;
+	assert_true(ask(h, &all[0], "192.0.2.1", 'a'));
+	gate_wait(1);
+	before = count_maps();
+	for (size_t i = 1; i < COUNT(all); i++)
+		assert_true(ask(h, &all[i], "192.0.2.1", 'a'));
+	assert_in_range(count_maps(), 0, before + 100);
+	for (size_t i = 1; i < COUNT(all); i++)
+		hashing_end(&all[i].job);
+	gate_set(-1);
+	run_until(1);
+	hashing_end(&all[0].job);
+	end(h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -429,6 +463,7 @@ int main(void)
 		cmocka_unit_test(it_can_be_ended_at_any_time),
 		cmocka_unit_test(it_can_stop_while_one_is_hashed),
 		cmocka_unit_test(it_may_have_to_wait_once_more),
+		cmocka_unit_test(who_waits_takes_no_maps),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

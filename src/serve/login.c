@@ -157,7 +157,7 @@ static bool apop_holds(const struct login *x, const struct account_login *l, str
 	struct span secret = l->secret_len ? (struct span){ l->secret, l->secret_len } : (struct span){ l->argon, 16 };
 	bool made = apop_digest(span_of(x->who.apop_stamp), secret, want), same;
 
-	if (digest.len != sizeof given)
+	if (digest.len != sizeof given || !x->who.apop_stamp[0])	/* without a stamp whoever saw a digest could say it again */
 		return false;
 	for (size_t i = 0; i < sizeof given; i++)
 		given[i] = (char)(digest.at[i] >= 'A' && digest.at[i] <= 'F' ? digest.at[i] | 0x20 : digest.at[i]);
@@ -190,8 +190,7 @@ static void check_authzid(struct login *x, struct span authzid)
 
 	if (!authzid.len)
 		return;
-	(void)account_resolve(x->g->store, authzid, x->g->main_domain, x->local_domain, account);
-	x->never = strcmp(account, x->account) != 0;
+	x->never = !account_resolve(x->g->store, authzid, x->g->main_domain, x->local_domain, account) || strcmp(account, x->account) != 0;
 }
 
 static void judge_certificate(struct login *x, struct span authzid)
@@ -211,6 +210,8 @@ static void judge_certificate(struct login *x, struct span authzid)
 const struct login_answer *login_exchange(struct login *x, const struct span *response)
 {
 	struct sasl_proof proof = { 0 };
+	struct sasl_server *sasl = x->sasl;
+	const struct login_answer *a;
 	struct buf challenge;
 	struct account_login l;
 	struct err e;
@@ -229,7 +230,10 @@ const struct login_answer *login_exchange(struct login *x, const struct span *re
 	case SASL_SAYS_PASSWORD:
 		login_forget_words(x);
 		check_authzid(x, proof.authzid);
-		return login_turn(x, DUE_PASSWORD, proof.password, NULL);
+		x->sasl = NULL;
+		a = login_turn(x, DUE_PASSWORD, proof.password, NULL);
+		sasl_server_free(&sasl);	/* it has the password, which was copied where it waits */
+		return a;
 	case SASL_SAYS_PROVED:
 		check_authzid(x, proof.authzid);
 		x->right = true;
@@ -244,6 +248,7 @@ const struct login_answer *login_exchange(struct login *x, const struct span *re
 		break;
 	}
 	login_forget_words(x);
+	sasl_server_free(&x->sasl);
 	return login_turn(x, DUE_VERDICT, (struct span){ 0 }, NULL);
 }
 

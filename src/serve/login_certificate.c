@@ -5,11 +5,22 @@
 
 #include "net/certificate.h"
 #include "store/alias.h"
+#include "wire/saslprep.h"
 
 struct names {
 	struct span all[CERTIFICATE_NAMES_MAX];
 	size_t count;
 };
+
+/* In the form that account_resolve would make of it: who certifies names may hold wide letters for others than narrow ones. */
+static bool normal(struct span name)
+{
+	char memory[SASLPREP_MAX];
+	struct buf prepared;
+
+	buf_lend(&prepared, memory, sizeof memory);
+	return !saslprep(name, &prepared) || span_equal(buf_span(&prepared), name);
+}
 
 /* As the texts of certificate.h have them: no escape, no '?' in place of something, not cut. */
 static bool plain(struct span name)
@@ -19,7 +30,7 @@ static bool plain(struct span name)
 	for (size_t i = 0; i < name.len; i++)
 		if (strchr("\\?\"", name.at[i]) || name.at[i] == ' ')
 			return false;
-	return true;
+	return normal(name);
 }
 
 static bool emails(const struct certificate *c, struct names *n, struct err *e)

@@ -8,6 +8,7 @@
  * identity all of them must mean one account; with one, it must mean the account
  * that one of them means.  A name that holds anything but an account's name (escapes,
  * what was cut, what cannot be read) makes the whole certificate none.
+ * So does a name that SASLprep would make another one of.
  * Whether the certificate can be trusted was looked at when TLS began. */
 #pragma once
 

@@ -47,6 +47,8 @@ static void who_it_is_for(void **state)
 		{ "anna", "bob", NULL, "", NULL }, { "anna", "anna", NULL, "", NULL }, { "", "bob", NULL, "", "bob@x.example" },
 		{ "", "", NULL, "", NULL }, { "anna,bob", NULL, NULL, "", NULL }, { "anna\\", NULL, NULL, "", NULL }, { " anna", NULL, NULL, "", NULL },
 		{ "Anna Muster", NULL, NULL, "", NULL },
+		/* Only in the form that accounts have: wide letters, and a soft hyphen, may be somebody else's. */
+		{ "", "\xef\xbd\x81nna", NULL, "", NULL }, { "", "an\xc2\xadna", NULL, "", NULL }, { "", "anna", NULL, "\xef\xbd\x81nna", "anna@x.example" },
 		/* E-mail addresses go before it, whatever they mean; other names do not count. */
 		{ "anna", NULL, "email:bob@x.example", "", "bob@x.example" }, { "anna", NULL, "email:bob@x.example", "anna", NULL },
 		{ "anna", NULL, "email:nobody@x.example", "", NULL }, { "anna", NULL, "DNS:bob.x.example,URI:mailto:bob@x.example", "", "anna@x.example" },

@@ -214,3 +214,15 @@ static inline const struct login_answer *try_exchange(struct login *x, enum sasl
 {
 	return try_octets(mech, user, span_of(password));
 }
+
+[[maybe_unused]] static void assert_how(struct told t, const char *how, unsigned hashed)
+{
+	if (t.said != LOGIN_SAYS_GOOD || strcmp(t.how, how) != 0 || t.hashed != hashed)
+		fail_msg("%d by %s with %u hashes, not by %s with %u: %s", t.said, t.how, t.hashed, how, hashed, t.why);
+}
+
+[[maybe_unused]] static void assert_wrong(struct told t)
+{
+	if (t.said != LOGIN_SAYS_WRONG || t.hashed != 1)
+		fail_msg("%d by %s with %u hashes", t.said, t.how, t.hashed);
+}

@@ -60,7 +60,8 @@ struct login {
 	struct sasl_server *sasl;
 	char challenge[SASL_CHALLENGE_MAX];
 	struct span words;	/* the caller's, or what was: */
-	char *kept;		/* sodium_malloc's */
+	char *kept;		/* wiped, as long as it is, by login_forget_words */
+	size_t kept_len;
 	struct remembered_mac mac;
 	struct hashing_job *job;
 	struct timer *timer;

@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <sodium.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -50,7 +51,9 @@ void login_name(struct login *x, struct span name, struct account_login *l)
 
 void login_forget_words(struct login *x)
 {
-	sodium_free(x->kept);	/* wipes */
+	if (x->kept)
+		wipe(x->kept, x->kept_len);
+	free(x->kept);
 	x->kept = NULL;
 	x->words = (struct span){ 0 };
 }
@@ -197,6 +200,7 @@ static const struct login_answer *judge_password(struct login *x, const struct a
 	if (password.len > ACCOUNT_PASSWORD_MAX) {	/* nobody has one, yet it costs the same */
 		password.len = ACCOUNT_PASSWORD_MAX;
 		x->never = true;
+		(void)err_set(&x->answer.why, ERR_AUTH, "a password of more than %d octets", ACCOUNT_PASSWORD_MAX);
 	}
 	what.password = ask.password = password;
 	remembered_mac(x->g->remembered, &what, &x->mac);
@@ -241,9 +245,10 @@ static bool keep_words(struct login *x, struct err *e)
 {
 	if (x->kept)
 		return true;
-	x->kept = sodium_malloc(x->words.len + 1);
+	x->kept = malloc(x->words.len + 1);	/* not sodium_malloc: hashing.h says why */
 	if (!x->kept)
 		return err_set(e, ERR_LOCAL, "out of memory");
+	x->kept_len = x->words.len;
 	if (x->words.len)
 		memcpy(x->kept, x->words.at, x->words.len);
 	x->words.at = x->kept;

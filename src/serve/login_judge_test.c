@@ -4,83 +4,6 @@
 #include "serve/login_fixture.h"
 #include "serve/login_inside.h"
 
-/* What a password costs, and what the cache must not do. */
-
-static void assert_how(struct told t, const char *how, unsigned hashed)
-{
-	if (t.said != LOGIN_SAYS_GOOD || strcmp(t.how, how) != 0 || t.hashed != hashed)
-		fail_msg("%d by %s with %u hashes, not by %s with %u: %s", t.said, t.how, t.hashed, how, hashed, t.why);
-}
-
-static void assert_wrong(struct told t)
-{
-	if (t.said != LOGIN_SAYS_WRONG || t.hashed != 1)
-		fail_msg("%d by %s with %u hashes", t.said, t.how, t.hashed);
-}
-
-static void a_right_password_is_remembered(void **state)
-{
-	(void)state;
-	world_begin(NULL);
-	assert_how(try(SASL_USER, "bob", "geheim"), "hash", 1);
-	assert_how(try(SASL_USER, "bob", "geheim"), "cache", 0);
-	assert_how(try(SASL_PLAIN, "bob", "geheim"), "cache", 0);
-	assert_how(try(SASL_LOGIN, "chef", "geheim"), "cache", 0);	/* it is the account that counts */
-	assert_false(try(SASL_USER, "bob", "geheim").later);
-	/* Not for others who have the same one, nor for another password, nor are wrong ones kept. */
-	assert_how(try(SASL_USER, "sha1", "geheim"), "hash", 1);
-	for (int n = 0; n < 2; n++) {
-		assert_wrong(try(SASL_USER, "bob", "geheim "));
-		assert_wrong(try(SASL_USER, "anna", "geheim"));
-		assert_wrong(try(SASL_USER, "nobody", "geheim"));
-	}
-	/* A recoverable one needs no memory; wrong, it costs what others cost. */
-	assert_how(try(SASL_USER, "carl", "geheim"), "secret", 0);
-	assert_how(try(SASL_USER, "carl", "geheim"), "secret", 0);
-	assert_wrong(try(SASL_USER, "carl", "gehein"));
-	world_end();
-}
-
-static void what_changed_is_not_remembered(void **state)
-{
-	(void)state;
-	world_begin(NULL);
-	assert_how(try(SASL_USER, "bob", "geheim"), "hash", 1);
-	/* Another password: the old one is wrong, the new one is looked at. */
-	must(account_passwd(w.store, "bob", SPAN("neu"), 0, &fixture_err));
-	assert_wrong(try(SASL_USER, "bob", "geheim"));
-	assert_how(try(SASL_USER, "bob", "neu"), "hash", 1);
-	/* The same one, set anew, and the first one again. */
-	must(account_passwd(w.store, "bob", SPAN("neu"), 0, &fixture_err));
-	assert_how(try(SASL_USER, "bob", "neu"), "hash", 1);
-	must(account_passwd(w.store, "bob", SPAN("geheim"), 0, &fixture_err));
-	assert_how(try(SASL_USER, "bob", "geheim"), "hash", 1);
-	/* None. */
-	must(account_passwd(w.store, "bob", SPAN(""), 0, &fixture_err));
-	assert_wrong(try(SASL_USER, "bob", "geheim"));
-	/* Removed, with its alias, and made again. */
-	must(account_passwd(w.store, "bob", SPAN("geheim"), 0, &fixture_err));
-	assert_how(try(SASL_USER, "chef", "geheim"), "hash", 1);
-	must(account_remove(w.store, "bob", true, 1000, &fixture_err));
-	assert_wrong(try(SASL_USER, "bob", "geheim"));
-	assert_wrong(try(SASL_USER, "chef", "geheim"));
-	must(account_add(w.store, "bob", SPAN("geheim"), 0, &fixture_err));
-	assert_wrong(try(SASL_USER, "chef", "geheim"));
-	assert_how(try(SASL_USER, "bob", "geheim"), "hash", 1);
-	/* The alias is another's now. */
-	must(alias_add(w.store, "chef", "sha1", &fixture_err) && account_passwd(w.store, "sha1", SPAN("anders"), 0, &fixture_err));
-	assert_wrong(try(SASL_USER, "chef", "geheim"));
-	assert_how(try(SASL_USER, "chef", "anders"), "hash", 1);
-	assert_string_equal(try(SASL_USER, "chef", "anders").account, "sha1");
-	must(alias_remove(w.store, "chef", &fixture_err));
-	assert_wrong(try(SASL_USER, "chef", "anders"));
-	/* Recoverable, then no longer. */
-	must(account_passwd(w.store, "carl", SPAN("neu"), 0, &fixture_err));
-	assert_wrong(try(SASL_USER, "carl", "geheim"));
-	assert_how(try(SASL_USER, "carl", "neu"), "hash", 1);
-	world_end();
-}
-
 /* Between the question and the answer the account changes: what was right is so no longer. */
 
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
@@ -205,6 +128,41 @@ static void wrong_words_cost_time(void **state)
 		assert_int_equal(t.said, LOGIN_SAYS_GOOD);	/* whatever was tried with his name elsewhere */
 		world_end();
 	}
+}
+
+/* SCRAM's last message but one would tell that the proof was right: it waits for the attempt's turn. */
+static void no_proof_is_judged_before_its_turn(void **state)
+{
+	struct sasl_credentials with = { .user = "carl", .password = SPAN("geheim"), .service = "pop", .host = "mail.x.example" };
+	struct sasl_client *c;
+	struct login *x;
+	struct buf response;
+	const struct login_answer *a;
+
+	(void)state;
+	world_begin(&(struct admission_limits){ .failed_delay_ms = 1000 });
+	c = sasl_client_new(SASL_SCRAM_SHA_256, &with, &fixture_err);
+	must(c);
+	x = world_login(SASL_SCRAM_SHA_256);
+	buf_start(&response, SASL_RESPONSE_MAX);
+	must(sasl_client_step(c, SPAN(""), &response, &fixture_err));
+	a = login_step(x, true, buf_span(&response));
+	assert_true(a && a->said == LOGIN_SAYS_MORE);
+	(void)admission_login_failed(w.admission, &x->attempt, clock_mono_ms());	/* another one, meanwhile */
+	response.len = 0;
+	must(sasl_client_step(c, a->challenge, &response, &fixture_err));
+	assert_null(login_step(x, true, buf_span(&response)));
+	memset(response.at, 'x', response.len);		/* it was kept */
+	a = world_await(NULL);
+	assert_int_equal(a->said, LOGIN_SAYS_MORE);
+	response.len = 0;
+	must(sasl_client_step(c, a->challenge, &response, &fixture_err));
+	a = login_step(x, true, buf_span(&response));
+	assert_true(a && a->said == LOGIN_SAYS_GOOD && sasl_client_verified(c));
+	buf_wipe(&response);
+	sasl_client_free(&c);
+	login_end(&x);
+	world_end();
 }
 
 static void who_is_right_waits_too_and_is_forgiven(void **state)
@@ -395,20 +353,96 @@ static void the_answer_may_end_it(void **state)
 	}
 }
 
+/* While it is hashed, and in every wait, there is one copy of a password, where it waits. */
+static void one_copy_waits(void **state)
+{
+	static const struct span plain = SPAN("\0bob\0geheim");
+	const struct admission_limits slow = { .failed_delay_ms = 60000 };
+
+	(void)state;
+	for (unsigned penalty = 0; penalty < 2; penalty++) {
+		struct login *x, *before;
+
+		world_begin(penalty ? &slow : NULL);
+		gated(1, 8);
+		before = world_login(SASL_APOP);
+		if (penalty)
+			assert_null(login_words(before, SPAN("bob"), SPAN("no digest")));	/* counted; the refusal is held back */
+		x = world_login(SASL_PLAIN);
+		(void)pthread_mutex_lock(&gate);
+		assert_null(login_step(x, true, plain));
+		assert_int_equal(x->at, penalty ? AT_TURN : AT_QUEUE);
+		assert_null(x->sasl);
+		assert_int_equal(x->kept != NULL, penalty);
+		if (penalty)
+			assert_true(span_equal(x->words, SPAN("geheim")) && x->words.at == x->kept && x->kept_len == 6);
+		(void)pthread_mutex_unlock(&gate);
+		login_end(&x);
+		login_end(&before);
+		world_end();
+	}
+}
+
+/* Whoever saw a digest over no stamp could say it again. */
+static void apop_needs_a_stamp(void **state)
+{
+	(void)state;
+	world_begin(NULL);
+	for (unsigned stamp = 0; stamp < 2; stamp++) {
+		struct login *x = world_login(SASL_APOP);
+		char digest[APOP_DIGEST];
+		const struct login_answer *a;
+
+		if (!stamp)
+			x->who.apop_stamp = "";
+		assert_true(apop_digest(span_of(x->who.apop_stamp), SPAN("geheim"), digest));
+		a = world_await(login_words(x, SPAN("carl"), (struct span){ digest, 32 }));
+		assert_int_equal(a->said, stamp ? LOGIN_SAYS_GOOD : LOGIN_SAYS_WRONG);
+		login_end(&x);
+	}
+	world_end();
+}
+
+/* An authzid that is cut to the account's name is another one. */
+static void a_longer_authzid_is_another(void **state)
+{
+	char name[ACCOUNT_NAME_MAX + 1], text[2 * ACCOUNT_NAME_MAX + 32];
+
+	(void)state;
+	memset(name, 'x', ACCOUNT_NAME_MAX);
+	name[ACCOUNT_NAME_MAX] = '\0';
+	world_begin(NULL);
+	must(account_add(w.store, name, SPAN("geheim"), 0, &fixture_err));
+	for (unsigned more = 0; more < 2; more++) {
+		struct login *x = world_login(SASL_PLAIN);
+		int n = snprintf(text, sizeof text, "%s%s\t%s\tgeheim", name, more ? "y" : "", name);
+		const struct login_answer *a;
+
+		for (int i = 0; i < n; i++)
+			text[i] = (char)(text[i] == '\t' ? '\0' : text[i]);
+		a = world_await(login_step(x, true, (struct span){ text, (size_t)n }));
+		assert_int_equal(a->said, more ? LOGIN_SAYS_WRONG : LOGIN_SAYS_GOOD);
+		login_end(&x);
+	}
+	world_end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_right_password_is_remembered),
-		cmocka_unit_test(what_changed_is_not_remembered),
 		cmocka_unit_test(what_changes_meanwhile_is_wrong),
 		cmocka_unit_test(keys_that_change_prove_nothing),
 		cmocka_unit_test(wrong_words_cost_time),
+		cmocka_unit_test(no_proof_is_judged_before_its_turn),
 		cmocka_unit_test(who_is_right_waits_too_and_is_forgiven),
 		cmocka_unit_test(attempts_side_by_side_are_delayed),
 		cmocka_unit_test(a_full_queue_is_busy),
 		cmocka_unit_test(it_ends_at_any_time),
 		cmocka_unit_test(it_stops_while_passwords_are_hashed),
 		cmocka_unit_test(the_answer_may_end_it),
+		cmocka_unit_test(one_copy_waits),
+		cmocka_unit_test(apop_needs_a_stamp),
+		cmocka_unit_test(a_longer_authzid_is_another),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,6 +68,7 @@ static void all_that_is_wrong_looks_alike(void **state)
 	static const struct row { const char *user, *password; } rows[] = {
 		{ "bob", "falsch" }, { "carl", "falsch" }, { "carl", "geheimer" }, { "sha1", "Geheim" }, { "nobody", "geheim" }, { "anna", "geheim" },
 		{ "nobody@y.example", "x" }, { "chef", "falsch" }, { "a/b#c", "geheim" },
+		{ "bob", "$argon2id$v=19$m" }, { "nobody", "$argon2id$v=19$m" },	/* what stands in for a secret that is not kept */
 	};
 	struct admission_counts c;
 

@@ -77,7 +77,7 @@ static size_t take_into_hold(void *user, struct span in)
 
 	while (stuff_next(&s->stuff, &rest, &piece))
 		if (!buf_add(&s->worker->hold, piece))
-			assert(!"the hold has room for a small message with all its dots doubled");
+			assert(false && "the hold has room for a small message with all its dots doubled");
 	return in.len;
 }
 
@@ -212,7 +212,7 @@ static bool send_held(struct session *s)
 	if (w->out.cap - w->out.len < w->hold.len && !session_flush(s))
 		return false;
 	if (!buf_add(&w->out, buf_span(&w->hold)))
-		assert(!"an empty buffer has room for a message that is held");
+		assert(false && "an empty buffer has room for a message that is held");
 	return end_body(s);
 }
 
@@ -223,7 +223,7 @@ static bool end_pieces(struct session *s)
 	if (!buf_add(&s->worker->out, end)) {
 		(void)session_flush(s);
 		if (!buf_add(&s->worker->out, end))
-			assert(!"the buffer is empty");
+			assert(false && "the buffer is empty");
 	}
 	return end_body(s);
 }

@@ -288,7 +288,7 @@ void session_sasl(struct session *s, const struct p3d_event *ev)
 	}
 	buf_lend(&response, w->scratch, sizeof w->scratch);
 	if (ev->given && !base64_decode(ev->text, &response))
-		assert(!"the session lets only base64 through, and not more than fits");
+		assert(false && "the session lets only base64 through, and not more than fits");
 	a = login_step(s->login, ev->given, buf_span(&response));
 	buf_wipe(&response);
 	if (a)

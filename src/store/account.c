@@ -9,6 +9,7 @@
 #include "store/login.h"
 #include "store/mailbox.h"
 #include "store/record.h"
+#include "wire/saslprep.h"
 
 static bool check_name(struct span name, struct err *e)
 {
@@ -27,6 +28,13 @@ static bool check_name(struct span name, struct err *e)
 	return true;
 }
 
+static void fold(char *name)
+{
+	for (char *p = name; *p; p++)
+		if (*p >= 'A' && *p <= 'Z')
+			*p = (char)(*p | 0x20);
+}
+
 bool account_name(const char *given, const char *main_domain, char name[ACCOUNT_NAME_MAX + 1], struct err *e)
 {
 	bool add = main_domain && *main_domain && !strchr(given, '@');
@@ -34,10 +42,44 @@ bool account_name(const char *given, const char *main_domain, char name[ACCOUNT_
 
 	if (n < 0 || n > ACCOUNT_NAME_MAX)
 		return err_set(e, ERR_CONFIG, "an account's name has at most %d octets", ACCOUNT_NAME_MAX);
-	for (char *p = name; *p; p++)
-		if (*p >= 'A' && *p <= 'Z')
-			*p = (char)(*p | 0x20);
+	fold(name);
 	return check_name(span_of(name), e);
+}
+
+/* False: SASLprep refuses, leaves nothing, or too much. */
+static bool prepare(struct span text, char out[ACCOUNT_NAME_MAX + 1])
+{
+	char memory[SASLPREP_MAX];
+	struct buf prepared;
+
+	buf_lend(&prepared, memory, sizeof memory);
+	if (!saslprep(text, &prepared) || !prepared.len || prepared.len > ACCOUNT_NAME_MAX)
+		return false;
+	memcpy(out, memory, prepared.len);
+	out[prepared.len] = '\0';
+	return true;
+}
+
+/* Twice: a small letter may have a composed form that the capital one has not. */
+void account_normal(const char *name, char normal[ACCOUNT_NAME_MAX + 1])
+{
+	char folded[ACCOUNT_NAME_MAX + 1];
+	bool good = prepare(span_of(name), folded);
+
+	if (good) {
+		fold(folded);
+		good = prepare(span_of(folded), normal);
+	}
+	if (!good)
+		memmove(normal, name, strlen(name) + 1);
+}
+
+bool account_must_be_normal(const char *name, struct err *e)
+{
+	char normal[ACCOUNT_NAME_MAX + 1];
+
+	account_normal(name, normal);
+	return strcmp(normal, name) == 0 || err_set(e, ERR_CONFIG, "clients may write the name %.100s in another form: make it as %.100s", name, normal);
 }
 
 /* What a password becomes; the rest of the record is not touched. */
@@ -88,7 +130,7 @@ bool account_add(struct store *s, const char *given, struct span password, unsig
 	size_t len;
 	bool good;
 
-	if (!account_name(given, NULL, name, e) || (!(how & ACCOUNT_ANY_DOMAIN) && !domain_must(s, name, e)))
+	if (!account_name(given, NULL, name, e) || !account_must_be_normal(name, e) || (!(how & ACCOUNT_ANY_DOMAIN) && !domain_must(s, name, e)))
 		return false;
 	if (account_there(s, name))
 		return err_set(e, ERR_CONFIG, "account %.300s is there already", name);

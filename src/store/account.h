@@ -5,6 +5,12 @@
  * A name is LOCAL or LOCAL@DOMAIN (an address without a domain gets
  * `main_domain` when there is one: account_name), at most 320 octets, without
  * `# / ~ %`, blanks and control octets, folded to lower case.
+ * Beyond ASCII a name has one form, which new ones must be in (ERR_CONFIG says it): account_normal, that is
+ * SASLprep (wire/saslprep.h), since clients prepare names for some mechanisms (SCRAM) and not
+ * for others (PLAIN), and both must come to one account (account_resolve).  Only what SASLprep refuses
+ * is kept by its octets: no UTF-8, or right-to-left letters beside a Latin domain.
+ * Names that were made in another form before stay as they are, and are found by their octets alone; an
+ * alias in the normal form leads the others to them.
  * A password is kept as argon2id (19 MiB, 2 passes, libsodium) and as
  * SCRAM-SHA-256 keys (RFC 5802, 4096 iterations at least; verifier.h); SHA-1 keys and the
  * recoverable secret, sealed (seal.h), only when asked.  An empty password
@@ -43,6 +49,9 @@ struct account_info {
 };
 
 [[nodiscard]] bool account_name(const char *given, const char *main_domain, char name[ACCOUNT_NAME_MAX + 1], struct err *e);
+/* `name` as account_name gave it; where there is no other form, itself. */
+void account_normal(const char *name, char normal[ACCOUNT_NAME_MAX + 1]);
+[[nodiscard]] bool account_must_be_normal(const char *name, struct err *e);
 [[nodiscard]] bool account_add(struct store *s, const char *name, struct span password, unsigned how, struct err *e);
 [[nodiscard]] bool account_passwd(struct store *s, const char *name, struct span password, unsigned how, struct err *e);
 [[nodiscard]] bool account_set(struct store *s, const char *name, const struct account_limits *limits, struct err *e);

@@ -5,6 +5,7 @@
 
 #include "store/domain.h"
 #include "store/record.h"
+#include "wire/saslprep.h"
 
 static bool find(struct store *s, const char *address, char account[ACCOUNT_NAME_MAX + 1])
 {
@@ -22,7 +23,8 @@ bool alias_add(struct store *s, const char *given, const char *account, struct e
 	char alias_key[RECORD_KEY], account_key[RECORD_KEY];
 	struct batch *b;
 
-	if (!account_name(given, NULL, address, e) || !account_name(account, NULL, name, e) || !domain_must(s, address, e))
+	if (!account_name(given, NULL, address, e) || !account_must_be_normal(address, e) || !account_name(account, NULL, name, e) ||
+	    !domain_must(s, address, e))
 		return false;
 	if (account_there(s, address))
 		return err_set(e, ERR_CONFIG, "%.300s is an account", address);
@@ -82,13 +84,38 @@ static bool meant(struct span given, const char *domain, char out[ACCOUNT_NAME_M
 	return false;
 }
 
+/* The account of that name, or that of its alias. */
+static bool look_up(struct store *s, char name[ACCOUNT_NAME_MAX + 1])
+{
+	char account[ACCOUNT_NAME_MAX + 1];
+	bool there = account_there(s, name), aliased = find(s, name, account);
+
+	if (aliased && !there)
+		memcpy(name, account, sizeof account);
+	return there || aliased;
+}
+
+/* What a client would have sent that prepares names, and so before they are folded and get their domain. */
+static bool meant_prepared(struct span given, const char *domain, char out[ACCOUNT_NAME_MAX + 1])
+{
+	char memory[SASLPREP_MAX], name[ACCOUNT_NAME_MAX + 1];
+	struct buf prepared;
+
+	buf_lend(&prepared, memory, sizeof memory);
+	if (given.len > ACCOUNT_NAME_MAX || !saslprep(given, &prepared) || !meant(buf_span(&prepared), domain, name))
+		return false;
+	account_normal(name, out);
+	return true;
+}
+
 bool account_resolve(struct store *s, struct span given, const char *main_domain, const char *local_domain, char out[ACCOUNT_NAME_MAX + 1])
 {
 	const char *domain = local_domain && *local_domain ? local_domain : main_domain;
-	char account[ACCOUNT_NAME_MAX + 1];
-	bool named = meant(given, domain, out), there = named && account_there(s, out), aliased = named && find(s, out, account);
+	char normal[ACCOUNT_NAME_MAX + 1];
+	bool named = meant(given, domain, out), another = meant_prepared(given, domain, normal) && strcmp(out, normal) != 0;
+	bool there = named && look_up(s, out), normal_there = another && look_up(s, normal);	/* also where it is not needed: that takes its time */
 
-	if (aliased && !there)
-		memcpy(out, account, sizeof account);
-	return there || aliased;
+	if (another && !there)
+		memcpy(out, normal, sizeof normal);
+	return there || normal_there;
 }

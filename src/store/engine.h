@@ -53,6 +53,8 @@ bool view_get(struct view *v, engine_part part, struct span key, struct span *va
 bool view_blob(struct view *v, engine_part part, uint64_t blob, uint32_t piece, struct span *octets);
 /* Is what a view handed out in memory, or would touching it wait for the disk?  Touches none of it. */
 bool view_in_memory(struct view *v, struct span octets);
+/* They are wanted soon: what is not in memory is read meanwhile, many at a time; nobody waits. */
+void view_wanted(struct view *v, struct span octets);
 /* The first key that begins with `prefix` and is greater than *key (an empty
  * *key: the first of all); *key and *value then borrow the view. */
 bool view_next(struct view *v, engine_part part, struct span prefix, struct span *key, struct span *value);

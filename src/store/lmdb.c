@@ -284,6 +284,15 @@ bool view_in_memory(struct view *v, struct span octets)
 	return true;
 }
 
+void view_wanted(struct view *v, struct span octets)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), at = (uintptr_t)octets.at & ~(page - 1);
+
+	(void)v;
+	if (octets.len)		/* a hint: that it may fail does no harm */
+		(void)madvise((void *)at, (uintptr_t)octets.at + octets.len - at, MADV_WILLNEED);
+}
+
 /* Onto the first key that is not before `from`, or behind it when it is `from` itself. */
 static bool seek(struct view *v, struct span from, bool behind, MDB_val *k, MDB_val *value)
 {

@@ -8,7 +8,7 @@
 #include "store/intent.h"
 #include "store/pack.h"
 
-enum { TOUCH = 4096 };
+enum { TOUCH = 4096, WANTED_AT_ONCE = 1000 };
 
 static_assert((int)DROP_SEEN == (int)MAILBOX_SEEN, "one flag, one value");
 
@@ -76,6 +76,19 @@ static bool damaged(const char *name, const char *what, struct err *e)
 	return err_set(e, ERR_LOCAL, "mailbox %s: %s; restore it from a backup", name, what);
 }
 
+/* Without touching one of them: a disk that has them all before it needs a quarter of the time that it
+ * takes when it is asked for one after another. */
+static void want_pages(const struct maildrop *drop, struct view *v)
+{
+	struct box_walk walk;
+	struct span page;
+	uint64_t number;
+
+	box_walk_start(&walk, v, drop->part, 0);
+	while (box_walk_next(&walk, &number, &page))
+		view_wanted(v, page);
+}
+
 /* The pages, each looked at before it is believed, without what is leaving. */
 static bool read_pages(struct maildrop *drop, struct view *v, const char *name, const struct box_intent *intent, size_t cap, struct err *e)
 {
@@ -111,6 +124,8 @@ static bool read_all(struct maildrop *drop, struct view *v, const char *name, co
 		return err_set(e, ERR_LOCAL, "out of memory for mailbox %s", name);
 	if (!intent_read(v, drop->part, &intent))
 		return damaged(name, "what is leaving it is damaged", e);
+	if (head->count > WANTED_AT_ONCE)
+		want_pages(drop, v);
 	good = !head->next_uid || read_pages(drop, v, name, &intent, cap, e);
 	intent_free(&intent);
 	if (good && (drop->count != head->count || drop->octets != head->bytes))

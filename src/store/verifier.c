@@ -2,14 +2,13 @@
 #include "store/verifier.h"
 
 #include <assert.h>
-#include <gsasl.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <sodium.h>
-#include <stdlib.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "wire/saslprep.h"
 
 enum { ARGON_PASSES = 2, ARGON_MEMORY = 19 << 20 };
 
@@ -33,42 +32,14 @@ static bool scram_make(struct scram_keys *k, struct span password, const EVP_MD 
 	return good;
 }
 
-/* SASLprep leaves these as they are; the library need not see them. */
-static bool is_plain(struct span s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		if (s.at[i] < ' ' || s.at[i] > '~')
-			return false;
-	return true;
-}
-
-/* What SCRAM's keys are made of: NUL-terminated, to be wiped and given to gsasl_free; NULL: the octets as they are.
- * GNU SASL 2.2.0 has its flag the wrong way round: 0 allows unassigned characters. */
-static char *prepare(struct span password)
-{
-	char *text = is_plain(password) || memchr(password.at, '\0', password.len) ? NULL : strndup(password.at, password.len), *prepared = NULL;
-
-	if (!text)
-		return NULL;
-	if (gsasl_saslprep(text, 0, &prepared, NULL) == GSASL_OK && !*prepared) {
-		gsasl_free(prepared);	/* nothing but what SASLprep maps to nothing */
-		prepared = NULL;
-	}
-	wipe(text, strlen(text));
-	free(text);
-	return prepared;
-}
-
 static bool scram_both(struct verifier *v, struct span password, bool sha1)
 {
-	char *prepared = prepare(password);
-	struct span of = prepared ? span_of(prepared) : password;
+	char memory[SASLPREP_MAX];
+	struct span of = saslprep_password(password, memory);
 	bool good = scram_make(&v->sha256, of, EVP_sha256(), SCRAM_KEY_MAX) && (!sha1 || scram_make(&v->sha1, of, EVP_sha1(), SCRAM_SHA1_KEY));
 
-	if (prepared) {
-		wipe(prepared, strlen(prepared));
-		gsasl_free(prepared);
-	}
+	if (of.at == memory)
+		wipe(memory, of.len);
 	return good;
 }
 

@@ -4,10 +4,8 @@
  * (19 MiB, 2 passes) for clear text, and SCRAM keys (RFC 5802) for SHA-256 and,
  * when asked, SHA-1.  Deriving costs some 30 ms: in a job, not on a loop.
  * argon2id is over the octets as they were set.  The SCRAM keys are over what
- * SASLprep (RFC 4013) makes of them, since clients prepare too (RFC 5802 section 2.2);
- * where it refuses (not UTF-8, controls, mixed directions) they are over the octets, which is
- * what clients send that do not prepare.  Characters that Unicode 3.2 did not have are
- * let through as they are. */
+ * SASLprep (RFC 4013) makes of them, since clients prepare too (RFC 5802 section 2.2),
+ * or over the octets where it refuses: wire/saslprep.h, saslprep_password. */
 #pragma once
 
 #include "base/err.h"

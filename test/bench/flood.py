@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The flood of serve_speed.sh: flood.py PORT TLS_PORT (0: half-open sessions in clear, else handshakes that never end).
 
-Says "ready" when the half-open ones are there, goes on until SIGTERM, and then says what it did.
+Says "ready" when the half-open ones are there (greeted, or answered with the server's half of the handshake), goes on until SIGTERM, and then says what it did.
 """
 import collections
 import select
@@ -62,6 +62,7 @@ def on_half(fd, events):
             poll.modify(fd, select.EPOLLIN)
             return
         if sock.recv(4096):
+            told["half-open answered"] += 1
             return
     except BlockingIOError:
         return
@@ -126,7 +127,7 @@ def main():
     over = []
     signal.signal(signal.SIGTERM, lambda *_: over.append(True))
     deaf = never_reads()
-    while len(halves) < HALF_OPEN and not over:
+    while told["half-open answered"] < HALF_OPEN and not over:
         more_halves(100)
         turn(0.05)
     print("ready", flush=True)

@@ -6,6 +6,7 @@
  * Then honest logins from 127.0.0.1, ten a second, each of an account that was not here before (hashed) and
  * once more (cached), quiet and beside 200 wrong ones a second from 127.0.1.0/24. */
 #include <assert.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -238,6 +239,14 @@ static void phase(bool flood)
 	told(flood ? "cached, in the flood" : "cached, quiet", cached_ms, most_honest);
 }
 
+static int unlink_it(const char *path, const struct stat *st, int kind, struct FTW *where)
+{
+	(void)st;
+	(void)kind;
+	(void)where;
+	return remove(path);
+}
+
 int main(int argc, char **argv)
 {
 	char directory[] = "/tmp/postrider-bench.XXXXXX", digest[APOP_DIGEST], name[32];
@@ -282,5 +291,5 @@ int main(int argc, char **argv)
 	logins_free(&logins);
 	admission_free(&admission);
 	store_close(&store);
-	return 0;
+	return nftw(directory, unlink_it, 16, FTW_DEPTH | FTW_PHYS);
 }

@@ -29,10 +29,10 @@ pop3 {
 END
 }
 
-put() {	# put USER SOURCE: an account, with its mail; what a run that was broken off left of it goes
+put() {	# put USER SOURCE: an account, with its mail if there is some; what a run that was broken off left of it goes
 	here account show "$1" > /dev/null 2>&1 && here account remove "$1" --with-mailboxes
 	printf %s "$BENCH_PASS" | here account add "$1" $([ "$variant" = plain ] && echo --recoverable) --password-file - || die "no account $1"
-	here mailbox import "$1/INBOX" "$2" || die "no mail for $1"
+	[ -z "$2" ] || here mailbox import "$1/INBOX" "$2" || die "no mail for $1"
 	echo "$1" >> "$D/filled"
 }
 
@@ -47,7 +47,7 @@ fill() {	# fill USERS-FILE: whom the store has not yet
 	say "filling: $(wc -l < "$D/missing") users (some minutes for thousands)"
 	while read -r user; do
 		[ "$user" = large ] && { large > "$D/mbox"; put large "mbox:$D/mbox" < /dev/null; rm "$D/mbox"; continue; }
-		put "$user" "maildir:$MAIL/$user/Maildir" < /dev/null
+		if [ -d "$MAIL/$user/Maildir" ]; then put "$user" "maildir:$MAIL/$user/Maildir" < /dev/null; else put "$user" "" < /dev/null; fi
 	done < "$D/missing"
 }
 
@@ -55,7 +55,6 @@ case ${1:-} in
 start)
 	"$0" stop "$variant"
 	conf; rm -f "$D/log"
-	[ -f "$D/filled" ] || rm -rf "$D/state"
 	touch "$D/filled"
 	[ -s "$D/filled" ] || here mailbox list 2>/dev/null | sed -n 's|/INBOX .*||p' > "$D/filled"
 	fill "${BENCH_FILL:-$USERS/all}"
