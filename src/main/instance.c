@@ -85,25 +85,30 @@ bool instance_start_pop3(struct instance *i, struct err *e)
 		return false;
 	if (!admission_kept_load(serve_admission(i->serve), i->cli->store, clock_mono_ms(), clock_now_s(), e) || !serve_start(i->serve, e))
 		return false;
+	i->pop3_due = false;
 	i->pop3_since = clock_now_s();
 	i->pop3_why.kind = ERR_NONE;
 	i->certificate_until = certificate_end(settings->pop3);
 	return true;
 }
 
-/* What was stopped by hand stays stopped. */
+/* What was stopped by hand stays stopped; what was stopped by its section's absence comes back with it. */
 static bool reload_pop3(struct instance *i, struct err *e)
 {
 	const struct pop3_settings *p = i->cli->settings.pop3;
 
-	if (!p && i->serve)
+	if (!p && i->serve) {
+		i->pop3_due |= serve_running(i->serve);
 		serve_stop(i->serve);
+	}
 	if (!p)
 		return true;
 	if (!i->serve)
-		return instance_start_pop3(i, e);
-	if (!serve_reload(i->serve, &i->cli->settings, e))
+		i->pop3_due = true;
+	else if (!serve_reload(i->serve, &i->cli->settings, e))
 		return err_in(e, "pop3 goes on as it was");
+	if (i->pop3_due && !instance_start_pop3(i, e))
+		return false;
 	i->certificate_until = certificate_end(p);
 	return true;
 }

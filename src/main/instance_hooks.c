@@ -86,6 +86,7 @@ static void stop_pop3(struct instance *i)
 {
 	if (i->serve)
 		serve_stop(i->serve);
+	i->pop3_due = false;
 	i->pop3_since = clock_now_s();
 	i->pop3_why.kind = ERR_NONE;
 }

@@ -22,7 +22,8 @@ struct instance {
 	struct pulse *pulse;
 	struct tls_contexts *contexts;
 	struct inherited inherited;
-	struct serve *serve;		/* NULL: there is no section pop3 */
+	struct serve *serve;		/* NULL: there was no section pop3 yet */
+	bool pop3_due;			/* not stopped by hand: its section was gone, or its start failed */
 	struct visits *visits;		/* NULL: none was asked for yet */
 	int64_t collect_since;
 	bool collect_stopped;		/* by hand */

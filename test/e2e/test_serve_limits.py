@@ -46,6 +46,7 @@ def test_an_overlong_command_denies_the_address_until_the_restart(s, line, name)
         c.quit()
     assert "overlong" in (e["reason"] for e in s.wait_sessions(1))
     s.wait_log("denied address=" + STRANGER)
+    assert STRANGER not in s.p.good("block", "list").text
     s.reload()
     assert not turned_away(s, source=STRANGER)
     s.stop()
@@ -207,7 +208,11 @@ def test_failed_logins_block_the_address_for_a_time(s):
         said = c.rest().split(b"\r\n")
         assert [x[:11] for x in said] == [b"+OK", b"-ERR [AUTH]"] * 3 + [b""]
     assert not turned_away(s, source=STRANGER)
+    assert STRANGER in s.p.good("block", "list").out
     with s.login() as c:
+        c.quit()
+    s.p.good("block", "remove", STRANGER)
+    with s.login(source=STRANGER) as c:
         c.quit()
 
 

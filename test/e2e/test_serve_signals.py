@@ -160,6 +160,23 @@ def key_for_all(s):
     os.chmod(s.keys["key"], 0o644)
 
 
+def test_a_section_whose_start_fails_comes_with_the_next_reload(home, authority):
+    """There was no section at the start, then one with an address that somebody has, then a good one."""
+    with Server(home, authority) as s, socket.create_server(("127.0.0.1", 0)) as taken:
+        s.account("anna", MAIL)
+        s.p.sections.clear()
+        s.p.write()
+        write, s.write, listen, s.listen = s.write, lambda: None, s.listen, {}
+        s.start()
+        s.write, s.listen = write, {**listen, "used": {"port": taken.getsockname()[1]}}
+        s.reload(good=False)
+        assert all(deaf(s.ports[n]) for n in listen)
+        del s.listen["used"]
+        s.reload()
+        with s.login() as c:
+            c.quit()
+
+
 BROKEN = {
     "syntax": lambda s: open(s.p.config, "a").write("pop3 {"),
     "unknown key": lambda s: s.keys.update(colour="red"),
