@@ -77,6 +77,7 @@ struct tls_tickets {			/* thread-safe */
 	pthread_mutex_t lock;
 	struct tls_ticket_key keys[TLS_TICKET_KEYS];	/* the newest first */
 	uint64_t made_ms;
+	EVP_CIPHER *cipher;		/* NULL: memory was out, and no ticket is made or taken */
 };
 
 /* tls.c */

@@ -21,6 +21,7 @@ static void make_key(struct tls_ticket_key *k)
 void tls_tickets_start(struct tls_tickets *t)
 {
 	*t = (struct tls_tickets){ .lock = PTHREAD_MUTEX_INITIALIZER, .made_ms = clock_mono_ms() };
+	t->cipher = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);	/* else it is looked up anew for each ticket */
 	for (size_t i = 0; i < TLS_TICKET_KEYS; i++)
 		make_key(&t->keys[i]);
 }
@@ -28,6 +29,7 @@ void tls_tickets_start(struct tls_tickets *t)
 void tls_tickets_end(struct tls_tickets *t)
 {
 	wipe(t->keys, sizeof t->keys);
+	EVP_CIPHER_free(t->cipher);
 	(void)pthread_mutex_destroy(&t->lock);
 }
 
@@ -76,7 +78,7 @@ int tls_on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_C
 {
 	struct tls_tickets *t = tls_server_tickets(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
 	struct tls_ticket_key k;
-	int found = find(t, seal ? NULL : name, &k);
+	int found = t->cipher ? find(t, seal ? NULL : name, &k) : UNKNOWN;
 	char digest[] = "SHA256";
 	OSSL_PARAM with[] = {
 		OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, k.hmac, sizeof k.hmac),
@@ -87,9 +89,9 @@ int tls_on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_C
 
 	if (found != UNKNOWN && seal) {
 		memcpy(name, k.name, sizeof k.name);
-		good = RAND_bytes(iv, IV) == 1 && EVP_EncryptInit_ex2(cipher, EVP_aes_256_cbc(), k.aes, iv, NULL) == 1;
+		good = RAND_bytes(iv, IV) == 1 && EVP_EncryptInit_ex2(cipher, t->cipher, k.aes, iv, NULL) == 1;
 	} else if (found != UNKNOWN) {
-		good = EVP_DecryptInit_ex2(cipher, EVP_aes_256_cbc(), k.aes, iv, NULL) == 1;
+		good = EVP_DecryptInit_ex2(cipher, t->cipher, k.aes, iv, NULL) == 1;
 	}
 	if (found != UNKNOWN)
 		good = good && EVP_MAC_CTX_set_params(mac, with) == 1;

@@ -32,6 +32,7 @@ case " $* " in *" idle "*) cat "$USERS/idle" >> "$S/users" ;; esac
 export BENCH_FILL=$S/users
 tear_down() { "$here/servers/postrider.sh" stop; "$here/servers/nullpop.sh" stop; "$BENCH/servers/dovecot.sh" stop; } 2> /dev/null
 trap tear_down EXIT
+tear_down			# what an earlier run left behind has the ports
 [ "$(ulimit -Hn)" = unlimited ] || [ "$(ulimit -Hn)" -ge 16384 ] || die "the limit of open files is too low"
 ulimit -Sn "$(ulimit -Hn)"
 ns_make origin
