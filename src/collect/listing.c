@@ -63,40 +63,6 @@ static int by_id(const struct item *one, const struct item *two)
 	return order ? order : by_number(one, two);
 }
 
-static void sift_down(struct item *items, size_t at, size_t count, int (*order)(const struct item *, const struct item *))
-{
-	struct item moving = items[at];
-
-	for (size_t child; (child = 2 * at + 1) < count; at = child) {
-		if (child + 1 < count && order(&items[child], &items[child + 1]) < 0)
-			child++;
-		if (order(&moving, &items[child]) >= 0)
-			break;
-		items[at] = items[child];
-	}
-	items[at] = moving;
-}
-
-/* A heap sort, because qsort takes a third of the items' memory once more. */
-static void sort(struct listing *l, int (*order)(const struct item *, const struct item *))
-{
-	size_t sorted = 1;
-
-	while (sorted < l->count && order(&l->items[sorted - 1], &l->items[sorted]) <= 0)
-		sorted++;
-	if (sorted >= l->count)
-		return;
-	for (size_t n = l->count / 2; n-- > 0;)
-		sift_down(l->items, n, l->count, order);
-	for (size_t n = l->count - 1; n > 0; n--) {
-		struct item last = l->items[n];
-
-		l->items[n] = l->items[0];
-		l->items[0] = last;
-		sift_down(l->items, 0, n, order);
-	}
-}
-
 bool listing_gaps(struct listing *l, uint64_t count, size_t most, const uint8_t base[32], struct err *e)
 {
 	size_t listed = l->count, at = 0;
@@ -107,7 +73,7 @@ bool listing_gaps(struct listing *l, uint64_t count, size_t most, const uint8_t 
 		l->incomplete = true;
 		return true;
 	}
-	sort(l, by_number);
+	listing_sort(l, by_number);
 	for (uint32_t number = 1; number <= count; number++) {
 		while (at < listed && l->items[at].number < number)
 			at++;
@@ -123,7 +89,7 @@ void listing_settle_uids(struct listing *l)
 {
 	size_t kept = 0;
 
-	sort(l, by_number);
+	listing_sort(l, by_number);
 	for (size_t n = 0; n < l->count; n++)
 		if (!kept || l->items[kept - 1].number != l->items[n].number)
 			l->items[kept++] = l->items[n];
@@ -132,7 +98,7 @@ void listing_settle_uids(struct listing *l)
 
 static bool numbers_are_unique(struct listing *l, struct err *e)
 {
-	sort(l, by_number);
+	listing_sort(l, by_number);
 	for (size_t n = 1; n < l->count; n++)
 		if (l->items[n].number == l->items[n - 1].number)
 			return err_set(e, ERR_PEER, "UIDL lists message %u twice (RFC 1939 section 7)", l->items[n].number);
@@ -179,7 +145,7 @@ static void settle_ids(struct listing *l, struct ledger *ledger, int64_t now)
 {
 	bool look = ledger_noted(ledger, LEDGER_NOTE_SHARED) != 0;
 
-	sort(l, by_id);
+	listing_sort(l, by_id);
 	for (size_t n = 0, run; n < l->count; n += run) {
 		struct item *first = &l->items[n];
 		uint8_t id[32];
@@ -203,7 +169,7 @@ static void settle_ids(struct listing *l, struct ledger *ledger, int64_t now)
 	for (size_t n = 0; n < l->count; n++)
 		if (!(l->items[n].flags & ITEM_OWN_ID))
 			l->items[n].flags |= ITEM_UNIDENTIFIED;
-	sort(l, by_id);
+	listing_sort(l, by_id);
 }
 
 /* Every target that counts today has it already: nothing is left to fetch. */
@@ -428,7 +394,7 @@ bool listing_retire(struct listing *l, struct ledger *ledger, const struct listi
 	if (l->retiring)
 		return true;
 	identity_sort(identity);
-	sort(l, by_number);
+	listing_sort(l, by_number);
 	*done = true;
 	return true;
 }

@@ -97,6 +97,8 @@ static inline bool listing_old_enough(const struct ledger_entry *entry, const st
 	return rules->delete_after_s && entry->accepted && rules->now - entry->accepted >= (int64_t)rules->delete_after_s;
 }
 
+/* In place; equal items in any order. */
+void listing_sort(struct listing *l, int (*order)(const struct item *, const struct item *));
 /* NULL when there is no such number.  Needs the items in order of numbers. */
 struct item *listing_find(struct listing *l, uint32_t number);
 /* The ledger's key of a message that was told by its content: a refused deletion

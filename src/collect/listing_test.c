@@ -236,6 +236,58 @@ static void what_was_deleted_may_vanish(void **state)
 	listing_end(&listing);
 }
 
+/* The n-th of `count` numbers, as a server may list them. */
+static uint32_t number_of(unsigned pattern, uint32_t n, uint32_t count)
+{
+	switch (pattern) {
+	case 0:
+		return n + 1;
+	case 1:
+		return count - n;
+	case 2:
+		return (uint32_t)((uint64_t)n * 7919 % count) + 1;	/* a prime: all of them, mixed */
+	case 3:
+		return n % 7 + 1;
+	case 4:
+		return n < count / 2 ? 2 * n + 1 : 2 * (count - n);	/* up, then down */
+	case 5:		/* the worst for the median of first, middle and last */
+		return n < count / 2 ? (n % 2 ? count / 2 + n : n + 1) : 2 * (n - count / 2 + 1);
+	}
+	return 1;
+}
+
+static void sorted_whatever_the_order(void **state)
+{
+	static const uint32_t counts[] = { 1, 2, 3, 15, 16, 17, 18, 100, 1000, 20000 };
+	const uint8_t id[32] = { 0 };
+	struct err e;
+
+	(void)state;
+	for (unsigned pattern = 0; pattern <= 6; pattern++)
+		for (size_t c = 0; c < COUNT(counts); c++) {
+			static bool seen[2 * 20000 + 2];
+			struct listing listing;
+			size_t kinds = 0;
+
+			memset(seen, 0, sizeof seen);
+			listing_start(&listing);
+			for (uint32_t n = 0; n < counts[c]; n++) {
+				uint32_t number = number_of(pattern, n, counts[c]);
+
+				kinds += !seen[number];
+				seen[number] = true;
+				assert_true(listing_add_uid(&listing, number, id, &e));
+			}
+			listing_settle_uids(&listing);
+			assert_int_equal(listing.count, kinds);
+			for (size_t n = 0; n < kinds; n++) {
+				assert_true(seen[listing.items[n].number]);
+				assert_true(!n || listing.items[n - 1].number < listing.items[n].number);
+			}
+			listing_end(&listing);
+		}
+}
+
 static void gaps_are_messages_without_an_id(void **state)
 {
 	struct listing listing;
@@ -262,6 +314,7 @@ int main(void)
 		cmocka_unit_test(shared_ids_are_compared),
 		cmocka_unit_test(a_wholesale_change_is_compared_until_done),
 		cmocka_unit_test(what_was_deleted_may_vanish),
+		cmocka_unit_test(sorted_whatever_the_order),
 		cmocka_unit_test(gaps_are_messages_without_an_id),
 	};
 
