@@ -322,7 +322,9 @@ void conn_pause(struct conn *c, bool on)
 
 void conn_start_tls(struct conn *c)
 {
-	assert(c->state == CONN_OPEN && !c->ssl && !c->zip && (c->tls_client || c->tls_server));
+	assert(c->state > CONN_HANDSHAKING && !c->ssl && !c->zip && (c->tls_client || c->tls_server));
+	if (c->state != CONN_OPEN)
+		return;
 	c->upgraded = true;
 	if (c->calls)
 		c->tls_wanted = true;

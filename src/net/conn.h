@@ -20,9 +20,11 @@
  * gathers the records that came together, up to CONN_IN_MAX.
  *
  * TLS start (STLS): conn_start_tls from within turn, which must return how much
- * it consumed; or in drained or between calls, if the user has kept nothing unread.  Bytes received and not consumed at that moment, or arriving in
- * clear before our ClientHello's answer, end the connection as ERR_PEER
- * ("data before TLS"), for all protocols.  When TLS is up: secured(user).
+ * it consumed; or in drained or between calls, if the user has kept nothing unread.
+ * After the end it does nothing: sending the answer may have found that nobody is
+ * there.  Bytes received and not consumed at that moment, or arriving in clear
+ * before our ClientHello's answer, end the connection as ERR_PEER ("data before
+ * TLS"), for all protocols.  When TLS is up: secured(user).
  *
  * Compression (RFC 4978): conn_start_deflate from within turn; turn must return
  * how much it consumed, and the rest, as all that comes later, is inflated for
