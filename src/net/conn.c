@@ -230,7 +230,7 @@ static void read_some(struct conn *c, unsigned times)
  * something comes in: most pauses are over before. */
 void conn_watch(struct conn *c)
 {
-	int wanted = conn_begins(c) || ((c->out.len || c->starved) && !c->deaf) ? UV_WRITABLE : 0;
+	int wanted = conn_begins(c) || ((c->out.len || (c->starved && c->state == CONN_OPEN)) && !c->deaf) ? UV_WRITABLE : 0;
 
 	if (c->fd < 0)
 		return;
