@@ -284,6 +284,7 @@ static void on_opened(void *user)
 		enum admission_said said = admission_address(s->worker->admission, conn_peer_address(s->conn), clock_mono_ms(), &s->seat);
 
 		if (said != ADMISSION_GOOD) {
+			s->refused = true;
 			count_refused(s->worker, conn_peer_address(s->conn), said);
 			(void)conn_send(s->conn, words_for(said));
 			session_over(s, SAYS_STOPPED);

@@ -131,7 +131,7 @@ static void say_end(struct session *s, const struct err *why)
 		.lasted_ms = clock_mono_ms() - s->began_ms, .end = end_of(s, why),
 	};
 
-	if (log_wants(LOG_INFO))
+	if (!s->refused && log_wants(LOG_INFO))
 		session_log(s, LOG_INFO, says_session_over(&facts, line));
 	if (why->kind != ERR_NONE)
 		session_log(s, LOG_DEBUG, why->text);

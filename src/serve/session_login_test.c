@@ -322,6 +322,29 @@ static void an_overlong_command_is_denied([[maybe_unused]] void **state)
 	service_end();
 }
 
+/* What the log has while it goes to a file, in the service's own directory. */
+static char log_path[128];
+
+static void log_to_file(void)
+{
+	(void)snprintf(log_path, sizeof log_path, "%s/log", service.directory);
+	must(log_start(LOG_INFO, LOG_TEXT, log_path, &fixture_err));
+}
+
+static size_t logged(const char *words)
+{
+	FILE *f = fopen(log_path, "re");
+	char line[1024];
+	size_t count = 0;
+
+	must(log_start(LOG_INFO, LOG_TEXT, NULL, &fixture_err));
+	assert_non_null(f);
+	while (fgets(line, sizeof line, f))
+		count += strstr(line, words) != NULL;
+	(void)fclose(f);
+	return count;
+}
+
 static const char *const proxies[] = { "127.0.0.0/8" };
 
 static void behind_a_proxy_the_client_counts([[maybe_unused]] void **state)
@@ -333,6 +356,7 @@ static void behind_a_proxy_the_client_counts([[maybe_unused]] void **state)
 	service.listeners[0].trusted = (struct texts){ .at = (const char **)(uintptr_t)proxies, .count = 1 };
 	service.pop3.max_per_address = 1;
 	service_open(2);
+	log_to_file();
 	guest_call(&g, "clear");
 	guest_send(&g, SPAN("PROXY TCP4 192.0.2.1 192.0.2.9 4711 110\r\n"));
 	guest_hears(&g, "+OK");
@@ -348,6 +372,9 @@ static void behind_a_proxy_the_client_counts([[maybe_unused]] void **state)
 	guest_hears(&other, "+OK");
 	guest_leave(&other);
 	guest_leave(&g);
+	service_until(service_empty);
+	assert_int_equal(logged("session over address="), 2);	/* who was refused had none */
+	assert_int_equal(logged("refused address=192.0.2.1 reason=address-full"), 1);
 	service_end();
 }
 
