@@ -129,6 +129,8 @@ bool instance_reload(struct instance *i, struct err *e)
 	struct settings old;
 	bool good;
 
+	if (i->drain_until_ms)
+		return err_set(e, ERR_BUSY, "the running instance is ending");
 	log_info(NULL, "reload");
 	notify_reloading(&i->notify);
 	good = cli_reload(i->cli, &old, e) || err_in(e, "nothing has changed");
