@@ -58,6 +58,25 @@ static void what_is_wrong_is_refused([[maybe_unused]] void **state)
 	service_end();
 }
 
+/* "y": it could bind, and has seen no -PLUS.  Where there is one somebody took it out of the list. */
+static void a_client_that_could_bind([[maybe_unused]] void **state)
+{
+	static const char first[] = "AUTH SCRAM-SHA-256 eSwsbj1ib2Iscj1hYmNkZWZnaA==";	/* y,,n=bob,r=abcdefgh */
+
+	for (unsigned plus = 0; plus < 2; plus++) {
+		service_make();
+		service.pop3.mechanisms = 1U << SASL_SCRAM_SHA_256 | plus << SASL_SCRAM_SHA_256_PLUS | 1U << SASL_SCRAM_SHA_1_PLUS;
+		service_open(1);
+		guest_greets(&g, "tls");
+		guest_asks(&g, first, plus ? "-ERR" : "+ ");
+		guest_leave(&g);
+		guest_greets(&g, "clear");
+		guest_asks(&g, first, "+ ");
+		guest_leave(&g);
+		service_end();
+	}
+}
+
 static void clear_passwords_want_tls([[maybe_unused]] void **state)
 {
 	service_make();
@@ -383,6 +402,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_mechanism_once),
 		cmocka_unit_test(what_is_wrong_is_refused),
+		cmocka_unit_test(a_client_that_could_bind),
 		cmocka_unit_test(clear_passwords_want_tls),
 		cmocka_unit_test(a_large_maildrop_is_opened_in_a_job),
 		cmocka_unit_test(who_leaves_while_it_is_opened),
