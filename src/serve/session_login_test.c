@@ -77,6 +77,25 @@ static void a_client_that_could_bind([[maybe_unused]] void **state)
 	}
 }
 
+static void where_nothing_can_be_bound_to([[maybe_unused]] void **state)
+{
+	struct fixture_text t = { 0 };
+
+	service_make();
+	service_open(1);
+	g.options = SSL_OP_NO_TLSv1_3 | SSL_OP_NO_EXTENDED_MASTER_SECRET;
+	guest_greets(&g, "tls");
+	guest_asks(&g, "CAPA", "+OK");
+	assert_true(guest_body(&g, &t));
+	assert_non_null(strstr(t.at, " SCRAM-SHA-256"));
+	assert_null(strstr(t.at, "-PLUS"));
+	free(t.at);
+	assert_true(guest_proves(&g, SASL_SCRAM_SHA_256, "geheim"));
+	guest_leave(&g);
+	g.options = 0;
+	service_end();
+}
+
 static void clear_passwords_want_tls([[maybe_unused]] void **state)
 {
 	service_make();
@@ -403,6 +422,7 @@ int main(void)
 		cmocka_unit_test(every_mechanism_once),
 		cmocka_unit_test(what_is_wrong_is_refused),
 		cmocka_unit_test(a_client_that_could_bind),
+		cmocka_unit_test(where_nothing_can_be_bound_to),
 		cmocka_unit_test(clear_passwords_want_tls),
 		cmocka_unit_test(a_large_maildrop_is_opened_in_a_job),
 		cmocka_unit_test(who_leaves_while_it_is_opened),
