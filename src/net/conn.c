@@ -129,6 +129,11 @@ void conn_close(struct conn *c)
 		conn_watch(c);
 }
 
+void conn_drop(struct conn *c)
+{
+	conn_end(c, NULL);
+}
+
 /* Reading */
 
 void conn_opened(struct conn *c)

@@ -137,6 +137,7 @@ void conn_start_tls(struct conn *c);
 void conn_deadline(struct conn *c, uint32_t ms, const char *name);	/* 0 = none; `name` must be static */
 void conn_pause(struct conn *c, bool on);
 void conn_close(struct conn *c);
+void conn_drop(struct conn *c);	/* at once: its descriptor is free, what waited is lost; closed() as after conn_close */
 /* The handshake broke for a technical reason (no TLS spoken, reset, version):
  * what tls.required = false may forgive; never chain, pin, date, revocation. */
 bool conn_tls_technical(const struct conn *c);

@@ -232,8 +232,13 @@ void session_stop(struct session *s)
 		session_over(s, SAYS_STOPPED);
 }
 
+/* At once: its seat is another's, and so must its descriptor be. */
 void session_evict(struct session *s)
 {
 	admission_leave(s->worker->admission, &s->seat);
-	end_now(s, SAYS_EVICTED);
+	if (!s->closing)
+		s->end = SAYS_EVICTED;
+	s->closing = true;
+	if (s->conn)
+		conn_drop(s->conn);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
 #include <sys/socket.h>
 
 #include "serve/session.h"
@@ -212,6 +213,18 @@ static void the_service_ends_while_it_is_opened([[maybe_unused]] void **state)
 
 /* ---- admission, from the session's side */
 
+static unsigned open_files(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	unsigned count = 0;
+
+	assert_non_null(d);
+	while (readdir(d))
+		count++;
+	(void)closedir(d);
+	return count;
+}
+
 static void the_oldest_stranger_makes_room([[maybe_unused]] void **state)
 {
 	struct serve_counts c;
@@ -223,8 +236,10 @@ static void the_oldest_stranger_makes_room([[maybe_unused]] void **state)
 	guest_enters(&other, "clear");
 	{
 		struct guest third = { 0 }, fourth = { 0 };
+		unsigned before = open_files();
 
 		guest_greets(&third, "clear");
+		assert_int_equal(open_files(), before + 1);	/* ours: the room of the first one is free, though it does not close */
 		guest_hears_end(&g);
 		guest_asks(&third, "USER bob", "+OK");
 		guest_asks(&third, "PASS geheim", "+OK");
