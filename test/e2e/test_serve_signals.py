@@ -133,6 +133,19 @@ def test_changed_limits_and_greeting(s):
         c.quit()
 
 
+def test_more_sessions_than_at_the_start(s):
+    s.stop()
+    s.keys["max_sessions"] = 1
+    s.start()
+    held = [s.login()]
+    s.keys["max_sessions"] = 3
+    s.reload()
+    held += [s.login(), s.login()]
+    assert Raw(s.ports["open"], greeting=False).rest().startswith(b"-ERR [SYS/TEMP]")
+    for c in held:
+        c.quit()
+
+
 def test_off_and_on_again(s):
     s.keys["max_sessions"] = 0
     s.reload()
