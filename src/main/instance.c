@@ -108,8 +108,10 @@ static bool reload_pop3(struct instance *i, struct err *e)
 		i->pop3_due = true;
 	else if (!serve_reload(i->serve, &i->cli->settings, e))
 		return err_in(e, "pop3 goes on as it was");
-	if (i->pop3_due && !instance_start_pop3(i, e))
+	if (i->pop3_due && !instance_start_pop3(i, e)) {
+		i->pop3_why = *e;
 		return false;
+	}
 	i->certificate_until = certificate_end(p);
 	return true;
 }
