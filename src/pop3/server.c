@@ -54,6 +54,12 @@ void p3d_stop(struct p3d *s, const char *words)
 	s->stop = words;
 }
 
+void p3d_last(struct p3d *s)
+{
+	assert(s->answer != ANSWER_NONE);
+	s->last = true;
+}
+
 bool p3d_waiting(const struct p3d *s)
 {
 	return s->wait != WAIT_CLIENT;
@@ -211,6 +217,8 @@ static bool step(struct p3d *s, struct p3d_event *ev)
 		ev->what = P3D_SEND;
 	} else if (s->answer != ANSWER_NONE) {
 		say_answer(s, ev);
+		if (s->last)
+			server_over(s, ev, P3D_BYE);
 	} else if (s->wait != WAIT_CLIENT) {
 		return false;
 	} else if (s->listing != LISTING_NONE) {

@@ -151,6 +151,8 @@ void p3d_eof(struct p3d *s);
 /* The next command is answered by -ERR with these words, and the session ends; `words`
  * must live on.  A message under way, or what is waited for, is finished before. */
 void p3d_stop(struct p3d *s, const char *words);
+/* The answer that was just given is the last: it is said, nothing more is eaten, P3D_BYE follows. */
+void p3d_last(struct p3d *s);
 bool p3d_waiting(const struct p3d *s);		/* for the caller's answer: nothing is eaten */
 bool p3d_logged_in(const struct p3d *s);
 

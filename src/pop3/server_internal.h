@@ -62,7 +62,7 @@ struct p3d {
 	enum sasl_mech mech;		/* of the exchange under way */
 	struct dot_in dot;
 	uint8_t bad;			/* lines in a row that were no command */
-	bool turn, eof, begun;		/* begun: the client's first octets were judged */
+	bool turn, eof, last, begun;		/* begun: the client's first octets were judged */
 	bool all;			/* RETR, not TOP */
 	bool utf8, lang;
 	bool good;			/* ANSWER_COMMITTED */

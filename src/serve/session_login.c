@@ -167,17 +167,16 @@ static void failed(struct session *s, const struct login_answer *a, enum p3d_cod
 	p3d_login_refused(session_p3d(s), code, NULL);
 }
 
-/* Says what p3d has to say still, and ends: the address is blocked. */
+/* The refusal is the last thing that is said, whatever was pipelined behind: the address is blocked. */
 static void refuse_and_end(struct session *s)
 {
 	const struct rules *r = s->rules;
 	const struct network from = session_network(s);
 	char line[SAYS_MAX];
-	struct p3d_event ev;
 
 	session_log(s, LOG_WARN, says_blocked(&from, r->failed_limit, r->failed_block_ms, line));
-	(void)p3d_next(session_p3d(s), &s->worker->out, &ev);
-	session_over(s, SAYS_LOGIN_BLOCKED);
+	p3d_last(session_p3d(s));
+	s->end = SAYS_LOGIN_BLOCKED;
 }
 
 static void end_login(struct session *s)

@@ -345,6 +345,27 @@ static void who_failed_too_often_is_blocked([[maybe_unused]] void **state)
 	service_end();
 }
 
+/* The one that blocks the address has commands behind it, and half of one: none is done any more. */
+static void who_is_blocked_has_pipelined([[maybe_unused]] void **state)
+{
+	static const char *const rows[] = {
+		"USER bob\r\nPASS wrong\r\nNOOP\r\nUSER bob\r\nPASS geheim\r\nSTA", "USER bob\r\nPASS wrong\r\nQ",
+	};
+
+	for (size_t n = 0; n < COUNT(rows); n++) {
+		service_make();
+		service.pop3.failed_limit = 1;
+		service_open(1);
+		guest_greets(&g, "clear");
+		guest_send(&g, span_of(rows[n]));
+		guest_hears(&g, "+OK");
+		guest_hears(&g, "-ERR [AUTH]");
+		guest_hears_end(&g);
+		guest_leave(&g);
+		service_end();
+	}
+}
+
 static void an_overlong_command_is_denied([[maybe_unused]] void **state)
 {
 	char line[700];
@@ -448,6 +469,7 @@ int main(void)
 		cmocka_unit_test(one_at_a_time_where_it_is_exclusive),
 		cmocka_unit_test(not_so_soon_again),
 		cmocka_unit_test(who_failed_too_often_is_blocked),
+		cmocka_unit_test(who_is_blocked_has_pipelined),
 		cmocka_unit_test(an_overlong_command_is_denied),
 		cmocka_unit_test(behind_a_proxy_the_client_counts),
 	};
