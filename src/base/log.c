@@ -28,6 +28,7 @@ enum { LOG_TAGS_MAX = LOG_LINE_MAX / 2 };
 struct line {
 	char at[LOG_LINE_MAX + 1];	/* the last octet is the line end's */
 	size_t len;
+	bool json;			/* the format may change while it is made */
 };
 
 /* Other threads may be about to write: what they write to must be a log still, and no client's
@@ -97,7 +98,7 @@ static void line_add_quoted(struct line *l, const char *text, size_t limit)
 /* As much of a tag as there is room for: its name whole, or nothing. */
 static void add_tag(struct line *l, const struct tag *tag)
 {
-	bool json = log_format == LOG_JSON;
+	bool json = l->json;
 	size_t room = LOG_TAGS_MAX - l->len;
 	const char *value = tag->value ? tag->value : "";
 
@@ -125,9 +126,11 @@ static void add_tags(struct line *l, const struct tag *tag)
 
 static void compose(struct line *l, enum log_level level, const struct tag *tag, const char *message)
 {
+	enum log_format format = log_format;
 	char time[MOMENT_TEXT];
 
-	switch (log_format) {
+	l->json = format == LOG_JSON;
+	switch (format) {
 	case LOG_JSON:
 		line_add(l, "{\"time\":\"");
 		line_add(l, moment_text(clock_now_s(), time));

@@ -270,7 +270,7 @@ int main(int argc, char **argv)
 	check(loop, &e);
 	on_honest(NULL);	/* u0 is in the cache */
 	honest = 0;
-	while (!hashed_ms[0]) {
+	while (hashed_ms[0] <= 0) {
 		struct timer *t = timer_new(loop, (void (*)(void *))loop_stop, loop);
 
 		timer_set(t, 10, 0);
