@@ -212,6 +212,22 @@ static void doors_close(struct door **list)
 	}
 }
 
+static void stop_worker(struct loop *l, unsigned index, void *user)
+{
+	struct serve *s = user;
+
+	(void)l;
+	worker_stop(s->workers[index]);
+}
+
+/* Sessions too: somebody may have come in by an address that was open for a moment. */
+static void close_all(struct serve *s)
+{
+	doors_close(&s->doors);
+	for (unsigned n = 0; n < s->worker_count; n++)
+		loops_call(s->with.loops, n, stop_worker, s);
+}
+
 bool serve_start(struct serve *s, struct err *e)
 {
 	if (s->running)
@@ -222,7 +238,7 @@ bool serve_start(struct serve *s, struct err *e)
 		if (!d || !door_open(s, d, e)) {
 			if (d)
 				door_free(d);
-			doors_close(&s->doors);
+			close_all(s);
 			return false;
 		}
 		d->next = s->doors;
@@ -232,21 +248,12 @@ bool serve_start(struct serve *s, struct err *e)
 	return true;
 }
 
-static void stop_worker(struct loop *l, unsigned index, void *user)
-{
-	struct serve *s = user;
-
-	(void)l;
-	worker_stop(s->workers[index]);
-}
-
 void serve_stop(struct serve *s)
 {
-	doors_close(&s->doors);
-	for (unsigned n = 0; n < s->worker_count && s->running; n++)
-		loops_call(s->with.loops, n, stop_worker, s);
-	if (s->running)
+	if (s->running) {
+		close_all(s);
 		log_info(NULL, "service=POP stopped");
+	}
 	s->running = false;
 }
 

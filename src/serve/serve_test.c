@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "serve/serve.h"
 
+#include <pthread.h>
+#include <sys/socket.h>
+
 #include "net/listener.h"
 #include "serve/session.h"
 #include "serve/test_guest.h"
@@ -89,6 +92,58 @@ static void every_address_or_none([[maybe_unused]] void **state)
 	assert_true(done);
 	guest_enters(&g, "tls");
 	guest_leave(&g);
+	service_end();
+}
+
+/* Calls at an address that opens for a moment, again and again, and stays. */
+struct caller {
+	uint16_t port;
+	atomic_bool stop;
+	int fds[64];
+	atomic_size_t count;
+};
+
+static void *call(void *user)
+{
+	struct caller *c = user;
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(c->port), .sin_addr = { htonl(INADDR_LOOPBACK) } };
+
+	while (!c->stop && c->count < COUNT(c->fds)) {
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+		if (connect(fd, (struct sockaddr *)&at, sizeof at) == 0)
+			c->fds[c->count++] = fd;
+		else
+			(void)close(fd);
+	}
+	return NULL;
+}
+
+static void who_came_before_a_start_failed_goes([[maybe_unused]] void **state)
+{
+	int taken = listen_socket(&(struct listen_settings){ .address = "127.0.0.2" }, &why);
+	int free_one = listen_socket(&(struct listen_settings){ .address = "127.0.0.1" }, &why);
+	struct caller c = { .port = listen_port(free_one) };
+	pthread_t thread;
+
+	(void)close(free_one);
+	begin();
+	service_open(1);
+	service_on_home(stop, NULL);
+	service.listeners[0].port = c.port;
+	service.listeners[1].port = listen_port(taken);
+	must_reload();
+	assert_int_equal(pthread_create(&thread, NULL, call, &c), 0);
+	for (unsigned n = 0; n < 1000 && c.count < COUNT(c.fds); n++) {
+		service_on_home(start, NULL);
+		assert_false(done);
+	}
+	c.stop = true;
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	service_until(service_empty);		/* though none of them has left */
+	while (c.count)
+		(void)close(c.fds[--c.count]);
+	(void)close(taken);
 	service_end();
 }
 
@@ -372,6 +427,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_stops_and_starts_again),
 		cmocka_unit_test(every_address_or_none),
+		cmocka_unit_test(who_came_before_a_start_failed_goes),
 		cmocka_unit_test(nobody_may_come_in_where_it_is_off),
 		cmocka_unit_test(sessions_go_on_under_what_they_began_with),
 		cmocka_unit_test(the_main_domain_changes),
