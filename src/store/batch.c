@@ -38,8 +38,8 @@ void batch_free(struct batch **b)
 {
 	if (!*b)
 		return;
-	for (struct op *o = (*b)->ops; o < (*b)->ops + (*b)->count; o++)
-		free(o->owned);
+	for (uint32_t n = 0; n < (*b)->count; n++)
+		free((*b)->ops[n].owned);
 	free((*b)->ops);
 	free((*b)->data);
 	free(*b);
