@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -16,9 +17,10 @@ static_assert(COUNT(level_names) == LOG_LEVELS, "a name for each level");
 static const char *const journal_prefixes[] = { "<3>", "<4>", "<6>", "<7>" };
 static_assert(COUNT(journal_prefixes) == LOG_LEVELS, "a prefix for each level");
 
-static enum log_level log_level = LOG_INFO;
-static enum log_format log_format = LOG_TEXT;
-static int log_fd = STDERR_FILENO;
+static _Atomic enum log_level log_level = LOG_INFO;
+static _Atomic enum log_format log_format = LOG_TEXT;
+static atomic_int log_fd = STDERR_FILENO;
+static int log_file = -1;	/* once opened, never closed: others may be writing to it */
 static void (*log_clear)(void);
 
 enum { LOG_TAGS_MAX = LOG_LINE_MAX / 2 };
@@ -38,8 +40,13 @@ bool log_start(enum log_level level, enum log_format format, const char *to, str
 		if (fd < 0)
 			return err_errno(e, ERR_CONFIG, "log file %s cannot be opened", to);
 	}
-	if (log_fd != STDERR_FILENO)
-		(void)close(log_fd);
+	if (fd != STDERR_FILENO && log_file >= 0) {
+		(void)dup3(fd, log_file, O_CLOEXEC);	/* at once, for all who write */
+		(void)close(fd);
+		fd = log_file;
+	} else if (fd != STDERR_FILENO) {
+		log_file = fd;
+	}
 	log_fd = fd;
 	log_level = level;
 	log_format = format;

@@ -13,7 +13,8 @@
  * (base/text.h), so that a peer's text cannot forge a line.  A line is cut at
  * LOG_LINE_MAX octets, the tags at half of that, a JSON object inside its
  * message, so that it stays one.
- * log_start may be called again; it is for the main thread before others run.
+ * log_start may be called again, on one thread, while others write: a reload opens the
+ * file anew (rotation).
  * Writing is one write(2) a line, safe from every thread, and leaves errno.
  * No secret is ever passed to the log: callers' duty, tested by grep. */
 #pragma once

@@ -33,11 +33,8 @@ struct logins *logins_new(const struct logins_with *with, struct err *e)
 	struct logins *g = calloc(1, sizeof *g);
 	struct account_login l;
 
-	if (g)
-		g->main_domain = strdup(with->main_domain ? with->main_domain : "");
-	if (!g || !g->main_domain) {
+	if (!g) {
 		(void)err_set(e, ERR_LOCAL, "out of memory");
-		logins_free(&g);
 		return NULL;
 	}
 	g->store = with->store;
@@ -63,7 +60,6 @@ void logins_free(struct logins **out)
 	assert(!g->logins);
 	hashing_free(&g->hashing);
 	remembered_free(&g->remembered);
-	free(g->main_domain);
 	free(g);
 	*out = NULL;
 }
@@ -190,14 +186,14 @@ static void check_authzid(struct login *x, struct span authzid)
 
 	if (!authzid.len)
 		return;
-	x->never = !account_resolve(x->g->store, authzid, x->g->main_domain, x->local_domain, account) || strcmp(account, x->account) != 0;
+	x->never = !account_resolve(x->g->store, authzid, x->who.main_domain, x->local_domain, account) || strcmp(account, x->account) != 0;
 }
 
 static void judge_certificate(struct login *x, struct span authzid)
 {
 	struct login_certificate c = {
 		.pem = x->who.tls ? x->who.client_certificate : (struct span){ 0 }, .authzid = authzid,
-		.main_domain = x->g->main_domain, .local_domain = x->local_domain,
+		.main_domain = x->who.main_domain, .local_domain = x->local_domain,
 	};
 	char name[ACCOUNT_NAME_MAX + 1];
 	struct account_login l;

@@ -62,7 +62,6 @@ struct admission;
 struct logins_with {
 	struct store *store;		/* both outlive it */
 	struct admission *admission;
-	const char *main_domain;	/* copied; NULL: there is none */
 	unsigned hashing;		/* passwords hashed at once; 0: one a core */
 	unsigned queue;			/* that may wait for it; 0: LOGIN_QUEUE */
 	bool (*holds)(const char *argon, struct span password);	/* NULL: argon2id; for tests, on hashing's threads */
@@ -81,6 +80,7 @@ struct login_who {			/* copied; what it points to is borrowed until login_end */
 	struct span client_certificate;	/* PEM, the client's own first; only if it was verified, else empty */
 	const char *apop_stamp;		/* as greeted, with its angle brackets */
 	const char *host;		/* our name, for CRAM-MD5's stamp */
+	const char *main_domain;	/* NULL: there is none */
 	void (*answer)(void *user, const struct login_answer *answer);
 	void *user;
 };

@@ -18,7 +18,6 @@
 struct logins {
 	struct store *store;
 	struct admission *admission;
-	char *main_domain;
 	struct hashing *hashing;
 	struct remembered *remembered;
 	_Atomic size_t logins;	/* for logins_free's assertion */

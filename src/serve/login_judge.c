@@ -24,7 +24,7 @@ static bool look(struct login *x, struct account_login *l)
 	char account[ACCOUNT_NAME_MAX + 1];
 	bool same;
 
-	(void)account_resolve(x->g->store, (struct span){ x->name, x->name_len }, x->g->main_domain, x->local_domain, account);
+	(void)account_resolve(x->g->store, (struct span){ x->name, x->name_len }, x->who.main_domain, x->local_domain, account);
 	login_find(x->g->store, account, l);
 	same = strcmp(x->account, account) == 0 && strcmp(x->verifier, l->argon) == 0;
 	memcpy(x->account, account, sizeof account);

@@ -89,7 +89,7 @@ static bool make_parts(struct serve *s, const struct settings *settings, struct 
 	s->admission = admission_new_configured(&p, e);
 	if (!s->admission)
 		return false;
-	s->logins = logins_new(&(struct logins_with){ .store = s->with.store, .admission = s->admission, .main_domain = s->rules->main_domain }, e);
+	s->logins = logins_new(&(struct logins_with){ .store = s->with.store, .admission = s->admission }, e);
 	if (!s->logins)
 		return false;
 	s->commits = commits_new(s->with.home, s->with.loops, s->with.store, SERVE_TICKETS, e);

@@ -24,7 +24,7 @@ bool session_flush(struct session *s)
 		s->full = true;		/* drained() ends it */
 		(void)conn_send(s->conn, span_from(buf_span(out), n));
 	}
-	s->octets += out->len;
+	session_sent(s, out->len);
 	out->len = 0;
 	return !s->full;
 }

@@ -178,7 +178,7 @@ static size_t use_sent(void *user, struct span in)
 		if (piece.len <= GATHERED && buf_add(out, piece))
 			continue;
 		n = session_flush(s) ? conn_try_send(s->conn, piece) : 0;
-		s->octets += n;
+		session_sent(s, n);
 		if (n == piece.len)
 			continue;
 		s->full = true;

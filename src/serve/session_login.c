@@ -237,7 +237,7 @@ static struct login *begin(struct session *s, enum sasl_mech mech)
 	struct session_line *line = calloc(1, sizeof *line);
 	struct login_who who = {
 		.loop = s->worker->loop, .peer = conn_peer_address(s->conn), .local = conn_local_address(s->conn),
-		.tls = conn_is_tls(s->conn), .host = s->rules->host, .answer = on_answer, .user = s,
+		.tls = conn_is_tls(s->conn), .host = s->rules->host, .main_domain = s->rules->main_domain, .answer = on_answer, .user = s,
 	};
 	const char *stamp = s->greeting ? strrchr(s->greeting, '<') : NULL;
 	struct err e;
