@@ -250,7 +250,15 @@ static bool send_pieces(struct session *s)
 
 bool session_send_body(struct session *s)
 {
+	bool ended;
+
 	if (s->fetching)
 		return false;
-	return small(s) ? send_held(s) : send_pieces(s);
+	if (small(s))
+		return send_held(s);
+	conn_more(s->conn, true);
+	ended = send_pieces(s);
+	if (s->conn)
+		conn_more(s->conn, false);
+	return ended;
 }
