@@ -20,7 +20,7 @@ static_assert(COUNT(journal_prefixes) == LOG_LEVELS, "a prefix for each level");
 static _Atomic enum log_level log_level = LOG_INFO;
 static _Atomic enum log_format log_format = LOG_TEXT;
 static atomic_int log_fd = STDERR_FILENO;
-static int log_file = -1;	/* once opened, never closed: others may be writing to it */
+static int log_file = -1;	/* of the first file, and of all others after it: never closed */
 static void (*log_clear)(void);
 
 enum { LOG_TAGS_MAX = LOG_LINE_MAX / 2 };
@@ -30,24 +30,33 @@ struct line {
 	size_t len;
 };
 
+/* Other threads may be about to write: what they write to must be a log still, and no client's
+ * socket that got the number of a descriptor that was closed. */
+static bool open_file(const char *to, struct err *e)
+{
+	int fd = open(to, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+	bool good = fd >= 0;
+
+	if (good && log_file < 0) {
+		log_file = fd;
+		return true;
+	}
+	good = good && dup3(fd, log_file, O_CLOEXEC) >= 0;
+	if (!good)
+		(void)err_errno(e, ERR_CONFIG, "log file %s cannot be opened", to);
+	if (fd >= 0)
+		(void)close(fd);
+	return good;
+}
+
 bool log_start(enum log_level level, enum log_format format, const char *to, struct err *e)
 {
-	int fd = STDERR_FILENO;
+	bool file = to && strcmp(to, "stderr") != 0;
 
 	assert(level < LOG_LEVELS && format < LOG_FORMATS);
-	if (to && strcmp(to, "stderr") != 0) {
-		fd = open(to, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
-		if (fd < 0)
-			return err_errno(e, ERR_CONFIG, "log file %s cannot be opened", to);
-	}
-	if (fd != STDERR_FILENO && log_file >= 0) {
-		(void)dup3(fd, log_file, O_CLOEXEC);	/* at once, for all who write */
-		(void)close(fd);
-		fd = log_file;
-	} else if (fd != STDERR_FILENO) {
-		log_file = fd;
-	}
-	log_fd = fd;
+	if (file && !open_file(to, e))
+		return false;
+	log_fd = file ? log_file : STDERR_FILENO;
 	log_level = level;
 	log_format = format;
 	return true;
@@ -116,10 +125,9 @@ static void add_tags(struct line *l, const struct tag *tag)
 
 static void compose(struct line *l, enum log_level level, const struct tag *tag, const char *message)
 {
-	const enum log_format format = log_format;
 	char time[MOMENT_TEXT];
 
-	switch (format) {
+	switch (log_format) {
 	case LOG_JSON:
 		line_add(l, "{\"time\":\"");
 		line_add(l, moment_text(clock_now_s(), time));

@@ -13,8 +13,8 @@
  * (base/text.h), so that a peer's text cannot forge a line.  A line is cut at
  * LOG_LINE_MAX octets, the tags at half of that, a JSON object inside its
  * message, so that it stays one.
- * log_start may be called again, on one thread, while others write: a reload opens the
- * file anew (rotation).
+ * log_start may be called again, while other threads log: a line goes to the one
+ * file or to the other.  It is for the main thread.
  * Writing is one write(2) a line, safe from every thread, and leaves errno.
  * No secret is ever passed to the log: callers' duty, tested by grep. */
 #pragma once

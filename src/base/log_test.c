@@ -220,6 +220,39 @@ static void errno_stays(void **state)
 	assert_int_equal(errno, EDOM);
 }
 
+/* -1: no descriptor is this file's. */
+static int descriptor_of(const char *file)
+{
+	struct stat want, is;
+
+	assert_int_equal(stat(file, &want), 0);
+	for (int fd = STDERR_FILENO + 1; fd < 100; fd++)
+		if (fstat(fd, &is) == 0 && is.st_dev == want.st_dev && is.st_ino == want.st_ino)
+			return fd;
+	return -1;
+}
+
+/* A thread that is about to write must not write to what gets the number of a descriptor that was closed. */
+static void another_file_has_the_same_descriptor(void **state)
+{
+	char second[sizeof path + 2];
+	struct err e = { 0 };
+	int fd;
+
+	(void)state;
+	(void)snprintf(second, sizeof second, "%s.2", path);
+	start(LOG_INFO, LOG_TEXT);
+	fd = descriptor_of(path);
+	assert_true(log_start(LOG_INFO, LOG_TEXT, second, &e));
+	assert_int_equal(descriptor_of(second), fd);
+	assert_int_equal(descriptor_of(path), -1);
+	assert_true(log_start(LOG_INFO, LOG_TEXT, NULL, &e));
+	assert_int_equal(descriptor_of(second), fd);
+	start(LOG_INFO, LOG_TEXT);
+	assert_int_equal(descriptor_of(path), fd);
+	assert_int_equal(unlink(second), 0);
+}
+
 enum { THREADS = 4, LINES = 500 };
 
 static void *many_lines(void *name)
@@ -285,6 +318,7 @@ int main(void)
 		cmocka_unit_test(a_file_is_appended_to),
 		cmocka_unit_test(standard_error_is_the_default),
 		cmocka_unit_test(errno_stays),
+		cmocka_unit_test(another_file_has_the_same_descriptor),
 		cmocka_unit_test(threads_do_not_mix_their_lines),
 	};
 

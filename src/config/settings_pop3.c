@@ -317,8 +317,6 @@ static void build_submission(struct settings *s, struct pop3_settings *p, const 
 
 static void check_unbuilt(const struct pop3_settings *p, const struct section *section, struct report *r)
 {
-	if (p->exclusive)
-		section_warning(section, r, "exclusive", "not built yet; it has no effect");
 	if (p->uidl != POP3_UIDL_NATIVE)
 		section_warning(section, r, "uidl", "dovecot is not built yet; it has no effect");
 }

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "main/restrict.h"
 #include "net/certificate.h"
 #include "net/tls.h"
 
@@ -128,6 +129,8 @@ bool instance_reload(struct instance *i, struct err *e)
 	struct settings old;
 	bool good;
 
+	if (i->drain_until_ms)
+		return err_set(e, ERR_BUSY, "the running instance is ending");
 	log_info(NULL, "reload");
 	notify_reloading(&i->notify);
 	good = cli_reload(i->cli, &old, e) || err_in(e, "nothing has changed");
@@ -230,13 +233,6 @@ static void on_signal(void *user, int number)
 
 /* ---- the whole */
 
-static unsigned workers(const struct settings *s)
-{
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-
-	return s->workers ? s->workers : cores > 0 ? (unsigned)cores : 1;
-}
-
 static bool make_control(struct instance *i, struct err *e)
 {
 	const struct api_hooks hooks = instance_hooks(i);
@@ -269,7 +265,7 @@ static bool make(struct instance *i, struct err *e)
 	if (!i->reclaim || !i->drain || !i->ping)
 		return err_set(e, ERR_LOCAL, "out of memory");
 	store_on_wake(i->cli->store, on_store, i);
-	i->loops = loops_new(workers(&i->cli->settings), e);
+	i->loops = loops_new(restrict_workers(&i->cli->settings), e);
 	if (!i->loops)
 		return false;
 	i->pulse = pulse_new(i->loops, e);

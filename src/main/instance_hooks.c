@@ -123,6 +123,8 @@ static bool service(void *user, const char *name, enum hooks_action action, enum
 		return err_set(e, ERR_CONFIG, "the service %s is not built yet", name);
 	if (strcmp(name, "pop3") != 0)
 		return err_set(e, ERR_CONFIG, "there is no service %.100s; there are pop3 and collect", name);
+	if (action != HOOKS_STOP && i->drain_until_ms)
+		return err_set(e, ERR_BUSY, "the running instance is ending");
 	if (action != HOOKS_START)
 		stop_pop3(i);
 	if (action != HOOKS_STOP)
@@ -206,8 +208,8 @@ static bool block_made(void *user, const struct hooks_block *block, struct err *
 	struct instance *i = user;
 	struct admission_block b = { .network = block->network };
 
-	if (block->until)
-		b.left_ms = (uint64_t)(block->until - clock_now_s()) * 1000;
+	if (block->until)		/* keeping it may have taken a while, and none left is for ever */
+		b.left_ms = (uint64_t)(block->until - block->since) * 1000;
 	(void)snprintf(b.why, sizeof b.why, "%.200s", block->why);
 	return !i->serve || admission_block_add(serve_admission(i->serve), &b, clock_mono_ms(), e);
 }

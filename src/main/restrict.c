@@ -48,11 +48,18 @@ struct files_fit files_fit(uint32_t max_sessions, uint64_t others, uint64_t limi
 	return fit;
 }
 
+unsigned restrict_workers(const struct settings *s)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return s->workers ? s->workers : cores > 0 ? (unsigned)cores : 1;
+}
+
 uint64_t files_others(const struct settings *s)
 {
 	uint64_t listeners = s->pop3 ? s->pop3->listener_count : 0;
 
-	return FILES_BASE + s->workers * (FILES_A_LOOP + listeners) + FILES_A_CONNECTION * s->connection_count;
+	return FILES_BASE + restrict_workers(s) * (FILES_A_LOOP + listeners) + FILES_A_CONNECTION * s->connection_count;
 }
 
 /* The kernel's own bound, which no root can pass; UINT64_MAX: it does not tell. */

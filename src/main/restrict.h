@@ -27,4 +27,6 @@ void restrict_process(void);
 struct files_fit files_fit(uint32_t max_sessions, uint64_t others, uint64_t limit);
 /* Descriptors for all but the sessions: store, loops, listeners, visits, what commands need. */
 uint64_t files_others(const struct settings *s);
+/* Loops for sessions: as configured, else one a core. */
+unsigned restrict_workers(const struct settings *s);
 struct files_fit restrict_files(const struct settings *s);

@@ -153,8 +153,9 @@ static void the_limit_is_raised(void **state)
 
 	(void)state;
 	settings.pop3 = &pop3;
-	settings.workers = 2;
 	settings.connection_count = 10;
+	assert_int_equal(files_others(&settings), 256 + (uint64_t)sysconf(_SC_NPROCESSORS_ONLN) * (16 + 2) + 4 * 10);	/* a loop a core */
+	settings.workers = 2;
 	others = files_others(&settings);
 	assert_int_equal(others, 256 + 2 * (16 + 2) + 4 * 10);
 	in_child(raise_soft);

@@ -129,6 +129,11 @@ void conn_close(struct conn *c)
 		conn_watch(c);
 }
 
+void conn_drop(struct conn *c)
+{
+	conn_end(c, NULL);
+}
+
 /* Reading */
 
 void conn_opened(struct conn *c)
@@ -230,7 +235,7 @@ static void read_some(struct conn *c, unsigned times)
  * something comes in: most pauses are over before. */
 void conn_watch(struct conn *c)
 {
-	int wanted = conn_begins(c) || ((c->out.len || c->starved) && !c->deaf) ? UV_WRITABLE : 0;
+	int wanted = conn_begins(c) || ((c->out.len || (c->starved && c->state == CONN_OPEN)) && !c->deaf) ? UV_WRITABLE : 0;
 
 	if (c->fd < 0)
 		return;
@@ -322,7 +327,9 @@ void conn_pause(struct conn *c, bool on)
 
 void conn_start_tls(struct conn *c)
 {
-	assert(c->state == CONN_OPEN && !c->ssl && !c->zip && (c->tls_client || c->tls_server));
+	assert(c->state > CONN_HANDSHAKING && !c->ssl && !c->zip && (c->tls_client || c->tls_server));
+	if (c->state != CONN_OPEN)
+		return;
 	c->upgraded = true;
 	if (c->calls)
 		c->tls_wanted = true;

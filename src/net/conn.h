@@ -20,9 +20,11 @@
  * gathers the records that came together, up to CONN_IN_MAX.
  *
  * TLS start (STLS): conn_start_tls from within turn, which must return how much
- * it consumed; or in drained or between calls, if the user has kept nothing unread.  Bytes received and not consumed at that moment, or arriving in
- * clear before our ClientHello's answer, end the connection as ERR_PEER
- * ("data before TLS"), for all protocols.  When TLS is up: secured(user).
+ * it consumed; or in drained or between calls, if the user has kept nothing unread.
+ * After the end it does nothing: sending the answer may have found that nobody is
+ * there.  Bytes received and not consumed at that moment, or arriving in clear
+ * before our ClientHello's answer, end the connection as ERR_PEER ("data before
+ * TLS"), for all protocols.  When TLS is up: secured(user).
  *
  * Compression (RFC 4978): conn_start_deflate from within turn; turn must return
  * how much it consumed, and the rest, as all that comes later, is inflated for
@@ -138,6 +140,7 @@ void conn_start_tls(struct conn *c);
 void conn_deadline(struct conn *c, uint32_t ms, const char *name);	/* 0 = none; `name` must be static */
 void conn_pause(struct conn *c, bool on);
 void conn_close(struct conn *c);
+void conn_drop(struct conn *c);	/* at once: its descriptor is free, what waited is lost; closed() as after conn_close */
 /* The handshake broke for a technical reason (no TLS spoken, reset, version):
  * what tls.required = false may forgive; never chain, pin, date, revocation. */
 bool conn_tls_technical(const struct conn *c);

@@ -310,12 +310,81 @@ static void a_slow_reader_gets_it_all(void **state)
 	tls_server_put(&t);
 }
 
+/* Who was owed more, and then was to hear no more, or to begin with TLS: the loop has rest until it does something. */
+
+enum { REST_MS = 200, TURNS_MAX = 1000 };
+
+static void takes_all_and_rests(struct server_peer *peer, void *user)
+{
+	static char piece[30000];
+	struct timespec rest = { 0, REST_MS * 1000 * 1000 }, tick = { 0, 1000000 };
+	struct plan *p = user;
+
+	(void)peer_say(peer, "STLS\r\n");
+	while (!p->starved)
+		(void)nanosleep(&tick, NULL);
+	while (p->taken < p->sent)
+		p->taken += peer_read(peer, piece, sizeof piece);
+	(void)nanosleep(&rest, NULL);
+}
+
+static size_t closes(struct client *c, struct span in)
+{
+	try_on(c);
+	conn_close(c->conn);
+	return in.len;
+}
+
+static size_t starts_tls(struct client *c, struct span in)
+{
+	try_on(c);
+	conn_start_tls(c->conn);
+	return in.len;
+}
+
+static void count(uv_prepare_t *turns)
+{
+	++*(unsigned *)turns->data;
+}
+
+static void nothing_is_owed_any_more(void **state)
+{
+	static const struct { size_t (*turn)(struct client *c, struct span in); enum err_kind kind; } ends[] = {
+		{ closes, ERR_NONE }, { starts_tls, ERR_NET },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(ends); i++) {
+		struct plan p = { 0 };
+		struct tls_server *t = plan_server(NULL);
+		struct conn_accepted s = { .tls_server = t, .timeout_ms = PLAN_PATIENCE_MS };
+		uv_prepare_t turns;
+		unsigned counted = 0;
+		struct client c;
+
+		client_start(&c);
+		c.on_turn = ends[i].turn;
+		(void)uv_prepare_init(&c.loop->uv, &turns);
+		turns.data = &counted;
+		(void)uv_prepare_start(&turns, count);
+		uv_unref((uv_handle_t *)&turns);
+		visit(&c, &s, takes_all_and_rests, &p);
+		assert_int_equal(c.why.kind, ends[i].kind);
+		assert_int_equal(p.taken, p.sent);
+		assert_in_range(counted, 1, TURNS_MAX);
+		uv_close((uv_handle_t *)&turns, NULL);
+		client_end(&c);
+		tls_server_put(&t);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tls_tells_its_story),
 		cmocka_unit_test(a_proxy_comes_before_tls),
 		cmocka_unit_test(a_slow_reader_gets_it_all),
+		cmocka_unit_test(nothing_is_owed_any_more),
 	};
 
 	return cmocka_run_group_tests(tests, plans_set_up, plans_tear_down);

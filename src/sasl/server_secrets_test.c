@@ -140,7 +140,7 @@ static size_t last_message(struct span challenge, char out[FIXTURE_TEXT])
 	unsigned len;
 
 	hashed_find(NULL, SPAN("a"), &keys);
-	(void)snprintf(message, sizeof message, "n=a,r=abcdef,%.*s,%s", (int)challenge.len, challenge.at, out);
+	assert_in_range(snprintf(message, sizeof message, "n=a,r=abcdef,%.*s,%s", (int)challenge.len, challenge.at, out), 1, sizeof message - 1);
 	assert_non_null(HMAC(EVP_sha256(), keys.sha256.stored, SASL_KEY_MAX, (const unsigned char *)message, strlen(message), proof, &len));
 	client_key(key);
 	for (size_t i = 0; i < SASL_KEY_MAX; i++)

@@ -5,6 +5,7 @@
 #include "serve/session.h"
 #include "serve/test_guest.h"
 #include "serve/test_service.h"
+#include "store/domain.h"
 
 static struct guest g, other;
 static bool done;
@@ -138,6 +139,30 @@ static void sessions_go_on_under_what_they_began_with([[maybe_unused]] void **st
 	guest_hears(&g, "+OK another one");
 	guest_asks(&g, "STLS", "-ERR");
 	guest_leave(&g);
+	service_end();
+}
+
+/* A bare name is one of the domain that is the main one when its session begins. */
+static void the_main_domain_changes([[maybe_unused]] void **state)
+{
+	begin();
+	must(domain_add(service.store, "two.example", &fixture_err));
+	must(account_add(service.store, "eve@two.example", SPAN("geheim"), 0, &fixture_err));
+	service_open(2);
+	guest_greets(&other, "clear");
+	guest_greets(&g, "clear");
+	guest_asks(&g, "USER eve", "+OK");
+	guest_asks(&g, "PASS geheim", "-ERR");
+	guest_leave(&g);
+	service.settings.main_domain = "two.example";
+	must_reload();
+	guest_greets(&g, "clear");
+	guest_asks(&g, "USER eve", "+OK");
+	guest_asks(&g, "PASS geheim", "+OK");
+	guest_leave(&g);
+	guest_asks(&other, "USER eve", "+OK");
+	guest_asks(&other, "PASS geheim", "-ERR");
+	guest_leave(&other);
 	service_end();
 }
 
@@ -349,6 +374,7 @@ int main(void)
 		cmocka_unit_test(every_address_or_none),
 		cmocka_unit_test(nobody_may_come_in_where_it_is_off),
 		cmocka_unit_test(sessions_go_on_under_what_they_began_with),
+		cmocka_unit_test(the_main_domain_changes),
 		cmocka_unit_test(addresses_come_and_go),
 		cmocka_unit_test(a_certificate_is_replaced),
 		cmocka_unit_test(a_reload_that_fails_changes_nothing),

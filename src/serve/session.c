@@ -184,6 +184,14 @@ static void on_drained(void *user)
 	session_pump(s, (struct span){ 0 });
 }
 
+/* Old TLS without an extended master secret has nothing to bind to. */
+static bool can_bind(const struct conn *c)
+{
+	char exporter[32], unique[64];
+
+	return conn_tls_exporter(c, exporter) || conn_tls_unique(c, unique);
+}
+
 static void offer(struct session *s, struct p3d_settings *settings)
 {
 	const struct rules *r = s->rules;
@@ -196,6 +204,8 @@ static void offer(struct session *s, struct p3d_settings *settings)
 	};
 	if (!s->greeting)
 		settings->mechs &= ~(1U << SASL_APOP);
+	if (tls && !can_bind(s->conn))
+		settings->mechs &= ~(1U << SASL_SCRAM_SHA_256_PLUS | 1U << SASL_SCRAM_SHA_1_PLUS);
 	if (tls && settings->mechs & 1U << SASL_EXTERNAL) {
 		struct buf pem;
 
@@ -284,6 +294,7 @@ static void on_opened(void *user)
 		enum admission_said said = admission_address(s->worker->admission, conn_peer_address(s->conn), clock_mono_ms(), &s->seat);
 
 		if (said != ADMISSION_GOOD) {
+			s->refused = true;
 			count_refused(s->worker, conn_peer_address(s->conn), said);
 			(void)conn_send(s->conn, words_for(said));
 			session_over(s, SAYS_STOPPED);

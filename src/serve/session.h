@@ -53,6 +53,7 @@ struct session {
 	bool all, fetching;
 	bool quit_failed;
 	bool opened, upgrading;		/* the conversation began; TLS is asked for */
+	bool refused;			/* behind a proxy: it was not let in, as the log says, and is no session */
 	bool full, sending, closing, waits_login, left;	/* left: what it leaves behind is on its way */
 	struct admission_seat seat;
 	_Alignas(16) char p3d[];

@@ -131,7 +131,7 @@ static void say_end(struct session *s, const struct err *why)
 		.lasted_ms = clock_mono_ms() - s->began_ms, .end = end_of(s, why),
 	};
 
-	if (log_wants(LOG_INFO))
+	if (!s->refused && log_wants(LOG_INFO))
 		session_log(s, LOG_INFO, says_session_over(&facts, line));
 	if (why->kind != ERR_NONE)
 		session_log(s, LOG_DEBUG, why->text);
@@ -231,8 +231,13 @@ void session_stop(struct session *s)
 		session_over(s, SAYS_STOPPED);
 }
 
+/* At once: its seat is another's, and so must its descriptor be. */
 void session_evict(struct session *s)
 {
 	admission_leave(s->worker->admission, &s->seat);
-	end_now(s, SAYS_EVICTED);
+	if (!s->closing)
+		s->end = SAYS_EVICTED;
+	s->closing = true;
+	if (s->conn)
+		conn_drop(s->conn);
 }

@@ -232,6 +232,14 @@ static void on_answer(void *user, const struct login_answer *a)
 	session_pump(s, (struct span){ 0 });
 }
 
+/* A client that can bind, and believes that here one cannot, is right where -PLUS is not offered. */
+static bool binds(const struct session *s, enum sasl_mech mech)
+{
+	enum sasl_mech plus = mech == SASL_SCRAM_SHA_256 ? SASL_SCRAM_SHA_256_PLUS : mech == SASL_SCRAM_SHA_1 ? SASL_SCRAM_SHA_1_PLUS : mech;
+
+	return sasl_mech_plus(plus) && s->door->mechs_tls & 1U << plus;
+}
+
 static struct login *begin(struct session *s, enum sasl_mech mech)
 {
 	struct session_line *line = calloc(1, sizeof *line);
@@ -247,12 +255,12 @@ static struct login *begin(struct session *s, enum sasl_mech mech)
 	s->line = line;
 	s->mech = mech;
 	buf_start(&line->certificate, CONN_OFFERED_MAX);
-	if (who.tls && !sasl_mech_clear(mech)) {	/* what a password is said with is bound to nothing */
+	if (who.tls && binds(s, mech)) {
 		who.tls_exporter = (struct span){ line->exporter, conn_tls_exporter(s->conn, line->exporter) };
 		who.tls_unique = (struct span){ line->unique, conn_tls_unique(s->conn, line->unique) };
-		if (mech == SASL_EXTERNAL && conn_tls_client_certificate(s->conn, &line->certificate))
-			who.client_certificate = buf_span(&line->certificate);
 	}
+	if (who.tls && mech == SASL_EXTERNAL && conn_tls_client_certificate(s->conn, &line->certificate))
+		who.client_certificate = buf_span(&line->certificate);
 	(void)snprintf(line->stamp, sizeof line->stamp, "%s", stamp ? stamp : "");
 	who.apop_stamp = line->stamp;
 	s->login = login_begin(s->worker->logins, &who, mech, &e);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
 #include <sys/socket.h>
 
 #include "serve/session.h"
@@ -55,6 +56,44 @@ static void what_is_wrong_is_refused([[maybe_unused]] void **state)
 	guest_greets(&g, "tls");	/* without a certificate it is not offered */
 	guest_asks(&g, "AUTH EXTERNAL Ym9i", "-ERR");
 	guest_leave(&g);
+	service_end();
+}
+
+/* "y": it could bind, and has seen no -PLUS.  Where there is one somebody took it out of the list. */
+static void a_client_that_could_bind([[maybe_unused]] void **state)
+{
+	static const char first[] = "AUTH SCRAM-SHA-256 eSwsbj1ib2Iscj1hYmNkZWZnaA==";	/* y,,n=bob,r=abcdefgh */
+
+	for (unsigned plus = 0; plus < 2; plus++) {
+		service_make();
+		service.pop3.mechanisms = 1U << SASL_SCRAM_SHA_256 | plus << SASL_SCRAM_SHA_256_PLUS | 1U << SASL_SCRAM_SHA_1_PLUS;
+		service_open(1);
+		guest_greets(&g, "tls");
+		guest_asks(&g, first, plus ? "-ERR" : "+ ");
+		guest_leave(&g);
+		guest_greets(&g, "clear");
+		guest_asks(&g, first, "+ ");
+		guest_leave(&g);
+		service_end();
+	}
+}
+
+static void where_nothing_can_be_bound_to([[maybe_unused]] void **state)
+{
+	struct fixture_text t = { 0 };
+
+	service_make();
+	service_open(1);
+	g.options = SSL_OP_NO_TLSv1_3 | SSL_OP_NO_EXTENDED_MASTER_SECRET;
+	guest_greets(&g, "tls");
+	guest_asks(&g, "CAPA", "+OK");
+	assert_true(guest_body(&g, &t));
+	assert_non_null(strstr(t.at, " SCRAM-SHA-256"));
+	assert_null(strstr(t.at, "-PLUS"));
+	free(t.at);
+	assert_true(guest_proves(&g, SASL_SCRAM_SHA_256, "geheim"));
+	guest_leave(&g);
+	g.options = 0;
 	service_end();
 }
 
@@ -174,6 +213,18 @@ static void the_service_ends_while_it_is_opened([[maybe_unused]] void **state)
 
 /* ---- admission, from the session's side */
 
+static unsigned open_files(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	unsigned count = 0;
+
+	assert_non_null(d);
+	while (readdir(d))
+		count++;
+	(void)closedir(d);
+	return count;
+}
+
 static void the_oldest_stranger_makes_room([[maybe_unused]] void **state)
 {
 	struct serve_counts c;
@@ -185,8 +236,10 @@ static void the_oldest_stranger_makes_room([[maybe_unused]] void **state)
 	guest_enters(&other, "clear");
 	{
 		struct guest third = { 0 }, fourth = { 0 };
+		unsigned before = open_files();
 
 		guest_greets(&third, "clear");
+		assert_int_equal(open_files(), before + 1);	/* ours: the room of the first one is free, though it does not close */
 		guest_hears_end(&g);
 		guest_asks(&third, "USER bob", "+OK");
 		guest_asks(&third, "PASS geheim", "+OK");
@@ -322,6 +375,29 @@ static void an_overlong_command_is_denied([[maybe_unused]] void **state)
 	service_end();
 }
 
+/* What the log has while it goes to a file, in the service's own directory. */
+static char log_path[128];
+
+static void log_to_file(void)
+{
+	(void)snprintf(log_path, sizeof log_path, "%s/log", service.directory);
+	must(log_start(LOG_INFO, LOG_TEXT, log_path, &fixture_err));
+}
+
+static size_t logged(const char *words)
+{
+	FILE *f = fopen(log_path, "re");
+	char line[1024];
+	size_t count = 0;
+
+	must(log_start(LOG_INFO, LOG_TEXT, NULL, &fixture_err));
+	assert_non_null(f);
+	while (fgets(line, sizeof line, f))
+		count += strstr(line, words) != NULL;
+	(void)fclose(f);
+	return count;
+}
+
 static const char *const proxies[] = { "127.0.0.0/8" };
 
 static void behind_a_proxy_the_client_counts([[maybe_unused]] void **state)
@@ -333,6 +409,7 @@ static void behind_a_proxy_the_client_counts([[maybe_unused]] void **state)
 	service.listeners[0].trusted = (struct texts){ .at = (const char **)(uintptr_t)proxies, .count = 1 };
 	service.pop3.max_per_address = 1;
 	service_open(2);
+	log_to_file();
 	guest_call(&g, "clear");
 	guest_send(&g, SPAN("PROXY TCP4 192.0.2.1 192.0.2.9 4711 110\r\n"));
 	guest_hears(&g, "+OK");
@@ -348,6 +425,9 @@ static void behind_a_proxy_the_client_counts([[maybe_unused]] void **state)
 	guest_hears(&other, "+OK");
 	guest_leave(&other);
 	guest_leave(&g);
+	service_until(service_empty);
+	assert_int_equal(logged("session over address="), 2);	/* who was refused had none */
+	assert_int_equal(logged("refused address=192.0.2.1 reason=address-full"), 1);
 	service_end();
 }
 
@@ -356,6 +436,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_mechanism_once),
 		cmocka_unit_test(what_is_wrong_is_refused),
+		cmocka_unit_test(a_client_that_could_bind),
+		cmocka_unit_test(where_nothing_can_be_bound_to),
 		cmocka_unit_test(clear_passwords_want_tls),
 		cmocka_unit_test(a_large_maildrop_is_opened_in_a_job),
 		cmocka_unit_test(who_leaves_while_it_is_opened),

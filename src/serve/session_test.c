@@ -105,6 +105,25 @@ static void what_is_injected_behind_stls_ends_it([[maybe_unused]] void **state)
 	service_end();
 }
 
+/* The refusal of a login comes later, and STLS waits behind it: by then there is nobody to start TLS with. */
+static void stls_of_a_client_that_is_gone([[maybe_unused]] void **state)
+{
+	begin(0);
+	service_open(2);
+	for (unsigned n = 0; n < 10; n++) {
+		struct linger now = { 1, 0 };
+
+		guest_greets(&g, "clear");
+		guest_send(&g, SPAN("USER bob\r\nPASS wrong\r\nSTLS\r\n"));
+		assert_int_equal(setsockopt(g.fd, SOL_SOCKET, SO_LINGER, &now, sizeof now), 0);
+		guest_leave(&g);
+	}
+	service_until(service_empty);
+	guest_enters(&g, "clear");
+	guest_leave(&g);
+	service_end();
+}
+
 static void tls_on_a_clear_port_gets_a_hint([[maybe_unused]] void **state)
 {
 	begin(0);
@@ -290,6 +309,7 @@ int main(void)
 		cmocka_unit_test(a_whole_conversation),
 		cmocka_unit_test(stls_forgets_and_protects),
 		cmocka_unit_test(what_is_injected_behind_stls_ends_it),
+		cmocka_unit_test(stls_of_a_client_that_is_gone),
 		cmocka_unit_test(tls_on_a_clear_port_gets_a_hint),
 		cmocka_unit_test(any_cut_has_the_same_answers),
 		cmocka_unit_test(ten_thousand_are_asked_for_at_once),

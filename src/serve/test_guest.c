@@ -35,6 +35,7 @@ void guest_secure(struct guest *g)
 	assert_int_equal(g->at, g->len);	/* nothing came in clear behind the answer to STLS */
 	g->ctx = SSL_CTX_new(TLS_client_method());
 	assert_non_null(g->ctx);
+	(void)SSL_CTX_set_options(g->ctx, g->options);
 	if (g->pki) {
 		assert_int_equal(SSL_CTX_use_certificate(g->ctx, g->pki->cert), 1);
 		assert_int_equal(SSL_CTX_use_PrivateKey(g->ctx, g->pki->key), 1);
@@ -47,7 +48,7 @@ void guest_secure(struct guest *g)
 
 void guest_call(struct guest *g, const char *listener)
 {
-	*g = (struct guest){ .room = g->room, .pki = g->pki };
+	*g = (struct guest){ .room = g->room, .pki = g->pki, .options = g->options };
 	connect_to(g, listener);
 	if (strcmp(listener, "tls") == 0)
 		guest_secure(g);

@@ -17,6 +17,7 @@ struct guest {
 	SSL *ssl;
 	SSL_CTX *ctx;
 	const struct pki *pki;		/* its certificate; NULL: none */
+	uint64_t options;		/* OpenSSL's */
 	int room;			/* of the socket, for what it does not read; 0: the kernel's */
 	char line[1024];
 	char stamp[600];		/* of the greeting */
@@ -24,7 +25,7 @@ struct guest {
 	char got[16384];
 };
 
-/* By the listener's name; "tls" begins with a handshake.  What was in *g is forgotten, but for `room` and `pki`. */
+/* By the listener's name; "tls" begins with a handshake.  What was in *g is forgotten, but for `room`, `pki` and `options`. */
 void guest_call(struct guest *g, const char *listener);
 void guest_leave(struct guest *g);	/* without a word */
 void guest_secure(struct guest *g);	/* the handshake */

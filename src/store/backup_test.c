@@ -17,7 +17,7 @@ static const char *in(const char *directory, const char *name)
 	static int turn;
 
 	turn = !turn;
-	(void)snprintf(path[turn], sizeof path[turn], "%s/%s", directory, name);
+	assert_in_range(snprintf(path[turn], sizeof path[turn], "%s/%s", directory, name), 1, sizeof path[turn] - 1);
 	return path[turn];
 }
 

@@ -18,7 +18,7 @@ static const char *in(const char *directory, const char *name)
 	static unsigned turn;
 	char *at = path[turn++ % 4];
 
-	(void)snprintf(at, sizeof path[0], "%s/%s", directory, name);
+	assert_in_range(snprintf(at, sizeof path[0], "%s/%s", directory, name), 1, sizeof path[0] - 1);
 	return at;
 }
 

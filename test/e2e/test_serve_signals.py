@@ -2,6 +2,7 @@
 """SIGHUP and SIGTERM: what changes, what goes on, what is finished first."""
 import os
 import re
+import signal
 import socket
 import ssl
 import warnings
@@ -271,6 +272,22 @@ def test_sigterm_amid_a_message_finishes_it(s):
         c.close()
     s.gone()
     assert len(s.octets()) == 4
+
+
+def test_nothing_begins_while_it_ends(s):
+    c = s.login(buffer=4096)
+    c.send("RETR 4\r\n" * 50)
+    c.line()
+    s.process.terminate()
+    s.wait_log("ending")
+    for command in ("service", "start", "pop3"), ("service", "restart", "pop3"):
+        said = s.p(*command)
+        assert said.code == 1 and "is ending" in said.text, said
+    s.process.send_signal(signal.SIGHUP)
+    assert "draining" in s.p.good("service", "stop", "pop3").out
+    assert all(deaf(s.ports[n]) for n in s.listen) and "reload" not in s.log()
+    c.close()
+    s.gone()
 
 
 def test_sigterm_twice_ends_at_once(s):
