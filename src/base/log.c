@@ -125,9 +125,10 @@ static void add_tags(struct line *l, const struct tag *tag)
 
 static void compose(struct line *l, enum log_level level, const struct tag *tag, const char *message)
 {
+	const enum log_format format = log_format;
 	char time[MOMENT_TEXT];
 
-	switch (log_format) {
+	switch (format) {
 	case LOG_JSON:
 		line_add(l, "{\"time\":\"");
 		line_add(l, moment_text(clock_now_s(), time));
