@@ -78,7 +78,7 @@ bool instance_start_pop3(struct instance *i, struct err *e)
 {
 	const struct settings *settings = &i->cli->settings;
 	const struct serve_with with = { .loops = i->loops, .home = i->home, .store = i->cli->store, .contexts = i->contexts,
-		.inherited = &i->inherited, .sessions_fit = i->cli->sessions_fit };
+		.inherited = &i->inherited, .sessions_fit = &i->cli->sessions_fit };
 
 	if (!settings->pop3)
 		return err_set(e, ERR_CONFIG, "there is no section pop3 in the configuration");
@@ -108,8 +108,10 @@ static bool reload_pop3(struct instance *i, struct err *e)
 		i->pop3_due = true;
 	else if (!serve_reload(i->serve, &i->cli->settings, e))
 		return err_in(e, "pop3 goes on as it was");
-	if (i->pop3_due && !instance_start_pop3(i, e))
+	if (i->pop3_due && !instance_start_pop3(i, e)) {
+		i->pop3_why = *e;
 		return false;
+	}
 	i->certificate_until = certificate_end(p);
 	return true;
 }
@@ -135,6 +137,7 @@ bool instance_reload(struct instance *i, struct err *e)
 	notify_reloading(&i->notify);
 	good = cli_reload(i->cli, &old, e) || err_in(e, "nothing has changed");
 	if (good) {
+		i->cli->sessions_fit = restrict_files(&i->cli->settings).sessions;
 		if (i->visits)
 			visits_reload(i->visits, &old, &i->cli->settings);
 		else

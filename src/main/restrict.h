@@ -7,10 +7,10 @@
  * of secrets; RESTRICT_FILES descriptors, if the hard limit allows them, which is
  * enough for every command but `run`.
  * restrict_files is for `run`, while it still is root if it ever was (root may raise
- * the hard limit, up to the kernel's fs.nr_open): it raises the limit to what
- * that many sessions need, never lowers it, tells the log, and warns when fewer fit:
- * admission should then let only so many in, so that the next one is answered
- * [SYS/TEMP], and does not wait for a descriptor in the kernel's queue. */
+ * the hard limit, up to the kernel's fs.nr_open), and for each reload: it raises the
+ * limit to what that many sessions need, never lowers it, tells the log, and warns
+ * when fewer fit: admission should then let only so many in, so that the next one
+ * is answered [SYS/TEMP], and does not wait for a descriptor in the kernel's queue. */
 #pragma once
 
 #include "config/settings.h"

@@ -77,8 +77,8 @@ static struct pop3_settings fitting(const struct serve *s, const struct settings
 {
 	struct pop3_settings p = *settings->pop3;
 
-	if (s->with.sessions_fit && p.max_sessions > s->with.sessions_fit)
-		p.max_sessions = s->with.sessions_fit;
+	if (s->with.sessions_fit && p.max_sessions > *s->with.sessions_fit)
+		p.max_sessions = *s->with.sessions_fit;
 	return p;
 }
 

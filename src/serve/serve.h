@@ -36,7 +36,7 @@ struct serve_with {		/* all borrowed, and outlive the service */
 	struct store *store;
 	struct tls_contexts *contexts;
 	const struct inherited *inherited;	/* NULL = none; a listener takes the one of its name */
-	uint32_t sessions_fit;		/* for more there are no descriptors; 0 = no such limit */
+	const uint32_t *sessions_fit;	/* for more there are no descriptors; read by serve_new and serve_reload; NULL = no such limit */
 };
 
 struct serve_counts {		/* since serve_new, but for what is open now */

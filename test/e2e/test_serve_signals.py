@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """SIGHUP and SIGTERM: what changes, what goes on, what is finished first."""
+import json
 import os
 import re
 import signal
@@ -157,6 +158,19 @@ def test_a_key_that_others_may_read_now(s):
     s.reload()
 
 
+def test_more_sessions_than_at_the_start(s):
+    s.stop()
+    s.keys["max_sessions"] = 1
+    s.start()
+    held = [s.login()]
+    s.keys["max_sessions"] = 3
+    s.reload()
+    held += [s.login(), s.login()]
+    assert Raw(s.ports["open"], greeting=False).rest().startswith(b"-ERR [SYS/TEMP]")
+    for c in held:
+        c.quit()
+
+
 def test_off_and_on_again(s):
     s.keys["max_sessions"] = 0
     s.reload()
@@ -185,6 +199,10 @@ def key_for_all(s):
     os.chmod(s.keys["key"], 0o644)
 
 
+def state_of_pop3(s):
+    return [x["state"] for x in json.loads(s.p.good("status", "--json").out)["services"] if x["service"] == "pop3"][0]
+
+
 def test_a_section_whose_start_fails_comes_with_the_next_reload(home, authority):
     """There was no section at the start, then one with an address that somebody has, then a good one."""
     with Server(home, authority) as s, socket.create_server(("127.0.0.1", 0)) as taken:
@@ -196,8 +214,10 @@ def test_a_section_whose_start_fails_comes_with_the_next_reload(home, authority)
         s.write, s.listen = write, {**listen, "used": {"port": taken.getsockname()[1]}}
         s.reload(good=False)
         assert all(deaf(s.ports[n]) for n in listen)
+        assert state_of_pop3(s) == "failed"
         del s.listen["used"]
         s.reload()
+        assert state_of_pop3(s) == "running"
         with s.login() as c:
             c.quit()
 
