@@ -126,7 +126,7 @@ static void add_tags(struct line *l, const struct tag *tag)
 
 static void compose(struct line *l, enum log_level level, const struct tag *tag, const char *message)
 {
-	enum log_format format = log_format;
+	const enum log_format format = log_format;
 	char time[MOMENT_TEXT];
 
 	l->json = format == LOG_JSON;

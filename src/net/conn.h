@@ -128,6 +128,9 @@ struct conn_user {
  * connection's; drained() follows, and the rest is tried again.  0 after the end.
  * Not with compression, and where conn_send may not be called. */
 size_t conn_try_send(struct conn *c, struct span out);
+/* More follows at once: what is sent until it does not waits for it in the kernel (200 ms at most), so
+ * that a packet is not cut where one of several sends ends. */
+void conn_more(struct conn *c, bool follows);
 size_t conn_unsent(const struct conn *c);
 /* And what the other side has not acknowledged yet: what it takes is seen by this, octet by octet. */
 size_t conn_untaken(const struct conn *c);

@@ -50,7 +50,7 @@ void conn_queue_end(struct conn *c)
 void conn_flush(struct conn *c)
 {
 	while (c->out.len && !c->deaf) {
-		ssize_t n = c->full ? -1 : send(c->fd, c->out.at, c->out.len, MSG_NOSIGNAL);
+		ssize_t n = c->full ? -1 : send(c->fd, c->out.at, c->out.len, MSG_NOSIGNAL | c->more);
 
 		if (n >= 0) {
 			buf_drop(&c->out, (size_t)n);
@@ -127,7 +127,7 @@ static size_t try_sealed(struct conn *c, struct span out)
 
 static size_t try_straight(struct conn *c, struct span out)
 {
-	ssize_t n = send(c->fd, out.at, out.len, MSG_NOSIGNAL);
+	ssize_t n = send(c->fd, out.at, out.len, MSG_NOSIGNAL | c->more);
 
 	if (n >= 0) {
 		conn_rearm(c);
@@ -183,4 +183,9 @@ size_t conn_untaken(const struct conn *c)
 	if (c->fd < 0 || ioctl(c->fd, SIOCOUTQ, &kernel) < 0)
 		kernel = 0;
 	return c->out.len + (size_t)kernel;
+}
+
+void conn_more(struct conn *c, bool follows)
+{
+	c->more = follows ? MSG_MORE : 0;
 }

@@ -6,6 +6,7 @@
 #include <openssl/err.h>
 #include <openssl/sha.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "net/tls_inside.h"
@@ -56,14 +57,17 @@ static bool same_settings(const struct tls_server_settings *a, const struct tls_
 	return a->min == b->min && a->max == b->max;
 }
 
-/* A file's length and octets; one that cannot be read is its reader's trouble, later. */
+/* A file's length, octets, and who else may read it; one that cannot be read is its reader's trouble, later. */
 static void digest_file(EVP_MD_CTX *digest, const char *file)
 {
 	int fd = file ? open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
 	char piece[16384];
 	uint64_t len = 0;
+	struct stat st;
 	ssize_t n;
 
+	if (fd >= 0 && fstat(fd, &st) == 0)
+		(void)EVP_DigestUpdate(digest, &st.st_mode, sizeof st.st_mode);
 	while (fd >= 0 && len < FILE_MAX && (n = read(fd, piece, sizeof piece)) > 0) {
 		(void)EVP_DigestUpdate(digest, piece, (size_t)n);
 		len += (size_t)n;

@@ -24,7 +24,7 @@ bool session_flush(struct session *s)
 		s->full = true;		/* drained() ends it */
 		(void)conn_send(s->conn, span_from(buf_span(out), n));
 	}
-	s->octets += out->len;
+	session_sent(s, out->len);
 	out->len = 0;
 	return !s->full;
 }
@@ -98,6 +98,7 @@ static bool do_event(struct session *s, const struct p3d_event *ev)
 	case P3D_XMIT_BODY: case P3D_XMIT_END:
 		return true;
 	case P3D_BYE:
+		admission_user_leave(s->worker->admission, &s->seat);	/* before the client knows: it may be back at once */
 		if (ev->good)
 			s->end = SAYS_QUIT;
 		session_over(s, s->quit_failed ? SAYS_QUIT_FAILED : SAYS_NONSENSE);

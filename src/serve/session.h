@@ -75,6 +75,12 @@ void session_evict(struct session *s);
 void session_free(struct session *s);	/* the worker ends; a job under way frees it when it comes back */
 
 /* Between its files. */
+static inline void session_sent(struct session *s, size_t n)
+{
+	s->octets += n;
+	worker_count(s->worker, COUNT_OCTETS, (int64_t)n);
+}
+
 /* What is denied or blocked with this client: its address, or the /64 that it is in. */
 struct network session_network(const struct session *s);
 enum { SESSION_TLS_TEXT = 16 };

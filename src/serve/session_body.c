@@ -178,7 +178,7 @@ static size_t use_sent(void *user, struct span in)
 		if (piece.len <= GATHERED && buf_add(out, piece))
 			continue;
 		n = session_flush(s) ? conn_try_send(s->conn, piece) : 0;
-		s->octets += n;
+		session_sent(s, n);
 		if (n == piece.len)
 			continue;
 		s->full = true;
@@ -250,7 +250,15 @@ static bool send_pieces(struct session *s)
 
 bool session_send_body(struct session *s)
 {
+	bool ended;
+
 	if (s->fetching)
 		return false;
-	return small(s) ? send_held(s) : send_pieces(s);
+	if (small(s))
+		return send_held(s);
+	conn_more(s->conn, true);
+	ended = send_pieces(s);
+	if (s->conn)
+		conn_more(s->conn, false);
+	return ended;
 }

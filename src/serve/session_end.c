@@ -164,7 +164,6 @@ void session_free(struct session *s)
 	p3d_end(session_p3d(s));
 	if (s->drop)
 		worker_count(s->worker, COUNT_LOGGED_IN, -1);
-	worker_count(s->worker, COUNT_OCTETS, (int64_t)s->octets);
 	worker_drop(s->worker, s);
 	rules_put(&s->rules);
 	free(s->greeting);

@@ -176,7 +176,6 @@ def test_exclusive(s):
             c.quit()
         first.good("DELE 1")
         first.quit()
-        s.wait_log('user="anna"')
         other.good("USER anna")
         other.good("PASS " + PASSWORD)
         assert other.good("STAT").startswith("+OK 2 ")

@@ -11,7 +11,7 @@ import warnings
 import pytest
 
 import corpus
-from serving import LIMIT, Raw, Server, shown, until
+from serving import LIMIT, PASSWORD, Raw, Server, shown, until
 
 MAIL = corpus.small(3)
 BIG = corpus.small(1, 3_000_000)[0]
@@ -132,6 +132,30 @@ def test_changed_limits_and_greeting(s):
         c.quit()
     for c in held:
         c.quit()
+
+
+def test_the_main_domain_changes(s):
+    """A bare name that is no account by itself belongs to the domain of now."""
+    s.stop()
+    s.account("bea@x.example", [MAIL[0]])
+    s.head["main_domain"] = "y.example"
+    s.start()
+    with s.raw("open") as c:
+        c.good("USER bea")
+        c.bad("PASS " + PASSWORD)
+    s.head["main_domain"] = "x.example"
+    s.reload()
+    with s.raw("open") as c:
+        c.good("USER bea")
+        c.good("PASS " + PASSWORD)
+        c.quit()
+
+
+def test_a_key_that_others_may_read_now(s):
+    os.chmod(s.key, 0o644)
+    s.reload(good=False)
+    os.chmod(s.key, 0o600)
+    s.reload()
 
 
 def test_more_sessions_than_at_the_start(s):

@@ -187,8 +187,12 @@ static void on_event(struct run *r, const struct p3d_event *ev)
 	check_event(r, ev);
 	tell(r, ev);
 	r->over = ev->what >= P3D_BYE;
+	if (ev->what == P3D_SEND) {	/* also while an answer is owed */
+		send_out(r);
+		return;
+	}
 	if (!p3d_waiting(r->s)) {
-		if (ev->what == P3D_SEND || !r->late)
+		if (!r->late)
 			send_out(r);
 		return;
 	}
