@@ -251,30 +251,30 @@ int cli_settings(struct cli *cli, bool must)
 	return EXIT_GOOD;
 }
 
-bool cli_reload(struct cli *cli, struct settings *old, struct err *e)
+bool cli_reread(struct cli *cli, struct settings *fresh, struct err *e)
 {
-	struct settings fresh;
 	struct buf report;
 	bool good;
 
 	buf_start(&report, REPORT_MAX);
-	good = read_settings(cli, true, &fresh, &report);
+	good = read_settings(cli, true, fresh, &report);
 	if (!good)
 		(void)err_set(e, ERR_CONFIG, "%.*s", (int)span_find(buf_span(&report), '\n'), report.len ? report.at : "");
 	buf_end(&report);
-	if (!good)
-		return false;
-	if (cli->state)
-		fresh.state = cli->state;
+	if (good && cli->state)
+		fresh->state = cli->state;
+	return good;
+}
+
+void cli_adopt(struct cli *cli, const struct settings *fresh, struct settings *old)
+{
+	struct err e;
+
 	*old = cli->settings;
-	cli->settings = fresh;
-	if (!log_start(level_of(cli), format_of(cli), cli->settings.log_to, e)) {
-		cli->settings = *old;
-		settings_end(&fresh);
-		return false;
-	}
+	cli->settings = *fresh;
+	if (!log_start(level_of(cli), format_of(cli), cli->settings.log_to, &e))
+		log_error(NULL, "the log goes on as it was: %s", e.text);
 	cli_warnings(cli, 0);
-	return true;
 }
 
 int cli_store(struct cli *cli)

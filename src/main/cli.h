@@ -63,9 +63,11 @@ int cli_usage(const struct cli *cli, const char *format, ...) __attribute__((for
 int cli_failed(const struct cli *cli, const struct err *why);
 /* Reads the configuration (with `must`, its absence is an error), starts the log; once.  EXIT_GOOD or what to return. */
 [[nodiscard]] int cli_settings(struct cli *cli, bool must);
-/* Reads the configuration again; *old is what the settings were, for the caller to
- * end when nobody has them any more.  On false they are as they were, and *old is nothing. */
-[[nodiscard]] bool cli_reload(struct cli *cli, struct settings *old, struct err *e);
+/* A reload: reads the configuration again, and changes nothing; then, once all who must have
+ * agreed to it, makes it the settings.  *old is what they were, for the caller to end when nobody
+ * has them any more; so it is for a *fresh that was not adopted. */
+[[nodiscard]] bool cli_reread(struct cli *cli, struct settings *fresh, struct err *e);
+void cli_adopt(struct cli *cli, const struct settings *fresh, struct settings *old);
 /* Logs the warnings of the settings from number `from` on. */
 void cli_warnings(const struct cli *cli, size_t from);
 /* Opens the store of the settings. */

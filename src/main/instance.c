@@ -94,7 +94,7 @@ bool instance_start_pop3(struct instance *i, struct err *e)
 }
 
 /* What was stopped by hand stays stopped; what was stopped by its section's absence comes back with it. */
-static bool reload_pop3(struct instance *i, struct err *e)
+static bool settle_pop3(struct instance *i, struct err *e)
 {
 	const struct pop3_settings *p = i->cli->settings.pop3;
 
@@ -106,14 +106,28 @@ static bool reload_pop3(struct instance *i, struct err *e)
 		return true;
 	if (!i->serve)
 		i->pop3_due = true;
-	else if (!serve_reload(i->serve, &i->cli->settings, e))
-		return err_in(e, "pop3 goes on as it was");
 	if (i->pop3_due && !instance_start_pop3(i, e)) {
 		i->pop3_why = *e;
 		return false;
 	}
 	i->certificate_until = certificate_end(p);
 	return true;
+}
+
+static bool same(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* What an instance has for all its life. */
+static void warn_of_restart(const struct settings *now, const struct settings *fresh)
+{
+	if (!same(now->state, fresh->state) || !same(now->store, fresh->store) || now->store_map != fresh->store_map)
+		log_warn(NULL, "reload: another state or store needs a restart; this one goes on with %s", now->state);
+	if (now->pop3 && !fresh->pop3)
+		log_warn(NULL, "reload: there is no section pop3 any more: POP3 stops");
+	if (now->workers != fresh->workers || !same(now->run_as, fresh->run_as))
+		log_warn(NULL, "reload: workers and run_as change with a restart only");
 }
 
 bool instance_visits(struct instance *i, struct visits **v, struct err *e)
@@ -126,25 +140,42 @@ bool instance_visits(struct instance *i, struct visits **v, struct err *e)
 	return true;
 }
 
+/* All who can refuse the new settings are asked before anything is changed. */
+static bool agree(struct instance *i, const struct settings *fresh, struct err *e)
+{
+	i->cli->sessions_fit = restrict_files(fresh).sessions;
+	return !i->serve || !fresh->pop3 || serve_reload(i->serve, fresh, e);
+}
+
+static bool change(struct instance *i, struct err *e)
+{
+	struct settings fresh, old;
+
+	if (!cli_reread(i->cli, &fresh, e))
+		return err_in(e, "nothing has changed");
+	if (!agree(i, &fresh, e)) {
+		settings_end(&fresh);
+		return err_in(e, "nothing has changed: pop3");
+	}
+	warn_of_restart(&i->cli->settings, &fresh);
+	cli_adopt(i->cli, &fresh, &old);
+	if (i->visits)
+		visits_reload(i->visits, &old, &i->cli->settings);
+	else
+		settings_end(&old);
+	api_reload(i->api, i->cli->settings.main_domain);
+	return settle_pop3(i, e);
+}
+
 bool instance_reload(struct instance *i, struct err *e)
 {
-	struct settings old;
 	bool good;
 
 	if (i->drain_until_ms)
 		return err_set(e, ERR_BUSY, "the running instance is ending");
 	log_info(NULL, "reload");
 	notify_reloading(&i->notify);
-	good = cli_reload(i->cli, &old, e) || err_in(e, "nothing has changed");
-	if (good) {
-		i->cli->sessions_fit = restrict_files(&i->cli->settings).sessions;
-		if (i->visits)
-			visits_reload(i->visits, &old, &i->cli->settings);
-		else
-			settings_end(&old);
-		api_reload(i->api, i->cli->settings.main_domain);
-		good = reload_pop3(i, e);
-	}
+	good = change(i, e);
 	if (good)
 		log_info(NULL, "reloaded");
 	else

@@ -161,8 +161,7 @@ static bool begins_tls(struct conn *c, struct span in)
 		return conn_fail(c, ERR_PEER, "data before TLS: octets in clear came after the answer to the TLS start; "
 			"the %s is broken, or somebody is interfering", conn_other(c));
 	if (c->serving) {
-		(void)err_set(&why, ERR_TLS, "the client speaks in clear, where this port begins with TLS");
-		(void)err_said(&why, "client", (struct span){ in.at, span_find(in, '\n') < SAID_MAX ? span_find(in, '\n') : SAID_MAX });
+		(void)err_set(&why, ERR_TLS, "the client speaks in clear, where this port begins with TLS");	/* what it says may be a password */
 		conn_fail_as(c, &why);
 		return false;
 	}

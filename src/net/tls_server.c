@@ -205,11 +205,25 @@ static struct tls_server *server_new(const struct tls_server_settings *s, const 
 	return NULL;
 }
 
+/* A FIFO would hold up whoever opens it, with all that wait for the lock: at a reload, the service. */
+static bool regular(const struct tls_server_settings *s, struct err *e)
+{
+	const struct { const char *key, *file; } all[] = { { "certificate", s->certificate }, { "key", s->key }, { "ca_certificates", s->ca_certificates } };
+	struct stat st;
+
+	for (size_t n = 0; n < COUNT(all); n++)
+		if (all[n].file && stat(all[n].file, &st) == 0 && !S_ISREG(st.st_mode))
+			return err_set(e, ERR_CONFIG, "%s: %s is no regular file", all[n].key, all[n].file);
+	return true;
+}
+
 struct tls_server *tls_server_get(struct tls_contexts *all, const struct tls_server_settings *s, struct err *e)
 {
 	uint8_t digest[SHA256_DIGEST_LENGTH];	/* taken first: a file that changes meanwhile is read again next time */
 	struct tls_server *t;
 
+	if (!regular(s, e))
+		return NULL;
 	if (!digest_files(s, digest)) {
 		(void)err_set(e, ERR_LOCAL, "out of memory");
 		return NULL;

@@ -31,6 +31,7 @@ void p3d_feed(struct p3d *s, struct span in)
 	if (s->phase == PHASE_OVER)
 		return;
 	s->turn = true;
+	s->work = 0;
 	s->in = in;
 }
 
@@ -184,6 +185,7 @@ static bool eat(struct p3d *s, struct p3d_event *ev)
 
 	if (!before || (!s->begun && !first_octets(s, ev)))
 		return false;
+	s->work += P3D_LINE_WORK;
 	if (ev->what)
 		return true;
 	switch (s->reading) {
@@ -221,7 +223,11 @@ static bool step(struct p3d *s, struct p3d_event *ev)
 			server_over(s, ev, P3D_BYE);
 	} else if (s->wait != WAIT_CLIENT) {
 		return false;
+	} else if (s->work >= P3D_WORK) {
+		s->work = 0;
+		ev->what = P3D_REST;
 	} else if (s->listing != LISTING_NONE) {
+		s->work++;
 		server_list_line(s);
 	} else if (!eat(s, ev)) {
 		if (s->eof)

@@ -28,6 +28,8 @@
  *
  * The events and what answers them:
  *     P3D_SEND      out is full
+ *     P3D_REST      much was done in this turn, of octets or not (LIST walks over what is
+ *                   marked, RSET back): let others have theirs, go on in another
  *     P3D_TLS       STLS was accepted.  Send out, end the turn: if anything is
  *                   unread it was injected, and the connection must end; else
  *                   start TLS, then p3d_secured.  User name, UTF8, LANG and the
@@ -95,6 +97,8 @@
 enum {
 	P3D_REPLY_MAX = 512, P3D_COMMAND_MAX = 255, P3D_LINE_MAX = 512, P3D_AUTH_MAX = 16 * 1024,
 	P3D_GREETING_MAX = 500, P3D_CHALLENGE_MAX = 2046, P3D_OUT_MIN = 4096, P3D_BAD_MAX = 16, P3D_UID_MAX = 70,
+	P3D_WORK = 16384,	/* until P3D_REST: a record that is looked at is 1, a line that is eaten P3D_LINE_WORK */
+	P3D_LINE_WORK = 8,
 };
 #define P3D_EXPIRE_NEVER UINT32_MAX
 
@@ -119,7 +123,7 @@ struct p3d_drop {		/* the snapshot; lent until the session ends */
 };
 
 enum p3d_what {
-	P3D_NOTHING, P3D_SEND, P3D_TLS, P3D_LOGIN, P3D_SASL, P3D_SASL_OVER, P3D_RETR, P3D_BODY, P3D_COMMIT,
+	P3D_NOTHING, P3D_SEND, P3D_REST, P3D_TLS, P3D_LOGIN, P3D_SASL, P3D_SASL_OVER, P3D_RETR, P3D_BODY, P3D_COMMIT,
 	P3D_XMIT, P3D_XMIT_BODY, P3D_XMIT_END, P3D_BYE, P3D_GONE, P3D_OVERLONG, P3D_TLS_HELLO
 };
 

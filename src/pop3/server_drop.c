@@ -175,6 +175,7 @@ bool server_rset(struct p3d *s, const struct args *a, struct p3d_event *ev)
 		s->octets += drop_octets(m);
 	}
 	assert(s->left == s->drop->count && !s->marked);
+	s->work += s->drop->count;
 	server_say(s, "+OK");
 	return true;
 }

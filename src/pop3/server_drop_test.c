@@ -79,16 +79,36 @@ static void rows_at_every_split(void **state)
 }
 
 /* 100,000 messages, more octets than 32 bits hold; LIST and UIDL in an out of 4 KiB. */
+enum { MANY = 100000 };
+
+/* Commands that look at each message, and answer with a line: after each of them others have their turn. */
+static void work_without_words(struct p3d *s)
+{
+	static const char in[] = "DELE 100000\r\nLIST 100000\r\nRSET\r\nDELE 100000\r\nRSET\r\nNOOP\r\n";
+	char memory[P3D_OUT_MIN];
+	unsigned rests = 0;
+	struct p3d_event ev;
+	struct buf out;
+
+	buf_lend(&out, memory, sizeof memory);
+	p3d_feed(s, (struct span){ in, sizeof in - 1 });
+	while (p3d_next(s, &out, &ev)) {
+		assert_int_equal(ev.what, P3D_REST);
+		rests++;
+	}
+	assert_int_equal(rests, 2);
+	assert_int_equal(p3d_turn_end(s), 0);
+}
+
 static void a_large_maildrop(void **state)
 {
-	enum { MANY = 100000 };
 	static const struct p3d_settings settings = { .greeting = "hi", .mechs = MECH(USER) };
 	static const char in[] = IN "DELE 99999\r\nSTAT\r\nLIST\r\nUIDL\r\n";
 	struct drop_message *messages = calloc(MANY, sizeof *messages);
 	struct p3d_drop drop = { .messages = messages, .count = MANY };
 	struct p3d *s = malloc(p3d_size());
 	char memory[P3D_OUT_MIN];
-	uint64_t lines = 0;
+	uint64_t lines = 0, rests = 0;
 	struct p3d_event ev;
 	struct buf out;
 
@@ -101,6 +121,8 @@ static void a_large_maildrop(void **state)
 	while (p3d_next(s, &out, &ev)) {
 		if (ev.what == P3D_LOGIN)
 			p3d_login_ok(s, &drop);
+		else if (ev.what == P3D_REST)
+			rests++;
 		else
 			assert_int_equal(ev.what, P3D_SEND);
 		if (lines < 5 && out.len > 500)
@@ -114,6 +136,8 @@ static void a_large_maildrop(void **state)
 		lines += out.at[i] == '\n';
 	assert_int_equal(lines, 5 + 2 * (MANY - 1 + 2));
 	assert_int_equal(p3d_turn_end(s), 0);
+	assert_int_equal(rests, 2 * MANY / P3D_WORK);
+	work_without_words(s);
 	p3d_end(s);
 	free(s);
 	free(messages);

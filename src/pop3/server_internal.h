@@ -58,6 +58,7 @@ struct p3d {
 	uint32_t cursor;		/* in the listing: the next line */
 	uint32_t number, lines;		/* RETR, TOP under way */
 	uint32_t left, marked, read;	/* messages not marked deleted; marked so; read */
+	uint32_t work;			/* done since the last rest */
 	uint64_t octets;		/* of those not marked, modulo 2^64 */
 	enum sasl_mech mech;		/* of the exchange under way */
 	struct dot_in dot;

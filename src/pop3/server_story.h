@@ -172,7 +172,7 @@ static inline void server_story_act(struct server_story *t, const struct p3d_eve
 		else
 			p3d_xmit_accepted(t->s);
 		break;
-	case P3D_NOTHING: case P3D_SEND: case P3D_SASL_OVER: case P3D_XMIT_BODY: case P3D_BYE: case P3D_GONE: case P3D_OVERLONG:
+	case P3D_NOTHING: case P3D_SEND: case P3D_REST: case P3D_SASL_OVER: case P3D_XMIT_BODY: case P3D_BYE: case P3D_GONE: case P3D_OVERLONG:
 	case P3D_TLS_HELLO:
 		break;
 	}
@@ -198,7 +198,7 @@ static inline bool server_story_tell(struct server_story *t, const struct p3d_ev
 	struct buf *b = &t->told;
 
 	switch (ev->what) {
-	case P3D_NOTHING: case P3D_SEND: return true;
+	case P3D_NOTHING: case P3D_SEND: case P3D_REST: return true;
 	case P3D_TLS: return buf_add(b, SPAN("tls;"));
 	case P3D_LOGIN:
 		return buf_printf(b, "login %s [%.*s] [", sasl_mech_name(ev->mech), (int)ev->name.len, ev->name.at) &&

@@ -13,7 +13,7 @@
  * in the way of those who have one, and the pool has eight threads however many
  * cores there are.
  *
- * Fair: a lane for each IPv4 /24 and IPv6 /64.  The next to be hashed is of the
+ * Fair: a lane for each IPv4 /24 and IPv6 /48.  The next to be hashed is of the
  * lane that has the fewest hashes in work, and among those of the one whose last
  * hash ended, or that came, longest ago; within a lane, first come, first served.  So
  * who comes alone waits at most for one hash that is in work, whatever a

@@ -71,6 +71,8 @@ static bool do_event(struct session *s, const struct p3d_event *ev)
 		return false;
 	case P3D_SEND:
 		return session_flush(s);
+	case P3D_REST:
+		return !worker_rest(s->worker, s);
 	case P3D_TLS:
 		start_tls(s);
 		return false;
@@ -164,7 +166,7 @@ void session_pump(struct session *s, struct span in)
 	if (s->end == SAYS_STOPPED && !session_busy(s))
 		session_over(s, SAYS_STOPPED);
 	if (s->conn && !s->closing)
-		conn_pause(s->conn, p3d_waiting(p) || s->full || s->sending);
+		conn_pause(s->conn, p3d_waiting(p) || s->full || s->sending || s->resting);
 }
 
 /* ---- the connection's calls */
@@ -271,12 +273,10 @@ static struct span words_for(enum admission_said said)
 }
 
 /* A flood of strangers does not become one of lines: so many a second are told, the others counted. */
-static void count_refused(struct worker *w, const union address *from, enum admission_said said)
+static void tell_refused(struct worker *w, const char *line)
 {
 	uint64_t now = clock_mono_ms();
-	char line[SAYS_MAX];
 
-	worker_count(w, COUNT_REFUSED, 1);
 	if (now - w->refused_since_ms >= 1000) {
 		if (w->refused > REFUSED_LINES)
 			log_info(&says_pop, "refused as many more: %u", w->refused - REFUSED_LINES);
@@ -284,7 +284,15 @@ static void count_refused(struct worker *w, const union address *from, enum admi
 		w->refused = 0;
 	}
 	if (w->refused++ < REFUSED_LINES)
-		log_info(&says_pop, "%s", says_refused(from, door_of(said), line));
+		log_info(&says_pop, "%s", line);
+}
+
+static void count_refused(struct worker *w, const union address *from, enum admission_said said)
+{
+	char line[SAYS_MAX];
+
+	worker_count(w, COUNT_REFUSED, 1);
+	tell_refused(w, says_refused(from, door_of(said), line));
 }
 
 static void on_opened(void *user)
@@ -356,7 +364,7 @@ void session_accept(struct worker *w, const struct rules_door *door, int fd, con
 	worker_add(w, s);
 	s->conn = conn_accept(w->loop, fd, &how, &user, &e);
 	if (!s->conn) {
-		log_info(&says_pop, "%s", e.text);
+		tell_refused(w, e.text);
 		session_release(s);
 	}
 }

@@ -32,6 +32,7 @@ struct session {
 	struct conn *conn;		/* NULL: it has ended */
 	struct session *before, *after;	/* all of the worker */
 	struct session *older, *newer;	/* of those that are not logged in */
+	struct session *next_resting;
 	uint64_t id, began_ms;
 	struct p3d_settings settings, secured;	/* secured: behind STLS */
 	char *greeting;			/* with the stamp, until the login; NULL: the rules' */
@@ -51,7 +52,7 @@ struct session {
 	uint8_t end;			/* enum says_end */
 	uint32_t number, lines;		/* RETR, TOP */
 	bool all, fetching;
-	bool quit_failed;
+	bool quit_failed, resting;
 	bool opened, upgrading;		/* the conversation began; TLS is asked for */
 	bool refused;			/* behind a proxy: it was not let in, as the log says, and is no session */
 	bool full, sending, closing, waits_login, left;	/* left: what it leaves behind is on its way */

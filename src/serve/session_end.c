@@ -57,14 +57,14 @@ static void committed(void *user, bool good, const struct err *why)
 		worker_count(s->worker, COUNT_DELETED, s->deleted);
 	} else {
 		session_log(s, LOG_ERROR, why->text);
-		s->quit_failed = true;
+		s->quit_failed = s->deleting;
 	}
 	if (!s->conn || s->closing) {
 		session_release(s);
 		return;
 	}
 	s->worker->out.len = 0;
-	p3d_committed(session_p3d(s), good);
+	p3d_committed(session_p3d(s), good || !s->deleting);	/* that \Seen was lost is no business of QUIT's */
 	session_pump(s, (struct span){ 0 });
 }
 

@@ -35,6 +35,45 @@ struct worker *worker_new(struct loop *l, unsigned index, struct err *e)
 	return w;
 }
 
+/* ---- turns */
+
+static void unrest(struct worker *w, struct session *s)
+{
+	struct session **at = &w->resting;
+
+	while (*at && *at != s)
+		at = &(*at)->next_resting;
+	if (*at)
+		*at = s->next_resting;
+	s->resting = false;
+}
+
+static void on_go_on(void *user)
+{
+	struct worker *w = user;
+	struct session *all = w->resting, *s;
+
+	w->resting = NULL;
+	while ((s = all)) {
+		all = s->next_resting;
+		s->resting = false;
+		session_pump(s, (struct span){ 0 });	/* frees none */
+	}
+}
+
+bool worker_rest(struct worker *w, struct session *s)
+{
+	if (!w->go_on)
+		w->go_on = timer_new(w->loop, on_go_on, w);
+	if (!w->go_on)
+		return false;
+	s->resting = true;
+	s->next_resting = w->resting;
+	w->resting = s;
+	timer_set(w->go_on, 0, 0);
+	return true;
+}
+
 /* ---- the lists */
 
 void worker_add(struct worker *w, struct session *s)
@@ -89,8 +128,11 @@ void worker_drop(struct worker *w, struct session *s)
 	else
 		w->last = s->before;
 	worker_count(w, COUNT_OPEN, -1);
+	unrest(w, s);
 	if (!w->all && w->sweep)
 		timer_free(&w->sweep);	/* so that it does not keep the loop */
+	if (!w->all && w->go_on)
+		timer_free(&w->go_on);
 }
 
 bool worker_evict(struct worker *w)

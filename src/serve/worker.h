@@ -33,6 +33,8 @@ struct worker {
 	struct logins *logins;
 	struct commits *commits;
 	struct timer *sweep;
+	struct timer *go_on;
+	struct session *resting;	/* they had their turn, and have more to do */
 	uint64_t refused_since_ms;	/* connections refused within this second */
 	unsigned refused;
 	_Atomic uint64_t *ids;		/* the service's */
@@ -58,7 +60,8 @@ void worker_stop(struct worker *w);
 void worker_free(struct worker **w);	/* the loop's thread has ended: what sessions are left are freed */
 
 /* Of worker.c, for sessions. */
-bool worker_evict(struct worker *w);	/* the oldest that is not logged in makes room; false: there is none */
+bool worker_evict(struct worker *w);	/* the oldest of this loop that is not logged in makes room; false: there is none */
 void worker_add(struct worker *w, struct session *s);
 void worker_known(struct worker *w, struct session *s);		/* it is logged in, or at its end */
 void worker_drop(struct worker *w, struct session *s);
+bool worker_rest(struct worker *w, struct session *s);		/* it goes on when the others had their turn; false: no memory, let it go on now */

@@ -129,7 +129,7 @@ static void act(struct run *r, const struct p3d_event *ev)
 		else
 			p3d_xmit_accepted(r->s);
 		return;
-	case P3D_NOTHING: case P3D_SEND: case P3D_SASL_OVER: case P3D_XMIT_BODY: case P3D_BYE: case P3D_GONE: case P3D_OVERLONG:
+	case P3D_NOTHING: case P3D_SEND: case P3D_REST: case P3D_SASL_OVER: case P3D_XMIT_BODY: case P3D_BYE: case P3D_GONE: case P3D_OVERLONG:
 	case P3D_TLS_HELLO:
 		break;
 	}
@@ -164,14 +164,14 @@ static void check_event(struct run *r, const struct p3d_event *ev)
 	case P3D_COMMIT:
 		assert(in);
 		break;
-	case P3D_NOTHING: case P3D_SEND: case P3D_SASL_OVER: case P3D_BYE: case P3D_GONE: case P3D_OVERLONG: case P3D_TLS_HELLO:
+	case P3D_NOTHING: case P3D_SEND: case P3D_REST: case P3D_SASL_OVER: case P3D_BYE: case P3D_GONE: case P3D_OVERLONG: case P3D_TLS_HELLO:
 		break;
 	}
 }
 
 static void tell(struct run *r, const struct p3d_event *ev)
 {
-	if (ev->what == P3D_SEND)
+	if (ev->what == P3D_SEND || ev->what == P3D_REST)
 		return;
 	if (ev->what != P3D_XMIT_BODY)		/* may be cut anywhere */
 		must(buf_printf(&r->story, "\n%d %d %zu %u %u %d: ", ev->what, ev->mech, ev->size, ev->number, ev->lines,
