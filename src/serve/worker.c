@@ -7,7 +7,8 @@
 #include "base/clock.h"
 #include "serve/session.h"
 
-enum { SWEEP_MS = 1000 };
+/* A timer that is due at once would run before the loop looks at its sockets. */
+enum { SWEEP_MS = 1000, REST_MS = 1 };
 
 static void on_sweep(void *user)
 {
@@ -70,7 +71,7 @@ bool worker_rest(struct worker *w, struct session *s)
 	s->resting = true;
 	s->next_resting = w->resting;
 	w->resting = s;
-	timer_set(w->go_on, 0, 0);
+	timer_set(w->go_on, REST_MS, 0);
 	return true;
 }
 
