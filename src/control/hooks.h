@@ -65,8 +65,6 @@ struct hooks_block {
 	char why[HOOKS_WHY_MAX];
 };
 
-struct json_t;		/* Jansson's */
-
 struct api_hooks {
 	void *user;
 	void (*status)(void *user, struct hooks_status *status);	/* *status is zeroed */

@@ -47,8 +47,7 @@ struct api_call {
 	bool later, done;
 	json_t *answer;
 	struct err why;
-	void *mine;			/* the operation's own; */
-	uint64_t number;		/* that, too */
+	void *mine;			/* the operation's own */
 };
 
 extern const struct operation api_accounts[], api_domains[], api_mailboxes[], api_messages[], api_histories[], api_certificates[], api_services[],

@@ -31,9 +31,9 @@ static int take_store(struct cli *cli)
 	for (int ms = 0;; ms += RETRY_MS) {
 		if (store_open(cli->settings.state, cli->settings.store_map, "postrider run", &cli->store, &e))
 			return EXIT_GOOD;
-		if (e.kind != ERR_BUSY || strstr(e.text, "(postrider run)"))
+		if (e.kind == ERR_BUSY && strstr(e.text, "(postrider run)"))
 			return cli_usage(cli, "%s", e.text);
-		if (ms >= PATIENCE_MS)
+		if (e.kind != ERR_BUSY || ms >= PATIENCE_MS)
 			return cli_failed(cli, &e);
 		(void)poll(NULL, 0, RETRY_MS);
 	}

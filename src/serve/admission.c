@@ -171,17 +171,6 @@ void admission_free(struct admission **a)
 
 /* The door --------------------------------------------------------------- */
 
-const char *admission_said_name(enum admission_said said)
-{
-	static const char *const names[ADMISSION_SAID] = {
-		[ADMISSION_GOOD] = "good", [ADMISSION_ACCESS] = "access", [ADMISSION_DENIED] = "denied", [ADMISSION_BLOCKED] = "blocked",
-		[ADMISSION_ADDRESS_FULL] = "address full", [ADMISSION_FULL] = "full",
-	};
-
-	assert(said < ADMISSION_SAID);
-	return names[said];
-}
-
 struct guest {
 	struct counted c;
 	bool counts;		/* it is no trusted proxy */

@@ -112,8 +112,6 @@ enum admission_said {
 	ADMISSION_SAID
 };
 
-/* For logs: "good", "access", "denied", "blocked", "address full", "full". */
-const char *admission_said_name(enum admission_said said);
 /* A refused connection holds nothing: admission_leave may be called, and does nothing. */
 enum admission_said admission_enter(struct admission *a, const union address *from, uint64_t now_ms, struct admission_seat *seat);
 /* Before the PROXY header: the session counts, nobody's address is looked at.  GOOD or FULL. */

@@ -171,6 +171,23 @@ def test_more_sessions_than_at_the_start(s):
         c.quit()
 
 
+def test_a_certificate_that_is_a_fifo_holds_nobody_up(s):
+    os.rename(s.cert, s.cert + ".kept")
+    os.mkfifo(s.cert)
+    s.reload(good=False)
+    assert "no regular file" in s.log()
+    with s.login() as c:
+        c.quit()
+    os.rename(s.cert + ".kept", s.cert)
+    s.reload()
+
+
+def test_what_needs_a_restart_is_said(s):
+    s.head["workers"] = 7
+    s.reload()
+    assert "workers and run_as change with a restart only" in s.log()
+
+
 def test_off_and_on_again(s):
     s.keys["max_sessions"] = 0
     s.reload()
