@@ -122,14 +122,21 @@ static void both_families(void **state)
 	end(&c);
 }
 
+/* The kernel chose the port for six; somebody else may have it for four: then another one is tried. */
 static void six_alone_leaves_the_port_to_four(void **state)
 {
 	struct err e;
-	int six = listen_socket(&(struct listen_settings){ .address = "::", .v6only = true }, &e);
-	int four = listen_socket(&(struct listen_settings){ .address = "0.0.0.0", .port = listen_port(six) }, &e);
+	int six = -1, four = -1;
 
 	(void)state;
-	assert_true(six >= 0 && four >= 0);
+	for (int tries = 0; four < 0 && tries < 100; tries++) {
+		if (six >= 0)
+			(void)close(six);
+		six = listen_socket(&(struct listen_settings){ .address = "::", .v6only = true }, &e);
+		assert_true(six >= 0);
+		four = listen_socket(&(struct listen_settings){ .address = "0.0.0.0", .port = listen_port(six) }, &e);
+	}
+	assert_true(four >= 0);
 	assert_int_equal(listen_port(six), listen_port(four));
 	(void)close(six);
 	(void)close(four);
