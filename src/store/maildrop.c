@@ -312,3 +312,9 @@ void maildrop_touch(const struct maildrop *drop, const struct maildrop_reading *
 			return;
 	}
 }
+
+void maildrop_stop(const struct maildrop *drop)
+{
+	if (drop->mdir)
+		mdir_stop(drop);
+}
