@@ -23,7 +23,6 @@ struct mdir {
 	char *names;			/* each ends with NUL; texts are among them */
 	size_t names_len;
 	const char **texts;		/* NULL: there are none */
-	uint64_t generation;		/* of the index that it was read from */
 };
 
 struct maildrop {
