@@ -8,7 +8,6 @@
 #include "store/box.h"
 #include "store/intent.h"
 #include "store/pack.h"
-#include "store/place_inside.h"
 
 enum { HEAD_FORMAT = 1, HEAD = 33 };
 

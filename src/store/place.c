@@ -13,13 +13,12 @@
 #include "store/box.h"
 #include "store/domain.h"
 #include "store/maildrop.h"
-#include "store/place_inside.h"
 #include "store/record.h"
 #include "wire/utf7.h"
 
 /* --- settings */
 
-bool place_read(struct store *s, const char *who, char text[TEMPLATE_MAX + 1], struct err *e)
+static bool read_setting(struct store *s, const char *who, char text[TEMPLATE_MAX + 1], struct err *e)
 {
 	struct err why;
 	size_t len = 0;
@@ -36,7 +35,7 @@ void place_get(struct store *s, const char *who, char text[TEMPLATE_MAX + 1])
 {
 	struct err e;
 
-	if (place_read(s, who, text, &e))
+	if (read_setting(s, who, text, &e))
 		return;
 	log_error(NULL, "%s", e.text);
 	text[0] = '\0';
@@ -67,9 +66,9 @@ static bool settle(struct store *s, const char *account, char text[TEMPLATE_MAX 
 {
 	const char *domain = strchr(account, '@');
 
-	if (!place_read(s, account, text, e))
+	if (!read_setting(s, account, text, e))
 		return false;
-	if (!*text && domain && !place_read(s, domain, text, e))
+	if (!*text && domain && !read_setting(s, domain, text, e))
 		return false;
 	if (!*text)
 		otherwise(s, text);
@@ -109,13 +108,18 @@ static bool take_path(const char *name, const char *account, const char *own, co
 	return strcmp(folder, "INBOX") == 0 || add_folder(folder, place, e);
 }
 
+static void in_store(struct place *place)
+{
+	place->kind = PLACE_STORE;
+	place->path[0] = '\0';
+	place->account_len = 0;
+}
+
 bool place_find(struct store *s, const char *box, const char *own, struct place *place, struct err *e)
 {
 	char name[MAILBOX_NAME_MAX + 1], account[ACCOUNT_NAME_MAX + 1], text[TEMPLATE_MAX + 1] = "";
 
-	place->kind = PLACE_STORE;
-	place->path[0] = '\0';
-	place->account_len = 0;
+	in_store(place);
 	if (!box_name(box, name, e))
 		return false;
 	(void)snprintf(account, sizeof account, "%.*s", (int)strcspn(name, "/"), name);
@@ -127,7 +131,7 @@ bool place_find(struct store *s, const char *box, const char *own, struct place 
 		return true;
 	if (take_path(name, account, own, text, place, e))
 		return true;
-	place->kind = PLACE_STORE;
+	in_store(place);
 	return err_in(e, "mailbox %.150s", name);
 }
 
@@ -237,7 +241,7 @@ bool place_set_account(struct store *s, const char *given, const char *text, str
 		return err_set(e, ERR_CONFIG, "there is no account %.200s; make it first: postrider account add %.200s", name, name);
 	(void)snprintf(then, sizeof then, "%s", text);
 	domain = strchr(name, '@');
-	if (!*then && domain && !place_read(s, domain, then, e))
+	if (!*then && domain && !read_setting(s, domain, then, e))
 		return false;
 	if (!*then)
 		otherwise(s, then);

@@ -47,7 +47,7 @@ static void refused(struct store *s, const char *box, const char *own, const cha
 	assert_int_equal(fixture_err.kind, ERR_CONFIG);
 	if (!strstr(fixture_err.text, says))
 		fail_msg("%s: %s", box, fixture_err.text);
-	assert_int_equal(place.kind, PLACE_STORE);
+	assert_true(place.kind == PLACE_STORE && !*place.path && !place.account_len);
 }
 
 static void the_first_that_says_anything_decides(void **state)

@@ -35,7 +35,7 @@ static bool check_path(const char *text, struct err *e)
 	if (span_has_control(rest))
 		return err_set(e, ERR_CONFIG, "a path has no control characters");
 	if (text[0] != '/')
-		return wrong(e, text, "is no absolute path; write one such as /var/mail/%u");
+		return wrong(e, text, "is no absolute path");
 	for (; next_part(&rest, &part); any = true)
 		if (is_dots(part))
 			return wrong(e, text, "has a part that is \".\" or \"..\"");

@@ -21,7 +21,7 @@ static const struct row {
 	{ "/var/mail/%u/Maildir", "anna", "/var/mail/anna/Maildir", NULL },
 	{ "/m%%/%n%%u%%", "anna", "/m%/anna%u%", NULL },
 	{ "//var///mail/%u//", "anna", "/var/mail/anna", NULL },
-	{ "/home/anna/Maildir", "anna", "/home/anna/Maildir", NULL },
+	{ "/srv/anna/Maildir", "anna", "/srv/anna/Maildir", NULL },
 	{ "/a/..b/%n/...", "anna", "/a/..b/anna/...", NULL },
 	{ "/%n%n-%n", "a", "/aa-a", NULL },
 	{ "/var/mail/%d/%n", "anna", NULL, "has no domain" },
