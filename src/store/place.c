@@ -289,14 +289,28 @@ static bool mark_folder(const char *path, struct err *e)
 	return true;
 }
 
-bool place_open(const struct place *place, struct maildir **m, struct err *e)
+/* A name that somebody mistyped makes no Maildir. */
+static bool must_be_known(struct store *s, const char *box, const char *path, struct err *e)
+{
+	char name[MAILBOX_NAME_MAX + 1];
+
+	if (!box_name(box, name, e))
+		return false;
+	name[strcspn(name, "/")] = '\0';
+	return account_there(s, name) || access(path, F_OK) == 0 ||
+	       err_set(e, ERR_CONFIG, "there is neither account %.150s nor its Maildir %.200s; make one of them first", name, path);
+}
+
+bool place_open(struct store *s, const char *box, const struct place *place, struct maildir **m, struct err *e)
 {
 	char account[PATH_MAX];
 
 	assert(place->kind == PLACE_MAILDIR);
+	(void)snprintf(account, sizeof account, "%.*s", (int)place->account_len, place->path);
+	if (!must_be_known(s, box, account, e))
+		return false;
 	if (!place->path[place->account_len])
 		return maildir_open(place->path, m, e);
-	(void)snprintf(account, sizeof account, "%.*s", (int)place->account_len, place->path);
 	if (!maildir_open(account, m, e))
 		return false;
 	maildir_close(m);

@@ -305,17 +305,25 @@ static void a_maildir_is_made_with_its_folder(void **state)
 	(void)state;
 	(void)snprintf(text, sizeof text, "%s/mail/%%u", directory);
 	store_maildirs(s, text);
-	must(place_find(s, "anna/lists/info", NULL, &place, &fixture_err) && place_open(&place, &m, &fixture_err));
+	must(place_find(s, "anna/lists/info", NULL, &place, &fixture_err) && place_open(s, "anna/lists/info", &place, &m, &fixture_err));
 	maildir_close(&m);
 	assert_true(is_directory("mail/anna/cur") && is_directory("mail/anna/new") && is_directory("mail/anna/tmp"));
 	assert_true(is_directory("mail/anna/.lists.info/cur") && is_directory("mail/anna/.lists.info/tmp"));
 	(void)snprintf(path, sizeof path, "%s/mail/anna/.lists.info/maildirfolder", directory);
 	assert_int_equal(access(path, F_OK), 0);
-	must(place_find(s, "bert@client1.com/INBOX", NULL, &place, &fixture_err) && place_open(&place, &m, &fixture_err));
+	must(place_find(s, "bert@client1.com/INBOX", NULL, &place, &fixture_err) && place_open(s, "bert@client1.com/INBOX", &place, &m, &fixture_err));
 	maildir_close(&m);
 	assert_true(is_directory("mail/bert@client1.com/cur"));
 	(void)snprintf(path, sizeof path, "%s/mail/bert@client1.com/maildirfolder", directory);
 	assert_int_not_equal(access(path, F_OK), 0);
+	must(place_find(s, "dora/INBOX", NULL, &place, &fixture_err));
+	assert_false(place_open(s, "dora/INBOX", &place, &m, &fixture_err));
+	assert_int_equal(fixture_err.kind, ERR_CONFIG);
+	assert_non_null(strstr(fixture_err.text, "neither account dora nor"));
+	assert_false(is_directory("mail/dora"));
+	assert_int_equal(mkdir(place.path, 0700), 0);	/* the source of users is another, and knows her */
+	must(place_open(s, "dora/INBOX", &place, &m, &fixture_err));
+	maildir_close(&m);
 	end(s);
 }
 
