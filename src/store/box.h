@@ -52,6 +52,7 @@ struct mailbox {
 	engine_part part;
 	char name[MAILBOX_NAME_MAX + 1];
 	bool made;			/* the directory has it */
+	uint64_t places;		/* at this one of store.places.changes it lay in the store */
 	struct box_head head;		/* as it is durable, */
 	bool head_there;		/* once anything is */
 	uint64_t next_blob;		/* runs ahead of the head's */
@@ -100,6 +101,12 @@ bool box_walk_next(struct box_walk *w, uint64_t *number, struct span *page);
 
 /* mailbox.c */
 [[nodiscard]] bool box_account_must(struct store *s, const char *name, struct err *e);	/* the owner is there? */
+/* The box lies in the store?  ERR_CONFIG: no longer, and where it does. */
+[[nodiscard]] bool box_here(struct mailbox *box, struct err *e);
+/* Something comes into, or leaves, an opened box of the account. */
+bool box_busy(const struct store *s, const char *account);
+/* place.c: ERR_CONFIG, and where it lies: the box is in a Maildir. */
+[[nodiscard]] bool place_must_be_store(struct store *s, const char *box, struct err *e);
 struct span box_head_value(char value[33], const struct box_head *head);
 [[nodiscard]] bool box_head_unpack(struct span value, struct box_head *head);
 bool box_entry_find(struct view *v, engine_part part, uint64_t uid, struct box_entry *entry);	/* false: also if it is leaving */

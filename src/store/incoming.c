@@ -16,6 +16,8 @@ struct incoming *incoming_new(struct mailbox *box, struct err *e)
 	struct incoming *in;
 	uint32_t epoch;
 
+	if (!box_here(box, e))
+		return NULL;
 	if (!box->made) {
 		if (!box_account_must(box->store, box->name, e) || !box_make(box->store, box->name, &epoch, e))
 			return NULL;
