@@ -9,6 +9,8 @@
  * store_answer, which takes the answers over. */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "store/store.h"
 
 enum { STORE_BUCKETS = 256 };
@@ -55,6 +57,8 @@ struct store {
 	struct reclaiming *reclaiming;	/* reclaim.c: NULL before it was first asked */
 	struct trust_note *notes;	/* trust.c: the first is under way */
 	struct long_work *long_works;
+	_Atomic(const struct route_field *) route_field;	/* routed.h: what is looked for; NULL: X-Real-To */
+	struct route_field *route_fields;	/* all that were */
 };
 
 void store_do(struct store *s, struct batch **b, struct deed *deed);
