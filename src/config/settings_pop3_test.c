@@ -246,7 +246,7 @@ static const struct row warned[] = {
 	{ IN("mechanisms = plain\napop = true"), "c.conf:3: pop3: apop: mechanisms is without it; it has no effect\n" },
 	{ IN("mechanisms = plain\napop = false"), "" },
 	{ IN("mechanisms = {oauthbearer, plain, xoauth2}"), AT "mechanisms: oauthbearer is " UNBUILT AT "mechanisms: xoauth2 is " UNBUILT },
-	{ IN("route_header = X-To"), AT "route_header: " UNBUILT },
+	{ IN("route_header = X-To"), "" },
 	{ IN("exclusive = true uidl = native users = internal submission = '' maildir = ''"), "" },
 	{ IN("uidl = dovecot"), AT "uidl: dovecot is " UNBUILT },
 	{ IN("users = {'passwd-file:/p', internal, 'pam:login'}"), AT "users: passwd-file:/p is " UNBUILT AT "users: pam:login is " UNBUILT },

@@ -219,7 +219,7 @@ size_t mailbox_entries(struct mailbox *box, uint64_t from, struct mailbox_entry 
 			if (uids_has(&intent.going, e.uid) || position++ < from)
 				continue;
 			out[n++] = (struct mailbox_entry){ .uid = e.uid, .size = box_entry_size(&e), .arrived = e.arrived, .dots = e.dots,
-				.flags = (e.flags & ~(uint32_t)BOX_NO_END) | (uids_has(&intent.seen, e.uid) ? MAILBOX_SEEN : 0) };
+				.flags = (e.flags & ~(uint32_t)BOX_INSIDE) | (uids_has(&intent.seen, e.uid) ? MAILBOX_SEEN : 0) };
 		}
 		if (position > from) {
 			box->walk.position = begins;

@@ -175,6 +175,19 @@ struct drop_message *maildrop_messages(struct maildrop *drop)
 	return drop->messages;
 }
 
+void maildrop_keep(struct maildrop *drop, const bool *keep)
+{
+	uint32_t kept = 0;
+
+	drop->octets = 0;
+	for (uint32_t n = 0; n < drop->count; n++)
+		if (keep[n]) {
+			drop->messages[kept++] = drop->messages[n];
+			drop->octets += drop_octets(&drop->messages[n]);
+		}
+	drop->count = kept;
+}
+
 static const struct drop_message *at(const struct maildrop *drop, uint32_t number)
 {
 	assert(number >= 1 && number <= drop->count);

@@ -53,6 +53,10 @@ uint32_t maildrop_count(const struct maildrop *drop);
 uint64_t maildrop_octets(const struct maildrop *drop);	/* as POP3 counts */
 struct drop_message *maildrop_messages(struct maildrop *drop);	/* message `number` is [number - 1] */
 
+/* Only the messages of which keep[number - 1] is true are in it from now on, numbered anew: before it is lent to a
+ * session, and before anything of it was read. */
+void maildrop_keep(struct maildrop *drop, const bool *keep);
+
 /* The uids of messages that have one of `flags` and none of `but`, for mailbox_remove; *uids is
  * then the caller's to free (NULL: none).  Returns how many. */
 size_t maildrop_marked(const struct maildrop *drop, uint32_t flags, uint32_t but, uint64_t **uids);

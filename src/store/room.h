@@ -10,6 +10,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "store/store.h"
 
@@ -62,6 +63,8 @@ struct store {
 		char *otherwise;	/* the default; NULL = none */
 		uint64_t changes;	/* of anything that says where boxes lie; from 1 on */
 	} places;
+	_Atomic(const struct route_field *) route_field;	/* routed.h: what is looked for; NULL: X-Real-To */
+	struct route_field *route_fields;	/* all that were */
 };
 
 void store_do(struct store *s, struct batch **b, struct deed *deed);
