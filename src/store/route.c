@@ -98,7 +98,7 @@ bool route_forget_account(struct store *s, struct batch **b, const char *account
 
 /* ---- who is meant */
 
-/* As text with its domain; false: it is no name, and `out` whatever can be told of it. */
+/* As text with its domain; false: it is no name, and `out` whatever can be told of it, which is nobody's: also not where it is cut. */
 static bool meant(struct span given, const char *domain, char out[ACCOUNT_NAME_MAX + 1])
 {
 	char text[ACCOUNT_NAME_MAX + 1];
@@ -116,6 +116,8 @@ static bool meant(struct span given, const char *domain, char out[ACCOUNT_NAME_M
 	if (whole && account_name(text, domain, out, &ignored))
 		return true;
 	memcpy(out, text, len + 1);
+	if (!whole)
+		out[0] = '#';
 	return false;
 }
 

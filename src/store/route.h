@@ -28,7 +28,7 @@ bool route_each(struct store *s, char address[ACCOUNT_NAME_MAX + 1], char accoun
 /* The account that `given`, octets from the network, means: `%` counts as `@` where there is none; a bare
  * name belongs to `local_domain` (domain_of_address), else to `main_domain` (either may be NULL or ""); then
  * the account of that name, that of its alias, or where a route leads.  False: there is none; out->account is then what was meant,
- * folded and cut, for login_find, so that nobody can tell.  It is never a name with a NUL in it.
+ * folded and cut, for login_find, so that nobody can tell.  It is never a name with a NUL in it; what was cut is no account's name.
  * Every form that SASLprep makes one of leads to one account, and to one name where there is none: an account (an alias, an address of a
  * route) that has exactly these octets (account.h: an old one), else that of the normal form, which is also what `routed` is in. */
 bool route_resolve(struct store *s, struct span given, const char *main_domain, const char *local_domain, struct resolved *out);

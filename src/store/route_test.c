@@ -55,7 +55,7 @@ static void who_is_meant(void **state)
 		{ SPAN("a@b@client1.com"), NULL, NULL, "a@b@client1.com", "", false },
 		{ SPAN("@client1.com"), NULL, NULL, "@client1.com", "", false },
 		{ SPAN("a b@client1.com"), NULL, NULL, "a b@client1.com", "", false },
-		{ SPAN("a\0@client1.com"), NULL, NULL, "a", "", false },
+		{ SPAN("a\0@client1.com"), NULL, NULL, "#", "", false },
 		{ SPAN("a#b@client1.com"), NULL, NULL, "a#b@client1.com", "", false },
 		{ SPAN("~a@client1.com"), NULL, NULL, "~a@client1.com", "", false },
 		{ SPAN(""), NULL, NULL, "", "", false }, { SPAN(""), "client1.com", NULL, "", "", false },
