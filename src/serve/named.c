@@ -60,7 +60,7 @@ bool named_box(struct store *s, const struct named *n, const char *account, char
 		*rights = acl_rights(s, box, account);
 	if (*rights & ACL_READ)
 		return true;
-	return err_set(e, ERR_AUTH, "%s", *rights & ACL_LOOKUP ? "no right to read this mailbox" : NAMED_REFUSED);
+	return err_set(e, ERR_AUTH, "%s", *rights & ACL_LOOKUP ? NAMED_UNREADABLE : NAMED_REFUSED);
 }
 
 bool named_there(struct store *s, const char *box)

@@ -28,12 +28,13 @@ enum { NAMED_MAX = 1 + ACCOUNT_NAME_MAX + 1 + MAILBOX_NAME_MAX + 1 + ACCOUNT_NAM
 
 /* What is said of a mailbox that is not there, and of one that the user may not know about. */
 #define NAMED_REFUSED "no such mailbox, or no right to read it"
+#define NAMED_UNREADABLE "no right to read this mailbox"	/* to whom may know about it: ACL_LOOKUP */
 
 /* False: malformed, such as "#user", "box#", "~other#user", "~/box#user", a control character in front of the '#'. */
 [[nodiscard]] bool named_split(struct span given, struct named *out);
-/* The mailbox that is meant, ACCOUNT/BOX, and what `account` (as the login has it) may do there: ACL_READ at least.  An owner without a
+/* The mailbox that is meant, ACCOUNT/BOX, and what `account` (as the login has it) may do there: ACL_READ at least where it is true.  An owner without a
  * domain is in the account's; an alias of the owner's will do, a route of a whole domain will not.
- * False: ERR_AUTH, NAMED_REFUSED; with ACL_LOOKUP alone, that there is no right to read it. */
+ * False: ERR_AUTH, and nothing but NAMED_REFUSED or NAMED_UNREADABLE. */
 [[nodiscard]] bool named_box(struct store *s, const struct named *n, const char *account, char box[MAILBOX_NAME_MAX + 1], unsigned *rights,
 	struct err *e);
 /* Is this mailbox of the store, as named_box gave it, there?  An INBOX always is: it is made with its first message. */

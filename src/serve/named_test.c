@@ -102,7 +102,7 @@ static void a_box_is_found_or_refused(void **state)
 		{ "~public/announces#jsmith@client1.com", "jsmith@client1.com", NAMED_REFUSED },	/* not the public of no domain */
 		{ "~boss@client1.com/INBOX#jsmith", "jsmith", NAMED_REFUSED },
 		{ "~stranger@client1.com/INBOX#jsmith@client1.com", "jsmith@client1.com", NAMED_REFUSED },	/* "*" is for logins */
-		{ "~boss/seen#jsmith", "jsmith", "no right to read this mailbox" },
+		{ "~boss/seen#jsmith", "jsmith", NAMED_UNREADABLE },
 		{ "~boss/dark#jsmith", "jsmith", NAMED_REFUSED },
 		{ "~boss/other#jsmith", "jsmith", NAMED_REFUSED },
 		{ "~boss/INBOX#anna", "anna", NAMED_REFUSED },
