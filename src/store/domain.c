@@ -144,13 +144,15 @@ bool domain_remove(struct store *s, const char *given, struct err *e)
 	struct domain_info info;
 	char key[RECORD_KEY], who[DOMAIN_NAME_MAX + 2];
 	struct batch *b;
-	size_t aliases;
+	size_t aliases, routes;
 
 	if (!domain_find(s, given, &info, e))
 		return false;
 	aliases = count(s, 'l', info.name);
-	if (info.accounts || aliases)
-		return err_set(e, ERR_CONFIG, "domain %.200s has %zu accounts and %zu aliases; remove them first", info.name, info.accounts, aliases);
+	routes = count(s, 'r', info.name);
+	if (info.accounts || aliases || routes)
+		return err_set(e, ERR_CONFIG, "domain %.150s has %zu accounts, %zu aliases and %zu routes; remove them first", info.name, info.accounts,
+			aliases, routes);
 	b = store_batch(record_part());
 	store_must(batch_remove(b, record_key(key, 'd', info.name)));
 	if (*info.address)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "store/account.h"
+#include "store/acl.h"
 #include "store/box.h"
 #include "store/intent.h"
 #include "store/pack.h"
@@ -158,7 +159,8 @@ bool mailbox_destroy(struct store *s, const char *given, int64_t now, struct err
 	box = opened(s, engine_part_of("mailbox", span_of(name)));
 	if (box && busy(box))
 		return err_set(e, ERR_BUSY, "mailbox %s: mail is coming in or going just now; try again", name);
-	if (!box_bury(s, name, now, e))
+	/* The rights first: who makes the box anew must not find them. */
+	if (!acl_forget(s, name, e) || !box_bury(s, name, now, e))
 		return false;
 	if (box) {
 		box->made = box->head_there = false;

@@ -145,3 +145,19 @@ bool record_next(struct store *s, char kind, char name[ACCOUNT_NAME_MAX + 1], ch
 	view_end(&v);
 	return there;
 }
+
+static bool add_to(struct batch *b, struct span key, struct span value)
+{
+	return value.len ? batch_put(b, key, value) : batch_remove(b, key);
+}
+
+bool record_add(struct store *s, struct batch **b, struct span key, struct span value, struct err *e)
+{
+	if (add_to(*b, key, value))
+		return true;
+	if (!engine_commit_wait(s->engine, b, e))
+		return false;
+	*b = store_batch(record_part());
+	store_must(add_to(*b, key, value));
+	return true;
+}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Inside: an account at rest, "a" NAME in the partition of accounts, where
- * "b" NETWORK (block.c), "d" DOMAIN (domain.c), "n" ADDRESS → domain, and "l" ADDRESS → account
- * (alias.c), and "m" NAME or "m" @DOMAIN → where its mail lies (place.c) are too. */
+ * "b" NETWORK (block.c), "c" MAILBOX (acl.c), "d" DOMAIN (domain.c), "n" ADDRESS → domain, "l" ADDRESS → account
+ * (alias.c), "m" NAME or "m" @DOMAIN → where its mail lies (place.c) and "r" ADDRESS → account (route.c) are too. */
 #pragma once
 
 #include "store/account.h"
@@ -32,3 +32,5 @@ bool record_find(struct store *s, const char *name, struct record *r);
 bool record_next(struct store *s, char kind, char name[ACCOUNT_NAME_MAX + 1], char *value, size_t max, size_t *len);
 /* The value of a name, cut at `max`. */
 bool record_get(struct store *s, char kind, const char *name, char *value, size_t max, size_t *len);
+/* Into *b, which is committed when it is full, and another one is begun: the key with this value, or, with an empty one, no longer. */
+[[nodiscard]] bool record_add(struct store *s, struct batch **b, struct span key, struct span value, struct err *e);
