@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "store/alert_rest.h"
 #include "store/domain.h"
 #include "store/login.h"
 #include "store/mailbox.h"
@@ -196,6 +197,7 @@ static bool remove_record(struct store *s, const char *name, struct err *e)
 	size_t len;
 	bool fits = batch_present(b, record_key(key, 'a', name)) && batch_remove(b, record_key(key, 'a', name));
 
+	fits = fits && alert_forget(s, ALERT_ACCOUNT, name, b);
 	while (fits && record_next(s, 'l', alias, target, sizeof target, &len))
 		if (span_equal((struct span){ target, len }, span_of(name)))
 			fits = batch_remove(b, record_key(key, 'l', alias));

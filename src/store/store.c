@@ -87,6 +87,7 @@ static void release(struct store *s)
 	mailbox_free_all(s);
 	ledger_free_all(s);
 	reclaiming_free(s);
+	quotas_free(s);
 	engine_close(&s->engine);
 	digest_free(&s->digest);
 	seal_free(&s->seal);
@@ -124,6 +125,7 @@ bool store_open(const char *state, uint64_t map_size, const char *what, struct s
 		release(s);
 		return false;
 	}
+	quotas_start(s);
 	mailbox_reclaim_all(s);
 	*store = s;
 	return true;
