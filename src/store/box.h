@@ -113,7 +113,8 @@ uint64_t quota_room(struct store *s, const char *box);		/* octets that may come 
 uint64_t quota_hold(struct store *s, const char *box, uint64_t octets);
 /* The box had and has so many octets; after its head was changed. */
 void quota_moved(struct store *s, const char *box, uint64_t before, uint64_t after, uint64_t held);
-void quota_over(struct store *s, const char *box, uint64_t octets, struct err *why);
+/* Says so of a message; `taken`: octets of its own group that are not held yet. */
+void quota_over(struct store *s, const char *box, uint64_t taken, uint64_t octets, struct err *why);
 
 /* marks.c */
 struct box_mark box_mark(const struct mailbox_source *source);

@@ -141,7 +141,7 @@ static void add_message(struct builder *b, struct incoming *in)
 	if (in->over || octets_of(in) > b->room - b->taken) {
 		struct err why;
 
-		quota_over(b->box->store, b->box->name, octets_of(in), &why);
+		quota_over(b->box->store, b->box->name, b->taken, octets_of(in), &why);
 		incoming_refuse(&in, &why);
 		return;
 	}

@@ -233,11 +233,13 @@ void quota_moved(struct store *s, const char *box, uint64_t before, uint64_t aft
 		alert_usage_fell(s, account);
 }
 
-void quota_over(struct store *s, const char *box, uint64_t octets, struct err *why)
+void quota_over(struct store *s, const char *box, uint64_t taken, uint64_t octets, struct err *why)
 {
 	char account[ACCOUNT_NAME_MAX + 1];
+	const struct quota *q;
 
 	owner_of(box, account);
+	q = counted(s, account);
 	(void)err_set(why, ERR_BUSY, "over quota: %.200s has %llu of its %llu octets, the message has %llu", account,
-		(unsigned long long)quota_usage(s, account), (unsigned long long)quota_in_force(s, account), (unsigned long long)octets);
+		(unsigned long long)(q->usage + q->held + taken), (unsigned long long)quota_in_force(s, account), (unsigned long long)octets);
 }
