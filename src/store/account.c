@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "store/acl.h"
+#include "store/alert_rest.h"
 #include "store/domain.h"
 #include "store/login.h"
 #include "store/mailbox.h"
@@ -211,7 +212,8 @@ static bool remove_record(struct store *s, const char *name, struct err *e)
 {
 	char key[RECORD_KEY];
 	struct batch *b = store_batch(record_part());
-	bool good = acl_forget_account(s, &b, name, e) && route_forget_account(s, &b, name, e) && forget_aliases(s, &b, name, e) &&
+	bool good = (alert_forget(s, ALERT_ACCOUNT, name, b) || err_set(e, ERR_CONFIG, "it has thousands of alerts: remove some first")) &&
+		    acl_forget_account(s, &b, name, e) && route_forget_account(s, &b, name, e) && forget_aliases(s, &b, name, e) &&
 		    record_add(s, &b, record_key(key, 'm', name), (struct span){ 0 }, e) &&
 		    record_add(s, &b, record_key(key, 'a', name), (struct span){ 0 }, e) && engine_commit_wait(s->engine, &b, e);
 

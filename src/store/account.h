@@ -56,7 +56,7 @@ void account_normal(const char *name, char normal[ACCOUNT_NAME_MAX + 1]);
 [[nodiscard]] bool account_add(struct store *s, const char *name, struct span password, unsigned how, struct err *e);
 [[nodiscard]] bool account_passwd(struct store *s, const char *name, struct span password, unsigned how, struct err *e);
 [[nodiscard]] bool account_set(struct store *s, const char *name, const struct account_limits *limits, struct err *e);
-/* With its aliases, its routes, and the rights (acl.h) that others have here or it has elsewhere, which go first.  An account with mailboxes is refused unless `mailboxes`, which removes them with all
+/* With its aliases, its routes, its alerts, and the rights (acl.h) that others have here or it has elsewhere, which go first.  An account with mailboxes is refused unless `mailboxes`, which removes them with all
  * that is in them; `now`: seconds since 1970.  ERR_BUSY: mail is coming in just now. */
 [[nodiscard]] bool account_remove(struct store *s, const char *name, bool mailboxes, int64_t now, struct err *e);
 bool account_there(struct store *s, const char *name);

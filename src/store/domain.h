@@ -21,10 +21,12 @@ struct domain_info {
 	size_t accounts;			/* domain_find counts them, domain_each does not */
 };
 
+/* Folded, and well-formed. */
+[[nodiscard]] bool domain_name(const char *given, char name[DOMAIN_NAME_MAX + 1], struct err *e);
 [[nodiscard]] bool domain_add(struct store *s, const char *name, struct err *e);
 /* The limits and the address of `info`.  Two domains cannot have one address. */
 [[nodiscard]] bool domain_set(struct store *s, const struct domain_info *info, struct err *e);
-/* Refused while accounts, aliases or routes are in it. */
+/* Refused while accounts, aliases or routes are in it.  Its alerts go with it. */
 [[nodiscard]] bool domain_remove(struct store *s, const char *name, struct err *e);
 [[nodiscard]] bool domain_find(struct store *s, const char *name, struct domain_info *info, struct err *e);
 bool domain_each(struct store *s, struct domain_info *info);	/* start with info->name[0] = 0 */

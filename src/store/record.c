@@ -96,6 +96,17 @@ bool record_unpack(struct span value, struct record *r)
 	return true;
 }
 
+uint64_t record_quota(struct span value)
+{
+	uint64_t quota;
+
+	if (take_u8(&value) != RECORD_FORMAT)
+		return ACCOUNT_QUOTA_DEFAULT;
+	(void)take_span(&value, 1 + 8);
+	quota = take_u64(&value);
+	return value.at ? quota : ACCOUNT_QUOTA_DEFAULT;
+}
+
 bool record_find(struct store *s, const char *name, struct record *r)
 {
 	char value[RECORD_MAX];
