@@ -181,7 +181,7 @@ static bool change(struct instance *i, struct err *e)
 		settings_end(&old);
 	api_reload(i->api, i->cli->settings.main_domain);
 	tell_places(i);
-	return settle_pop3(i, e);
+	return cli_route_header(&i->cli->settings, i->cli->store, e) && settle_pop3(i, e);
 }
 
 bool instance_reload(struct instance *i, struct err *e)
@@ -334,7 +334,8 @@ bool instance_new(struct cli *cli, struct instance **out, struct err *e)
 	i->notify.fd = -1;
 	*out = i;
 	tell_places(i);
-	return inherited_take(&i->inherited, e) && notify_start(&i->notify, e) && make(i, e);
+	return inherited_take(&i->inherited, e) && notify_start(&i->notify, e) &&
+	       cli_route_header(&cli->settings, cli->store, e) && make(i, e);
 }
 
 void instance_run(struct instance *i)
