@@ -231,6 +231,7 @@ const struct option pop3_rows[] = {
 	{ "submission_size",  OPTION_SIZE,    POP3(submission_size), "25MB", .flags = OPTION_UNBUILT, .help = SIZE },
 	{ "route_header",     OPTION_TEXT,    POP3(route_header), "X-Real-To", .min = 1, .max = 127, .form = value_field,
 		.help = "the name of a header field" },
+	{ "maildir",          OPTION_TEXT,    POP3(maildir), .form = value_maildirs, .help = "a path such as /var/mail/%u, or \"\" for none" },
 	{ "uidl",             OPTION_CHOICE,  POP3(uidl), "native", .names = uidl_names, .help = "native or dovecot" },
 	{ "users",            OPTION_TEXTS,   POP3(users_as_written), "internal", .form = value_users, .flags = OPTION_FILLED,
 		.help = "a list out of internal, passwd-file:PATH and pam:SERVICE" },

@@ -67,5 +67,7 @@ bool maildrop_there(const struct maildrop *drop, uint32_t number);
 void maildrop_start(const struct maildrop *drop, uint32_t number, struct maildrop_reading *r);
 enum maildrop_got maildrop_piece(const struct maildrop *drop, struct maildrop_reading *r, bool wait,
 	size_t (*use)(void *user, struct span octets), void *user);
+/* A reading that is not taken to its end (TOP): of a Maildir a file is open meanwhile. */
+void maildrop_stop(const struct maildrop *drop);
 /* Takes at least the next `octets` of the body into memory, as far as there are so many; waits for the disk. */
 void maildrop_touch(const struct maildrop *drop, const struct maildrop_reading *r, uint64_t octets);
