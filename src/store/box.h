@@ -6,6 +6,7 @@
  *     "i" PAGE                 the entries whose unique-ids begin with PAGE (uid / 256), in order
  *     "s" CONNECTION ID        a source's mark → digest
  *     "x" UID                  whom a message is for, of those that say so (routed.h)
+ *     "y" NUMBER UID           the same of those whose headers had to be read (routed_known.h)
  *     "r", "q" PART            an intent and its parts (intent.h): what is about to leave the index
  *     "g" WHEN BLOB            bodies of messages that left the index: (blob, pieces)…, of which BLOB is the first
  *     "t" BLOB                 a message coming in by pieces → how many are durable
