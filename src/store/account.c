@@ -194,11 +194,13 @@ static bool remove_record(struct store *s, const char *name, struct err *e)
 	char key[RECORD_KEY], alias[ACCOUNT_NAME_MAX + 1] = "", target[ACCOUNT_NAME_MAX];
 	struct batch *b = store_batch(record_part());
 	size_t len;
-	bool fits = batch_present(b, record_key(key, 'a', name)) && batch_remove(b, record_key(key, 'a', name));
+	bool fits = batch_present(b, record_key(key, 'a', name)) && batch_remove(b, record_key(key, 'a', name)) &&
+	            batch_remove(b, record_key(key, 'm', name));
 
 	while (fits && record_next(s, 'l', alias, target, sizeof target, &len))
 		if (span_equal((struct span){ target, len }, span_of(name)))
 			fits = batch_remove(b, record_key(key, 'l', alias));
+	s->places.changes++;
 	if (fits)
 		return engine_commit_wait(s->engine, &b, e) || err_in(e, "account %.100s", name);
 	batch_free(&b);

@@ -142,7 +142,7 @@ bool domain_set(struct store *s, const struct domain_info *info, struct err *e)
 bool domain_remove(struct store *s, const char *given, struct err *e)
 {
 	struct domain_info info;
-	char key[RECORD_KEY];
+	char key[RECORD_KEY], who[DOMAIN_NAME_MAX + 2];
 	struct batch *b;
 	size_t aliases;
 
@@ -155,6 +155,9 @@ bool domain_remove(struct store *s, const char *given, struct err *e)
 	store_must(batch_remove(b, record_key(key, 'd', info.name)));
 	if (*info.address)
 		store_must(batch_remove(b, record_key(key, 'n', info.address)));
+	(void)snprintf(who, sizeof who, "@%s", info.name);
+	store_must(batch_remove(b, record_key(key, 'm', who)));
+	s->places.changes++;
 	return engine_commit_wait(s->engine, &b, e) || err_in(e, "domain %s", info.name);
 }
 

@@ -8,10 +8,10 @@
 #include "store/pack.h"
 
 enum {
-	MESSAGE_KEYS = 4,		/* body, its tail, mark, the stage's count */
+	MESSAGE_KEYS = 5,		/* body, its tail, mark, the stage's count, whom it is for */
 	PAGE_OCTETS = BOX_PAGE * BOX_ENTRY,
 	/* What a message may add to the batch besides its body, and the end of the group. */
-	MESSAGE_OCTETS = 256,
+	MESSAGE_OCTETS = 256 + ROUTED_TEXT_MAX,
 	END_OCTETS = 2 * (PAGE_OCTETS + 64),
 	END_KEYS = 4,
 };
@@ -70,11 +70,14 @@ static void add_entry(struct builder *b, const struct incoming *in)
 	struct box_head *h = &b->group->head;
 	struct box_entry entry = { .uid = h->next_uid, .blob = in->blob, .stored = in->size,
 		.arrived = in->arrived, .dots = in->dots, .flags = in->flags };
+	char key[ROUTED_KEY];
 
 	if (h->next_uid / BOX_PAGE != b->page.number) {
 		put_page(b);
 		begin_page(b);
 	}
+	if (in->flags & BOX_LISTS)
+		store_must(batch_put(b->batch, routed_key(key, entry.uid), routed_value(&in->routed)));
 	assert(b->page.len + BOX_ENTRY <= sizeof b->page.at);
 	box_entry_pack(b->page.at + b->page.len, &entry);
 	b->page.len += BOX_ENTRY;

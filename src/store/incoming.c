@@ -16,6 +16,8 @@ struct incoming *incoming_new(struct mailbox *box, struct err *e)
 	struct incoming *in;
 	uint32_t epoch;
 
+	if (!box_here(box, e))
+		return NULL;
 	if (!box->made) {
 		if (!box_account_must(box->store, box->name, e) || !box_make(box->store, box->name, &epoch, e))
 			return NULL;
@@ -38,6 +40,7 @@ void incoming_free(struct incoming **in)
 {
 	(*in)->box->incomings--;
 	digest_free(&(*in)->digest);
+	routed_end(&(*in)->routed);
 	free((*in)->piece);
 	free((*in)->why);
 	free(*in);
@@ -117,6 +120,7 @@ static void stage_piece(struct incoming *in)
 	store_must(in->pieces ? batch_equals(b, key, (struct span){ was, 4 }) : batch_absent(b, key));
 	store_must(batch_put(b, key, (struct span){ is, 4 }));
 	digest_add(in->digest, (struct span){ in->piece, in->len });
+	routed_look(&in->routed, in->box->store, (struct span){ in->piece, in->len }, false);
 	store_must(batch_blob_owned(b, in->blob, in->pieces, in->piece, in->len));
 	in->piece = NULL;
 	in->len = in->cap = 0;
@@ -248,7 +252,7 @@ void incoming_finish(struct incoming **incoming, const struct mailbox_source *so
 {
 	struct incoming *in = *incoming;
 
-	assert(!(flags & BOX_NO_END));
+	assert(!(flags & BOX_INSIDE));
 	*incoming = NULL;
 	in->ended = true;
 	in->has_source = source;
@@ -258,6 +262,8 @@ void incoming_finish(struct incoming **incoming, const struct mailbox_source *so
 	in->flags = flags;
 	if (in->size && !(in->last[0] == '\r' && in->last[1] == '\n'))
 		in->flags |= BOX_NO_END;
+	routed_look(&in->routed, in->box->store, (struct span){ in->piece, in->len }, true);
+	in->flags |= routed_flags(&in->routed);
 	in->ticket = ticket;
 	store_owe(in->box->store, ticket);
 	*in->box->last = in;

@@ -10,6 +10,7 @@
 
 #include "store/box.h"
 #include "store/digest.h"
+#include "store/routed.h"
 
 struct incoming {
 	struct incoming *next;		/* of those that wait for a group */
@@ -26,6 +27,7 @@ struct incoming {
 	struct mailbox_source source;
 	int64_t arrived;
 	uint64_t ticket;
+	struct routed routed;
 };
 
 void incoming_refuse(struct incoming **in);

@@ -29,7 +29,10 @@
  * crash; mailbox_unmark forgets one once the ledger has it (it rides with the
  * next batch).
  *
- * Errors: ERR_CONFIG (no such account, bad name), ERR_LOCAL, ERR_BUSY. */
+ * A box that lies in a Maildir (place.h) is not opened: ERR_CONFIG, and the text names the Maildir; nor does one
+ * that was opened before take any more (incoming_new).
+ *
+ * Errors: ERR_CONFIG (no such account, bad name, in a Maildir), ERR_LOCAL, ERR_BUSY. */
 #pragma once
 
 #include "store/store.h"

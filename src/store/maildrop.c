@@ -175,6 +175,21 @@ struct drop_message *maildrop_messages(struct maildrop *drop)
 	return drop->messages;
 }
 
+void maildrop_keep(struct maildrop *drop, const bool *keep)
+{
+	uint32_t kept = 0;
+
+	drop->octets = 0;
+	for (uint32_t n = 0; n < drop->count; n++)
+		if (keep[n]) {
+			if (drop->mdir && drop->mdir->texts)
+				drop->mdir->texts[kept] = drop->mdir->texts[n];
+			drop->messages[kept++] = drop->messages[n];
+			drop->octets += drop_octets(&drop->messages[n]);
+		}
+	drop->count = kept;
+}
+
 static const struct drop_message *at(const struct maildrop *drop, uint32_t number)
 {
 	assert(number >= 1 && number <= drop->count);
@@ -311,4 +326,10 @@ void maildrop_touch(const struct maildrop *drop, const struct maildrop_reading *
 		if (!there)
 			return;
 	}
+}
+
+void maildrop_stop(const struct maildrop *drop)
+{
+	if (drop->mdir)
+		mdir_stop(drop);
 }

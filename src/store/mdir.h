@@ -42,6 +42,7 @@ const char *const *maildrop_uids(const struct maildrop *drop);
 /* The Maildir is nobody's any more: its index goes.  Blocks. */
 [[nodiscard]] bool maildrop_forget_maildir(struct store *s, const char *path, struct err *e);
 
-/* Blocks: in a job.  With `deletions` what is marked DROP_DELETED is unlinked (already gone is good); with `seen` what is DROP_READ
- * and stays gets the flag S in its name.  Some could not: false, names the first of them and how many. */
+/* Blocks: in a job; durable when it returns.  With `deletions` what is marked DROP_DELETED is unlinked (already gone is good); with `seen`
+ * what is DROP_READ and stays gets the flag S in its name, and the other flags stay.  False: some could not be removed; how many, and what the
+ * disk said of the first; the others are.  That \Seen could not be set is told only where no deletions were asked for. */
 [[nodiscard]] bool maildrop_apply(struct maildrop *drop, bool deletions, bool seen, struct err *e);

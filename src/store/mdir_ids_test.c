@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "store/mdir_fixture.h"
+#include "store/mdir_world.h"
 #include "store/mdir_scan.h"
 
 /* "NAME=id" in order, as UIDL shows them. */

@@ -59,4 +59,8 @@ void mdir_start(const struct maildrop *drop, uint32_t number, struct maildrop_re
 enum maildrop_got mdir_piece(const struct maildrop *drop, struct maildrop_reading *r, bool wait,
 	size_t (*use)(void *user, struct span octets), void *user);
 void mdir_touch(const struct maildrop *drop, const struct maildrop_reading *r, uint64_t octets);
-void mdir_close(struct maildrop *drop);		/* what is open for reading */
+void mdir_stop(const struct maildrop *drop);
+void mdir_close(struct maildrop *drop);		/* and what it was read with */
+
+/* mdir_edit.c: the name with the flag S, in cur; info that is not ":2," stays before it.  False: it has it, or no room for it. */
+bool mdir_name_seen(const char *name, char out[NAME_MAX + 1]);

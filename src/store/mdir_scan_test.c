@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <sys/wait.h>
 
-#include "store/mdir_fixture.h"
+#include "store/mdir_world.h"
 
 static void files_are_counted_as_pop3_sends_them(void **state)
 {

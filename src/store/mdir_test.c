@@ -4,7 +4,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "store/mdir_fixture.h"
+#include "store/mdir_world.h"
 #include "store/mdir_index.h"
 #include "store/mdir_scan.h"
 

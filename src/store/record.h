@@ -2,7 +2,7 @@
  *
  * Inside: an account at rest, "a" NAME in the partition of accounts, where
  * "b" NETWORK (block.c), "d" DOMAIN (domain.c), "n" ADDRESS → domain, and "l" ADDRESS → account
- * (alias.c) are too. */
+ * (alias.c), and "m" NAME or "m" @DOMAIN → where its mail lies (place.c) are too. */
 #pragma once
 
 #include "store/account.h"

@@ -9,6 +9,9 @@
  * store_answer, which takes the answers over. */
 #pragma once
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "store/store.h"
 
 enum { STORE_BUCKETS = 256 };
@@ -55,6 +58,13 @@ struct store {
 	struct reclaiming *reclaiming;	/* reclaim.c: NULL before it was first asked */
 	struct trust_note *notes;	/* trust.c: the first is under way */
 	struct long_work *long_works;
+	struct {			/* place.c */
+		pthread_mutex_t mutex;
+		char *otherwise;	/* the default; NULL = none */
+		uint64_t changes;	/* of anything that says where boxes lie; from 1 on */
+	} places;
+	_Atomic(const struct route_field *) route_field;	/* routed.h: what is looked for; NULL: X-Real-To */
+	struct route_field *route_fields;	/* all that were */
 };
 
 void store_do(struct store *s, struct batch **b, struct deed *deed);
