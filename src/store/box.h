@@ -119,6 +119,18 @@ struct span box_head_value(char value[33], const struct box_head *head);
 [[nodiscard]] bool box_head_unpack(struct span value, struct box_head *head);
 bool box_entry_find(struct view *v, engine_part part, uint64_t uid, struct box_entry *entry);	/* false: also if it is leaving */
 
+uint64_t box_octets(struct store *s, const char *name);		/* of one that is in the directory: as durable as this thread knows */
+
+/* quota.c: `box` is a box's name. */
+uint64_t quota_seen(struct view *v, engine_part part, const char *account);	/* the limit in force, 0 = none; `part`: record_part */
+uint64_t quota_room(struct store *s, const char *box);		/* octets that may come in now; UINT64_MAX: no quota */
+/* They are under way.  What it returns is given back by quota_moved, durable or not. */
+uint64_t quota_hold(struct store *s, const char *box, uint64_t octets);
+/* The box had and has so many octets; after its head was changed. */
+void quota_moved(struct store *s, const char *box, uint64_t before, uint64_t after, uint64_t held);
+/* Says so of a message; `taken`: octets of its own group that are not held yet. */
+void quota_over(struct store *s, const char *box, uint64_t taken, uint64_t octets, struct err *why);
+
 /* marks.c */
 struct box_mark box_mark(const struct mailbox_source *source);
 /* Is it there, a forgotten one not counted?  One that waits to be forgotten no longer does. */
