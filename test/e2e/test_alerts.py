@@ -148,6 +148,22 @@ def test_the_other_target_has_it_meanwhile(p):
     assert len(p.in_maildir()) == 2 and len(p.in_mailbox()) == 2
 
 
+def test_a_full_mailbox_ends_the_visit_not_the_mail(p):
+    """After some refusals in a row nothing more is fetched; with room, all of it comes."""
+    messages = [mail(1000 + n) for n in range(40)]
+    p.account("anna")
+    p.good("account", "set", "anna", "quota=100B")
+    with Pop3d(Maildrop(messages)) as origin:
+        p.clear("box", origin, deliver=["mailbox:anna/INBOX"], after="delete")
+        for _ in range(2):
+            done = p("collect", "box")
+            assert done.code == 1 and "over quota" in done.text, done
+            assert done.summary()["box"]["collected"] == 0 and len(origin.drop.octets()) == 40
+        p.good("account", "set", "anna", "quota=none")
+        assert p.good("collect", "box").summary()["box"]["collected"] == 40
+    assert sorted(p.in_mailbox()) == sorted(messages)
+
+
 def test_a_large_message_over_quota_leaves_nothing_behind(p):
     """Not kept while it comes: the store does not grow by what it refuses."""
     p.account("anna")
