@@ -124,7 +124,7 @@ uint64_t box_octets(struct store *s, const char *name);		/* of one that is in th
 
 /* quota.c: `box` is a box's name. */
 uint64_t quota_seen(struct view *v, engine_part part, const char *account);	/* the limit in force, 0 = none; `part`: record_part */
-uint64_t quota_room(struct store *s, const char *box);		/* octets that may come in now; UINT64_MAX: no quota */
+uint64_t quota_room(struct store *s, const char *box);		/* as quota_left */
 /* They are under way.  What it returns is given back by quota_moved, durable or not. */
 uint64_t quota_hold(struct store *s, const char *box, uint64_t octets);
 /* The box had and has so many octets; after its head was changed. */
