@@ -135,13 +135,12 @@ static void words_of_a_command(void **state)
 
 	(void)state;
 	for (size_t n = 0; n < COUNT(commands); n++) {
-		char words[100] = "";
+		char words[100];
+		int len = 0;
 
 		assert_true(target_read(&a, NULL, commands[n].text, &t, &form, &e));
-		for (size_t w = 0; w < t.argv.count; w++) {
-			(void)strcat(words, t.argv.at[w]);
-			(void)strcat(words, "|");
-		}
+		for (size_t w = 0; w < t.argv.count; w++)
+			len += snprintf(words + len, sizeof words - (size_t)len, "%s|", t.argv.at[w]);
 		assert_string_equal(words, commands[n].words);
 		assert_true(t.timeout_ms == 30000 && t.parallel == 2);
 	}
