@@ -109,7 +109,7 @@ def test_through_to_a_program(s):
         said = f.read()
     with open(out + ".message", "rb") as f:
         octets = f.read()
-    assert "POSTRIDER_SENDER=anna@example.org\n" in said and "POSTRIDER_ACCOUNT=anna\n" in said
+    assert "POSTRIDER_SENDER=anna@example.org\n" in said and "POSTRIDER_ACCOUNT=anna@example.org\n" in said
     assert "POSTRIDER_RECIPIENTS=bert@example.net\ncarla@example.net\nsecret@example.net\n" in said
     assert "POSTRIDER_PEER=127.0.0.1\n" in said and f"POSTRIDER_SIZE={len(octets)}\n" in said
     assert "args=1:an argument\n" in said
@@ -259,11 +259,12 @@ def test_a_maildir_that_comes_back_gets_it_once(s):
 
 def test_the_end_waits_for_what_is_on_its_way(s):
     out = os.path.join(s.home, "taken")
-    c = begin(s, "command:" + program(s, f"sleep 1; cat > {out}\n"))
+    c = begin(s, "command:" + program(s, f": > {out}.begun; sleep 1; cat > {out}\n"))
     c.good("XTND XMIT")
     c.send(stuffed(MESSAGE))
-    until(lambda: os.path.exists("/proc") and s.process, "a process")
+    until(lambda: os.path.exists(out + ".begun"), "the program")
     s.process.send_signal(signal.SIGTERM)
     assert c.line().startswith("+OK")
+    c.close()
     s.gone()
     assert os.path.exists(out)
