@@ -24,6 +24,8 @@
 #define SESSION_GOES_ON SAYS_ENDS	/* no reason to end yet; the first one counts */
 
 struct session_line;
+struct session_way;
+struct submitting;
 
 struct session {
 	struct worker *worker;		/* NULL: it is gone, and a job is not back yet */
@@ -45,7 +47,8 @@ struct session {
 	struct p3d_drop lent;
 	struct maildrop_reading reading;
 	struct stuff stuff;
-	struct submitting *xmit;	/* a message comes in, or is on its way */
+	struct submitting *xmit;	/* a message comes in */
+	struct session_way *way;	/* one is on its way */
 	uint64_t octets;
 	int64_t slow_taken;
 	uint32_t messages, tops, deleting, deleted, slow_rounds;

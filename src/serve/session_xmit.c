@@ -10,14 +10,14 @@
 #include "serve/submitting.h"
 #include "store/allowance.h"
 
-/* What an answer needs when the connection may be gone. */
-struct xmit_way {
-	struct session *session;
+/* What the answer needs: the connection may be gone by then, or take no more octets for a while. */
+struct session_way {
 	union address peer;
 	uint64_t octets, recipients;
+	char told[DELIVER_WHY_MAX + 1];	/* borrowed by the conversation: it stays until the next message */
 };
 
-static void say(const struct session *s, const struct xmit_way *way, enum says_outcome outcome, const char *reason)
+static void say(const struct session *s, const struct session_way *way, enum says_outcome outcome, const char *reason)
 {
 	char line[SAYS_MAX];
 	const struct says_submitted facts = { .address = &way->peer, .user = span_of(s->account), .octets = way->octets, .recipients = way->recipients,
@@ -40,6 +40,8 @@ static const char *literal(const union address *peer, char out[ADDRESS_TEXT + 8]
 void session_xmit_free(struct session *s)
 {
 	submitting_free(&s->xmit);
+	free(s->way);
+	s->way = NULL;
 }
 
 void session_xmit(struct session *s)
@@ -56,13 +58,13 @@ void session_xmit(struct session *s)
 		return;
 	}
 	if (!allowance_left(s->worker->store, s->account, r->submission_limit, clock_now_s())) {
-		const struct xmit_way way = { .peer = *conn_peer_address(s->conn) };
+		const struct session_way way = { .peer = *conn_peer_address(s->conn) };
 
 		say(s, &way, SAYS_OVER_LIMIT, NULL);
 		p3d_xmit_refused(session_p3d(s), P3D_CODE_SYS_TEMP, "no more messages are taken today");
 		return;
 	}
-	submitting_free(&s->xmit);
+	session_xmit_free(s);
 	s->xmit = submitting_new(&with, &e);
 	if (s->xmit) {
 		p3d_xmit_go(session_p3d(s));
@@ -109,7 +111,7 @@ static void reply(struct session *s, const struct submission_answer *a)
 		p3d_xmit_refused(p, P3D_CODE_SYS_TEMP, "no more messages are taken today");
 		return;
 	case SUBMISSION_REFUSED:
-		p3d_xmit_refused(p, P3D_CODE_SYS_PERM, *a->told ? a->told : "the message was refused");
+		p3d_xmit_refused(p, P3D_CODE_SYS_PERM, *s->way->told ? s->way->told : "the message was refused");
 		return;
 	case SUBMISSION_FAILED:
 		p3d_xmit_refused(p, P3D_CODE_SYS_TEMP, "the message cannot be taken now, try again later");
@@ -119,11 +121,10 @@ static void reply(struct session *s, const struct submission_answer *a)
 
 static void answered(void *user, const struct submission_answer *a)
 {
-	struct xmit_way *way = user;
-	struct session *s = way->session;
+	struct session *s = user;
 
-	say(s, way, outcome_of(a->said), a->why);
-	free(way);
+	say(s, s->way, outcome_of(a->said), a->why);
+	(void)snprintf(s->way->told, sizeof s->way->told, "%s", a->told);
 	s->commits--;
 	if (!s->conn || s->closing) {
 		session_release(s);
@@ -136,7 +137,7 @@ static void answered(void *user, const struct submission_answer *a)
 
 /* ---- the end of the message */
 
-static void turn_down(struct session *s, const struct xmit_way *way, enum submitting_said said)
+static void turn_down(struct session *s, const struct session_way *way, enum submitting_said said)
 {
 	static const char *const words = "the message cannot be taken now, try again later";
 	struct p3d *p = session_p3d(s);
@@ -184,8 +185,8 @@ static struct submission *submission_of(struct session *s)
 void session_xmit_end(struct session *s)
 {
 	enum submitting_said said = submitting_end(s->xmit);
-	struct xmit_way *way = calloc(1, sizeof *way);
-	const struct xmit_way facts = { .session = s, .peer = *conn_peer_address(s->conn), .octets = s->xmit->size, .recipients = s->xmit->recipient_count };
+	struct session_way *way = calloc(1, sizeof *way);
+	const struct session_way facts = { .peer = *conn_peer_address(s->conn), .octets = s->xmit->size, .recipients = s->xmit->recipient_count };
 	struct submission *m = said == SUBMITTING_GOOD && way ? submission_of(s) : NULL;
 
 	if (!m) {
@@ -195,7 +196,9 @@ void session_xmit_end(struct session *s)
 	}
 	submitting_free(&s->xmit);
 	*way = facts;
-	m->user = way;
+	free(s->way);
+	s->way = way;
+	m->user = s;
 	s->commits++;
 	submissions_ask(s->worker->submissions, m);
 }

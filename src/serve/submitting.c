@@ -105,7 +105,7 @@ static bool take_recipients(struct submitting *s, const struct submitted *m)
 {
 	const char *domain = strrchr(s->sender, '@') + 1;
 	size_t size = (m->count + 1) * sizeof *s->recipients, count = m->count;
-	char *at;
+	char *at, *end;
 
 	for (size_t n = 0; n < count; n++)
 		size += m->recipients[n].len + strlen(domain) + 2;
@@ -113,12 +113,13 @@ static bool take_recipients(struct submitting *s, const struct submitted *m)
 	if (!s->recipients)
 		return false;
 	at = (char *)(s->recipients + count + 1);
+	end = (char *)s->recipients + size;
 	for (size_t n = 0; n < count; n++) {
 		const struct address *a = &m->recipients[n];
 
 		s->recipients[n] = at;
-		at += address_has_domain(a) ? sprintf(at, "%s", a->text) : sprintf(at, "%s@%s", a->text, domain);
-		at++;
+		(void)snprintf(at, (size_t)(end - at), "%s%s%s", a->text, address_has_domain(a) ? "" : "@", address_has_domain(a) ? "" : domain);
+		at += strlen(at) + 1;
 	}
 	s->recipient_count = count;
 	return true;
