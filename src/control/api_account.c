@@ -7,6 +7,7 @@
 #include "control/json.h"
 #include "control/operation.h"
 #include "store/alias.h"
+#include "store/quota.h"
 #include "wire/base64.h"
 
 enum { PASSWORD_MAX = 4096, NAME_MAX_GIVEN = 1024 };
@@ -63,11 +64,15 @@ static bool show(struct api_call *c, struct err *e)
 	char address[ACCOUNT_NAME_MAX + 1] = "", account[ACCOUNT_NAME_MAX + 1];
 	struct account_info info;
 	json_t *row, *aliases;
+	uint64_t quota;
 
 	if (!find(c, &info, e))
 		return false;
 	row = account_json(c->api->store, &info);
 	path_json(row, c->api->store, info.name);
+	quota = quota_in_force(c->api->store, info.name);
+	(void)json_object_set_new(row, "quota_in_force", quota ? json_number(quota) : json_null());
+	(void)json_object_set_new(row, "usage", json_number(quota_usage(c->api->store, info.name)));
 	aliases = json_array();
 	while (alias_each(c->api->store, address, account))
 		if (strcmp(account, info.name) == 0)

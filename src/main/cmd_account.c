@@ -4,7 +4,7 @@
 #include "main/commands.h"
 #include "main/limits.h"
 #include "main/say.h"
-#include "store/account.h"
+#include "store/quota.h"
 #include "wire/base64.h"
 
 enum { PASSWORD_MAX = 4096 };
@@ -33,6 +33,7 @@ static int list(struct cli *cli)
 
 static void print_account(const json_t *row)
 {
+	uint64_t usage = json_member_number(row, "usage"), quota = json_member_number(row, "quota_in_force");
 	const json_t *one;
 	size_t n;
 
@@ -44,6 +45,10 @@ static void print_account(const json_t *row)
 		(void)printf("mail          nowhere: %s\n", json_member_text(row, "path_wrong"));
 	else
 		(void)printf("mail          %s%s\n", *json_member_text(row, "path") ? "in the Maildir " : "in the store", json_member_text(row, "path"));
+	(void)printf("usage         %llu octets", (unsigned long long)usage);
+	if (quota)
+		(void)printf(", %u %% of the quota that holds: %llu octets", quota_percent(usage, quota), (unsigned long long)quota);
+	(void)putchar('\n');
 	json_array_foreach(json_object_get(row, "aliases"), n, one)
 		(void)printf("alias         %s\n", json_string_value(one));
 }

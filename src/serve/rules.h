@@ -38,7 +38,7 @@ struct rules {
 	const char *implementation;	/* NULL = hidden */
 	const char *main_domain;	/* NULL = none */
 	uint32_t idle_timeout_ms, login_timeout_ms, login_delay_s;
-	bool exclusive, after_retr_seen;
+	bool exclusive, after_retr_seen, uidl_dovecot;
 	uint32_t max_sessions, failed_limit, failed_block_ms;	/* what admission goes by: here for the log, and 0 = off */
 };
 

@@ -6,6 +6,7 @@
  *     "i" PAGE                 the entries whose unique-ids begin with PAGE (uid / 256), in order
  *     "s" CONNECTION ID        a source's mark → digest
  *     "x" UID                  whom a message is for, of those that say so (routed.h)
+ *     "y" NUMBER UID           the same of those whose headers had to be read (routed_known.h)
  *     "r", "q" PART            an intent and its parts (intent.h): what is about to leave the index
  *     "g" WHEN BLOB            bodies of messages that left the index: (blob, pieces)…, of which BLOB is the first
  *     "t" BLOB                 a message coming in by pieces → how many are durable
@@ -118,6 +119,18 @@ bool box_busy(const struct store *s, const char *account);
 struct span box_head_value(char value[33], const struct box_head *head);
 [[nodiscard]] bool box_head_unpack(struct span value, struct box_head *head);
 bool box_entry_find(struct view *v, engine_part part, uint64_t uid, struct box_entry *entry);	/* false: also if it is leaving */
+
+uint64_t box_octets(struct store *s, const char *name);		/* of one that is in the directory: as durable as this thread knows */
+
+/* quota.c: `box` is a box's name. */
+uint64_t quota_seen(struct view *v, engine_part part, const char *account);	/* the limit in force, 0 = none; `part`: record_part */
+uint64_t quota_room(struct store *s, const char *box);		/* as quota_left */
+/* They are under way.  What it returns is given back by quota_moved, durable or not. */
+uint64_t quota_hold(struct store *s, const char *box, uint64_t octets);
+/* The box had and has so many octets; after its head was changed. */
+void quota_moved(struct store *s, const char *box, uint64_t before, uint64_t after, uint64_t held);
+/* Says so of a message; `taken`: octets of its own group that are not held yet. */
+void quota_over(struct store *s, const char *box, uint64_t taken, uint64_t octets, struct err *why);
 
 /* marks.c */
 struct box_mark box_mark(const struct mailbox_source *source);

@@ -235,9 +235,12 @@ static void send(struct box_edit *edit, struct batch **b, void (*then)(void *use
 
 static void durable(struct mailbox *box, const struct box_head *head)
 {
+	uint64_t before = box->head.bytes;
+
 	box->head = *head;
 	box->head_there = true;
 	box->walk.position = box->walk.page = 0;
+	quota_moved(box->store, box->name, before, head->bytes, 0);
 }
 
 static void on_direct(void *user, const struct err *why)

@@ -131,6 +131,13 @@ static void stage_piece(struct incoming *in)
 	store_do(in->box->store, &b, &stage->deed);
 }
 
+/* It will be refused: it does no more than to be counted, and to have a digest. */
+static void pass_piece(struct incoming *in)
+{
+	digest_add(in->digest, (struct span){ in->piece, in->len });
+	in->len = 0;
+}
+
 static bool grow(struct incoming *in, size_t need)
 {
 	size_t cap = in->cap * 2 > need ? in->cap * 2 : need;
@@ -164,7 +171,11 @@ bool incoming_add(struct incoming *in, struct span octets, struct err *e)
 		if (!n) {
 			if (!in->digest && !(in->digest = digest_new(e)))
 				return false;
-			stage_piece(in);
+			in->over = in->over || in->size > quota_room(in->box->store, in->box->name);
+			if (in->over)
+				pass_piece(in);
+			else
+				stage_piece(in);
 			continue;
 		}
 		if (n > octets.len)
@@ -228,14 +239,13 @@ void incoming_discard(struct incoming **in)
 	incoming_free(in);
 }
 
-/* A piece of it failed, so it cannot become a message. */
-void incoming_refuse(struct incoming **in)
+void incoming_refuse(struct incoming **in, const struct err *why)
 {
 	struct answers *a = answers_new(1);
 	struct store *s = (*in)->box->store;
 
 	answers_add(a, (*in)->ticket);
-	store_answer(s, &a, (*in)->why);
+	store_answer(s, &a, why);
 	incoming_discard(in);
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "store/account.h"
+#include "store/acl.h"
 #include "store/box.h"
 #include "store/intent.h"
 #include "store/pack.h"
@@ -39,6 +40,23 @@ static struct mailbox *opened(struct store *s, engine_part part)
 	while (box && box->part != part)
 		box = box->next;
 	return box;
+}
+
+uint64_t box_octets(struct store *s, const char *name)
+{
+	engine_part part = engine_part_of("mailbox", span_of(name));
+	const struct mailbox *box = opened(s, part);
+	struct box_head head = { 0 };
+	struct span value;
+	struct view *v;
+
+	if (box)
+		return box->head.bytes;
+	v = store_view(s);
+	if (view_get(v, part, SPAN("h"), &value) && !box_head_unpack(value, &head))
+		head.bytes = 0;		/* who opens the box says that it is damaged */
+	view_end(&v);
+	return head.bytes;
 }
 
 static bool read_head(struct mailbox *box, uint32_t epoch, struct err *e)
@@ -149,6 +167,7 @@ bool mailbox_destroy(struct store *s, const char *given, int64_t now, struct err
 {
 	char name[MAILBOX_NAME_MAX + 1];
 	struct mailbox *box;
+	uint64_t octets;
 	uint32_t epoch;
 
 	if (!box_name(given, name, e))
@@ -158,7 +177,9 @@ bool mailbox_destroy(struct store *s, const char *given, int64_t now, struct err
 	box = opened(s, engine_part_of("mailbox", span_of(name)));
 	if (box && busy(box))
 		return err_set(e, ERR_BUSY, "mailbox %s: mail is coming in or going just now; try again", name);
-	if (!box_bury(s, name, now, e))
+	octets = box_octets(s, name);
+	/* The rights first: who makes the box anew must not find them. */
+	if (!acl_forget(s, name, e) || !box_bury(s, name, now, e))
 		return false;
 	if (box) {
 		box->made = box->head_there = false;
@@ -166,6 +187,7 @@ bool mailbox_destroy(struct store *s, const char *given, int64_t now, struct err
 		box->walk.position = box->walk.page = 0;
 		box->unmark_count = 0;
 	}
+	quota_moved(s, name, octets, 0, 0);
 	return true;
 }
 

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "store/mdir_inside.h"
 #include "store/mdir_scan.h"
+#include "store/routed_known.h"
 #include "store/room.h"
 
 enum { ATTEMPTS = 8, AT_ONCE = 4096 };		/* messages that a loop copies out of the index: 0.1 ms */
@@ -331,7 +332,8 @@ bool maildrop_try_maildir(struct store *s, const struct maildrop_maildir *with, 
 bool maildrop_forget_maildir(struct store *s, const char *path, struct err *e)
 {
 	struct maildrop *drop = drop_new(s, path);
-	bool good = drop ? mdir_index_forget(drop->engine, drop->part, e) : no_memory(path, e);
+	bool good = drop ? mdir_index_forget(drop->engine, drop->part, e) && known_forget(drop->engine, engine_part_of("routed", span_of(path)), e)
+	                 : no_memory(path, e);
 
 	maildrop_close(&drop);
 	return good;

@@ -56,6 +56,7 @@ struct store {
 	struct mailbox *boxes[STORE_BUCKETS];	/* by partition */
 	struct ledger *ledgers[STORE_BUCKETS];
 	struct reclaiming *reclaiming;	/* reclaim.c: NULL before it was first asked */
+	struct quotas *quotas;		/* quota.c */
 	struct trust_note *notes;	/* trust.c: the first is under way */
 	struct long_work *long_works;
 	struct {			/* place.c */
@@ -98,3 +99,5 @@ void ledger_free_all(struct store *s);
 /* Called by store_open: removes the pieces of messages that never became whole, and ends what a crash broke off. */
 void mailbox_reclaim_all(struct store *s);
 void reclaiming_free(struct store *s);
+void quotas_start(struct store *s);
+void quotas_free(struct store *s);

@@ -89,6 +89,7 @@ static void release(struct store *s)
 	ledger_free_all(s);
 	reclaiming_free(s);
 	route_fields_free(s);
+	quotas_free(s);
 	engine_close(&s->engine);
 	digest_free(&s->digest);
 	seal_free(&s->seal);
@@ -130,6 +131,7 @@ bool store_open(const char *state, uint64_t map_size, const char *what, struct s
 		release(s);
 		return false;
 	}
+	quotas_start(s);
 	mailbox_reclaim_all(s);
 	*store = s;
 	return true;
