@@ -12,7 +12,7 @@
 #include "deliver/deliver.h"
 #include "net/child.h"
 #include "net/tasks.h"
-#include "store/maildir.h"
+#include "store/place.h"
 
 struct deliver_target {
 	atomic_uint holders;
@@ -35,7 +35,8 @@ struct delivery {
 	struct incoming *incoming;
 	uint64_t ticket;		/* 0: not asked for */
 	uint64_t given;			/* octets */
-	/* maildir */
+	/* maildir, and a mailbox that lies in one */
+	struct place *place;		/* NULL: it is the target's path */
 	bool good;
 	struct err e;
 	/* command */

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Into a mailbox of the store: octets as fast as the store takes them, and its answer by ticket. */
+ * Into a mailbox of the store: octets as fast as the store takes them, and its answer by ticket.  One that lies in a
+ * Maildir (store/place.h) is delivered to as a Maildir is. */
+#include <stdlib.h>
+
 #include "base/clock.h"
 #include "deliver/inside.h"
 
@@ -8,11 +11,40 @@ enum { PIECE = 32 * 1024, PIECES_A_TURN = 32 };
 
 static void turn(struct delivery *d);
 
+/* True: it lies in a Maildir, d->place; or it cannot be known where, and the delivery failed. */
+static bool lies_elsewhere(struct delivery *d)
+{
+	struct place place;
+	struct err e;
+
+	if (!place_find(d->all->with.store, d->target->mailbox, NULL, &place, &e)) {
+		delivery_failed(d, &e);
+		return true;
+	}
+	switch (place.kind) {
+	case PLACE_STORE:
+		return false;
+	case PLACE_MAILDIR:
+		break;
+	}
+	d->place = malloc(sizeof *d->place);
+	if (!d->place) {
+		(void)err_set(&e, ERR_LOCAL, "out of memory");
+		delivery_failed(d, &e);
+		return true;
+	}
+	*d->place = place;
+	deliver_to_maildir.begin(d);
+	return true;
+}
+
 static void begin(struct delivery *d)
 {
 	struct mailbox *box;
 	struct err e;
 
+	if (lies_elsewhere(d))
+		return;
 	if (!mailbox_open(d->all->with.store, d->target->mailbox, true, &box, &e)) {
 		delivery_failed(d, &e);
 		return;

@@ -109,14 +109,15 @@ static bool again(const struct delivery *d, struct maildir *m, const uint8_t tag
 static void work(void *user)
 {
 	struct delivery *d = user;
+	const char *path = d->place ? d->place->path : d->target->path;
 	struct maildir *m;
 	uint8_t tag[8];
 
-	d->good = maildir_open(d->target->path, &m, &d->e);
+	d->good = d->place ? place_open(d->all->with.store, d->target->mailbox, d->place, &m, &d->e) : maildir_open(path, &m, &d->e);
 	if (!d->good)
 		return;
-	tag_of(d->all, d->target->path, tag);
-	sweep(d->all, m, d->target->path, tag);
+	tag_of(d->all, path, tag);
+	sweep(d->all, m, path, tag);
 	if (d->ask.place && *d->ask.place && is_of(d->ask.place, tag))
 		d->good = again(d, m, tag, &d->e);
 	else
@@ -130,6 +131,8 @@ static void done(void *user)
 
 	if (d->good)
 		delivery_end(d, DELIVER_ACCEPTED, NULL);
+	else if (d->place)
+		delivery_failed(d, &d->e);
 	else
 		delivery_end(d, DELIVER_DEFERRED, d->e.text);
 }
