@@ -318,12 +318,6 @@ static void build_submission(struct settings *s, struct pop3_settings *p, const 
 		section_warning(section, r, "submission", "%s: %s is not built yet; it has no effect", t->name, t->unbuilt);
 }
 
-static void check_unbuilt(const struct pop3_settings *p, const struct section *section, struct report *r)
-{
-	if (p->uidl != POP3_UIDL_NATIVE)
-		section_warning(section, r, "uidl", "dovecot is not built yet; it has no effect");
-}
-
 void build_pop3(struct settings *s, const struct section *section, const struct section *listeners, size_t count, struct report *r)
 {
 	struct pop3_settings *p = arena_take(&s->arena, sizeof *p);
@@ -338,6 +332,5 @@ void build_pop3(struct settings *s, const struct section *section, const struct 
 	check_greeting(p, section, r);
 	check_sessions(p, section, r);
 	build_submission(s, p, section, r);
-	check_unbuilt(p, section, r);
 	assert(p->listener_count && p->user_count && p->route_header);
 }

@@ -4,7 +4,9 @@
 #include <stdio.h>
 
 #include "net/certificate.h"
+#include "serve/named.h"
 #include "store/alias.h"
+#include "store/route.h"
 #include "wire/saslprep.h"
 
 struct names {
@@ -83,10 +85,16 @@ static bool common_name(const struct certificate *c, struct names *n, struct err
 
 static bool choose(struct store *s, const struct login_certificate *c, const struct names *n, char name[ACCOUNT_NAME_MAX + 1], struct err *e)
 {
-	struct span wanted = c->authzid.len ? c->authzid : n->all[0];
-	bool there = account_resolve(s, wanted, c->main_domain, c->local_domain, name);
+	struct named wanted = { .user = n->all[0] };
+	struct resolved r;
 	size_t same = 0;
+	bool there;
 
+	if (c->authzid.len && !named_split(c->authzid, &wanted))
+		wanted.user = c->authzid;	/* nobody's: there is a '#' in it */
+	there = route_resolve(s, wanted.user, c->main_domain, c->local_domain, &r) && (c->authzid.len || !*r.routed);
+	memcpy(name, r.account, strlen(r.account) + 1);
+	/* "*" leads who knows the account's password to it, not whoever has a certificate for an address. */
 	for (size_t i = 0; i < n->count; i++) {
 		char account[ACCOUNT_NAME_MAX + 1];
 

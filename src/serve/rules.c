@@ -95,6 +95,7 @@ static bool copy(struct rules *r, const struct settings *settings, struct err *e
 	r->login_delay_s = p->login_delay_s;
 	r->exclusive = p->exclusive;
 	r->after_retr_seen = p->after_retr_seen;
+	r->uidl_dovecot = p->uidl == POP3_UIDL_DOVECOT;
 	r->max_sessions = p->max_sessions;
 	r->failed_limit = p->failed_limit;
 	r->failed_block_ms = p->failed_block_ms;

@@ -42,7 +42,7 @@ struct rules {
 	uint32_t submission_limit;
 	uint64_t submission_size;
 	uint32_t idle_timeout_ms, login_timeout_ms, login_delay_s;
-	bool exclusive, after_retr_seen;
+	bool exclusive, after_retr_seen, uidl_dovecot;
 	uint32_t max_sessions, failed_limit, failed_block_ms;	/* what admission goes by: here for the log, and 0 = off */
 };
 

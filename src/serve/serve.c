@@ -26,6 +26,7 @@ struct serve {
 	struct rules *rules;
 	struct admission *admission;
 	struct logins *logins;
+	struct alerts *alerts;
 	struct commits *commits;
 	struct submissions *submissions;
 	struct worker **workers;
@@ -55,6 +56,7 @@ static void make_worker(struct loop *l, unsigned index, void *user)
 	w->store = s->with.store;
 	w->admission = s->admission;
 	w->logins = s->logins;
+	w->alerts = s->alerts;
 	w->commits = s->commits;
 	w->submissions = s->submissions;
 	w->ids = &s->ids;
@@ -94,6 +96,9 @@ static bool make_parts(struct serve *s, const struct settings *settings, struct 
 	s->logins = logins_new(&(struct logins_with){ .store = s->with.store, .admission = s->admission }, e);
 	if (!s->logins)
 		return false;
+	s->alerts = alerts_new(s->with.home, s->with.loops, s->with.store, e);
+	if (!s->alerts)
+		return false;
 	s->commits = commits_new(s->with.home, s->with.loops, s->with.store, SERVE_TICKETS, e);
 	if (!s->commits)
 		return false;
@@ -131,6 +136,7 @@ void serve_free(struct serve **serve)
 	free(s->workers);
 	commits_free(&s->commits);
 	submissions_free(&s->submissions);
+	alerts_free(&s->alerts);
 	if (s->logins)
 		logins_free(&s->logins);
 	admission_free(&s->admission);
@@ -410,6 +416,8 @@ void serve_answered(struct serve *s, const struct store_done *done)
 {
 	if (deliver_ticket(done->ticket))
 		submissions_answered(s->submissions, done);
+	else if (alerts_owns(done->ticket))
+		alerts_answered(s->alerts, done);
 	else
 		commits_answered(s->commits, done);
 }
