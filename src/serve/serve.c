@@ -352,8 +352,8 @@ bool serve_reload(struct serve *s, const struct settings *settings, struct err *
 
 	if (!rules)
 		return false;
-	if ((s->running && !open_new(s, rules, &c.doors, e)) || !submissions_reload(s->submissions, settings, e) ||
-	    !admission_reload_configured(s->admission, &p, e)) {
+	if ((s->running && !open_new(s, rules, &c.doors, e)) || !admission_reload_configured(s->admission, &p, e) ||
+	    !submissions_reload(s->submissions, settings, e)) {	/* which fails only for want of memory */
 		doors_close(&c.doors);
 		rules_put(&rules);
 		return false;
