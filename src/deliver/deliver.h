@@ -28,7 +28,7 @@
 #include "store/spool.h"
 
 enum { DELIVER_FACT_MAX = 8 * 1024, DELIVER_FACTS = 16, DELIVER_WHY_MAX = 400 };
-#define DELIVER_TICKETS (UINT64_C(1) << 55)	/* ours have this bit */
+#define DELIVER_TICKETS (UINT64_C(1) << 54)	/* ours have this bit */
 
 struct deliver_target;
 struct deliveries;

@@ -55,6 +55,28 @@ static void a_mark_makes_it_once([[maybe_unused]] void **state)
 	world_end(w);
 }
 
+/* The account has its mail in a Maildir, and so has every folder of it. */
+static void a_box_may_lie_in_a_maildir([[maybe_unused]] void **state)
+{
+	static const struct target folder = { .name = "f", .type = TARGET_MAILBOX, .canonical = "mailbox:anna/lists", .mailbox = "anna/lists" };
+	const struct deliver_ask more = { .placing = world_placing };
+	struct world *w = world(10);
+	char path[128], sub[160], name[256];
+
+	(void)snprintf(path, sizeof path, "%s/Mail", w->directory);
+	must(place_set_account(w->store, "anna", path, &fixture_err));
+	assert_int_equal(world_delivers(w, &anna, &more), DELIVER_ACCEPTED);
+	assert_int_equal(world_files(path, "new", name), 1);
+	assert_string_equal(w->placed, name);
+	assert_int_equal(world_delivers(w, &folder, NULL), DELIVER_ACCEPTED);
+	(void)snprintf(sub, sizeof sub, "%s/.lists", path);
+	assert_int_equal(world_files(sub, "new", name), 1);
+	for (unsigned n = 0; n < 3; n++)
+		world_asks_for(w, &anna, NULL);
+	deliveries_free(&w->all);
+	world_end(w);
+}
+
 static void many_at_once([[maybe_unused]] void **state)
 {
 	struct world *w = world(3000000);
@@ -126,6 +148,7 @@ int main(void)
 		cmocka_unit_test(it_is_there_octet_for_octet),
 		cmocka_unit_test(what_cannot_work_is_refused),
 		cmocka_unit_test(a_mark_makes_it_once),
+		cmocka_unit_test(a_box_may_lie_in_a_maildir),
 		cmocka_unit_test(many_at_once),
 		cmocka_unit_test(they_can_be_forgotten),
 		cmocka_unit_test(a_mailbox_in_a_maildir_is_delivered_there),

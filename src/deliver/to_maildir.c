@@ -113,7 +113,10 @@ static void work(void *user)
 	struct maildir *m;
 	uint8_t tag[8];
 
-	d->good = d->place ? place_open(d->all->with.store, d->target->mailbox, d->place, &m, &d->e) : maildir_open(path, &m, &d->e);
+	if (d->place)
+		d->good = place_open(d->all->with.store, d->target->mailbox, d->place, &m, &d->e);
+	else
+		d->good = maildir_open(path, &m, &d->e);
 	if (!d->good)
 		return;
 	tag_of(d->all, path, tag);
@@ -131,13 +134,11 @@ static void done(void *user)
 
 	if (d->good)
 		delivery_end(d, DELIVER_ACCEPTED, NULL);
-	else if (d->place)
-		delivery_failed(d, &d->e);
 	else
-		delivery_end(d, DELIVER_DEFERRED, d->e.text);
+		delivery_failed(d, &d->e);
 }
 
-static void begin(struct delivery *d)
+void deliver_into_maildir(struct delivery *d)
 {
 	struct err e;
 
@@ -155,4 +156,4 @@ void deliver_sweep_free(struct deliveries *all)
 	}
 }
 
-const struct deliver_ops deliver_to_maildir = { .type = TARGET_MAILDIR, .final = true, .begin = begin };
+const struct deliver_ops deliver_to_maildir = { .type = TARGET_MAILDIR, .final = true, .begin = deliver_into_maildir };

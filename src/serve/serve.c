@@ -135,8 +135,8 @@ void serve_free(struct serve **serve)
 		worker_free(&s->workers[n]);
 	free(s->workers);
 	commits_free(&s->commits);
-	alerts_free(&s->alerts);
 	submissions_free(&s->submissions);
+	alerts_free(&s->alerts);
 	if (s->logins)
 		logins_free(&s->logins);
 	admission_free(&s->admission);
@@ -352,8 +352,8 @@ bool serve_reload(struct serve *s, const struct settings *settings, struct err *
 
 	if (!rules)
 		return false;
-	if ((s->running && !open_new(s, rules, &c.doors, e)) || !submissions_reload(s->submissions, settings, e) ||
-	    !admission_reload_configured(s->admission, &p, e)) {
+	if ((s->running && !open_new(s, rules, &c.doors, e)) || !admission_reload_configured(s->admission, &p, e) ||
+	    !submissions_reload(s->submissions, settings, e)) {	/* which fails only for want of memory */
 		doors_close(&c.doors);
 		rules_put(&rules);
 		return false;
