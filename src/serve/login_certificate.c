@@ -81,16 +81,25 @@ static bool common_name(const struct certificate *c, struct names *n, struct err
 	return n->count || err_set(e, ERR_AUTH, "the client's certificate has neither an e-mail address nor a CN");
 }
 
+static bool is_somebody(struct store *s, const struct login_certificate *c, struct span given, char name[ACCOUNT_NAME_MAX + 1])
+{
+	bool there = account_resolve(s, given, c->main_domain, c->local_domain, name);
+
+	if (given.len > ACCOUNT_NAME_MAX || (given.len && memchr(given.at, '\0', given.len)))	/* it was cut, perhaps to another one */
+		return false;
+	return c->users ? users_knows(c->users, name) : there;
+}
+
 static bool choose(struct store *s, const struct login_certificate *c, const struct names *n, char name[ACCOUNT_NAME_MAX + 1], struct err *e)
 {
 	struct span wanted = c->authzid.len ? c->authzid : n->all[0];
-	bool there = account_resolve(s, wanted, c->main_domain, c->local_domain, name);
+	bool there = is_somebody(s, c, wanted, name);
 	size_t same = 0;
 
 	for (size_t i = 0; i < n->count; i++) {
 		char account[ACCOUNT_NAME_MAX + 1];
 
-		same += account_resolve(s, n->all[i], c->main_domain, c->local_domain, account) && strcmp(account, name) == 0;
+		same += is_somebody(s, c, n->all[i], account) && strcmp(account, name) == 0;
 	}
 	if (there && (c->authzid.len ? same > 0 : same == n->count))
 		return true;

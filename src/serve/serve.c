@@ -25,6 +25,7 @@ struct serve {
 	struct serve_with with;
 	struct rules *rules;
 	struct admission *admission;
+	struct users *users;
 	struct logins *logins;
 	struct commits *commits;
 	struct worker **workers;
@@ -89,7 +90,10 @@ static bool make_parts(struct serve *s, const struct settings *settings, struct 
 	s->admission = admission_new_configured(&p, e);
 	if (!s->admission)
 		return false;
-	s->logins = logins_new(&(struct logins_with){ .store = s->with.store, .admission = s->admission }, e);
+	s->users = users_new(s->with.store, settings, e);
+	if (!s->users)
+		return false;
+	s->logins = logins_new(&(struct logins_with){ .store = s->with.store, .admission = s->admission, .users = s->users }, e);
 	if (!s->logins)
 		return false;
 	s->commits = commits_new(s->with.home, s->with.loops, s->with.store, SERVE_TICKETS, e);
@@ -126,6 +130,7 @@ void serve_free(struct serve **serve)
 	commits_free(&s->commits);
 	if (s->logins)
 		logins_free(&s->logins);
+	users_free(&s->users);
 	admission_free(&s->admission);
 	rules_put(&s->rules);
 	free(s);
@@ -334,14 +339,18 @@ bool serve_reload(struct serve *s, const struct settings *settings, struct err *
 	struct rules *rules = rules_new(settings, s->with.contexts, e), *old = s->rules;
 	const struct pop3_settings p = fitting(s, settings);
 	struct change c = { s, rules, NULL };
+	struct users_sources *users;
 
 	if (!rules)
 		return false;
-	if ((s->running && !open_new(s, rules, &c.doors, e)) || !admission_reload_configured(s->admission, &p, e)) {
+	users = users_read(s->users, settings, e);
+	if (!users || (s->running && !open_new(s, rules, &c.doors, e)) || !admission_reload_configured(s->admission, &p, e)) {
+		users_drop(&users);
 		doors_close(&c.doors);
 		rules_put(&rules);
 		return false;
 	}
+	users_take(s->users, &users);
 	close_old(s, rules);
 	for (struct door *d = s->doors; d; d = d->next)
 		d->wanted = find_rules(rules, d);
