@@ -124,6 +124,23 @@ void users_take(struct users *u, struct users_sources **s)
 	users_drop(&old);
 }
 
+bool users_check(const struct settings *settings, struct err *e)
+{
+	const struct pop3_settings *p = settings->pop3;
+
+	for (size_t n = 0; n < p->user_count; n++) {
+		struct passwd_file *f;
+
+		if (p->users[n].kind != POP3_USERS_PASSWD_FILE)
+			continue;
+		f = passwd_file_open(p->users[n].text, settings->main_domain, e);
+		if (!f)
+			return err_in(e, "pop3: users");
+		passwd_file_free(&f);
+	}
+	return true;
+}
+
 /* ---- the thread that looks at files */
 
 static bool has_files(const struct users *u)

@@ -30,6 +30,9 @@ void users_free(struct users **u);
 void users_take(struct users *u, struct users_sources **s);
 void users_drop(struct users_sources **s);	/* was read, and is not taken */
 
+/* For `check`: can the files be read?  What is wrong in them is told in the log, and nothing is left behind. */
+[[nodiscard]] bool users_check(const struct settings *settings, struct err *e);
+
 /* `name` as account_resolve gave it; *login is always filled (store/login.h), and wiped by the caller.
  * verifier: for scheme_holds; with `elsewhere` "pam:SERVICE".  peer: whose networks may be asked for; NULL: none. */
 void users_find(struct users *u, const char *name, const union address *peer, struct account_login *login);

@@ -191,6 +191,11 @@ static void a_refused_reload_changes_nothing(void **state)
 	assert_int_equal(fixture_err.kind, ERR_CONFIG);
 	assert_string_equal(fixture_err.text, "pop3: users: /tmp/postrider-no-such-file: No such file or directory");
 	assert_true(users_knows(u, "file"));
+	p.user_count = 1;
+	assert_true(users_check(&s, &fixture_err));
+	p.user_count = 2;
+	assert_false(users_check(&s, &fixture_err));
+	assert_string_equal(fixture_err.text, "pop3: users: /tmp/postrider-no-such-file: No such file or directory");
 	assert_null(users_new(store, &s, &fixture_err));
 	assert_int_equal(unlink(path), 0);
 	fixture_err = (struct err){ 0 };
