@@ -8,9 +8,6 @@
 #define NOT_BUILT(id, word, what) static const struct command id = { .name = word, .usage = "", .does = what }
 
 NOT_BUILT(cmd_retry, "retry", "try held messages again");
-NOT_BUILT(cmd_acl, "acl", "rights to other users' mailboxes");
-NOT_BUILT(cmd_route, "route", "addresses that lead to an account");
-NOT_BUILT(cmd_alert, "alert", "messages shown at login");
 NOT_BUILT(cmd_secret, "secret", "the vault for passwords");
 NOT_BUILT(cmd_oauth, "oauth", "log in by OAuth");
 NOT_BUILT(cmd_import, "import", "configurations of fetchmail, getmail, mpop, mbsync, BS2000");

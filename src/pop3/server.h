@@ -118,6 +118,7 @@ struct p3d_drop {		/* the snapshot; lent until the session ends */
 	struct drop_message *messages;	/* oldest first; DROP_MARKS are the session's from now on, and not set yet;
 					 * the uid is 16 hexadecimal digits in UIDL */
 	uint32_t count;
+	bool keep;		/* nothing may be deleted here: DELE is refused, with P3D_CODE_SYS_PERM */
 	const char *const *uids;	/* of a maildrop taken over, one a message; NULL: `uid` counts.  A
 				 * text that is none (RFC 1939: 1 to 70 of 0x21..0x7e) gives way to `uid` */
 };

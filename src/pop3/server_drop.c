@@ -152,6 +152,10 @@ bool server_dele(struct p3d *s, const struct args *a, struct p3d_event *ev)
 	m = find(s, number);
 	if (!m)
 		return true;
+	if (s->drop->keep) {
+		server_say(s, "-ERR [SYS/PERM] you have no right to delete messages here");
+		return true;
+	}
 	assert(s->left);
 	drop_mark(m, DROP_DELETED);
 	s->marked++;

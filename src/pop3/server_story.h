@@ -34,7 +34,8 @@
 
 enum {
 	SECURE = 1, CAN_TLS = 2, SUBMISSION = 4, EOF_AT_END = 8, COMMIT_FAILS = 16, XMIT_REFUSED = 32, XMIT_FAILS = 64,
-	UTF8_USER = 128, STOPPED = 256, NO_USER = 512, UNREAD = 1024	/* octets stay unread, as they ought to */
+	UTF8_USER = 128, STOPPED = 256, NO_USER = 512, UNREAD = 1024,	/* octets stay unread, as they ought to */
+	KEEP = 2048	/* nothing may be deleted */
 };
 
 enum { SERVER_WAYS = 6 };	/* bits: late answers, out sent late, brief turns */
@@ -299,7 +300,7 @@ static inline void server_story_start(struct server_story *t, const struct serve
 	t->secured.secure = true;
 	t->secured.stls = false;
 	t->secured.mechs = r->mechs_secure | MECH(USER);
-	t->drop = (struct p3d_drop){ .messages = t->messages, .count = r->mail_count, .uids = r->uids };
+	t->drop = (struct p3d_drop){ .messages = t->messages, .count = r->mail_count, .keep = r->how & KEEP, .uids = r->uids };
 	assert_true(r->mail_count <= COUNT(t->messages));
 	for (uint32_t i = 0; i < r->mail_count; i++) {
 		struct span m = r->mail[i];

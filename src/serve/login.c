@@ -10,7 +10,6 @@
 #include "serve/login_certificate.h"
 #include "serve/login_inside.h"
 #include "serve/schemes.h"
-#include "store/alias.h"
 
 enum { LANES = 4 };	/* a prefix has at most this part of the queue */
 
@@ -197,17 +196,6 @@ const struct login_answer *login_words(struct login *x, struct span name, struct
 	return a;
 }
 
-/* As whom the client wants to act: only as itself. */
-static void check_authzid(struct login *x, struct span authzid)
-{
-	char account[ACCOUNT_NAME_MAX + 1];
-
-	if (!authzid.len)
-		return;
-	(void)account_resolve(x->g->store, authzid, x->who.main_domain, x->local_domain, account);
-	x->never = authzid.len > ACCOUNT_NAME_MAX || memchr(authzid.at, '\0', authzid.len) || strcmp(account, x->account) != 0;
-}
-
 static void judge_certificate(struct login *x, struct span authzid)
 {
 	struct login_certificate c = {
@@ -220,6 +208,9 @@ static void judge_certificate(struct login *x, struct span authzid)
 	x->right = login_certificate(x->g->store, &c, name, &x->answer.why);
 	login_name(x, span_of(name), &l);
 	login_wipe(&l);
+	x->right = x->right && strcmp(x->account, name) == 0;	/* it is an account's, still: no way of "*" leads to another */
+	if (x->right)
+		login_act_as(x, authzid);
 }
 
 const struct login_answer *login_exchange(struct login *x, const struct span *response)
@@ -244,13 +235,13 @@ const struct login_answer *login_exchange(struct login *x, const struct span *re
 		return login_over(x, LOGIN_SAYS_MORE, NULL);
 	case SASL_SAYS_PASSWORD:
 		login_forget_words(x);
-		check_authzid(x, proof.authzid);
+		login_act_as(x, proof.authzid);
 		x->sasl = NULL;
 		a = login_turn(x, DUE_PASSWORD, proof.password, NULL);
 		sasl_server_free(&sasl);	/* it has the password, which was copied where it waits */
 		return a;
 	case SASL_SAYS_PROVED:
-		check_authzid(x, proof.authzid);
+		login_act_as(x, proof.authzid);
 		x->right = true;
 		break;
 	case SASL_SAYS_NAMED:

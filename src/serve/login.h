@@ -25,8 +25,8 @@
  * by a thread of ours and is told to nobody.
  *
  * What is done, in this order, the same for all mechanisms:
- *  1. the words are taken apart, the name is resolved (account_resolve), the
- *     user is found (users.h), or made up (store/login.h): same form, same cost
+ *  1. the words are taken apart, and the name is (named.h), what it says of a user is resolved
+ *     (users_resolve), the user is found (users.h), or made up (store/login.h): same form, same cost
  *  2. the penalty of address and account (admission_login_wait) is waited for;
  *     in an exchange before its last answer, so that no proof is judged before
  *  3. a password: the cache (remembered.h), the recoverable secret if there is
@@ -43,7 +43,8 @@
  * password), and the same delay.  So has an account that is known, but lacks what
  * the mechanism needs (a recoverable secret, SHA-1 keys).  Only who was right is
  * answered sooner.
- * An authorization identity that does not mean the same account is a wrong password.
+ * An authorization identity that does not mean the same account is a wrong password.  Where there is one, it says which
+ * mailbox is meant, and by which address; the name that was proved then says neither.
  *
  * Not counted as a failed login: BUSY, MALFORMED (also channel bindings that we do
  * not have, or that were given without need), an exchange that the client breaks
@@ -55,15 +56,16 @@
  *
  * EXTERNAL: the client's certificate names the account by its only e-mail address,
  * else by its only CN.  With several e-mail addresses either all mean one account, or
- * the authorization identity chooses one of theirs.  Anything else is WRONG. */
+ * the authorization identity chooses one of theirs.  Anything else is WRONG.  A route of a whole domain makes no
+ * certificate good for its account. */
 #pragma once
 
 #include "net/address.h"
 #include "net/loop.h"
 #include "sasl/client.h"
 #include "serve/elsewhere.h"
+#include "serve/named.h"
 #include "serve/users.h"
-#include "store/account.h"
 
 struct admission;
 
@@ -98,7 +100,7 @@ struct login_who {			/* copied; what it points to is borrowed until login_end */
 
 enum login_said {
 	LOGIN_SAYS_MORE,	/* `challenge` is to be sent: octets, perhaps none; then the response is stepped */
-	LOGIN_SAYS_GOOD,	/* `account` may come in, within `limits`: the session opens the maildrop next */
+	LOGIN_SAYS_GOOD,	/* `account` may come in, within `limits`: the session opens what was named next */
 	LOGIN_SAYS_WRONG,	/* -ERR [AUTH] and always the same words */
 	LOGIN_SAYS_MALFORMED,	/* -ERR without a code: not by the mechanism's rules, whoever it was */
 	LOGIN_SAYS_BUSY,	/* -ERR [SYS/TEMP]: too many logins, or our fault */
@@ -109,6 +111,9 @@ struct login_answer {
 	enum login_said said;
 	struct span challenge;			/* MORE */
 	char account[ACCOUNT_NAME_MAX + 1];	/* GOOD */
+	/* GOOD: what else the name said, for named_box: as it was given, perhaps "".  The rights are yet to be looked at. */
+	char owner[ACCOUNT_NAME_MAX + 1], box[MAILBOX_NAME_MAX + 1];
+	char routed[ACCOUNT_NAME_MAX + 1];	/* GOOD: the address that "*" led from (route.h): only what is for it may be seen; or "" */
 	struct account_limits limits;		/* GOOD */
 	const char *mail;			/* GOOD: the Maildir that the source of users names; "" = none */
 	/* For the log, never for the client: */

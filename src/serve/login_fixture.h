@@ -47,6 +47,7 @@ struct told {
 	bool later;		/* the last one did not come at once */
 	uint64_t ms;		/* until it came */
 	char account[ACCOUNT_NAME_MAX + 1], how[16], why[512], user[LOGIN_USER_TEXT];
+	char owner[ACCOUNT_NAME_MAX + 1], box[MAILBOX_NAME_MAX + 1], routed[ACCOUNT_NAME_MAX + 1];
 	struct account_limits limits;
 	bool verified;		/* the client is content with the server's proof */
 };
@@ -139,6 +140,9 @@ static inline void world_answer(void *user, const struct login_answer *a)
 	t->said = a->said;
 	t->limits = a->limits;
 	memcpy(t->account, a->account, sizeof t->account);
+	memcpy(t->owner, a->owner, sizeof t->owner);
+	memcpy(t->box, a->box, sizeof t->box);
+	memcpy(t->routed, a->routed, sizeof t->routed);
 	memcpy(t->user, a->user, sizeof t->user);
 	(void)snprintf(t->how, sizeof t->how, "%s", a->how ? a->how : "");
 	(void)snprintf(t->why, sizeof t->why, "%s", a->why.kind ? a->why.text : "");

@@ -59,8 +59,9 @@ struct login {
 	bool turn;		/* its penalty was waited for */
 	bool right;		/* the proof was */
 	bool never;		/* whatever else is right, the answer is no */
-	char name[ACCOUNT_NAME_MAX + 1];	/* as given; cut, one octet longer than any that means somebody */
-	size_t name_len;
+	char name[NAMED_MAX + 1];	/* as given; cut, one octet longer than any that means somebody */
+	struct span user;		/* the part of it that is resolved */
+	bool acts;			/* an authorization identity has said which mailbox it is, and by which address */
 	char local_domain[DOMAIN_NAME_MAX + 1];
 	char account[ACCOUNT_NAME_MAX + 1];	/* resolved */
 	char verifier[LOGIN_VERIFIER];	/* what the account had when it was looked at */
@@ -82,8 +83,8 @@ struct login {
 
 /* The name is known: who is it?  *l, which the caller wipes, is what the account has, or what was made up. */
 void login_name(struct login *x, struct span name, struct account_login *l);
-/* What is known of an account: by users.h where there are such, else by the store alone.  Wiped by the caller. */
-void login_of(const struct login *x, const char *account, struct account_login *l);
+/* Who the name is acts as `authzid` (empty: as itself), which must be the same account. */
+void login_act_as(struct login *x, struct span authzid);
 /* Waits for the attempt's turn, if that was not done, then does what is due.  l: as login_name just gave it, or NULL. */
 const struct login_answer *login_turn(struct login *x, enum login_due due, struct span words, const struct account_login *l);
 /* An answer that is no verdict; e may be x->answer.why itself. */

@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "serve/login_inside.h"
-#include "store/alias.h"
 
 #define WAY_PASSWORD "password"
 
@@ -18,43 +17,78 @@ static void tell(struct login *x, const struct login_answer *a)
 		x->who.answer(x->who.user, a);	/* may end x */
 }
 
-void login_of(const struct login *x, const char *account, struct account_login *l)
+static bool resolve(const struct login *x, struct span user, struct resolved *r)
 {
 	if (x->g->users)
-		users_find(x->g->users, account, &x->peer, l);
-	else
-		login_find(x->g->store, account, l);
+		return users_resolve(x->g->users, user, x->who.main_domain, x->local_domain, r);
+	return route_resolve(x->g->store, user, x->who.main_domain, x->local_domain, r);
 }
 
 /* Who is it now?  False: another, or with another password, than when it was looked at before. */
 static bool look(struct login *x, struct account_login *l)
 {
-	char account[ACCOUNT_NAME_MAX + 1];
+	struct resolved r;
 	bool same;
 
-	(void)account_resolve(x->g->store, (struct span){ x->name, x->name_len }, x->who.main_domain, x->local_domain, account);
-	login_of(x, account, l);
-	same = strcmp(x->account, account) == 0 && strcmp(x->verifier, l->verifier) == 0;
-	memcpy(x->account, account, sizeof account);
+	(void)resolve(x, x->user, &r);
+	if (x->g->users)
+		users_find(x->g->users, r.account, &x->peer, l);
+	else
+		login_find(x->g->store, r.account, l);
+	same = strcmp(x->account, r.account) == 0 && strcmp(x->verifier, l->verifier) == 0;
+	memcpy(x->account, r.account, sizeof r.account);
 	memcpy(x->verifier, l->verifier, sizeof l->verifier);
+	if (!x->acts)
+		memcpy(x->answer.routed, r.routed, sizeof r.routed);
 	return same;
+}
+
+static void copy(char *to, struct span from)
+{
+	if (from.len)
+		memcpy(to, from.at, from.len);
+	to[from.len] = '\0';
+}
+
+/* What has not the form of a name is nobody's, since there is a '#' in it. */
+static struct span take_apart(struct login *x, struct span given)
+{
+	struct named n;
+
+	if (!named_split(given, &n))
+		n = (struct named){ .user = given };
+	copy(x->answer.owner, n.owner);
+	copy(x->answer.box, n.box);
+	return n.user;
 }
 
 void login_name(struct login *x, struct span name, struct account_login *l)
 {
-	size_t shown = name.len < sizeof x->answer.user ? name.len : sizeof x->answer.user - 1;
+	size_t len = name.len < sizeof x->name ? name.len : sizeof x->name, shown = name.len < sizeof x->answer.user ? name.len : sizeof x->answer.user - 1;
 
 	assert(!x->named);
 	x->named = true;
-	x->name_len = name.len < sizeof x->name ? name.len : sizeof x->name;
 	if (name.len) {
-		memcpy(x->name, name.at, x->name_len);
+		memcpy(x->name, name.at, len);
 		memcpy(x->answer.user, name.at, shown);
 	}
 	x->answer.user[shown] = '\0';
 	text_clean(x->answer.user, shown);
+	x->user = take_apart(x, (struct span){ x->name, len });
 	(void)look(x, l);
 	admission_login_start(x->g->admission, &x->peer, span_of(x->account), clock_mono_ms(), &x->attempt);
+}
+
+void login_act_as(struct login *x, struct span authzid)
+{
+	struct resolved r;
+
+	if (!authzid.len)
+		return;
+	x->acts = true;
+	(void)resolve(x, take_apart(x, authzid), &r);	/* whoever only PAM knows is not known here */
+	x->never = strcmp(r.account, x->account) != 0;
+	memcpy(x->answer.routed, r.routed, sizeof r.routed);
 }
 
 void login_forget_words(struct login *x)
@@ -235,13 +269,13 @@ static void say_right(struct login *x)
 static void on_elsewhere(void *user, enum elsewhere_said said, const char *account, const char *why)
 {
 	struct login *x = user;
-	char other[ACCOUNT_NAME_MAX + 1];
+	struct resolved other;
 	struct err e;
 
 	assert(x->at == AT_ELSEWHERE);
 	if (account && said == ELSEWHERE_RIGHT) {
-		(void)account_resolve(x->g->store, span_of(account), x->who.main_domain, x->local_domain, other);
-		x->never = x->never || strcmp(other, x->account) != 0;
+		(void)resolve(x, span_of(account), &other);
+		x->never = x->never || strcmp(other.account, x->account) != 0;
 	}
 	(void)err_set(&e, said == ELSEWHERE_BUSY ? ERR_BUSY : ERR_AUTH, "%s", why ? why : said == ELSEWHERE_BUSY ? "it cannot be judged now" : "refused");
 	text_clean(e.text, strlen(e.text));

@@ -27,6 +27,7 @@ struct serve {
 	struct admission *admission;
 	struct users *users;
 	struct logins *logins;
+	struct alerts *alerts;
 	struct commits *commits;
 	struct worker **workers;
 	unsigned worker_count;
@@ -55,6 +56,7 @@ static void make_worker(struct loop *l, unsigned index, void *user)
 	w->store = s->with.store;
 	w->admission = s->admission;
 	w->logins = s->logins;
+	w->alerts = s->alerts;
 	w->commits = s->commits;
 	w->ids = &s->ids;
 	s->workers[index] = w;
@@ -96,6 +98,9 @@ static bool make_parts(struct serve *s, const struct settings *settings, struct 
 	s->logins = logins_new(&(struct logins_with){ .store = s->with.store, .admission = s->admission, .users = s->users }, e);
 	if (!s->logins)
 		return false;
+	s->alerts = alerts_new(s->with.home, s->with.loops, s->with.store, e);
+	if (!s->alerts)
+		return false;
 	s->commits = commits_new(s->with.home, s->with.loops, s->with.store, SERVE_TICKETS, e);
 	return s->commits && make_workers(s, e);
 }
@@ -128,6 +133,7 @@ void serve_free(struct serve **serve)
 		worker_free(&s->workers[n]);
 	free(s->workers);
 	commits_free(&s->commits);
+	alerts_free(&s->alerts);
 	if (s->logins)
 		logins_free(&s->logins);
 	users_free(&s->users);
@@ -407,7 +413,10 @@ uint16_t serve_port(const struct serve *s, const char *name)
 
 void serve_answered(struct serve *s, const struct store_done *done)
 {
-	commits_answered(s->commits, done);
+	if (alerts_owns(done->ticket))
+		alerts_answered(s->alerts, done);
+	else
+		commits_answered(s->commits, done);
 }
 
 /* ---- the list of sessions */

@@ -292,6 +292,16 @@ bool users_knows(struct users *u, const char *name)
 	return known;
 }
 
+bool users_resolve(struct users *u, struct span given, const char *main_domain, const char *local_domain, struct resolved *out)
+{
+	(void)route_resolve(u->store, given, main_domain, local_domain, out);
+	if (*out->routed && users_knows(u, out->routed)) {
+		memcpy(out->account, out->routed, sizeof out->account);
+		out->routed[0] = '\0';
+	}
+	return users_knows(u, out->account);
+}
+
 static uint32_t mechs_of(const struct source *s)
 {
 	struct passwd_has has;

@@ -20,6 +20,7 @@
 #include "config/settings_pop3.h"
 #include "net/address.h"
 #include "store/login.h"
+#include "store/route.h"
 
 struct users;
 struct users_sources;
@@ -33,7 +34,10 @@ void users_drop(struct users_sources **s);	/* was read, and is not taken */
 /* For `check`: can the files be read?  What is wrong in them is told in the log, and nothing is left behind. */
 [[nodiscard]] bool users_check(const struct settings *settings, struct err *e);
 
-/* `name` as account_resolve gave it; *login is always filled (store/login.h), and wiped by the caller.
+/* route_resolve, with the users of all sources: nobody whom a file knows is led elsewhere by a route of his domain ("*").
+ * False: nobody whom we know has that name; perhaps PAM does. */
+bool users_resolve(struct users *u, struct span given, const char *main_domain, const char *local_domain, struct resolved *out);
+/* `name` as users_resolve gave it; *login is always filled (store/login.h), and wiped by the caller.
  * verifier: for scheme_holds; with `elsewhere` "pam:SERVICE".  peer: whose networks may be asked for; NULL: none. */
 void users_find(struct users *u, const char *name, const union address *peer, struct account_login *login);
 /* Is it somebody, without a password? */

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "net/loop.h"
 #include "serve/admission.h"
+#include "serve/alerts.h"
 #include "serve/commits.h"
 #include "serve/login.h"
 #include "serve/rules.h"
@@ -31,6 +32,7 @@ struct worker {
 	struct store *store;
 	struct admission *admission;
 	struct logins *logins;
+	struct alerts *alerts;
 	struct commits *commits;
 	struct timer *sweep;
 	struct timer *go_on;

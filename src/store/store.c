@@ -11,6 +11,7 @@
 #include "store/digest.h"
 #include "store/disk.h"
 #include "store/holder.h"
+#include "store/routed.h"
 #include "store/seal.h"
 #include "store/settle.h"
 
@@ -87,10 +88,14 @@ static void release(struct store *s)
 	mailbox_free_all(s);
 	ledger_free_all(s);
 	reclaiming_free(s);
+	route_fields_free(s);
+	quotas_free(s);
 	engine_close(&s->engine);
 	digest_free(&s->digest);
 	seal_free(&s->seal);
 	holder_drop(&s->run_lock);
+	(void)pthread_mutex_destroy(&s->places.mutex);
+	free(s->places.otherwise);
 	(void)pthread_mutex_destroy(&s->arrivals->mutex);
 	(void)pthread_cond_destroy(&s->arrivals->arrived);
 	free(s->arrivals);
@@ -113,6 +118,8 @@ bool store_open(const char *state, uint64_t map_size, const char *what, struct s
 	store_must(s->state);
 	s->run_lock = -1;
 	s->answers_last = &s->answers;
+	(void)pthread_mutex_init(&s->places.mutex, NULL);
+	s->places.changes = 1;
 	s->seal = seal_new(state);
 	s->arrivals = arrivals_new();
 	s->digest = digest_new(e);
@@ -124,6 +131,7 @@ bool store_open(const char *state, uint64_t map_size, const char *what, struct s
 		release(s);
 		return false;
 	}
+	quotas_start(s);
 	mailbox_reclaim_all(s);
 	*store = s;
 	return true;

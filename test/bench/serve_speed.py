@@ -7,6 +7,7 @@ import sys
 import time
 
 import serve_flood
+import serve_maildir
 import serve_open
 from serving import E, RUNS, SECS, Server, held, popload, popload_argv, quiet, table
 
@@ -137,7 +138,7 @@ def idle():
     table(["RssAnon", "Postrider", "at most"], rows)
 
 
-PARTS = {"speed": speed, "idle": idle, "open": serve_open.main, "flood": serve_flood.main}
+PARTS = {"speed": speed, "idle": idle, "maildir": serve_maildir.main, "open": serve_open.main, "flood": serve_flood.main}
 
 if __name__ == "__main__":
     for part in sys.argv[1:]:

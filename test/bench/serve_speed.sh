@@ -4,6 +4,7 @@
 #
 # speed   sessions and messages for each CPU second of the server: login, poll, fetch (2 KB, the corpus mix), one by one and
 #         pipelined, in clear and with TLS; and logins with the default password scheme
+# maildir sessions and messages for each CPU second of the server, over the Maildirs that Dovecot serves: warm, and cold (drop_caches)
 # idle    RssAnon of 10,000 idle logged-in sessions, each; of each further message in a box
 # open    how long opening 100,000 messages takes, warm and when the disk has them, and whether others wait meanwhile
 # flood   5,000 half-open sessions, 200 wrong logins a second and a client that never reads, all at once: what honest clients see
@@ -21,7 +22,7 @@ export POSTRIDER=${POSTRIDER:-$(readlink -f "$here/../../build/postrider")}
 . "$BENCH/lib.sh"
 [ -x "$BIN/popload" ] || die "run $BENCH/setup.sh first"
 [ -x "$POSTRIDER" ] || die "$POSTRIDER is not built"
-[ $# -gt 0 ] || set -- speed idle open flood
+[ $# -gt 0 ] || set -- speed maildir idle open flood
 export S=$BENCH_WORK/serve USERS BENCH_PASS
 mkdir -p "$S"
 exec 9> "$BENCH_WORK/serve.lock"

@@ -18,7 +18,7 @@
 
 enum {		/* the settings' bits */
 	SECURE = 1, STLS = 2, SUBMISSION = 4, UTF8_USER = 8, REFUSE = 16, COMMIT_FAILS = 32, XMIT_FAILS = 64, XMIT_REFUSED = 128,
-	NO_USER = 256, NO_SASL = 512, UIDS = 1024, ROUNDS = 2048, STOP = 4096, TOLD = 8192, CLOSE = 16384,
+	NO_USER = 256, NO_SASL = 512, UIDS = 1024, ROUNDS = 2048, STOP = 4096, TOLD = 8192, CLOSE = 16384, KEEP = 32768,
 	STORY_MAX = 1 << 22,
 };
 
@@ -261,7 +261,7 @@ static void run_start(struct run *r, unsigned settings, bool late)
 	};
 	for (size_t i = 0; i < COUNT(mail); i++)
 		r->messages[i] = drop_message_of(i, 0, mail[i].len, 0);
-	r->drop = (struct p3d_drop){ r->messages, COUNT(mail), settings & UIDS ? uids : NULL };
+	r->drop = (struct p3d_drop){ .messages = r->messages, .count = COUNT(mail), .keep = settings & KEEP, .uids = settings & UIDS ? uids : NULL };
 	buf_start(&r->story, STORY_MAX);
 	buf_start(&r->log, STORY_MAX);
 	buf_start(&r->rest, STORY_MAX);

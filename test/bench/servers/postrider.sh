@@ -4,6 +4,7 @@
 #
 # Variants:
 #   plain  (default) accounts with a recoverable secret, as the peers' passwd-files have {PLAIN}
+#   maildir  the peers' own Maildirs, and their passwords as a passwd-file with {PLAIN}; \Seen is not set
 #   hash   accounts as they are by default: argon2id alone, remembered for a minute
 # The store is filled once, from the Maildirs that all peers serve, with the users of BENCH_FILL (default $USERS/all; a user "large"
 # gets 100,000 messages); `refill` fills the boxes of $USERS/small anew.  BENCH_CONF: more lines for section pop3.
@@ -24,9 +25,12 @@ pop3 {
     listen tls   { address = "0.0.0.0"  port = $PORT_POPS  tls = implicit }
     certificate = "$TLS_CERT"
     key = "$TLS_KEY"
+    $([ "$variant" = maildir ] && echo "users = {'passwd-file:$D/passwd'}  maildir = '$MAIL/%u/Maildir'  after_retr_seen = false")
     ${BENCH_CONF:-}
 }
 END
+	[ "$variant" != maildir ] || awk -F: -v p="$BENCH_PASS" '{ print $1 ":{PLAIN}" p }' "$USERS/all" > "$D/passwd"
+	[ "$variant" != maildir ] || chmod 600 "$D/passwd"
 }
 
 put() {	# put USER SOURCE: an account, with its mail if there is some; what a run that was broken off left of it goes
@@ -56,8 +60,8 @@ start)
 	"$0" stop "$variant"
 	conf; rm -f "$D/log"
 	touch "$D/filled"
-	[ -s "$D/filled" ] || here mailbox list 2>/dev/null | sed -n 's|/INBOX .*||p' > "$D/filled"
-	fill "${BENCH_FILL:-$USERS/all}"
+	[ "$variant" = maildir ] || [ -s "$D/filled" ] || here mailbox list 2>/dev/null | sed -n 's|/INBOX .*||p' > "$D/filled"
+	[ "$variant" = maildir ] || fill "${BENCH_FILL:-$USERS/all}"
 	chmod 600 "$TLS_KEY"
 	ns_make origin
 	( cg_run "$CG" nsenter --net="$BENCH_WORK/ns/origin" "$POSTRIDER" run -c "$D/postrider.conf" > "$D/out" 2>&1 9>&- & )
@@ -71,5 +75,5 @@ refill)	while IFS=: read -r user pass; do
 	done < "$USERS/small"
 	;;
 version) echo "Postrider $("$POSTRIDER" --version | head -1 | cut -d' ' -f2) ($variant)" ;;
-*)	die "usage: $0 start|stop|refill|version [plain|hash]" ;;
+*)	die "usage: $0 start|stop|refill|version [plain|hash|maildir]" ;;
 esac
