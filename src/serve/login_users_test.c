@@ -80,7 +80,7 @@ static void put(const char *text)
 }
 
 static const char users_text[] =
-	"file:{SSHA}hLrLrtElJYykdAerPrWAdJhC3hyeKOPU:1:1::/home/file::userdb_mail=maildir:~/Maildir\n"
+	"file:{SSHA}hLrLrtElJYykdAerPrWAdJhC3hyeKOPU:1:1::/h/file::userdb_mail=maildir:~/Maildir\n"
 	"plain:{PLAIN}geheim\n"
 	"scram:{SCRAM-SHA-256}4096,s9riNA703L+see2GzJxyKg==,HIOJ5YmYtNXHNZoWN1jIu2M2Y90rd0TRPpmAvz6UtZ0=,NgGzS/v/2Asyv/sTpqNWONbtSyicB1tI3BGCiGBZRUM=\n"
 	"sha1scram:{SCRAM-SHA-1}4096,Y9/eZXCx0gJOF7JL/Mm2IA==,Z3ecyCxBhudc7ewmOWeBvJ2YFsI=,sqDzyNk8uL54mo/nBPucr1tZE6A=\n"
@@ -328,7 +328,7 @@ static void guesses_side_by_side_wait(void **state)
 
 static void the_maildir_comes_with_the_answer(void **state)
 {
-	static const struct row { const char *name, *mail; } rows[] = { { "file", "/home/file/Maildir" }, { "as", "/home/file/Maildir" }, { "plain", "" }, { "carl", "" } };
+	static const struct row { const char *name, *mail; } rows[] = { { "file", "/h/file/Maildir" }, { "as", "/h/file/Maildir" }, { "plain", "" }, { "carl", "" } };
 	struct users *u = begin(NULL, "fi");
 
 	(void)state;

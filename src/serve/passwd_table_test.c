@@ -39,7 +39,7 @@ static void blank(struct account_login *l, const char *name)
 static const char users[] =
 	"# comment\n"
 	"\n"
-	"anna:{PLAIN}geheim:1:1::/home/anna::userdb_mail=maildir:~/Maildir\n"
+	"anna:{PLAIN}geheim:1:1::/h/anna::userdb_mail=maildir:~/Maildir\n"
 	"Bob@X.Example:{SHA}kGByAB793z4R5tK1eC9Hd/4Dhzk=\r\n"
 	"scram:{SCRAM-SHA-256}5000,AQID," SHA256_KEYS "\n"
 	"bob@x.example:{PLAIN}second\n"
@@ -53,8 +53,8 @@ static const char users[] =
 	"mbox:{PLAIN}geheim::::/h::userdb_mail=mbox:~/m\n"
 	"proxied:{PLAIN}geheim::::::proxy host=10.0.0.1\n"
 	"open:::::::nopassword\n"
-	"other:{PLAIN}geheim::::/home/other::user=anna userdb_mail=maildir:~/Maildir\n"
-	"lone:{PLAIN}geheim::::/home/lone::user=nobody@y.example userdb_mail=maildir:/m/%d/%n\n"
+	"other:{PLAIN}geheim::::/h/other::user=anna userdb_mail=maildir:~/Maildir\n"
+	"lone:{PLAIN}geheim::::/h/lone::user=nobody@y.example userdb_mail=maildir:/m/%d/%n\n"
 	"no/name:{PLAIN}geheim\n"
 	":{PLAIN}geheim\n"
 	"last:{PLAIN}geheim";
@@ -62,7 +62,7 @@ static const char users[] =
 static void users_are_found(void **state)
 {
 	static const struct row { const char *name, *verifier, *as, *mail, *why; size_t secret; } rows[] = {
-		{ "anna@main.example", "{PLAIN}geheim", "anna@main.example", "/home/anna/Maildir", NULL, 6 },
+		{ "anna@main.example", "{PLAIN}geheim", "anna@main.example", "/h/anna/Maildir", NULL, 6 },
 		{ "bob@x.example", "{SHA}kGByAB793z4R5tK1eC9Hd/4Dhzk=", "bob@x.example", "", NULL, 0 },
 		{ "scram@main.example", "{SCRAM-SHA-256}5000,AQID," SHA256_KEYS, "scram@main.example", "", NULL, 0 },
 		{ "locked@main.example", NULL, "locked@main.example", "", "its password is locked", 0 },
@@ -75,7 +75,7 @@ static void users_are_found(void **state)
 		{ "mbox@main.example", "{PLAIN}geheim", "mbox@main.example", "", "userdb_mail is no Maildir, which is all that is served from there", 0 },
 		{ "proxied@main.example", "{PLAIN}geheim", "proxied@main.example", "", "it is a user of another server (proxy, host)", 0 },
 		{ "open@main.example", NULL, "open@main.example", "", "it needs no password (nopassword), and so cannot log in here", 0 },
-		{ "other@main.example", "{PLAIN}geheim", "anna@main.example", "/home/anna/Maildir", NULL, 6 },
+		{ "other@main.example", "{PLAIN}geheim", "anna@main.example", "/h/anna/Maildir", NULL, 6 },
 		{ "lone@main.example", "{PLAIN}geheim", "nobody@y.example", "/m/y.example/nobody", NULL, 6 },
 		{ "last@main.example", "{PLAIN}geheim", "last@main.example", "", NULL, 6 },
 	};
@@ -219,7 +219,7 @@ static void many_users_are_fine(void **state)
 	(void)state;
 	buf_start(&b, 1 << 24);
 	for (unsigned n = 0; n < MANY; n++)
-		assert_true(buf_printf(&b, "user%u@x%u.example:{SHA}kGByAB793z4R5tK1eC9Hd/4Dhzk=:1:1::/home/u%u::\n", n, n % 7, n));
+		assert_true(buf_printf(&b, "user%u@x%u.example:{SHA}kGByAB793z4R5tK1eC9Hd/4Dhzk=:1:1::/h/u%u::\n", n, n % 7, n));
 	t = passwd_table_new(&b, "/users", NULL, &e);
 	assert_true(t && passwd_table_count(t) == MANY);
 	for (unsigned n = 0; n < MANY; n += 37) {
