@@ -8,7 +8,8 @@
  * kept only while there are some, what is sent is built in the worker's.
  *
  * session.c turns: octets in, events, octets out; session_login.c the login; session_open.c from it to
- * the maildrop; session_body.c messages; session_xmit.c XTND XMIT; session_end.c QUIT and all other ends, and what the log says. */
+ * the maildrop; session_body.c messages; session_xmit.c XTND XMIT; session_end.c QUIT and all other ends,
+ * and what the log says. */
 #pragma once
 
 #include "base/log.h"
@@ -44,7 +45,6 @@ struct session {
 	struct session_opening *opening;	/* the login was good, the maildrop is not open yet */
 	char *account;			/* NULL: not logged in */
 	char *box;			/* NULL: ACCOUNT/INBOX */
-	char *words;			/* of the last refusal, which borrowed them */
 	enum sasl_mech mech;
 	struct maildrop *drop;
 	struct p3d_drop lent;
