@@ -233,11 +233,12 @@ class Dovecot:
     def register(self, user, scheme, password):
         """From now on this user is one of the passwd-file, with a Maildir of its own → (the passwd-file, the Maildir)"""
         secret = subprocess.run(["doveadm", "pw", "-s", scheme, "-p", password], check=True, capture_output=True, timeout=60).stdout.decode().strip()
-        box = self.path("mail", "of " + user)
+        box = self.path("mail", user + "-mail")
         with open(self.path("users"), "a", encoding="utf-8") as f:
             f.write(f"{user}:{secret}:{self.uid}:{self.gid}::{self.path('mail', user)}::userdb_mail=maildir:{box}\n")
         os.makedirs(os.path.join(box, "new"))
         self.give(box)
+        time.sleep(1.05)        # Dovecot looks at the file once a second
         return self.path("users"), box
 
     def recreate(self, user, folder="INBOX"):

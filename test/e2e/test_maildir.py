@@ -126,7 +126,7 @@ def test_dovecots_maildir_is_taken_over_in_place(dovecot, s, warm):
 @pytest.mark.parametrize("scheme", ["SHA512-CRYPT", "BLF-CRYPT", "SSHA256", "PLAIN"])
 def test_a_user_of_dovecots_passwd_file_notices_nothing(dovecot, s, scheme):
     """passwd-file and Maildir, both as Dovecot has them: nothing is made in Postrider."""
-    user, password = "of-" + scheme.lower(), "pass:word" + scheme
+    user, password = "of-" + scheme.lower(), "pass word" + scheme
     users, path = dovecot.register(user, scheme, password)
     for n, octets in enumerate(corpus.messages(40)[20:]):
         put(path, f"new/{1_700_000_000 + n}.M{n}P1.host", octets)
