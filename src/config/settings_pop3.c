@@ -308,11 +308,14 @@ static void build_submission(struct settings *s, struct pop3_settings *p, const 
 
 	if (!p->submission_as_written)
 		return;
-	section_warning(section, r, "submission", "not built yet; it has no effect");
-	if (target_of(s, section_where(section, "submission").file, p->submission_as_written, &t, &e))
-		p->submission = t;
-	else
+	if (!target_of(s, section_where(section, "submission").file, p->submission_as_written, &t, &e)) {
 		section_error(section, r, "submission", "%s", e.text);
+		return;
+	}
+	p->submission = t;
+	p->submission_works = !t->unbuilt || t->type == TARGET_COMMAND;
+	if (!p->submission_works)
+		section_warning(section, r, "submission", "%s: %s is not built yet; it has no effect", t->name, t->unbuilt);
 }
 
 void build_pop3(struct settings *s, const struct section *section, const struct section *listeners, size_t count, struct report *r)

@@ -8,7 +8,7 @@
  * kept only while there are some, what is sent is built in the worker's.
  *
  * session.c turns: octets in, events, octets out; session_login.c the login; session_open.c from it to
- * the maildrop; session_body.c messages; session_end.c QUIT and all other ends, and what the log says. */
+ * the maildrop; session_body.c messages; session_xmit.c XTND XMIT; session_end.c QUIT and all other ends, and what the log says. */
 #pragma once
 
 #include "base/log.h"
@@ -24,6 +24,8 @@
 #define SESSION_GOES_ON SAYS_ENDS	/* no reason to end yet; the first one counts */
 
 struct session_line;
+struct session_way;
+struct submitting;
 
 struct session {
 	struct worker *worker;		/* NULL: it is gone, and a job is not back yet */
@@ -48,6 +50,8 @@ struct session {
 	struct p3d_drop lent;
 	struct maildrop_reading reading;
 	struct stuff stuff;
+	struct submitting *xmit;	/* a message comes in */
+	struct session_way *way;	/* one is on its way */
 	uint64_t octets;
 	int64_t slow_taken;
 	uint32_t messages, tops, deleting, deleted, slow_rounds;
@@ -106,4 +110,8 @@ void session_retr_again(struct session *s, bool wait);
 void session_body(struct session *s, const struct p3d_event *ev);
 bool session_send_body(struct session *s);
 void session_commit(struct session *s);
+void session_xmit(struct session *s);
+void session_xmit_body(struct session *s, struct span octets);
+void session_xmit_end(struct session *s);
+void session_xmit_free(struct session *s);
 void session_closed(struct session *s, const struct err *why);

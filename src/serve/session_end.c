@@ -242,6 +242,7 @@ void session_free(struct session *s)
 	session_login_end(s);
 	admission_leave(s->worker->admission, &s->seat);
 	buf_wipe(&s->kept);
+	session_xmit_free(s);
 	p3d_end(session_p3d(s));
 	if (s->drop)
 		worker_count(s->worker, COUNT_LOGGED_IN, -1);
