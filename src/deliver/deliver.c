@@ -123,6 +123,7 @@ static void drop(struct delivery *d)
 	if (d->target->ops->abandon)
 		d->target->ops->abandon(d);
 	deliver_target_put(&d->target);
+	free(d->place);
 	free(d);
 }
 
@@ -190,7 +191,7 @@ void deliver_settled(struct deliveries *all, const struct deliver_target *target
 	struct mailbox *box;
 	struct err e;
 
-	if (target->ops == &deliver_to_mailbox && mailbox_open(all->with.store, target->mailbox, false, &box, &e))
+	if (target->ops == &deliver_to_mailbox && mailbox_open(all->with.store, target->mailbox, false, &box, &e))	/* not of one in a Maildir */
 		mailbox_unmark(box, source);
 }
 

@@ -13,6 +13,7 @@
 #include "net/child.h"
 #include "net/tasks.h"
 #include "store/maildir.h"
+#include "store/place.h"
 
 struct deliver_target {
 	atomic_uint holders;
@@ -36,6 +37,7 @@ struct delivery {
 	uint64_t ticket;		/* 0: not asked for */
 	uint64_t given;			/* octets */
 	/* maildir */
+	struct place *place;		/* where the box of a mailbox target lies; NULL: the target's own path */
 	bool good;
 	struct err e;
 	/* command */
@@ -69,4 +71,5 @@ extern const struct deliver_ops deliver_to_mailbox, deliver_to_maildir, deliver_
 void delivery_end(struct delivery *d, enum deliver_said said, const char *why);
 /* By an error's kind: what cannot work is refused, all else may come right. */
 void delivery_failed(struct delivery *d, const struct err *e);
+void deliver_into_maildir(struct delivery *d);
 void deliver_sweep_free(struct deliveries *all);

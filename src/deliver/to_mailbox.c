@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Into a mailbox of the store: octets as fast as the store takes them, and its answer by ticket. */
+ * Into a mailbox of the store: octets as fast as the store takes them, and its answer by ticket; or into the Maildir
+ * in which the account has its mail (store/place.h). */
+#include <stdlib.h>
+
 #include "base/clock.h"
 #include "deliver/inside.h"
 
@@ -8,11 +11,28 @@ enum { PIECE = 32 * 1024, PIECES_A_TURN = 32 };
 
 static void turn(struct delivery *d);
 
+/* The account may have its mail in a Maildir: what is put into the store then would never be seen. */
+static bool find_place(struct delivery *d, struct err *e)
+{
+	d->place = malloc(sizeof *d->place);
+	if (!d->place)
+		return err_set(e, ERR_LOCAL, "out of memory");
+	return place_find(d->all->with.store, d->target->mailbox, NULL, d->place, e);
+}
+
 static void begin(struct delivery *d)
 {
 	struct mailbox *box;
 	struct err e;
 
+	if (!find_place(d, &e)) {
+		delivery_failed(d, &e);
+		return;
+	}
+	if (d->place->kind == PLACE_MAILDIR) {
+		deliver_into_maildir(d);
+		return;
+	}
 	if (!mailbox_open(d->all->with.store, d->target->mailbox, true, &box, &e)) {
 		delivery_failed(d, &e);
 		return;
@@ -57,6 +77,7 @@ static void abandon(struct delivery *d)
 {
 	if (d->incoming)
 		incoming_abort(&d->incoming);
+	free(d->place);
 }
 
 const struct deliver_ops deliver_to_mailbox = { .type = TARGET_MAILBOX, .final = true, .begin = begin, .turn = turn, .abandon = abandon };

@@ -109,14 +109,18 @@ static bool again(const struct delivery *d, struct maildir *m, const uint8_t tag
 static void work(void *user)
 {
 	struct delivery *d = user;
+	const char *path = d->place ? d->place->path : d->target->path;
 	struct maildir *m;
 	uint8_t tag[8];
 
-	d->good = maildir_open(d->target->path, &m, &d->e);
+	if (d->place)
+		d->good = place_open(d->all->with.store, d->target->mailbox, d->place, &m, &d->e);
+	else
+		d->good = maildir_open(path, &m, &d->e);
 	if (!d->good)
 		return;
-	tag_of(d->all, d->target->path, tag);
-	sweep(d->all, m, d->target->path, tag);
+	tag_of(d->all, path, tag);
+	sweep(d->all, m, path, tag);
 	if (d->ask.place && *d->ask.place && is_of(d->ask.place, tag))
 		d->good = again(d, m, tag, &d->e);
 	else
@@ -131,10 +135,10 @@ static void done(void *user)
 	if (d->good)
 		delivery_end(d, DELIVER_ACCEPTED, NULL);
 	else
-		delivery_end(d, DELIVER_DEFERRED, d->e.text);
+		delivery_failed(d, &d->e);
 }
 
-static void begin(struct delivery *d)
+void deliver_into_maildir(struct delivery *d)
 {
 	struct err e;
 
@@ -152,4 +156,4 @@ void deliver_sweep_free(struct deliveries *all)
 	}
 }
 
-const struct deliver_ops deliver_to_maildir = { .type = TARGET_MAILDIR, .final = true, .begin = begin };
+const struct deliver_ops deliver_to_maildir = { .type = TARGET_MAILDIR, .final = true, .begin = deliver_into_maildir };

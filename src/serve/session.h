@@ -8,7 +8,8 @@
  * kept only while there are some, what is sent is built in the worker's.
  *
  * session.c turns: octets in, events, octets out; session_login.c the login; session_open.c from it to
- * the maildrop; session_body.c messages; session_xmit.c XTND XMIT; session_end.c QUIT and all other ends, and what the log says. */
+ * the maildrop; session_body.c messages; session_xmit.c XTND XMIT; session_end.c QUIT and all other ends,
+ * and what the log says. */
 #pragma once
 
 #include "base/log.h"

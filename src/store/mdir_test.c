@@ -73,6 +73,7 @@ static void order_and_ids_stay(void **state)
 	assert_int_equal(maildrop_octets(drop), 17);
 	assert_true(uid[0] == mdir_native_id(SPAN("10.M5.h"), 0) && uid[1] == mdir_native_id(SPAN("20.M1.h"), 0));
 	maildrop_close(&drop);
+	world_settle(&w);
 	world_move(&w, "new/20.M3.h", "cur/20.M3.h:2,RS");
 	world_move(&w, "new/20.M1.h", NULL);
 	world_put(&w, "new/5.M1.h", SPAN("late\n"));
@@ -80,6 +81,7 @@ static void order_and_ids_stay(void **state)
 	assert_string_equal(world_tell_drop(drop), "cur/10.M5.h:2,F 5 plain;cur/20.M3.h:2,RS 7 plain seen;new/5.M1.h 6 plain;");
 	assert_true(maildrop_messages(drop)[0].uid == uid[0] && maildrop_messages(drop)[1].uid == uid[2]);
 	maildrop_close(&drop);
+	world_settle(&w);
 	world_move(&w, "cur/20.M3.h:2,RS", "cur/20.M3.h:2,");
 	assert_string_equal(world_tell(&w), "cur/10.M5.h:2,F 5 plain;cur/20.M3.h:2, 7 plain;new/5.M1.h 6 plain;");
 	world_end(&w);

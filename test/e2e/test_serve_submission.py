@@ -202,6 +202,37 @@ def test_kill_before_ok_leaves_no_half(s):
     assert len(files(path)) == 1 and not files(path, "tmp")
 
 
+@pytest.mark.parametrize("target", ["mailbox", "maildir", "command"])
+def test_what_was_ok_outlives_a_kill(s, target):
+    path = os.path.join(s.home, "Out")
+    later = program(s, f"test -e {path}.open || exit 75\ngrep '^Subject: '>> {path}.taken\n")
+    s.account("archive", [])
+    c = begin(s, {"mailbox": "mailbox:archive/INBOX", "maildir": "maildir:" + path, "command": "command:" + later}[target])
+    rounds = 6
+    for n in range(rounds):
+        assert submit(c, MESSAGE.replace(b"hello", b"number %d" % n)).startswith("+OK")
+        c.send("XTND XMIT\r\n" + "To: a@example.org\r\n\r\nhalf")     # and another one is under way
+        s.kill()
+        c.close()
+        s.start()
+        c = s.login()
+    c.quit()
+    if target == "mailbox":
+        s.stop()
+        got = b"".join(s.octets("archive"))
+    elif target == "maildir":
+        got = b"".join(files(path))
+        assert not files(path, "tmp")
+    else:
+        open(path + ".open", "w", encoding="ascii").close()
+        s.p.good("retry")
+        s.wait_log("outcome=delivered", rounds)
+        with open(path + ".taken", "rb") as f:
+            got = f.read()
+    assert sorted(re.findall(rb"Subject: number (\d)", got)) == [b"%d" % n for n in range(rounds)]
+    assert b"half" not in got
+
+
 # ---- held
 
 def test_deferred_is_held_and_delivered_later(s):
