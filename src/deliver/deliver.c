@@ -123,6 +123,7 @@ static void drop(struct delivery *d)
 	if (d->target->ops->abandon)
 		d->target->ops->abandon(d);
 	deliver_target_put(&d->target);
+	free(d->place);
 	free(d);
 }
 

@@ -14,7 +14,7 @@
  * killed) and calls no `done` any more.  ACCEPTED: the target has the message durably.  DEFERRED: it may take it later.
  * REFUSED: it never will; the settings it needs are not there, or it said so.
  *
- * Types that are built: mailbox, maildir, command (deliver_serves).  A new type is a file and a row in deliver.c's table.
+ * Types that are built: mailbox (wherever it lies: store/place.h), maildir, command (deliver_serves).  A new type is a file and a row in deliver.c's table.
  *
  * Exactly once, for a message that is tried again (the held area): `source` is the mark by which a mailbox knows that it has
  * the message already; `place` is the name that the message had got in a Maildir before, "" or NULL: none;

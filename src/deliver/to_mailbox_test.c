@@ -106,6 +106,42 @@ static void they_can_be_forgotten([[maybe_unused]] void **state)
 	world_end(w);
 }
 
+static size_t in_new(struct world *w, const char *maildir)
+{
+	char path[200], name[256];
+
+	(void)snprintf(path, sizeof path, "%s/%s", w->directory, maildir);
+	return world_files(path, "new", name);
+}
+
+/* As soon as the account's mail lies there; and nobody's is not made. */
+static void a_mailbox_in_a_maildir_is_delivered_there([[maybe_unused]] void **state)
+{
+	const struct target folder = { .name = "f", .type = TARGET_MAILBOX, .canonical = "mailbox:anna/a/b", .mailbox = "anna/a/b" };
+	const struct target wrong = { .name = "w", .type = TARGET_MAILBOX, .canonical = "mailbox:anna/a.b", .mailbox = "anna/a.b" };
+	struct mailbox_source source = fixture_source(7, 1);
+	const struct deliver_ask more = { .source = &source, .placing = world_placing };
+	struct world *w = world(10);
+	char text[200];
+
+	(void)snprintf(text, sizeof text, "%s/%%u", w->directory);
+	store_maildirs(w->store, text);
+	assert_int_equal(world_delivers(w, &anna, &more), DELIVER_ACCEPTED);
+	assert_int_equal(world_delivers(w, &folder, NULL), DELIVER_ACCEPTED);
+	assert_int_equal(in_new(w, "anna"), 1);
+	assert_int_equal(in_new(w, "anna/.a.b"), 1);
+	assert_int_equal(world_delivers(w, &wrong, NULL), DELIVER_REFUSED);
+	assert_int_equal(world_delivers(w, &nobody, NULL), DELIVER_REFUSED);
+	assert_non_null(strstr(w->why, "neither account nobody nor its Maildir"));
+	for (unsigned n = 0; n < 3; n++)
+		world_asks_for(w, &anna, NULL);
+	deliveries_free(&w->all);
+	assert_int_equal(in_new(w, "anna"), 4);
+	store_maildirs(w->store, NULL);
+	assert_int_equal(mailbox_count(fixture_box(w->store, "anna/INBOX")), 0);
+	world_end(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -115,6 +151,7 @@ int main(void)
 		cmocka_unit_test(a_box_may_lie_in_a_maildir),
 		cmocka_unit_test(many_at_once),
 		cmocka_unit_test(they_can_be_forgotten),
+		cmocka_unit_test(a_mailbox_in_a_maildir_is_delivered_there),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -232,6 +232,7 @@ static void bury(struct session *s)
 		maildrop_close(&s->drop);
 	free(s->account);
 	free(s->box);
+	free(s->words);
 	free(s->opening);
 	free(s);
 }

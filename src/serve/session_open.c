@@ -40,6 +40,7 @@ static void forget(struct session *s)
 	s->opening = NULL;
 }
 
+/* words: for longer than this call (pop3/server.h). */
 static void refuse(struct session *s, enum p3d_code code, const char *words)
 {
 	char line[SAYS_MAX];
@@ -219,7 +220,7 @@ static bool find_box(struct session *s)
 	struct err e;
 
 	if (!named_box(s->worker->store, &n, s->account, o->box, &rights, &e)) {
-		refuse(s, P3D_CODE_SYS_PERM, e.text);
+		refuse(s, P3D_CODE_SYS_PERM, strcmp(e.text, NAMED_UNREADABLE) == 0 ? NAMED_UNREADABLE : NAMED_REFUSED);
 		return false;
 	}
 	s->rights = (uint8_t)rights;
@@ -262,7 +263,8 @@ static void told(void *user, const char *text)
 	s->worker->out.len = 0;
 	if (text) {
 		(void)snprintf(words, sizeof words, "alert: %s", text);
-		refuse(s, P3D_CODE_SYS_PERM, words);
+		s->words = strdup(words);
+		refuse(s, s->words ? P3D_CODE_SYS_PERM : P3D_CODE_SYS_TEMP, s->words);
 		forget(s);
 	} else {
 		go_on(s);
@@ -274,6 +276,8 @@ void session_open(struct session *s, const struct login_answer *a)
 {
 	struct session_opening *o = calloc(1, sizeof *o);
 
+	free(s->words);
+	s->words = NULL;
 	s->account = strdup(a->account);
 	s->opening = o;
 	if (!s->account || !o) {
