@@ -359,8 +359,8 @@ bool serve_reload(struct serve *s, const struct settings *settings, struct err *
 	if (!rules)
 		return false;
 	users = users_read(s->users, settings, e);
-	if (!users || (s->running && !open_new(s, rules, &c.doors, e)) || !admission_reload_configured(s->admission, &p, e) ||
-	    !submissions_reload(s->submissions, settings, e)) {	/* which fails only for want of memory */
+	if (!users || (s->running && !open_new(s, rules, &c.doors, e)) || !submissions_reload(s->submissions, settings, e) ||
+	    !admission_reload_configured(s->admission, &p, e)) {	/* which fails only for want of memory */
 		users_drop(&users);
 		doors_close(&c.doors);
 		rules_put(&rules);

@@ -292,6 +292,7 @@ void session_open(struct session *s, const struct login_answer *a)
 	(void)snprintf(o->owner, sizeof o->owner, "%s", a->owner);
 	(void)snprintf(o->meant, sizeof o->meant, "%s", a->box);
 	(void)snprintf(o->routed, sizeof o->routed, "%s", a->routed);
+	(void)snprintf(o->mail, sizeof o->mail, "%s", a->mail);
 	if (alerts_ask(s->worker->alerts, s->worker->index, s->account, told, s))
 		s->commits++;
 	else
