@@ -310,17 +310,14 @@ static void build_submission(struct settings *s, struct pop3_settings *p, const 
 
 	if (!p->submission_as_written)
 		return;
-	section_warning(section, r, "submission", "not built yet; it has no effect");
-	if (target_of(s, section_where(section, "submission").file, p->submission_as_written, &t, &e))
-		p->submission = t;
-	else
+	if (!target_of(s, section_where(section, "submission").file, p->submission_as_written, &t, &e)) {
 		section_error(section, r, "submission", "%s", e.text);
-}
-
-static void check_unbuilt(const struct pop3_settings *p, const struct section *section, struct report *r)
-{
-	if (p->uidl != POP3_UIDL_NATIVE)
-		section_warning(section, r, "uidl", "dovecot is not built yet; it has no effect");
+		return;
+	}
+	p->submission = t;
+	p->submission_works = !t->unbuilt || t->type == TARGET_COMMAND;
+	if (!p->submission_works)
+		section_warning(section, r, "submission", "%s: %s is not built yet; it has no effect", t->name, t->unbuilt);
 }
 
 void build_pop3(struct settings *s, const struct section *section, const struct section *listeners, size_t count, struct report *r)
@@ -337,6 +334,5 @@ void build_pop3(struct settings *s, const struct section *section, const struct 
 	check_greeting(p, section, r);
 	check_sessions(p, section, r);
 	build_submission(s, p, section, r);
-	check_unbuilt(p, section, r);
 	assert(p->listener_count && p->user_count && p->route_header);
 }

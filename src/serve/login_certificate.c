@@ -99,7 +99,7 @@ static bool choose(struct store *s, const struct login_certificate *c, const str
 
 	if (c->authzid.len && !named_split(c->authzid, &wanted))
 		wanted.user = c->authzid;	/* nobody's: there is a '#' in it */
-	there = is_somebody(s, c, wanted.user, &r) && (c->authzid.len || !*r.routed);
+	there = is_somebody(s, c, wanted.user, &r);
 	memcpy(name, r.account, strlen(r.account) + 1);
 	/* "*" leads who knows the account's password to it, not whoever has a certificate for an address. */
 	for (size_t i = 0; i < n->count; i++) {

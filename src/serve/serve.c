@@ -29,6 +29,7 @@ struct serve {
 	struct logins *logins;
 	struct alerts *alerts;
 	struct commits *commits;
+	struct submissions *submissions;
 	struct worker **workers;
 	unsigned worker_count;
 	struct door *doors;
@@ -58,6 +59,7 @@ static void make_worker(struct loop *l, unsigned index, void *user)
 	w->logins = s->logins;
 	w->alerts = s->alerts;
 	w->commits = s->commits;
+	w->submissions = s->submissions;
 	w->ids = &s->ids;
 	s->workers[index] = w;
 }
@@ -102,7 +104,11 @@ static bool make_parts(struct serve *s, const struct settings *settings, struct 
 	if (!s->alerts)
 		return false;
 	s->commits = commits_new(s->with.home, s->with.loops, s->with.store, SERVE_TICKETS, e);
-	return s->commits && make_workers(s, e);
+	if (!s->commits)
+		return false;
+	s->submissions = submissions_new(&(struct submissions_with){ .home = s->with.home, .loops = s->with.loops, .store = s->with.store,
+		.tickets = SERVE_TICKETS }, settings, e);
+	return s->submissions && make_workers(s, e);
 }
 
 bool serve_new(const struct serve_with *with, const struct settings *settings, struct serve **out, struct err *e)
@@ -133,6 +139,7 @@ void serve_free(struct serve **serve)
 		worker_free(&s->workers[n]);
 	free(s->workers);
 	commits_free(&s->commits);
+	submissions_free(&s->submissions);
 	alerts_free(&s->alerts);
 	if (s->logins)
 		logins_free(&s->logins);
@@ -256,6 +263,7 @@ bool serve_start(struct serve *s, struct err *e)
 		s->doors = d;
 	}
 	s->running = true;
+	submissions_run(s->submissions, true);
 	return true;
 }
 
@@ -263,6 +271,7 @@ void serve_stop(struct serve *s)
 {
 	if (s->running) {
 		close_all(s);
+		submissions_run(s->submissions, false);
 		log_info(NULL, "service=POP stopped");
 	}
 	s->running = false;
@@ -350,7 +359,8 @@ bool serve_reload(struct serve *s, const struct settings *settings, struct err *
 	if (!rules)
 		return false;
 	users = users_read(s->users, settings, e);
-	if (!users || (s->running && !open_new(s, rules, &c.doors, e)) || !admission_reload_configured(s->admission, &p, e)) {
+	if (!users || (s->running && !open_new(s, rules, &c.doors, e)) || !submissions_reload(s->submissions, settings, e) ||
+	    !admission_reload_configured(s->admission, &p, e)) {	/* which fails only for want of memory */
 		users_drop(&users);
 		doors_close(&c.doors);
 		rules_put(&rules);
@@ -413,10 +423,32 @@ uint16_t serve_port(const struct serve *s, const char *name)
 
 void serve_answered(struct serve *s, const struct store_done *done)
 {
-	if (alerts_owns(done->ticket))
+	if (deliver_ticket(done->ticket))
+		submissions_answered(s->submissions, done);
+	else if (alerts_owns(done->ticket))
 		alerts_answered(s->alerts, done);
 	else
 		commits_answered(s->commits, done);
+}
+
+void serve_turn(struct serve *s)
+{
+	submissions_turn(s->submissions);
+}
+
+uint64_t serve_delivering(const struct serve *s)
+{
+	return submissions_waiting(s->submissions);
+}
+
+void serve_hurry(struct serve *s)
+{
+	submissions_hurry(s->submissions);
+}
+
+void serve_retry(struct serve *s)
+{
+	submissions_kick(s->submissions);
 }
 
 /* ---- the list of sessions */

@@ -166,6 +166,8 @@ static void on_answers([[maybe_unused]] void *user)
 		else if (service.serve)
 			serve_answered(service.serve, &done);
 	}
+	if (service.serve)
+		serve_turn(service.serve);
 }
 
 static void on_store([[maybe_unused]] void *user)	/* on the committer's thread */

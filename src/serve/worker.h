@@ -14,6 +14,7 @@
 #include "serve/commits.h"
 #include "serve/login.h"
 #include "serve/rules.h"
+#include "serve/submissions.h"
 
 /* A message of up to WORKER_COPY octets is copied, so that its three parts, and others, leave in one
  * write: that costs less than a write more (docs/MEASURED.md). */
@@ -34,6 +35,7 @@ struct worker {
 	struct logins *logins;
 	struct alerts *alerts;
 	struct commits *commits;
+	struct submissions *submissions;
 	struct timer *sweep;
 	struct timer *go_on;
 	struct session *resting;	/* they had their turn, and have more to do */

@@ -6,6 +6,7 @@
  *     "i" PAGE                 the entries whose unique-ids begin with PAGE (uid / 256), in order
  *     "s" CONNECTION ID        a source's mark → digest
  *     "x" UID                  whom a message is for, of those that say so (routed.h)
+ *     "y" NUMBER UID           the same of those whose headers had to be read (routed_known.h)
  *     "r", "q" PART            an intent and its parts (intent.h): what is about to leave the index
  *     "g" WHEN BLOB            bodies of messages that left the index: (blob, pieces)…, of which BLOB is the first
  *     "t" BLOB                 a message coming in by pieces → how many are durable
@@ -123,7 +124,7 @@ uint64_t box_octets(struct store *s, const char *name);		/* of one that is in th
 
 /* quota.c: `box` is a box's name. */
 uint64_t quota_seen(struct view *v, engine_part part, const char *account);	/* the limit in force, 0 = none; `part`: record_part */
-uint64_t quota_room(struct store *s, const char *box);		/* octets that may come in now; UINT64_MAX: no quota */
+uint64_t quota_room(struct store *s, const char *box);		/* as quota_left */
 /* They are under way.  What it returns is given back by quota_moved, durable or not. */
 uint64_t quota_hold(struct store *s, const char *box, uint64_t octets);
 /* The box had and has so many octets; after its head was changed. */

@@ -179,9 +179,13 @@ void maildrop_keep(struct maildrop *drop, const bool *keep)
 {
 	uint32_t kept = 0;
 
+	if (drop->mdir)
+		mdir_stop(drop);	/* what it has open is under an old number */
 	drop->octets = 0;
 	for (uint32_t n = 0; n < drop->count; n++)
 		if (keep[n]) {
+			if (drop->mdir && drop->mdir->texts)
+				drop->mdir->texts[kept] = drop->mdir->texts[n];
 			drop->messages[kept++] = drop->messages[n];
 			drop->octets += drop_octets(&drop->messages[n]);
 		}

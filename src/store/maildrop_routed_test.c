@@ -3,27 +3,23 @@
 
 #include "store/box.h"
 #include "store/fixture.h"
+#include "store/mdir_fixture.h"
 #include "store/routed.h"
 
 #define WHOM "abcdef@client1.com"
 #define BOX "anna/INBOX"
 
-/* Which messages of the box are in the view, by their positions: "1 3 ". It must be the same by the index and by
- * reading all headers. */
+/* Which messages of the box are in the view, by their positions: "1 3 ". Asked twice: of what had to be read once,
+ * the second time is by what is remembered. */
 static void check_view(struct store *s, struct mailbox *box, const char *whom, const char *want)
 {
-	for (int by_reading = 0; by_reading < 2; by_reading++) {
+	for (int time = 0; time < 2; time++) {
 		char got[256] = "";
 		uint64_t octets = 0;
 		struct maildrop *drop;
 		struct buf b;
 
-		if (by_reading) {
-			must(maildrop_open(s, BOX, &drop, &fixture_err));
-			must(maildrop_route(s, drop, whom, &fixture_err));
-		} else {
-			must(maildrop_open_routed(s, BOX, whom, &drop, &fixture_err));
-		}
+		must(maildrop_open_routed(s, BOX, whom, &drop, &fixture_err));
 		buf_lend(&b, got, sizeof got);
 		for (uint32_t n = 0; n < maildrop_count(drop); n++) {
 			const struct drop_message *m = &maildrop_messages(drop)[n];
@@ -38,7 +34,7 @@ static void check_view(struct store *s, struct mailbox *box, const char *whom, c
 		}
 		assert_int_equal(maildrop_octets(drop), octets);
 		if (strcmp(got, want) != 0)
-			fail_msg("%s, %s: %s, not %s", whom, by_reading ? "by reading" : "by the index", got, want);
+			fail_msg("%s, time %d: %s, not %s", whom, time, got, want);
 		maildrop_close(&drop);
 	}
 }
@@ -65,21 +61,22 @@ static size_t keys_of(struct store *s)
 	return n;
 }
 
+static const struct span messages[] = {
+	SPAN("X-Real-To: abcdef@client1.com\r\n\r\n1"),
+	SPAN("X-Real-To: other@client1.com\r\n\r\n2"),
+	SPAN("x-real-to: AbcDef\r\n\r\n3"),
+	SPAN("To: abcdef@client1.com\r\n\r\n4"),
+	SPAN("X-Real-To: <x@y>,\r\n <ABCDEF@client1.com>\r\n\r\n5"),
+	SPAN("X-Real-To: abcdef@client2.com\r\n\r\n6"),
+	SPAN("X-Real-To: x\r\nX-Real-To: abcdef\r\n\r\n7"),
+	SPAN(""),
+	SPAN("\r\nX-Real-To: abcdef\r\n"),
+	SPAN("X-Real-To: abcdef"),
+	SPAN("X-Real-To: abcdefg, bcdef, ab cdef\r\n\r\n"),
+};
+
 static void a_view_has_what_is_for_the_address(void **state)
 {
-	static const struct span messages[] = {
-		SPAN("X-Real-To: abcdef@client1.com\r\n\r\n1"),
-		SPAN("X-Real-To: other@client1.com\r\n\r\n2"),
-		SPAN("x-real-to: AbcDef\r\n\r\n3"),
-		SPAN("To: abcdef@client1.com\r\n\r\n4"),
-		SPAN("X-Real-To: <x@y>,\r\n <ABCDEF@client1.com>\r\n\r\n5"),
-		SPAN("X-Real-To: abcdef@client2.com\r\n\r\n6"),
-		SPAN("X-Real-To: x\r\nX-Real-To: abcdef\r\n\r\n7"),
-		SPAN(""),
-		SPAN("\r\nX-Real-To: abcdef\r\n"),
-		SPAN("X-Real-To: abcdef"),
-		SPAN("X-Real-To: abcdefg, bcdef, ab cdef\r\n\r\n"),
-	};
 	const char *directory = fixture_directory();
 	struct store *s = fixture_store(directory);
 	struct mailbox *box = fixture_box(s, BOX);
@@ -307,6 +304,85 @@ static void entries_without_a_number(void **state)
 	fixture_remove(directory);
 }
 
+/* The same messages in a Maildir: which are in the view, by the letters of their files. */
+static void check_maildir(const struct box_of_others *b, bool dovecot, const char *whom, const char *want)
+{
+	const struct maildrop_maildir with = { .path = b->path, .uidl_dovecot = dovecot };
+
+	for (int time = 0; time < 3; time++) {
+		char got[64] = "";
+		struct mdir_file file;
+		struct maildrop *drop;
+		uint64_t octets = 0;
+
+		must(maildrop_open_maildir(b->store, &with, &drop, &fixture_err));
+		must(maildrop_route(b->store, drop, whom, &fixture_err));
+		for (uint32_t n = 1; n <= maildrop_count(drop); n++) {
+			assert_true(mdir_locate(drop, n, false, &file));
+			got[n - 1] = file.name[0];
+			octets += drop_octets(&maildrop_messages(drop)[n - 1]);
+			assert_true(maildrop_there(drop, n));
+		}
+		assert_int_equal(maildrop_octets(drop), octets);
+		if (strcmp(got, want) != 0)
+			fail_msg("%s, time %d: %s, not %s", whom, time, got, want);
+		maildrop_close(&drop);
+	}
+}
+
+static void a_maildir_has_views_too(void **state)
+{
+	struct box_of_others b = others_start();
+	struct span key = { 0 }, value;
+	char name[] = "new/a.1";
+	struct view *v;
+
+	(void)state;
+	check_maildir(&b, false, WHOM, "");
+	for (size_t n = 0; n < COUNT(messages); n++, name[4]++)
+		others_put(&b, name, messages[n]);
+	check_maildir(&b, false, WHOM, "acegj");
+	check_maildir(&b, false, "abcdef@client2.com", "cfgj");
+	check_maildir(&b, false, "x@y", "eg");
+	/* A file never changes, so this one's header is not read again. */
+	others_put(&b, "new/a.1", SPAN("X-Real-To: zzzzzz@client1.com\r\n\r\n1"));
+	check_maildir(&b, false, WHOM, "acegj");
+	others_rename(&b, "new/c.1", "cur/c.1:2,S");
+	others_remove(&b, "new/e.1");
+	others_put(&b, "new/z.1", SPAN("X-Real-To: x,\n abcdef\n\nby LF\n"));
+	check_maildir(&b, false, WHOM, "acgjz");
+	must(store_route_header(b.store, "To", &fixture_err));
+	check_maildir(&b, false, WHOM, "d");
+	must(store_route_header(b.store, "X-Real-To", &fixture_err));
+	check_maildir(&b, false, WHOM, "cgjz");
+	must(maildrop_forget_maildir(b.store, b.path, &fixture_err));
+	must(view_begin(store_engine(b.store), &v, &fixture_err));
+	assert_false(view_next(v, engine_part_of("routed", span_of(b.path)), SPAN(""), &key, &value));
+	view_end(&v);
+	others_end(&b);
+}
+
+/* Dovecot's texts stay with their messages. */
+static void a_maildir_of_dovecots_has_views_too(void **state)
+{
+	const char uidlist[] = "3 V5 N4 G0\n1 :a.1\n2 Ptext-b :b.1\n3 Ptext-c :c.1\n";
+	struct box_of_others b = others_start();
+	const struct maildrop_maildir with = { .path = b.path, .uidl_dovecot = true };
+	struct maildrop *drop;
+
+	(void)state;
+	others_put(&b, "new/a.1", SPAN("X: y\n\n"));
+	others_put(&b, "new/b.1", SPAN("X: y\n\n"));
+	others_put(&b, "new/c.1", SPAN("X-Real-To: abcdef\n\n"));
+	others_put(&b, "dovecot-uidlist", span_of(uidlist));
+	check_maildir(&b, true, WHOM, "c");
+	must(maildrop_open_maildir(b.store, &with, &drop, &fixture_err));
+	must(maildrop_route(b.store, drop, WHOM, &fixture_err));
+	assert_string_equal(maildrop_uids(drop)[0], "text-c");
+	maildrop_close(&drop);
+	others_end(&b);
+}
+
 static void a_bad_name_is_refused(void **state)
 {
 	const char *directory = fixture_directory();
@@ -334,6 +410,8 @@ int main(void)
 		cmocka_unit_test(long_lists),
 		cmocka_unit_test(keys_go_with_their_messages),
 		cmocka_unit_test(entries_without_a_number),
+		cmocka_unit_test(a_maildir_has_views_too),
+		cmocka_unit_test(a_maildir_of_dovecots_has_views_too),
 		cmocka_unit_test(a_bad_name_is_refused),
 	};
 

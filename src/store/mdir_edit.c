@@ -14,8 +14,9 @@
 
 #include "store/mdir_inside.h"
 
-/* Renaming while a folder is read can hide a file from it: one that was not found twice in a row is gone. */
-enum { ROUNDS = 8, VAIN_ROUNDS = 2 };
+/* Renaming while a folder is read can hide a file from it: one that was not found twice in a row is gone.  One that
+ * is found each time, and has another name before it can be touched, needs luck; few need more than three rounds. */
+enum { ROUNDS = 100, VAIN_ROUNDS = 2 };
 
 enum wish { WISH_NONE, WISH_REMOVE, WISH_SEEN };
 enum tried { TRIED_DONE, TRIED_LOST, TRIED_FAILED };
@@ -23,7 +24,8 @@ enum tried { TRIED_DONE, TRIED_LOST, TRIED_FAILED };
 struct lost {
 	char *base;		/* up to the ':' */
 	enum wish wish;
-	bool done;
+	bool done, found;	/* found: in this round */
+	uint8_t vain;		/* rounds in a row */
 };
 
 struct edit {
@@ -126,17 +128,15 @@ static int by_base(const void *a, const void *b)
 	return strcmp(((const struct lost *)a)->base, ((const struct lost *)b)->base);
 }
 
-/* How many of the lost it found, done or lost again. */
-static size_t look_through(struct edit *x, enum mdir_dir dir)
+static void look_through(struct edit *x, enum mdir_dir dir)
 {
 	int fd = x->folders[dir] < 0 ? -1 : openat(x->folders[dir], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
-	size_t found = 0;
 
 	if (!d) {
 		if (fd >= 0)
 			(void)close(fd);
-		return 0;
+		return;
 	}
 	for (struct dirent *entry; (entry = readdir(d));) {
 		struct mdir_file file = { .dir = dir };
@@ -148,33 +148,41 @@ static size_t look_through(struct edit *x, enum mdir_dir dir)
 			continue;
 		(void)snprintf(file.name, sizeof file.name, "%s", entry->d_name);
 		l->done = try_it(x, l->wish, &file) != TRIED_LOST;
-		found++;
+		l->found = true;
 	}
 	(void)closedir(d);
-	return found;
+}
+
+/* What was not found for long enough is gone.  How many are left. */
+static size_t count_lost(struct edit *x)
+{
+	size_t left = 0;
+
+	for (struct lost *l = x->lost; l < x->lost + x->lost_count; l++) {
+		l->vain = l->found ? 0 : (uint8_t)(l->vain + 1);
+		l->done |= l->vain == VAIN_ROUNDS;
+		l->found = false;
+		left += !l->done;
+	}
+	return left;
 }
 
 static void look_for_lost(struct edit *x)
 {
-	unsigned vain = 0;
+	size_t left = x->lost_count;
 
-	if (!x->lost_count)
-		return;
-	qsort(x->lost, x->lost_count, sizeof *x->lost, by_base);
-	for (int n = 0; n < ROUNDS && vain < VAIN_ROUNDS; n++) {
-		size_t left = 0;
-		size_t found = look_through(x, MDIR_NEW) + look_through(x, MDIR_CUR);
-
-		for (size_t i = 0; i < x->lost_count; i++)
-			left += !x->lost[i].done;
-		if (!left)
-			return;
-		vain = found ? 0 : vain + 1;
+	if (left)
+		qsort(x->lost, left, sizeof *x->lost, by_base);
+	for (int n = 0; left && n < ROUNDS; n++) {
+		look_through(x, MDIR_NEW);
+		look_through(x, MDIR_CUR);
+		left = count_lost(x);
 	}
-	errno = EBUSY;		/* it was there each time, under one more name */
-	for (size_t i = 0; vain < VAIN_ROUNDS && i < x->lost_count; i++)
+	for (size_t i = 0; left && i < x->lost_count; i++) {
+		errno = EBUSY;		/* it was there each time, under one more name */
 		if (!x->lost[i].done)
 			failed(x, x->lost[i].wish, MDIR_CUR, x->lost[i].base);
+	}
 }
 
 /* ---- all of it */

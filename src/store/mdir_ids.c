@@ -267,8 +267,8 @@ static bool put_in_order(struct mdir_list *list, uint32_t first)
 
 /* ---- ids */
 
-/* Unique among all, texts too: what is taken gives way to the uid, and that to an id out of the name.  True: native. */
-static bool give(struct taken *t, const struct mdir_list *list, struct mdir_entry *entry)
+/* Unique among all, texts too: what is taken gives way to the uid, and that to an id out of the name. */
+static void give(struct taken *t, const struct mdir_list *list, struct mdir_entry *entry)
 {
 	struct span base = mdirname_base(span_of(mdir_list_text(list, entry->name)));
 	bool good = entry->uidlist && take(t, entry->uid);
@@ -277,10 +277,8 @@ static bool give(struct taken *t, const struct mdir_list *list, struct mdir_entr
 		entry->text = 0;
 	for (uint32_t again = 0; !good; again++) {
 		entry->uid = mdir_native_id(base, again);
-		if (take(t, entry->uid))
-			return true;
+		good = take(t, entry->uid);
 	}
-	return false;
 }
 
 bool mdir_ids(const char *path, bool dovecot, struct mdir_list *list, bool *fresh, struct err *e)
@@ -288,10 +286,10 @@ bool mdir_ids(const char *path, bool dovecot, struct mdir_list *list, bool *fres
 	uint32_t first = list->count;
 	struct taken taken;
 
-	*fresh = false;
 	while (first && list->entries[first - 1].page == MDIR_FRESH)
 		first--;
-	if (first == list->count)
+	*fresh = first < list->count;
+	if (!*fresh)
 		return true;
 	if (dovecot && !read_uidlist(path, list, first, e))
 		return false;
@@ -301,7 +299,7 @@ bool mdir_ids(const char *path, bool dovecot, struct mdir_list *list, bool *fres
 		struct mdir_entry *entry = &list->entries[n];
 
 		if (n >= first) {
-			*fresh |= give(&taken, list, entry);
+			give(&taken, list, entry);
 		} else {
 			(void)take(&taken, entry->uid);
 			if (entry->text)

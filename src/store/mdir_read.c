@@ -29,7 +29,7 @@
 #include "wire/crlf.h"
 
 /* RAW octets of lines of mail's usual length become OUT at most, and what does not fit is read again. */
-enum { RAW = 63 * 1024, OUT = 64 * 1024, SEARCHES = 3 };
+enum { RAW = 63 * 1024, OUT = 64 * 1024, SEARCHES = 16 };
 
 struct mdir_reader {
 	bool open, gone;	/* gone: message `number` could not be read, and is not asked for again before mdir_stop */

@@ -6,7 +6,8 @@
  * ones.  Others rename while we read, and a file may be met twice, or not at all: twice counts once, and what the index
  * has is only believed gone when a second look has not found it either.  New files are counted: by W= in the name, else they are read.
  * mdir_ids then gives the new ones their order and unique-ids (mdir.h), out of Dovecot's uidlist or their names.
- * Both block.  *changed: the list is not what is at rest; *fresh: there are unique-ids that nothing but the index will tell again. */
+ * Both block.  *changed: the list is not what is at rest; *fresh: unique-ids were given out; another one who
+ * reads dovecot-uidlist a moment earlier or later gives the same messages others, unless he must see ours. */
 #pragma once
 
 #include "store/mdir_index.h"

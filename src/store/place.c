@@ -6,7 +6,6 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -148,8 +147,8 @@ bool place_must_be_store(struct store *s, const char *box, struct err *e)
 	case PLACE_MAILDIR:
 		break;
 	}
-	return err_set(e, ERR_CONFIG, "mailbox %.120s lies in the Maildir %.200s, not in the store (account set maildir=none would bring it back)",
-		box, place.path);
+	return err_set(e, ERR_CONFIG, "mailbox %.120s lies in the Maildir %.200s, not in the store: it is made with its first message, "
+		"and removed as a folder is", box, place.path);
 }
 
 /* --- what is hidden */
@@ -289,6 +288,25 @@ static bool mark_folder(const char *path, struct err *e)
 	return true;
 }
 
+bool place_make(const struct place *place, struct maildir **m, struct err *e)
+{
+	char account[PATH_MAX];
+
+	assert(place->kind == PLACE_MAILDIR);
+	if (!place->path[place->account_len])
+		return maildir_open(place->path, m, e);
+	(void)snprintf(account, sizeof account, "%.*s", (int)place->account_len, place->path);
+	if (!maildir_open(account, m, e))
+		return false;
+	maildir_close(m);
+	if (!maildir_open(place->path, m, e))
+		return false;
+	if (mark_folder(place->path, e))
+		return true;
+	maildir_close(m);
+	return false;
+}
+
 /* A name that somebody mistyped makes no Maildir. */
 static bool must_be_known(struct store *s, const char *box, const char *path, struct err *e)
 {
@@ -307,17 +325,5 @@ bool place_open(struct store *s, const char *box, const struct place *place, str
 
 	assert(place->kind == PLACE_MAILDIR);
 	(void)snprintf(account, sizeof account, "%.*s", (int)place->account_len, place->path);
-	if (!must_be_known(s, box, account, e))
-		return false;
-	if (!place->path[place->account_len])
-		return maildir_open(place->path, m, e);
-	if (!maildir_open(account, m, e))
-		return false;
-	maildir_close(m);
-	if (!maildir_open(place->path, m, e))
-		return false;
-	if (mark_folder(place->path, e))
-		return true;
-	maildir_close(m);
-	return false;
+	return must_be_known(s, box, account, e) && place_make(place, m, e);
 }

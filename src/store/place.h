@@ -51,3 +51,10 @@ bool place_hidden(struct store *s, char name[MAILBOX_NAME_MAX + 1]);
 /* The Maildir of a place, for delivery; `box` as place_find had it.  It is made when it is missing, the account's first, then
  * the folder; but for an account that the store does not know the account's Maildir must be there (ERR_CONFIG).  Blocks (jobs). */
 [[nodiscard]] bool place_open(struct store *s, const char *box, const struct place *place, struct maildir **m, struct err *e);
+/* The same where the account is known to be good. */
+[[nodiscard]] bool place_make(const struct place *place, struct maildir **m, struct err *e);
+
+/* Whole mailboxes into a Maildir and out of it, as mailbox_import and mailbox_export (exchange.h) for those of the store; for
+ * commands: what root brings belongs to the Maildir's owner (of a new one: the owner of `state`).  Both block. */
+[[nodiscard]] bool place_import(const struct place *place, const char *state, const char *source, uint64_t *count, struct err *e);
+[[nodiscard]] bool place_export(const struct place *place, const char *state, const char *target, uint64_t *count, struct err *e);

@@ -180,8 +180,6 @@ unsigned quota_percent(uint64_t usage, uint64_t quota)
 	return percent > 9999 ? 9999 : (unsigned)percent;
 }
 
-/* ---- for appends and removals */
-
 static void owner_of(const char *box, char account[ACCOUNT_NAME_MAX + 1])
 {
 	(void)snprintf(account, ACCOUNT_NAME_MAX + 1, "%.*s", (int)strcspn(box, "/"), box);
@@ -200,6 +198,16 @@ uint64_t quota_room(struct store *s, const char *box)
 	q = counted(s, account);
 	return q->usage + q->held < quota ? quota - q->usage - q->held : 0;
 }
+
+uint64_t quota_left(struct store *s, const char *given)
+{
+	char box[MAILBOX_NAME_MAX + 1];
+	struct err e;
+
+	return box_name(given, box, &e) ? quota_room(s, box) : UINT64_MAX;
+}
+
+/* ---- for appends and removals */
 
 uint64_t quota_hold(struct store *s, const char *box, uint64_t octets)
 {

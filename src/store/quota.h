@@ -18,5 +18,7 @@ uint64_t quota_in_force(struct store *s, const char *account);
 uint64_t quota_usage(struct store *s, const char *account);
 /* The same for any thread, as far as it is known already. */
 bool quota_known(struct store *s, const char *account, uint64_t *usage);
+/* The octets that may come in now to this box (ACCOUNT/BOX), UINT64_MAX: no quota; less what is on its way to the disk. */
+uint64_t quota_left(struct store *s, const char *box);
 /* Rounded down; of no quota 0. */
 unsigned quota_percent(uint64_t usage, uint64_t quota);

@@ -64,6 +64,7 @@ struct store {
 		char *otherwise;	/* the default; NULL = none */
 		uint64_t changes;	/* of anything that says where boxes lie; from 1 on */
 	} places;
+	_Atomic(uint64_t) maildirs[STORE_BUCKETS * 4];	/* mdir.c: what was in memory a moment ago */
 	_Atomic(const struct route_field *) route_field;	/* routed.h: what is looked for; NULL: X-Real-To */
 	struct route_field *route_fields;	/* all that were */
 };

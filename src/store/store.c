@@ -7,9 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "store/allowance.h"
 #include "store/digest.h"
 #include "store/disk.h"
+#include "store/held_inside.h"
 #include "store/holder.h"
 #include "store/routed.h"
 #include "store/seal.h"
@@ -133,6 +136,8 @@ bool store_open(const char *state, uint64_t map_size, const char *what, struct s
 	}
 	quotas_start(s);
 	mailbox_reclaim_all(s);
+	held_settle(s);
+	allowance_settle(s, clock_now_s());
 	*store = s;
 	return true;
 }

@@ -63,7 +63,7 @@ static const struct row {
 	{ "two '@'",                  SPAN("a@b@c, d@e"),                      "{d|e}" },
 	{ "a quoted domain",          SPAN("a@\"b\", c@d"),                    "{c|d}" },
 	{ "behind the angles",        SPAN("<a@b> Anna, <c@d> (x), <e@f> \"x, y\", <g@h> i.j: [k]"), "{a|b}{c|d}{e|f}{g|h}" },
-	{ "two in angles",            SPAN("<a@b> <c@d>, <<e@f>>, <g@h> i@j, k@l"), "{k|l}" },
+	{ "two in angles",            SPAN("<a@b> <c@d>, <<e@f>>, <<e@f>, <a@b <c@d>, <a@b> <, <g@h> i@j, k@l"), "{k|l}" },
 	{ "open angles",              SPAN("<a@b, c@d>, e@f, <g@h"),           "{e|f}" },
 	{ "closed angles",            SPAN("a@b>, c@d"),                       "{c|d}" },
 	{ "an open quote",            SPAN("a@b, \"c, d@e"),                   "{a|b}" },

@@ -118,9 +118,12 @@ def test_collected_mail_waits_at_its_server_until_there_is_room(p):
         assert done.summary()["box"] == {"collected": 3, "skipped": 0, "held": 0, "failed": 2}, done
         assert origin.drop.octets() == [messages[1], messages[3]]
         assert p.in_mailbox() == [messages[0], messages[2], messages[4]]
+        retrs = len(origin.verbs("RETR"))
         for _ in range(2):
             done = p("collect", "box")
             assert done.code == 1 and done.summary()["box"]["failed"] == 2, done
+            assert "2 messages stay at the server until there is room" in done.err, done
+        assert len(origin.verbs("RETR")) == retrs        # not fetched to be refused again
         assert origin.drop.octets() == [messages[1], messages[3]] and usage(p) == 7000
         rows = [r for r in data(p("history", "box", "--json")) if r["state"] == "pending"]
         assert len(rows) == 2 and all("over quota" in r["error"] for r in rows), rows
@@ -146,6 +149,38 @@ def test_the_other_target_has_it_meanwhile(p):
         assert p.good("collect", "box").summary()["box"]["collected"] == 1
         assert origin.drop.octets() == []
     assert len(p.in_maildir()) == 2 and len(p.in_mailbox()) == 2
+
+
+def test_a_full_mailbox_ends_the_visit_not_the_mail(p):
+    """After some refusals in a row nothing more is fetched; with room, all of it comes."""
+    messages = [mail(1000 + n) for n in range(40)]
+    p.account("anna")
+    p.good("account", "set", "anna", "quota=100B")
+    with Pop3d(Maildrop(messages)) as origin:
+        p.clear("box", origin, deliver=["mailbox:anna/INBOX"], after="delete")
+        for _ in range(2):
+            done = p("collect", "box")
+            assert done.code == 1 and "over quota" in done.text, done
+            assert done.summary()["box"]["collected"] == 0 and len(origin.drop.octets()) == 40
+        p.good("account", "set", "anna", "quota=none")
+        assert p.good("collect", "box").summary()["box"]["collected"] == 40
+    assert sorted(p.in_mailbox()) == sorted(messages)
+
+
+def test_what_does_not_fit_holds_up_nothing_that_does(p):
+    big, small = [mail(50_000 + n) for n in range(15)], [mail(100 + n) for n in range(15)]
+    p.account("anna")
+    p.good("account", "set", "anna", "quota=10000B")
+    with Pop3d(Maildrop(big + small)) as origin:
+        p.clear("box", origin, deliver=["mailbox:anna/INBOX"], after="delete")
+        for _ in range(4):
+            p("collect", "box")
+        assert sorted(p.in_mailbox()) == sorted(small) and origin.drop.octets() == big
+        retrs = len(origin.verbs("RETR"))
+        done = p("collect", "box")
+        assert done.summary()["box"]["failed"] == 15 and len(origin.verbs("RETR")) == retrs, done
+        p.good("account", "set", "anna", "quota=120000B")      # two of them
+        assert p("collect", "box").summary()["box"]["collected"] == 2
 
 
 def test_a_large_message_over_quota_leaves_nothing_behind(p):

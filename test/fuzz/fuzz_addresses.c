@@ -24,7 +24,7 @@ static void write_quoted(struct buf *b, const struct address *a)
 
 static void check(const struct address *a)
 {
-	char memory[4 * ADDRESS_MAX], domain[] = "<>()\",;:\\ \t\r\n";
+	char memory[4 * ADDRESS_MAX], never[] = "<>()\",;\\ \t\r\n", outside[] = ":[]";
 	struct address again;
 	struct span list;
 	struct buf b;
@@ -32,7 +32,8 @@ static void check(const struct address *a)
 	assert(a->local && a->local <= a->len && a->len <= ADDRESS_MAX && strlen(a->text) == a->len);
 	assert(!span_has_control((struct span){ a->text, a->len }));
 	if (address_has_domain(a)) {
-		assert(a->text[a->local] == '@' && a->len > a->local + 1 && !strpbrk(a->text + a->local, domain));
+		assert(a->text[a->local] == '@' && a->len > a->local + 1 && !strpbrk(a->text + a->local, never));
+		assert(a->text[a->local + 1] == '[' ? a->text[a->len - 1] == ']' : !strpbrk(a->text + a->local, outside));
 		assert(!strchr(a->text + a->local + 1, '@'));
 	}
 	buf_lend(&b, memory, sizeof memory);
