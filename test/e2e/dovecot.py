@@ -62,8 +62,7 @@ userdb {{
   args = username_format=%u {home}/users
 }}
 passdb {{
-  driver = static
-  args = password={password}
+  driver = {passdb}
 }}
 userdb {{
   driver = static
@@ -182,7 +181,8 @@ class Client:
 
 
 class Dovecot:
-    def __init__(self, authority, password=PASSWORD, names=("DNS:localhost", "IP:127.0.0.1"), compress=False):
+    def __init__(self, authority, password=PASSWORD, names=("DNS:localhost", "IP:127.0.0.1"), compress=False, passwd=None):
+        """passwd: the text of a passwd-file, path("passwd"); its users instead of any name."""
         self.home = tempfile.mkdtemp(prefix="pr-dovecot-")
         os.chmod(self.home, 0o755)
         who = pwd.getpwnam("nobody") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
@@ -190,6 +190,11 @@ class Dovecot:
         self.group = grp.getgrgid(self.gid).gr_name
         self.password, self.process, self.filled, self.users = password, None, 0, 0
         self.authority, self.plugins = authority, ("zlib", "zlib imap_zlib") if compress else ("", "")
+        self.passdb = f"static\n  args = password={password}"
+        if passwd is not None:
+            self.passdb = "passwd-file\n  args = " + self.path("passwd")
+            with open(self.path("passwd"), "w", encoding="utf-8") as f:
+                f.write(passwd)
         cert, key = authority.sign("dovecot", names)
         self.cert, self.key = (shutil.copy(p, self.home) for p in (cert, key))
         for name in ("run", "state", "mail"):
@@ -278,7 +283,7 @@ class Dovecot:
         for _ in range(5):      # a port may be taken between choosing and listening
             self.pop3, self.pop3s, self.imap, self.imaps = ports = free_ports(4)
             conf = CONFIG.format(home=self.home, user=self.user, group=self.group, uid=self.uid, gid=self.gid,
-                                 cert=self.cert, key=self.key, pop3=self.pop3, pop3s=self.pop3s, imap=self.imap, imaps=self.imaps, password=self.password,
+                                 cert=self.cert, key=self.key, pop3=self.pop3, pop3s=self.pop3s, imap=self.imap, imaps=self.imaps, passdb=self.passdb,
                                  plugins=self.plugins[0], imap_plugins=self.plugins[1])
             with open(self.path("dovecot.conf"), "w", encoding="ascii") as f:
                 f.write(conf)
