@@ -179,7 +179,9 @@ static void build_users(struct settings *s, struct pop3_settings *p, const struc
 		for (size_t before = 0; before < n; before++)
 			if (same_users(&all[n], &all[before]))
 				section_error(section, r, "users", "%s stands there twice; leave one of them out", texts->at[n]);
-		if (all[n].kind != POP3_USERS_INTERNAL)
+		if (n && all[n - 1].kind == POP3_USERS_PAM)
+			section_error(section, r, "users", "%s is never asked: %s knows every name; write it last", texts->at[n], texts->at[n - 1]);
+		if (all[n].kind == POP3_USERS_PAM)
 			section_warning(section, r, "users", "%s is not built yet; it has no effect", texts->at[n]);
 		p->user_count++;
 	}
@@ -208,9 +210,9 @@ static const char *hindrance(const struct pop3_settings *p, enum mechanism mecha
 			return "stands against apop = false; leave one of them out";
 		[[fallthrough]];
 	case MECHANISM_CRAM_MD5:
-		if (has_users(p, POP3_USERS_INTERNAL))
+		if (has_users(p, POP3_USERS_INTERNAL) || has_users(p, POP3_USERS_PASSWD_FILE))
 			return NULL;
-		return "needs recoverable passwords; leave it out, or write internal into users";
+		return "needs recoverable passwords; leave it out, or write internal or passwd-file:PATH into users";
 	case MECHANISM_PLAIN:
 	case MECHANISM_LOGIN:
 	case MECHANISM_USER:

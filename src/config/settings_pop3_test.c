@@ -83,7 +83,7 @@ static void every_key_has_its_effect(void **state)
 		"max_sessions = 1 max_per_address = 2 max_per_user = 3 access = deny except = {'192.0.2.0/24'} mechanisms = {plain, EXTERNAL} apop = false\n"
 		"greeting = 'hello there' hide_version = false login_delay = 2min idle_timeout = 1h login_timeout = 30s overlong = drop\n"
 		"failed_delay = 1h failed_limit = 0 failed_block = 30d exclusive = true after_retr_seen = false submission = relay\n"
-		"submission_limit = 5 submission_size = 1KB route_header = X-To maildir = '/var/mail/%d/%n' uidl = dovecot users = {'pam:x', internal, 'passwd-file:u/p'} }\n"));
+		"submission_limit = 5 submission_size = 1KB route_header = X-To maildir = '/var/mail/%d/%n' uidl = dovecot users = {'passwd-file:u/p', internal, 'pam:x'} }\n"));
 	assert_int_equal(p->listener_count, 2);
 	assert_string_equal(p->listeners[0].name, "a");
 	assert_string_equal(p->listeners[0].address, "192.0.2.7");
@@ -121,12 +121,12 @@ static void every_key_has_its_effect(void **state)
 	assert_string_equal(p->maildir, "/var/mail/%d/%n");
 	assert_int_equal(p->uidl, POP3_UIDL_DOVECOT);
 	assert_int_equal(p->user_count, 3);
-	assert_int_equal(p->users[0].kind, POP3_USERS_PAM);
-	assert_string_equal(p->users[0].text, "x");
+	assert_int_equal(p->users[2].kind, POP3_USERS_PAM);
+	assert_string_equal(p->users[2].text, "x");
 	assert_int_equal(p->users[1].kind, POP3_USERS_INTERNAL);
-	assert_int_equal(p->users[2].kind, POP3_USERS_PASSWD_FILE);
+	assert_int_equal(p->users[0].kind, POP3_USERS_PASSWD_FILE);
 	(void)snprintf(want, sizeof want, "%s/u/p", scratch_folder);
-	assert_string_equal(p->users[2].text, want);
+	assert_string_equal(p->users[0].text, want);
 }
 
 #define LIST "; write auto, or a list such as {\"scram-sha-256\", \"plain\"}\n"
@@ -182,7 +182,7 @@ static const struct row {
 	{ SPAN("pop3 {\nmechanisms = {scram-sha-1-plus, plain} }"), AT "mechanisms: scram-sha-1-plus is bound to TLS; write certificate as well\n" },
 	{ IN("mechanisms = apop\napop = false"), AT "mechanisms: apop stands against apop = false; leave one of them out\n" },
 	{ IN("mechanisms = {cram-md5, scram-sha-1}\nusers = 'pam:x'"),
-		AT "mechanisms: cram-md5 needs recoverable passwords; leave it out, or write internal into users\n"
+		AT "mechanisms: cram-md5 needs recoverable passwords; leave it out, or write internal or passwd-file:PATH into users\n"
 		AT "mechanisms: scram-sha-1 needs the keys of its users; leave it out, or write internal or passwd-file:PATH into users\n" },
 	{ IN("apop = perhaps"), AT "apop: perhaps is neither true nor false; write true or false\n" },
 	{ IN("greeting = \"a\\nb\""), AT "greeting: control characters cannot stand in it; write a text of at most 400 characters\n" },
@@ -204,6 +204,7 @@ static const struct row {
 	{ IN("users = {}"), AT "users: the list is empty; write a list out of internal, passwd-file:PATH and pam:SERVICE\n" },
 	{ IN("users = {internal, 'passwd-file:a', 'passwd-file:./a', internal}"),
 		AT "users: passwd-file:./a stands there twice; leave one of them out\n" AT "users: internal stands there twice; leave one of them out\n" },
+	{ IN("users = {'pam:x', internal, 'pam:y'}"), AT "users: internal is never asked: pam:x knows every name; write it last\n" },
 	{ IN("certificate = d"), AT "certificate is given twice, first at c.conf:1; leave one of them out\n" },
 };
 
@@ -248,7 +249,7 @@ static const struct row warned[] = {
 	{ IN("mechanisms = {oauthbearer, plain, xoauth2}"), AT "mechanisms: oauthbearer is " UNBUILT AT "mechanisms: xoauth2 is " UNBUILT },
 	{ IN("route_header = X-To"), "" },
 	{ IN("exclusive = true uidl = dovecot users = internal submission = '' maildir = ''"), "" },
-	{ IN("users = {'passwd-file:/p', internal, 'pam:login'}"), AT "users: passwd-file:/p is " UNBUILT AT "users: pam:login is " UNBUILT },
+	{ IN("users = {'passwd-file:/p', internal, 'pam:login'}"), AT "users: pam:login is " UNBUILT },
 	{ IN("submission = 'maildir:M'\nsubmission_limit = 1\nsubmission_size = 1MB"),
 		"" },
 	{ IN("submission = 'command:/bin/x a'"), "" },
@@ -314,9 +315,9 @@ static void mechanisms(void **state)
 		{ IN(""), "scram-sha-256-plus scram-sha-256 scram-sha-1-plus scram-sha-1 cram-md5 apop plain login user " },
 		{ IN("mechanisms = auto"), "scram-sha-256-plus scram-sha-256 scram-sha-1-plus scram-sha-1 cram-md5 apop plain login user " },
 		{ IN("ca_certificates = x apop = no"), "external scram-sha-256-plus scram-sha-256 scram-sha-1-plus scram-sha-1 cram-md5 plain login user " },
-		{ IN("users = 'passwd-file:x'"), "scram-sha-256-plus scram-sha-256 scram-sha-1-plus scram-sha-1 plain login user " },
+		{ IN("users = 'passwd-file:x'"), "scram-sha-256-plus scram-sha-256 scram-sha-1-plus scram-sha-1 cram-md5 apop plain login user " },
 		{ IN("users = 'pam:x'"), "plain login user " },
-		{ IN("users = {'pam:x', internal}"), "scram-sha-256-plus scram-sha-256 scram-sha-1-plus scram-sha-1 cram-md5 apop plain login user " },
+		{ IN("users = {internal, 'pam:x'}"), "scram-sha-256-plus scram-sha-256 scram-sha-1-plus scram-sha-1 cram-md5 apop plain login user " },
 		{ IN("mechanisms = {user, apop, scram-sha-256-plus}"), "scram-sha-256-plus apop user " },
 		{ IN("mechanisms = {oauthbearer, plain}"), "plain " },
 		{ IN("mechanisms = xoauth2"), "" },

@@ -16,11 +16,11 @@
 
 struct alerts;
 
-#define ALERTS_TICKETS (UINT64_C(1) << 56 | UINT64_C(1) << 54)	/* of serve's (serve.h) those with this bit */
+#define ALERTS_TICKETS (UINT64_C(1) << 56 | UINT64_C(1) << 55)	/* of serve's (serve.h) those with this bit */
 
 static inline bool alerts_owns(uint64_t ticket)
 {
-	return ticket >> 54 == ALERTS_TICKETS >> 54;
+	return ticket >> 55 == ALERTS_TICKETS >> 55;
 }
 
 [[nodiscard]] struct alerts *alerts_new(struct loop *home, struct loops *loops, struct store *store, struct err *e);

@@ -13,12 +13,13 @@
  * Whether the certificate can be trusted was looked at when TLS began. */
 #pragma once
 
-#include "store/account.h"
+#include "serve/users.h"
 
 struct login_certificate {
 	struct span pem;		/* the client's own first; empty: none */
 	struct span authzid;		/* as the client gave it; empty: none */
-	const char *main_domain, *local_domain;	/* for route_resolve */
+	const char *main_domain, *local_domain;	/* for users_resolve */
+	struct users *users;		/* who knows whom; NULL: the store's accounts are all */
 };
 
 /* `name`: what to resolve; also on false (ERR_AUTH, ERR_PEER) what may be shown and counted, perhaps "". */

@@ -15,6 +15,7 @@
 #include "sasl/apop.h"
 #include "serve/admission.h"
 #include "serve/login.h"
+#include "serve/schemes.h"
 #include "store/alias.h"
 #include "store/fixture.h"
 #include "store/login.h"
@@ -51,10 +52,10 @@ struct told {
 	bool verified;		/* the client is content with the server's proof */
 };
 
-static inline bool world_holds(const char *argon, struct span password)
+static inline bool world_holds(const char *verifier, struct span password)
 {
 	w.hashed++;
-	return verifier_argon_holds(argon, password);
+	return scheme_holds(verifier, password);
 }
 
 static inline void world_late(void *user)

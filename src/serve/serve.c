@@ -25,6 +25,7 @@ struct serve {
 	struct serve_with with;
 	struct rules *rules;
 	struct admission *admission;
+	struct users *users;
 	struct logins *logins;
 	struct alerts *alerts;
 	struct commits *commits;
@@ -56,6 +57,7 @@ static void make_worker(struct loop *l, unsigned index, void *user)
 	w->store = s->with.store;
 	w->admission = s->admission;
 	w->logins = s->logins;
+	w->users = s->users;
 	w->alerts = s->alerts;
 	w->commits = s->commits;
 	w->submissions = s->submissions;
@@ -93,7 +95,10 @@ static bool make_parts(struct serve *s, const struct settings *settings, struct 
 	s->admission = admission_new_configured(&p, e);
 	if (!s->admission)
 		return false;
-	s->logins = logins_new(&(struct logins_with){ .store = s->with.store, .admission = s->admission }, e);
+	s->users = users_new(s->with.store, settings, e);
+	if (!s->users)
+		return false;
+	s->logins = logins_new(&(struct logins_with){ .store = s->with.store, .admission = s->admission, .users = s->users }, e);
 	if (!s->logins)
 		return false;
 	s->alerts = alerts_new(s->with.home, s->with.loops, s->with.store, e);
@@ -139,6 +144,7 @@ void serve_free(struct serve **serve)
 	alerts_free(&s->alerts);
 	if (s->logins)
 		logins_free(&s->logins);
+	users_free(&s->users);
 	admission_free(&s->admission);
 	rules_put(&s->rules);
 	free(s);
@@ -349,15 +355,19 @@ bool serve_reload(struct serve *s, const struct settings *settings, struct err *
 	struct rules *rules = rules_new(settings, s->with.contexts, e), *old = s->rules;
 	const struct pop3_settings p = fitting(s, settings);
 	struct change c = { s, rules, NULL };
+	struct users_sources *users;
 
 	if (!rules)
 		return false;
-	if ((s->running && !open_new(s, rules, &c.doors, e)) || !admission_reload_configured(s->admission, &p, e) ||
-	    !submissions_reload(s->submissions, settings, e)) {	/* which fails only for want of memory */
+	users = users_read(s->users, settings, e);
+	if (!users || (s->running && !open_new(s, rules, &c.doors, e)) || !submissions_reload(s->submissions, settings, e) ||
+	    !admission_reload_configured(s->admission, &p, e)) {	/* which fails only for want of memory */
+		users_drop(&users);
 		doors_close(&c.doors);
 		rules_put(&rules);
 		return false;
 	}
+	users_take(s->users, &users);
 	close_old(s, rules);
 	for (struct door *d = s->doors; d; d = d->next)
 		d->wanted = find_rules(rules, d);
@@ -422,24 +432,9 @@ void serve_answered(struct serve *s, const struct store_done *done)
 		commits_answered(s->commits, done);
 }
 
-void serve_turn(struct serve *s)
+struct submissions *serve_submissions(const struct serve *s)
 {
-	submissions_turn(s->submissions);
-}
-
-uint64_t serve_delivering(const struct serve *s)
-{
-	return submissions_waiting(s->submissions);
-}
-
-void serve_hurry(struct serve *s)
-{
-	submissions_hurry(s->submissions);
-}
-
-void serve_retry(struct serve *s)
-{
-	submissions_kick(s->submissions);
+	return s->submissions;
 }
 
 /* ---- the list of sessions */

@@ -45,6 +45,7 @@ struct session {
 	struct session_opening *opening;	/* the login was good, the maildrop is not open yet */
 	char *account;			/* NULL: not logged in */
 	char *box;			/* NULL: ACCOUNT/INBOX */
+	char *words;			/* of the last refusal, which borrowed them */
 	enum sasl_mech mech;
 	struct maildrop *drop;
 	struct p3d_drop lent;

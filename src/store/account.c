@@ -282,7 +282,7 @@ bool account_check(struct store *s, const char *given, struct span password, str
 	bool good;
 
 	login_find(s, account_name(given, NULL, name, &ignored) ? name : "", &login);
-	good = verifier_argon_holds(login.argon, password) && login.there;
+	good = verifier_argon_holds(login.verifier, password) && login.there;
 	login_wipe(&login);
 	return good || err_set(e, ERR_AUTH, "wrong name or password");
 }
