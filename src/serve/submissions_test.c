@@ -54,21 +54,21 @@ static bool none_held(void)
 {
 	struct held_sums s = sums();
 
-	return !s.waiting && !s.failed && !serve_delivering(service.serve);
+	return !s.waiting && !s.failed && !submissions_waiting(serve_submissions(service.serve));
 }
 
 static bool one_failed(void)
 {
 	struct held_sums s = sums();
 
-	return s.failed == 1 && !s.waiting && !serve_delivering(service.serve);
+	return s.failed == 1 && !s.waiting && !submissions_waiting(serve_submissions(service.serve));
 }
 
 static bool one_tried(void)
 {
 	struct held_info info = { .id = 0 };
 
-	return held_next(service.store, &info) && info.attempts == 2 && !serve_delivering(service.serve);
+	return held_next(service.store, &info) && info.attempts == 2 && !submissions_waiting(serve_submissions(service.serve));
 }
 
 static void what_is_due_is_delivered([[maybe_unused]] void **state)
@@ -164,7 +164,7 @@ static bool one_waits(void)
 {
 	struct held_sums s = sums();
 
-	return s.waiting == 1 && !serve_delivering(service.serve);
+	return s.waiting == 1 && !submissions_waiting(serve_submissions(service.serve));
 }
 
 static void what_is_deferred_is_held_and_counted([[maybe_unused]] void **state)
