@@ -57,6 +57,7 @@ static void make_worker(struct loop *l, unsigned index, void *user)
 	w->store = s->with.store;
 	w->admission = s->admission;
 	w->logins = s->logins;
+	w->users = s->users;
 	w->alerts = s->alerts;
 	w->commits = s->commits;
 	w->submissions = s->submissions;
@@ -431,7 +432,7 @@ void serve_answered(struct serve *s, const struct store_done *done)
 		commits_answered(s->commits, done);
 }
 
-struct submissions *serve_submissions(struct serve *s)
+struct submissions *serve_submissions(const struct serve *s)
 {
 	return s->submissions;
 }

@@ -24,7 +24,6 @@
 #include "net/inherited.h"
 #include "net/loops.h"
 #include "serve/admission.h"
-#include "serve/submissions.h"
 #include "store/account.h"
 
 #define SERVE_TICKETS (UINT64_C(1) << 56)	/* our tickets have this bit, and none above it */
@@ -62,9 +61,11 @@ static inline bool serve_ticket(uint64_t ticket)
 	return ticket >> 56 == 1;
 }
 void serve_answered(struct serve *s, const struct store_done *done);
-/* Messages on their way to a target, submitted just now or held before: submissions_turn is called whenever store_next was
- * drained.  At the end of the program they are waited for (submissions_waiting); submissions_hurry makes it short. */
-struct submissions *serve_submissions(struct serve *s);
+/* What clients submit, and what is held of it.  submissions_turn whenever store_next was drained; with
+ * submissions_waiting the service has not ended yet, submissions_hurry makes it short: programs are ended, and what
+ * they had is held; submissions_kick: held messages that are due are tried now, not in some seconds. */
+struct submissions;
+struct submissions *serve_submissions(const struct serve *s);
 void serve_free(struct serve **serve);
 
 /* One session as it is now. */
