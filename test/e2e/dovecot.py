@@ -6,6 +6,7 @@
         d.fill("anna", messages, "lists/a")     into a folder of it
         d.pop3, d.pop3s, d.imap, d.imaps        ports (STLS, STARTTLS offered on the first ones)
         d.password                    every user's; any name is a user
+        d.register("maria", "SSHA256", password)    but for these, whom its passwd-file has
         with d.client("anna") as c:   another IMAP client of hers: see Client
 
 As root it runs as `nobody`: Dovecot serves no mail as root.
@@ -52,6 +53,14 @@ namespace inbox {{
   separator = /
 }}
 mail_fsync = never
+passdb {{
+  driver = passwd-file
+  args = username_format=%u {home}/users
+}}
+userdb {{
+  driver = passwd-file
+  args = username_format=%u {home}/users
+}}
 passdb {{
   driver = {passdb}
 }}
@@ -190,6 +199,8 @@ class Dovecot:
         self.cert, self.key = (shutil.copy(p, self.home) for p in (cert, key))
         for name in ("run", "state", "mail"):
             os.mkdir(self.path(name))
+        with open(self.path("users"), "wb"):        # nobody is in it, until register
+            pass
         self.give(self.home)
 
     def path(self, *parts):
@@ -223,6 +234,17 @@ class Dovecot:
         user = f"user{self.users}"
         self.fill(user, messages)
         return user
+
+    def register(self, user, scheme, password):
+        """From now on this user is one of the passwd-file, with a Maildir of its own → (the passwd-file, the Maildir)"""
+        secret = subprocess.run(["doveadm", "pw", "-s", scheme, "-p", password], check=True, capture_output=True, timeout=60).stdout.decode().strip()
+        box = self.path("mail", user + "-mail")
+        with open(self.path("users"), "a", encoding="utf-8") as f:
+            f.write(f"{user}:{secret}:{self.uid}:{self.gid}::{self.path('mail', user)}::userdb_mail=maildir:{box}\n")
+        os.makedirs(os.path.join(box, "new"))
+        self.give(box)
+        time.sleep(1.05)        # Dovecot looks at the file once a second
+        return self.path("users"), box
 
     def recreate(self, user, folder="INBOX"):
         """The folder deleted and made again with the same mail: a new UIDVALIDITY.  → how many"""
