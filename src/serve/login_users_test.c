@@ -134,7 +134,7 @@ static void end(struct users *u)
 static void assert_refused(struct told t)
 {
 	if (t.said != LOGIN_SAYS_WRONG)
-		fail_msg("%d by %s", t.said, t.how);
+		fail_msg("%d by %s: %s", t.said, t.how, t.account);
 }
 
 static void users_of_a_file_log_in(void **state)
