@@ -275,7 +275,8 @@ static void on_elsewhere(void *user, enum elsewhere_said said, const char *accou
 	assert(x->at == AT_ELSEWHERE);
 	if (account && said == ELSEWHERE_RIGHT) {
 		(void)resolve(x, span_of(account), &other);
-		x->never = x->never || strcmp(other.account, x->account) != 0;
+		/* "*" leads who knows the account's password to it, not whoever is judged elsewhere to have an address. */
+		x->never = x->never || *other.routed || strcmp(other.account, x->account) != 0;
 	}
 	(void)err_set(&e, said == ELSEWHERE_BUSY ? ERR_BUSY : ERR_AUTH, "%s", why ? why : said == ELSEWHERE_BUSY ? "it cannot be judged now" : "refused");
 	text_clean(e.text, strlen(e.text));
