@@ -13,7 +13,7 @@
 #include "serve/submissions_inside.h"
 #include "store/held.h"
 
-enum { MINUTE = 60, HOUR = 3600, AT_ONCE = 4, PATIENCE_S = 5 * 24 * HOUR, PLACE_OLD_S = 24 * HOUR };
+enum { MINUTE = 60, HOUR = 3600, AT_ONCE = 4, IN_A_TURN = 2000, PATIENCE_S = 5 * 24 * HOUR, PLACE_OLD_S = 24 * HOUR };
 
 struct held_try {
 	struct submissions *all;
@@ -218,15 +218,41 @@ static bool under_way(const struct submissions *s, uint64_t id)
 	return false;
 }
 
-/* No more at once than can be in memory without harm; the others follow with the next look. */
+/* A walk over all of them begins when the first can be due: who is held meanwhile is not before. */
+static bool walks(struct submissions *s, int64_t now)
+{
+	if (!s->walked && now < s->walk_at && s->walk_at <= now + MINUTE)
+		return false;
+	if (!s->walked)
+		s->walk_at = now + MINUTE;
+	return true;
+}
+
+/* No more at once than can be in memory without harm, nor than home has time for; the others follow. */
 static void start_due(struct submissions *s)
 {
-	struct held_info info = { .id = 0 };
+	struct held_info info = { .id = s->walked };
 	int64_t now = clock_now_s();
 
-	while (s->try_count < AT_ONCE && held_next(s->with.store, &info))
-		if (info.state == HELD_WAITING && info.next <= now && !under_way(s, info.id))
+	if (!walks(s, now))
+		return;
+	for (unsigned n = 0; s->try_count < AT_ONCE; n++) {
+		if (n == IN_A_TURN) {
+			timer_set(s->timer, 1, SUBMISSIONS_LOOK_MS);
+			return;
+		}
+		if (!held_next(s->with.store, &info)) {
+			s->walked = 0;
+			return;
+		}
+		s->walked = info.id;
+		if (info.state != HELD_WAITING || under_way(s, info.id))
+			continue;
+		if (info.next <= now)
 			begin(s, &info);
+		else if (info.next < s->walk_at)
+			s->walk_at = info.next;
+	}
 }
 
 static void write_outcomes(struct submissions *s)

@@ -281,6 +281,34 @@ static void an_outcome_that_stays_unwritten_keeps_no_end_waiting([[maybe_unused]
 	service_end();
 }
 
+static void ask_again(void *user)
+{
+	const uint64_t *id = user;
+
+	must(held_again(service.store, *id, clock_now_s(), &fixture_err));
+	submissions_kick(serve_submissions(service.serve));
+}
+
+/* Whatever was looked at before, and when the next is due. */
+static void who_is_asked_for_is_tried_at_once([[maybe_unused]] void **state)
+{
+	uint64_t id;
+
+	begin();
+	service_put(SPAN("one\r\n"));
+	(void)hold("box", 10);
+	id = hold("box", 10);
+	must(held_defer(service.store, id, "not yet", clock_now_s(), clock_now_s() + DAY_S, &fixture_err));
+	service_open(1);
+	service_until(one_more);
+	service_until(none_under_way);
+	assert_int_equal(sums().waiting, 1);
+	service_on_home(ask_again, &id);
+	service_until(none_held);
+	assert_int_equal(service_count(), 3);
+	service_end();
+}
+
 /* Amid what is tried: nothing is lost, nobody is told. */
 static void the_end_in_the_middle([[maybe_unused]] void **state)
 {
@@ -310,6 +338,7 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_held_is_not_taken),
 		cmocka_unit_test(an_outcome_is_remembered_until_it_is_durable),
 		cmocka_unit_test(an_outcome_that_stays_unwritten_keeps_no_end_waiting),
+		cmocka_unit_test(who_is_asked_for_is_tried_at_once),
 		cmocka_unit_test(the_end_in_the_middle),
 	};
 
