@@ -55,6 +55,7 @@
 #include "net/address.h"
 #include "net/loop.h"
 #include "sasl/client.h"
+#include "serve/elsewhere.h"
 #include "store/account.h"
 
 struct admission;
@@ -65,6 +66,8 @@ struct logins_with {
 	unsigned hashing;		/* passwords hashed at once; 0: one a core */
 	unsigned queue;			/* that may wait for it; 0: LOGIN_QUEUE */
 	bool (*holds)(const char *argon, struct span password);	/* NULL: argon2id; for tests, on hashing's threads */
+	const struct elsewhere *pam;	/* judges passwords of pam:SERVICE; NULL: there is none; borrowed, outlives it */
+	const struct elsewhere *token;	/* judges tokens (OAUTHBEARER, XOAUTH2); the same */
 };
 
 /* 15 s on two cores; of one address prefix a quarter (hashing.h). */
