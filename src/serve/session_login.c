@@ -34,7 +34,7 @@ static void refuse(struct session *s, enum p3d_code code, const char *words)
 
 static void let_in(struct session *s)
 {
-	s->lent = (struct p3d_drop){ maildrop_messages(s->drop), maildrop_count(s->drop), NULL };
+	s->lent = (struct p3d_drop){ .messages = maildrop_messages(s->drop), .count = maildrop_count(s->drop) };
 	s->settings.greeting = s->rules->greeting;
 	free(s->greeting);
 	s->greeting = NULL;
