@@ -20,7 +20,6 @@ struct https {
 	struct timer *timer;
 	struct timer *over;		/* fires at once: answers are given from the loop, not from within libcurl */
 	struct https_call *calls;
-	char *ca;
 	uint32_t timeout_ms;
 	bool busy;			/* inside libcurl */
 };
@@ -275,8 +274,8 @@ static bool set_all(struct https_call *c, const struct https_ask *ask)
 	       curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take) == CURLE_OK &&
 	       curl_easy_setopt(e, CURLOPT_WRITEDATA, c) == CURLE_OK &&
 	       curl_easy_setopt(e, CURLOPT_PRIVATE, c) == CURLE_OK;
-	if (good && h->ca)	/* these authorities, and no others */
-		good = curl_easy_setopt(e, CURLOPT_CAINFO, h->ca) == CURLE_OK && curl_easy_setopt(e, CURLOPT_CAPATH, NULL) == CURLE_OK;
+	if (good && ask->ca_certificates)	/* these authorities, and no others */
+		good = curl_easy_setopt(e, CURLOPT_CAINFO, ask->ca_certificates) == CURLE_OK && curl_easy_setopt(e, CURLOPT_CAPATH, NULL) == CURLE_OK;
 	if (good && c->form)
 		good = curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE, (long)c->form_len) == CURLE_OK && curl_easy_setopt(e, CURLOPT_POSTFIELDS, c->form) == CURLE_OK;
 	if (good && ask->name) {
@@ -369,8 +368,7 @@ struct https *https_new(const struct https_with *with, struct err *e)
 		h->multi = usable ? curl_multi_init() : NULL;
 		h->timer = timer_new(with->loop, on_timer, h);
 		h->over = timer_new(with->loop, on_over, h);
-		h->ca = with->ca_certificates ? strdup(with->ca_certificates) : NULL;
-		if (h->multi && h->timer && h->over && (h->ca || !with->ca_certificates) && set_multi(h))
+		if (h->multi && h->timer && h->over && set_multi(h))
 			return h;
 	}
 	https_free(&h);
@@ -389,7 +387,6 @@ void https_free(struct https **out)
 		(void)curl_multi_cleanup(h->multi);	/* closes what was kept: watch() is told of each */
 	timer_free(&h->timer);
 	timer_free(&h->over);
-	free(h->ca);
 	free(h);
 	*out = NULL;
 }

@@ -23,7 +23,6 @@ enum { HTTPS_ANSWER_MAX = 64 * 1024, HTTPS_URL_MAX = 2048 };
 
 struct https_with {		/* copied; `loop` outlives it */
 	struct loop *loop;
-	const char *ca_certificates;	/* a PEM file; NULL: the system's */
 	uint32_t timeout_ms;		/* of a whole request; connecting has at most half of it */
 };
 
@@ -37,6 +36,7 @@ struct https_answer {		/* borrowed during done */
 struct https_ask {		/* copied */
 	const char *url;
 	struct span form;	/* the body of a POST, application/x-www-form-urlencoded; empty: GET */
+	const char *ca_certificates;	/* a PEM file; NULL: the system's */
 	const char *name;	/* of basic authentication; NULL: none */
 	struct span password;	/* without a NUL */
 	void (*done)(void *user, const struct https_answer *answer);

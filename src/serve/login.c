@@ -234,6 +234,9 @@ const struct login_answer *login_exchange(struct login *x, const struct span *re
 		check_authzid(x, proof.authzid);
 		x->right = true;
 		break;
+	case SASL_SAYS_TOKEN:	/* no mechanism of that kind is offered before there is somebody to ask */
+		(void)err_set(&e, ERR_PEER, "nobody judges tokens here");
+		return login_over(x, LOGIN_SAYS_MALFORMED, &e);
 	case SASL_SAYS_NAMED:
 		judge_certificate(x, proof.authzid);
 		break;
