@@ -23,7 +23,7 @@ void delivery_recovered(struct visit *v, struct ledger *l, struct ledger_entry *
 		entry->target_count = 0;
 	entry->state = LEDGER_PENDING;
 	entry->changed = delivery_moment(l);
-	entry_set_target(entry, k->tag, LEDGER_TARGET_ACCEPTED, NULL);
+	entry_set_sink(entry, k, LEDGER_TARGET_ACCEPTED, NULL);
 	for (size_t n = 0; n < v->sink_count; n++)
 		for (size_t t = 0; t < entry->target_count; t++)
 			if (entry->targets[t].target == v->sinks[n].tag && entry->targets[t].state == LEDGER_TARGET_ACCEPTED)

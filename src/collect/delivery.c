@@ -36,36 +36,13 @@ struct message *queue_take(struct queue *q)
 	return m;
 }
 
-/* Ops of each kind of target; kinds that are not built have none. */
-static const struct sink_ops *ops_of(enum target_type type)
-{
-	switch (type) {
-	case TARGET_MAILBOX:
-		return &sink_mailbox;
-	case TARGET_MAILDIR:
-		return &sink_maildir;
-	case TARGET_FOLDER:
-	case TARGET_SMTP:
-	case TARGET_LMTP:
-	case TARGET_COMMAND:
-		break;
-	}
-	return NULL;
-}
-
 bool delivery_open(struct visit *v, struct err *e)
 {
 	static_assert((int)SETTINGS_DELIVER_MAX <= (int)LEDGER_TARGETS_MAX, "the ledger holds a state for each target of a connection");
 	assert(v->with->deliver_count <= SETTINGS_DELIVER_MAX);
-	for (size_t n = 0; n < v->with->deliver_count; n++) {
-		struct sink *k = &v->sinks[n];
-
-		*k = (struct sink){ .visit = v, .target = v->with->deliver[n], .index = (uint8_t)n };
-		k->ops = ops_of(k->target->type);
-		assert(k->ops);		/* settings_usable */
-		k->tag = ledger_target_tag(k->target->canonical);
-		if (!k->ops->open(k, e))
-			return err_in(e, "target %s", k->target->name);
+	for (uint8_t n = 0; n < v->with->deliver_count; n++) {
+		if (!sink_open(&v->sinks[n], v, n, e))
+			return false;
 		v->sink_count++;
 	}
 	return delivery_recover(v, e);
@@ -83,7 +60,7 @@ bool delivery_recover(struct visit *v, struct err *e)
 void delivery_close(struct visit *v)
 {
 	for (size_t n = 0; n < v->sink_count; n++)
-		v->sinks[n].ops->close(&v->sinks[n]);
+		sink_close(&v->sinks[n]);
 	v->sink_count = 0;
 	for (struct message *m = queue_take(&v->spare); m; m = queue_take(&v->spare))
 		free(m);
@@ -241,9 +218,9 @@ static void pending_targets(const struct visit *v, const struct message *m, stru
 	}
 	for (size_t n = 0; n < v->sink_count; n++) {
 		if (m->accepted & 1u << n)
-			entry_set_target(entry, v->sinks[n].tag, LEDGER_TARGET_ACCEPTED, NULL);
+			entry_set_sink(entry, &v->sinks[n], LEDGER_TARGET_ACCEPTED, NULL);
 		else if (n == m->turn)
-			entry_set_target(entry, v->sinks[n].tag, m->place[0] ? LEDGER_TARGET_PLACING : LEDGER_TARGET_NONE, m->place);
+			entry_set_sink(entry, &v->sinks[n], m->place[0] ? LEDGER_TARGET_PLACING : LEDGER_TARGET_NONE, m->place);
 	}
 }
 

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "collect/visit.h"
+#include "store/quota.h"
 #include "wire/date.h"
 #include "wire/header.h"
 
@@ -98,9 +99,38 @@ static enum pass pass_of(const struct item *i)
 	return i->flags & ITEM_PENDING ? PASS_AGAIN : PASS_NEW;
 }
 
+static bool accepted_by(const struct ledger_entry *entry, uint64_t tag)
+{
+	for (size_t t = 0; t < entry->target_count; t++)
+		if (entry->targets[t].target == tag)
+			return entry->targets[t].state == LEDGER_TARGET_ACCEPTED;
+	return false;
+}
+
+/* It came before, and all that do not have it are mailboxes whose quota leaves less than that: it would be fetched to
+ * be refused again. */
+static bool no_room(const struct visit *v, const struct item *i)
+{
+	struct ledger_entry entry;
+	bool left = false;
+
+	if (!ledger_get(v->ledger, i->id, &entry) || entry.state != LEDGER_PENDING || !entry.has_digest)
+		return false;
+	for (size_t n = 0; n < v->sink_count; n++) {
+		const struct sink *k = &v->sinks[n];
+
+		if (accepted_by(&entry, k->tag))
+			continue;
+		if (k->ops != &sink_mailbox || entry.size <= quota_left(collector_store(v->collector), k->target->mailbox))
+			return false;
+		left = true;
+	}
+	return left;
+}
+
 static void plan_pass(struct visit *v, enum pass pass)
 {
-	size_t count = v->listing.count;
+	size_t count = v->listing.count, waiting = 0;
 
 	for (size_t n = 0; n < count; n++) {
 		uint32_t at = (uint32_t)(selection_newest_first(v) ? count - 1 - n : n);
@@ -112,12 +142,19 @@ static void plan_pass(struct visit *v, enum pass pass)
 			v->result.skipped++;
 			continue;
 		}
+		if (pass == PASS_AGAIN && no_room(v, i)) {
+			waiting++;
+			continue;
+		}
 		if (pass != PASS_COMPARED && v->limit && v->plan_count >= v->limit && !v->with->newer_than_s)
 			continue;
 		assert(v->plan_count < v->found.fresh);
 		v->plan[v->plan_count++] = at;
 		v->planned_octets += i->size;
 	}
+	v->result.failed += waiting;
+	if (waiting)
+		log_warn(&v->tag, "%zu messages stay at the server until there is room: their mailbox would be over quota", waiting);
 }
 
 static int by_place(const void *a, const void *b)

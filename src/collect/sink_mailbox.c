@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "collect/visit.h"
 
-static bool sink_open(struct sink *k, struct err *e)
+static bool open_sink(struct sink *k, struct err *e)
 {
 	return mailbox_open(collector_store(k->visit->collector), k->target->mailbox, true, &k->box, e);
 }
@@ -105,6 +105,6 @@ static void close_sink(struct sink *k)
 }
 
 const struct sink_ops sink_mailbox = {
-	.open = sink_open, .recover = recover, .begin = begin, .deliver = deliver,
+	.open = open_sink, .recover = recover, .begin = begin, .deliver = deliver,
 	.answered = answered, .settled = settled, .close = close_sink, .streams = true,
 };

@@ -50,13 +50,15 @@ static void settle_tag(struct sink *k)
 	memcpy(k->maildir->tag, &tag, sizeof k->maildir->tag);
 }
 
-static bool sink_open(struct sink *k, struct err *e)
+static bool open_sink(struct sink *k, struct err *e)
 {
+	struct store *s = collector_store(k->visit->collector);
+
 	k->maildir = calloc(1, sizeof *k->maildir);
 	if (!k->maildir)
 		return err_set(e, ERR_LOCAL, "out of memory");
 	settle_tag(k);
-	if (maildir_open(k->target->path, &k->maildir->dir, e))
+	if (k->place ? place_open(s, k->target->mailbox, k->place, &k->maildir->dir, e) : maildir_open(k->target->path, &k->maildir->dir, e))
 		return true;
 	free(k->maildir);
 	k->maildir = NULL;
@@ -280,7 +282,7 @@ static bool collect_intents(struct sink *k, struct ledger *l, struct recovery *r
 		for (size_t t = 0; entry.state == LEDGER_PENDING && t < entry.target_count; t++) {
 			const struct ledger_target *target = &entry.targets[t];
 
-			if (target->target != k->tag || target->state != LEDGER_TARGET_PLACING)
+			if (target->target != k->intent || target->state != LEDGER_TARGET_PLACING)
 				continue;
 			if (r->count == r->cap) {
 				size_t cap = r->cap ? r->cap * 2 : 64;
@@ -367,6 +369,6 @@ static bool recover(struct sink *k, struct err *e)
 }
 
 const struct sink_ops sink_maildir = {
-	.open = sink_open, .recover = recover, .deliver = deliver,
+	.open = open_sink, .recover = recover, .deliver = deliver,
 	.answered = answered, .settled = settled, .close = close_sink,
 };

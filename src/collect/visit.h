@@ -18,6 +18,7 @@
  *   compared.c      messages whose id cannot be trusted
  *   delivery.c      a message's way through the sinks into the ledger
  *   answers.c       what is done when something is durable
+ *   sink.c          which kind a target is, and where a mailbox lies
  *   sink_*.c        one kind of target each
  *
  * Everything runs on the loop's thread.  A visit ends when its connection is
@@ -35,7 +36,7 @@
 #include "pop3/client.h"
 #include "store/ledger.h"
 #include "store/mailbox.h"
-#include "store/maildir.h"
+#include "store/place.h"
 #include "store/spool.h"
 
 enum {
@@ -121,7 +122,8 @@ struct sink {
 	const struct sink_ops *ops;
 	struct visit *visit;
 	const struct target *target;
-	uint64_t tag;
+	uint64_t tag, intent;		/* the ledger's word for it; for a file on its way there */
+	struct place *place;		/* of a mailbox that lies in a Maildir; else NULL */
 	uint8_t index;
 	unsigned failures;		/* in a row */
 	struct mailbox *box;		/* sink_mailbox */
@@ -333,6 +335,13 @@ bool selection_old(const struct visit *v);	/* by v->head: older than newer_than 
 /* For good: the ledger remembers it.  `digest`: of its octets, when they are known. */
 void selection_skip(struct visit *v, const struct item *item, const uint8_t digest[32]);
 void selection_baseline(struct visit *v);
+
+/* sink.c: sinks[index] of the visit, at its target */
+[[nodiscard]] bool sink_open(struct sink *k, struct visit *v, uint8_t index, struct err *e);
+void sink_close(struct sink *k);
+const char *sink_path(const struct sink *k);	/* of a Maildir */
+/* What the entry says of the target is replaced, or added. */
+void entry_set_sink(struct ledger_entry *entry, const struct sink *k, enum ledger_target_state state, const char place[MAILDIR_NAME_MAX]);
 
 /* delivery.c */
 [[nodiscard]] bool delivery_open(struct visit *v, struct err *e);

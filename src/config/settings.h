@@ -71,9 +71,12 @@ struct target {
 	const char *canonical;	/* "mailbox:anna/INBOX", "maildir:/abs/path": the ledger's word for it */
 	const char *mailbox;	/* TARGET_MAILBOX: ACCOUNT/BOX */
 	const char *path;	/* TARGET_MAILDIR, TARGET_FOLDER: absolute, ~ expanded */
+	struct texts argv;	/* TARGET_COMMAND: at least the program; no shell */
+	uint32_t timeout_ms;	/* TARGET_COMMAND */
+	uint32_t parallel;	/* TARGET_SMTP, TARGET_LMTP, TARGET_COMMAND: deliveries at once */
 	bool has_envelope;
-	const char *unbuilt;	/* what of it is not built yet ("type smtp"); NULL = it can be used */
-	/* smtp, lmtp, command, folder details come with their issue */
+	const char *unbuilt;	/* what of it is not built yet for connections ("type smtp"); NULL = it can be used */
+	/* smtp, lmtp, folder details come with their issue */
 };
 
 struct connection {

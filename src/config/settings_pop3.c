@@ -179,7 +179,9 @@ static void build_users(struct settings *s, struct pop3_settings *p, const struc
 		for (size_t before = 0; before < n; before++)
 			if (same_users(&all[n], &all[before]))
 				section_error(section, r, "users", "%s stands there twice; leave one of them out", texts->at[n]);
-		if (all[n].kind != POP3_USERS_INTERNAL)
+		if (n && all[n - 1].kind == POP3_USERS_PAM)
+			section_error(section, r, "users", "%s is never asked: %s knows every name; write it last", texts->at[n], texts->at[n - 1]);
+		if (all[n].kind == POP3_USERS_PAM)
 			section_warning(section, r, "users", "%s is not built yet; it has no effect", texts->at[n]);
 		p->user_count++;
 	}
@@ -208,9 +210,9 @@ static const char *hindrance(const struct pop3_settings *p, enum mechanism mecha
 			return "stands against apop = false; leave one of them out";
 		[[fallthrough]];
 	case MECHANISM_CRAM_MD5:
-		if (has_users(p, POP3_USERS_INTERNAL))
+		if (has_users(p, POP3_USERS_INTERNAL) || has_users(p, POP3_USERS_PASSWD_FILE))
 			return NULL;
-		return "needs recoverable passwords; leave it out, or write internal into users";
+		return "needs recoverable passwords; leave it out, or write internal or passwd-file:PATH into users";
 	case MECHANISM_PLAIN:
 	case MECHANISM_LOGIN:
 	case MECHANISM_USER:
@@ -308,17 +310,14 @@ static void build_submission(struct settings *s, struct pop3_settings *p, const 
 
 	if (!p->submission_as_written)
 		return;
-	section_warning(section, r, "submission", "not built yet; it has no effect");
-	if (target_of(s, section_where(section, "submission").file, p->submission_as_written, &t, &e))
-		p->submission = t;
-	else
+	if (!target_of(s, section_where(section, "submission").file, p->submission_as_written, &t, &e)) {
 		section_error(section, r, "submission", "%s", e.text);
-}
-
-static void check_unbuilt(const struct pop3_settings *p, const struct section *section, struct report *r)
-{
-	if (p->uidl != POP3_UIDL_NATIVE)
-		section_warning(section, r, "uidl", "dovecot is not built yet; it has no effect");
+		return;
+	}
+	p->submission = t;
+	p->submission_works = !t->unbuilt || t->type == TARGET_COMMAND;
+	if (!p->submission_works)
+		section_warning(section, r, "submission", "%s: %s is not built yet; it has no effect", t->name, t->unbuilt);
 }
 
 void build_pop3(struct settings *s, const struct section *section, const struct section *listeners, size_t count, struct report *r)
@@ -335,6 +334,5 @@ void build_pop3(struct settings *s, const struct section *section, const struct 
 	check_greeting(p, section, r);
 	check_sessions(p, section, r);
 	build_submission(s, p, section, r);
-	check_unbuilt(p, section, r);
 	assert(p->listener_count && p->user_count && p->route_header);
 }

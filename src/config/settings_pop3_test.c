@@ -63,6 +63,7 @@ static void defaults(void **state)
 	assert_true(p->failed_delay_ms == 2000 && p->failed_limit == 10 && p->failed_block_ms == 900000);
 	assert_true(!p->submission && !p->submission_as_written && p->submission_limit == 100 && p->submission_size == 25 << 20);
 	assert_string_equal(p->route_header, "X-Real-To");
+	assert_null(p->maildir);
 	assert_int_equal(p->uidl, POP3_UIDL_NATIVE);
 	assert_int_equal(p->user_count, 1);
 	assert_int_equal(p->users[0].kind, POP3_USERS_INTERNAL);
@@ -82,7 +83,7 @@ static void every_key_has_its_effect(void **state)
 		"max_sessions = 1 max_per_address = 2 max_per_user = 3 access = deny except = {'192.0.2.0/24'} mechanisms = {plain, EXTERNAL} apop = false\n"
 		"greeting = 'hello there' hide_version = false login_delay = 2min idle_timeout = 1h login_timeout = 30s overlong = drop\n"
 		"failed_delay = 1h failed_limit = 0 failed_block = 30d exclusive = true after_retr_seen = false submission = relay\n"
-		"submission_limit = 5 submission_size = 1KB route_header = X-To uidl = dovecot users = {'pam:x', internal, 'passwd-file:u/p'} }\n"));
+		"submission_limit = 5 submission_size = 1KB route_header = X-To maildir = '/var/mail/%d/%n' uidl = dovecot users = {'passwd-file:u/p', internal, 'pam:x'} }\n"));
 	assert_int_equal(p->listener_count, 2);
 	assert_string_equal(p->listeners[0].name, "a");
 	assert_string_equal(p->listeners[0].address, "192.0.2.7");
@@ -117,14 +118,15 @@ static void every_key_has_its_effect(void **state)
 	assert_ptr_equal(p->submission, settings_target(&given, "relay"));
 	assert_true(p->submission_limit == 5 && p->submission_size == 1024);
 	assert_string_equal(p->route_header, "X-To");
+	assert_string_equal(p->maildir, "/var/mail/%d/%n");
 	assert_int_equal(p->uidl, POP3_UIDL_DOVECOT);
 	assert_int_equal(p->user_count, 3);
-	assert_int_equal(p->users[0].kind, POP3_USERS_PAM);
-	assert_string_equal(p->users[0].text, "x");
+	assert_int_equal(p->users[2].kind, POP3_USERS_PAM);
+	assert_string_equal(p->users[2].text, "x");
 	assert_int_equal(p->users[1].kind, POP3_USERS_INTERNAL);
-	assert_int_equal(p->users[2].kind, POP3_USERS_PASSWD_FILE);
+	assert_int_equal(p->users[0].kind, POP3_USERS_PASSWD_FILE);
 	(void)snprintf(want, sizeof want, "%s/u/p", scratch_folder);
-	assert_string_equal(p->users[2].text, want);
+	assert_string_equal(p->users[0].text, want);
 }
 
 #define LIST "; write auto, or a list such as {\"scram-sha-256\", \"plain\"}\n"
@@ -180,7 +182,7 @@ static const struct row {
 	{ SPAN("pop3 {\nmechanisms = {scram-sha-1-plus, plain} }"), AT "mechanisms: scram-sha-1-plus is bound to TLS; write certificate as well\n" },
 	{ IN("mechanisms = apop\napop = false"), AT "mechanisms: apop stands against apop = false; leave one of them out\n" },
 	{ IN("mechanisms = {cram-md5, scram-sha-1}\nusers = 'pam:x'"),
-		AT "mechanisms: cram-md5 needs recoverable passwords; leave it out, or write internal into users\n"
+		AT "mechanisms: cram-md5 needs recoverable passwords; leave it out, or write internal or passwd-file:PATH into users\n"
 		AT "mechanisms: scram-sha-1 needs the keys of its users; leave it out, or write internal or passwd-file:PATH into users\n" },
 	{ IN("apop = perhaps"), AT "apop: perhaps is neither true nor false; write true or false\n" },
 	{ IN("greeting = \"a\\nb\""), AT "greeting: control characters cannot stand in it; write a text of at most 400 characters\n" },
@@ -193,10 +195,16 @@ static const struct row {
 	{ IN("submission = other"), AT "submission: there is no target other; write a section target other { … }, or one of " TARGETS },
 	{ IN("route_header = 'X-To:'"), AT "route_header: X-To: is no name of a header field; write the name of a header field\n" },
 	{ IN("route_header = ''"), AT "route_header: it is empty; write the name of a header field\n" },
+	{ IN("maildir = Maildir"), AT "maildir: Maildir is no absolute path; write a path such as /var/mail/%u, or \"\" for none\n" },
+	{ IN("maildir = '/var/mail/%d'"), AT "maildir: /var/mail/%d has neither %u (name) nor %n (local part): all would have the same Maildir; "
+		"write a path such as /var/mail/%u, or \"\" for none\n" },
+	{ IN("maildir = '/var/mail/%h'"), AT "maildir: /var/mail/%h has a % that is none of %u (name), %n (local part), %d (domain), %% (a percent sign); "
+		"write a path such as /var/mail/%u, or \"\" for none\n" },
 	{ IN("uidl = courier"), AT "uidl: courier is none of native, dovecot; write native or dovecot\n" },
 	{ IN("users = {}"), AT "users: the list is empty; write a list out of internal, passwd-file:PATH and pam:SERVICE\n" },
 	{ IN("users = {internal, 'passwd-file:a', 'passwd-file:./a', internal}"),
 		AT "users: passwd-file:./a stands there twice; leave one of them out\n" AT "users: internal stands there twice; leave one of them out\n" },
+	{ IN("users = {'pam:x', internal, 'pam:y'}"), AT "users: internal is never asked: pam:x knows every name; write it last\n" },
 	{ IN("certificate = d"), AT "certificate is given twice, first at c.conf:1; leave one of them out\n" },
 };
 
@@ -239,12 +247,13 @@ static const struct row warned[] = {
 	{ IN("mechanisms = plain\napop = true"), "c.conf:3: pop3: apop: mechanisms is without it; it has no effect\n" },
 	{ IN("mechanisms = plain\napop = false"), "" },
 	{ IN("mechanisms = {oauthbearer, plain, xoauth2}"), AT "mechanisms: oauthbearer is " UNBUILT AT "mechanisms: xoauth2 is " UNBUILT },
-	{ IN("route_header = X-To"), AT "route_header: " UNBUILT },
-	{ IN("exclusive = true uidl = native users = internal submission = ''"), "" },
-	{ IN("uidl = dovecot"), AT "uidl: dovecot is " UNBUILT },
-	{ IN("users = {'passwd-file:/p', internal, 'pam:login'}"), AT "users: passwd-file:/p is " UNBUILT AT "users: pam:login is " UNBUILT },
+	{ IN("route_header = X-To"), "" },
+	{ IN("exclusive = true uidl = dovecot users = internal submission = '' maildir = ''"), "" },
+	{ IN("users = {'passwd-file:/p', internal, 'pam:login'}"), AT "users: pam:login is " UNBUILT },
 	{ IN("submission = 'maildir:M'\nsubmission_limit = 1\nsubmission_size = 1MB"),
-		AT "submission: " UNBUILT "c.conf:3: pop3: submission_limit: " UNBUILT "c.conf:4: pop3: submission_size: " UNBUILT },
+		"" },
+	{ IN("submission = 'command:/bin/x a'"), "" },
+	{ IN("submission = 'smtp://mx'"), AT "submission: smtp://mx: type smtp is not built yet; it has no effect\n" },
 };
 
 static void warnings_say_what_has_no_effect(void **state)
@@ -306,9 +315,9 @@ static void mechanisms(void **state)
 		{ IN(""), "scram-sha-256-plus scram-sha-256 scram-sha-1-plus scram-sha-1 cram-md5 apop plain login user " },
 		{ IN("mechanisms = auto"), "scram-sha-256-plus scram-sha-256 scram-sha-1-plus scram-sha-1 cram-md5 apop plain login user " },
 		{ IN("ca_certificates = x apop = no"), "external scram-sha-256-plus scram-sha-256 scram-sha-1-plus scram-sha-1 cram-md5 plain login user " },
-		{ IN("users = 'passwd-file:x'"), "scram-sha-256-plus scram-sha-256 scram-sha-1-plus scram-sha-1 plain login user " },
+		{ IN("users = 'passwd-file:x'"), "scram-sha-256-plus scram-sha-256 scram-sha-1-plus scram-sha-1 cram-md5 apop plain login user " },
 		{ IN("users = 'pam:x'"), "plain login user " },
-		{ IN("users = {'pam:x', internal}"), "scram-sha-256-plus scram-sha-256 scram-sha-1-plus scram-sha-1 cram-md5 apop plain login user " },
+		{ IN("users = {internal, 'pam:x'}"), "scram-sha-256-plus scram-sha-256 scram-sha-1-plus scram-sha-1 cram-md5 apop plain login user " },
 		{ IN("mechanisms = {user, apop, scram-sha-256-plus}"), "scram-sha-256-plus apop user " },
 		{ IN("mechanisms = {oauthbearer, plain}"), "plain " },
 		{ IN("mechanisms = xoauth2"), "" },

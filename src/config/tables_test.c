@@ -65,7 +65,7 @@ static const char *const top_keys[] = {
 	"pop3.tls.ciphersuites", "pop3.max_sessions", "pop3.max_per_address", "pop3.max_per_user", "pop3.access", "pop3.except",
 	"pop3.mechanisms", "pop3.apop", "pop3.greeting", "pop3.hide_version", "pop3.login_delay", "pop3.idle_timeout", "pop3.login_timeout",
 	"pop3.overlong", "pop3.failed_delay", "pop3.failed_limit", "pop3.failed_block", "pop3.exclusive", "pop3.after_retr_seen",
-	"pop3.submission", "pop3.submission_limit", "pop3.submission_size", "pop3.route_header", "pop3.uidl", "pop3.users",
+	"pop3.submission", "pop3.submission_limit", "pop3.submission_size", "pop3.route_header", "pop3.maildir", "pop3.uidl", "pop3.users",
 	"console.listen", "console.certificate", "console.key",
 };
 

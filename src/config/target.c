@@ -9,6 +9,8 @@
 
 #define FORMS "mailbox:ACCOUNT/BOX, maildir:PATH, folder:PATH, smtp://HOST, lmtp://HOST:PORT or command:CMD"
 
+enum { COMMAND_TIMEOUT_MS = 30 * 1000, COMMAND_PARALLEL = 2 };	/* as in the table: there they are texts */
+
 static const struct form {
 	struct span prefix;
 	enum target_type type;
@@ -50,6 +52,43 @@ static bool good_mailbox(const char *text, struct err *e)
 	return err_set(e, ERR_CONFIG, "%.*s is not of the form ACCOUNT/BOX", VALUE_SHOWN, text);
 }
 
+/* The next word of *rest, at *to, which moves behind its NUL. */
+static bool take_word(const char **rest, char **to, struct err *e)
+{
+	char quote = '\0';
+
+	for (; **rest && (quote || !strchr(" \t", **rest)); ++*rest) {
+		if (quote ? **rest == quote : **rest == '\'' || **rest == '"')
+			quote = quote ? '\0' : **rest;
+		else if (!quote && strchr("|&;<>()$`\\*?[]#~{}", **rest))
+			return err_set(e, ERR_CONFIG, "%c means something to a shell, and there is none here; write a target section with argv = {…}, of /bin/sh if you want one", **rest);
+		else
+			*(*to)++ = **rest;
+	}
+	if (quote)
+		return err_set(e, ERR_CONFIG, "%c is not closed", quote);
+	*(*to)++ = '\0';
+	return true;
+}
+
+/* A program and its arguments, with blanks between them; quotes keep a word with blanks together, and that is all. */
+static bool split_command(struct arena *a, const char *rest, struct texts *argv, struct err *e)
+{
+	size_t len = strlen(rest);
+	char *to = arena_take(a, len + 1);
+
+	*argv = (struct texts){ .at = arena_take(a, (len / 2 + 2) * sizeof(const char *)) };
+	for (;;) {
+		rest += strspn(rest, " \t");
+		if (!*rest)
+			break;
+		argv->at[argv->count++] = to;
+		if (!take_word(&rest, &to, e))
+			return false;
+	}
+	return (argv->count && argv->at[0][0]) || err_set(e, ERR_CONFIG, "it names no program");
+}
+
 /* What follows the prefix, by type. */
 static bool rest_of(struct arena *a, const char *file, const struct form *f, const char *rest, struct target *t, struct err *e)
 {
@@ -81,7 +120,9 @@ static bool rest_of(struct arena *a, const char *file, const struct form *f, con
 		return true;
 	case TARGET_COMMAND:
 		t->canonical = joined(a, f->prefix, rest);
-		return true;
+		t->timeout_ms = COMMAND_TIMEOUT_MS;
+		t->parallel = COMMAND_PARALLEL;
+		return split_command(a, rest, &t->argv, e);
 	}
 	return false;
 }
@@ -252,8 +293,11 @@ static void by_type(struct settings *s, const struct section *section, struct ta
 			t->canonical = smtp_text(s, section, t, r);
 		return;
 	case TARGET_COMMAND:
-		if (required(section, "argv", r))
-			t->canonical = command_text(s, section);
+		if (!required(section, "argv", r))
+			return;
+		t->canonical = command_text(s, section);
+		if (t->argv.count && !t->argv.at[0][0])
+			section_error(section, r, "argv", "it names no program; write for instance {\"/usr/local/bin/take\", \"-x\"}");
 		return;
 	}
 }
@@ -278,7 +322,7 @@ void build_target(struct settings *s, const struct section *section, struct repo
 	if (!section_given(section, "type") || strcmp(only_value(section, "type"), types[t->type].name) != 0)
 		return;		/* no type: what else could be said of it? */
 	t->unbuilt = types[t->type].unbuilt;
-	if (t->unbuilt)
+	if (t->unbuilt && t->type != TARGET_COMMAND)	/* which submission can have: a connection that has it is warned of */
 		section_warning(section, r, "type", "%s is not built yet; it has no effect", types[t->type].name);
 	check_keys(section, t, r);
 	by_type(s, section, t, r);

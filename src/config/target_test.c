@@ -17,7 +17,8 @@ static const struct text {
 	{ "smtps://[::1]:465", "smtps://[::1]:465", TARGET_SMTP }, { "smtp://", NULL, TARGET_SMTP }, { "smtp://h:0", NULL, TARGET_SMTP },
 	{ "lmtp://h:24", "lmtp://h:24", TARGET_LMTP }, { "lmtp://h", NULL, TARGET_LMTP }, { "lmtp:/run/lmtp", "lmtp:/run/lmtp", TARGET_LMTP },
 	{ "command:spam -x 'a b'", "command:spam -x 'a b'", TARGET_COMMAND }, { "command:", NULL, TARGET_COMMAND },
-	{ "command:a\nb", NULL, TARGET_COMMAND },
+	{ "command:a\nb", NULL, TARGET_COMMAND }, { "command:a | b", NULL, TARGET_COMMAND }, { "command:a $X", NULL, TARGET_COMMAND },
+	{ "command:a 'b", NULL, TARGET_COMMAND }, { "command:  ", NULL, TARGET_COMMAND }, { "command:'' a", NULL, TARGET_COMMAND },
 };
 
 static void texts_of_targets(void **state)
@@ -90,6 +91,8 @@ static const struct section_row {
 	{ SPAN("target t { type = mailbox mailbox = anna }"), AT "mailbox: anna is not of the form ACCOUNT/BOX; write for instance anna/INBOX\n", NULL },
 	{ SPAN("target t { type = maildir }"), AT "path is missing; write path = …\n", NULL },
 	{ SPAN("target t { type = maildir path = /m host = h }"), AT "host: a target of type maildir does not have this key; leave it out\n", NULL },
+	{ SPAN("target t { type = command argv = {'', a} }"),
+		AT "argv: it names no program; write for instance {\"/usr/local/bin/take\", \"-x\"}\n", NULL },
 	{ SPAN("target t { type = command }"), AT "argv is missing; write argv = …\n", NULL },
 	{ SPAN("target t { type = smtp envelope { } }"), AT "host is missing; write host = …\n", NULL },
 	{ SPAN("target t { type = smtp host = h port = 70000 envelope { } }"), AT "port: 70000 is not in 1..65535; write a port number, 25 for smtp\n", NULL },
@@ -117,10 +120,53 @@ static void sections_of_targets(void **state)
 	}
 }
 
+static void words_of_a_command(void **state)
+{
+	static const struct {
+		const char *text, *words;
+	} commands[] = {
+		{ "command:spam", "spam|" }, { "command: /bin/spam  -x 'a  b'\"c \"d '' ", "/bin/spam|-x|a  bc d||" },
+		{ "command:a '$x;|'", "a|$x;||" }, { "command:a \"it's\"", "a|it's|" },
+	};
+	struct arena a = { 0 };
+	struct target t;
+	struct err e;
+	bool form;
+
+	(void)state;
+	for (size_t n = 0; n < COUNT(commands); n++) {
+		char words[100];
+		int len = 0;
+
+		assert_true(target_read(&a, NULL, commands[n].text, &t, &form, &e));
+		for (size_t w = 0; w < t.argv.count; w++)
+			len += snprintf(words + len, sizeof words - (size_t)len, "%s|", t.argv.at[w]);
+		assert_string_equal(words, commands[n].words);
+		assert_true(t.timeout_ms == 30000 && t.parallel == 2);
+	}
+	assert_false(target_read(&a, NULL, "command:a | b", &t, &form, &e));
+	assert_string_equal(e.text, "| means something to a shell, and there is none here; write a target section with argv = {…}, of /bin/sh if you want one");
+	arena_end(&a);
+}
+
+static void a_command_has_defaults(void **state)
+{
+	struct settings s;
+
+	(void)state;
+	assert_string_equal(scratch_read(SPAN("target t { type = command argv = {a, '', b} }"), 0600, &s), "");
+	assert_true(s.targets[0]->timeout_ms == 30000 && s.targets[0]->parallel == 2);
+	assert_int_equal(s.targets[0]->argv.count, 3);
+	assert_string_equal(s.targets[0]->argv.at[2], "b");
+	settings_end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(texts_of_targets),
+		cmocka_unit_test(words_of_a_command),
+		cmocka_unit_test(a_command_has_defaults),
 		cmocka_unit_test(one_target_a_text),
 		cmocka_unit_test(sections_of_targets),
 	};

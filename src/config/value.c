@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "config/settings.h"
+#include "wire/template.h"
 
 struct unit {
 	const char *name;
@@ -320,6 +321,11 @@ bool value_users(const char *text, struct err *e)
 	if (strncmp(text, "pam:", 4) == 0 && text[4])
 		return true;
 	return wrong(e, text, "is no source of users");
+}
+
+bool value_maildirs(const char *text, struct err *e)
+{
+	return !text[0] || template_check(text, true, e);
 }
 
 bool value_proxy(const char *text, struct err *e)

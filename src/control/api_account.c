@@ -1,22 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Operations on accounts and their aliases. */
+#include <stdio.h>
 #include <strings.h>
 
 #include "base/clock.h"
 #include "control/json.h"
 #include "control/operation.h"
 #include "store/alias.h"
+#include "store/quota.h"
 #include "wire/base64.h"
 
 enum { PASSWORD_MAX = 4096, NAME_MAX_GIVEN = 1024 };
 
-static json_t *account_json(const struct account_info *info)
+static json_t *account_json(struct store *s, const struct account_info *info)
 {
 	json_t *row = json_pack("{s:o, s:o, s:b, s:b, s:b}", "account", json_text(info->name), "made", json_moment(info->made),
 		"can_login", info->can_login, "recoverable", info->recoverable, "scram_sha1", info->scram_sha1);
 
-	if (row)
+	if (row) {
 		limits_json(row, &info->limits);
+		place_json(row, s, info->name);
+	}
 	return row;
 }
 
@@ -28,7 +32,7 @@ static bool list(struct api_call *c, struct err *e)
 	if (!page_start(&p, c, info.name, sizeof info.name, e))
 		return false;
 	while (page_room(&p) && account_each(c->api->store, &info))
-		page_add(&p, account_json(&info));
+		page_add(&p, account_json(c->api->store, &info));
 	return page_end(&p, info.name, e);
 }
 
@@ -42,15 +46,33 @@ static bool find(struct api_call *c, struct account_info *info, struct err *e)
 	       err_set(e, ERR_CONFIG, "there is no account %.200s; make it first: postrider account add %.200s", name, name);
 }
 
+/* Where its INBOX lies; null: in the store, or (then it says why) nowhere. */
+static void path_json(json_t *row, struct store *s, const char *name)
+{
+	char box[ACCOUNT_NAME_MAX + sizeof "/INBOX"];
+	struct place place;
+	struct err e;
+
+	(void)snprintf(box, sizeof box, "%s/INBOX", name);
+	if (!place_find(s, box, NULL, &place, &e))
+		(void)json_object_set_new(row, "path_wrong", json_text(e.text));
+	(void)json_object_set_new(row, "path", *place.path ? json_text(place.path) : json_null());
+}
+
 static bool show(struct api_call *c, struct err *e)
 {
 	char address[ACCOUNT_NAME_MAX + 1] = "", account[ACCOUNT_NAME_MAX + 1];
 	struct account_info info;
 	json_t *row, *aliases;
+	uint64_t quota;
 
 	if (!find(c, &info, e))
 		return false;
-	row = account_json(&info);
+	row = account_json(c->api->store, &info);
+	path_json(row, c->api->store, info.name);
+	quota = quota_in_force(c->api->store, info.name);
+	(void)json_object_set_new(row, "quota_in_force", quota ? json_number(quota) : json_null());
+	(void)json_object_set_new(row, "usage", json_number(quota_usage(c->api->store, info.name)));
 	aliases = json_array();
 	while (alias_each(c->api->store, address, account))
 		if (strcmp(account, info.name) == 0)
@@ -108,9 +130,10 @@ static bool passwd(struct api_call *c, struct err *e)
 
 static bool set(struct api_call *c, struct err *e)
 {
+	const char *maildir = call_text(c, "maildir");
 	struct account_info info;
 
-	if (!find(c, &info, e))
+	if (!find(c, &info, e) || (maildir && !place_set_account(c->api->store, info.name, maildir, e)))
 		return false;
 	call_limits(c, &info.limits);
 	return account_set(c->api->store, info.name, &info.limits, e) && named(c, info.name, e);
@@ -154,7 +177,7 @@ static const struct arg args_password[] = {
 	ACCOUNT, { "password", ARG_TEXT, false, PASSWORD_MAX }, { "password_base64", ARG_TEXT, false, 4 * PASSWORD_MAX / 3 + 4 },
 	{ "recoverable", ARG_FLAG, false, 0 }, { "scram_sha1", ARG_FLAG, false, 0 }, ARGS_END,
 };
-static const struct arg args_set[] = { ACCOUNT, ARGS_LIMITS, ARGS_END };
+static const struct arg args_set[] = { ACCOUNT, ARG_MAILDIR, ARGS_LIMITS, ARGS_END };
 static const struct arg args_alias[] = { ACCOUNT, { "address", ARG_TEXT, true, NAME_MAX_GIVEN }, ARGS_END };
 static const struct arg args_remove[] = { ACCOUNT, { "with_mailboxes", ARG_FLAG, false, 0 }, ARGS_END };
 

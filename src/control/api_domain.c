@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Operations on domains. */
+#include <stdio.h>
+
 #include "control/json.h"
 #include "control/operation.h"
 #include "store/domain.h"
 
-static json_t *domain_json(const struct domain_info *info)
+static json_t *domain_json(struct store *s, const struct domain_info *info)
 {
+	char who[DOMAIN_NAME_MAX + 2];
 	json_t *row = json_pack("{s:o, s:o, s:o}", "domain", json_text(info->name), "made", json_moment(info->made),
 		"address", *info->address ? json_text(info->address) : json_null());
 
-	if (row)
+	(void)snprintf(who, sizeof who, "@%s", info->name);
+	if (row) {
 		limits_json(row, &info->limits);
+		place_json(row, s, who);
+	}
 	return row;
 }
 
@@ -22,7 +28,7 @@ static bool list(struct api_call *c, struct err *e)
 	if (!page_start(&p, c, info.name, sizeof info.name, e))
 		return false;
 	while (page_room(&p) && domain_each(c->api->store, &info))
-		page_add(&p, domain_json(&info));
+		page_add(&p, domain_json(c->api->store, &info));
 	return page_end(&p, info.name, e);
 }
 
@@ -33,7 +39,7 @@ static bool show(struct api_call *c, struct err *e)
 
 	if (!domain_find(c->api->store, call_text(c, "domain"), &info, e))
 		return false;
-	row = domain_json(&info);
+	row = domain_json(c->api->store, &info);
 	(void)json_object_set_new(row, "accounts", json_number(info.accounts));
 	return call_answer(c, row, e);
 }
@@ -77,9 +83,11 @@ static bool take_address(const struct api_call *c, struct domain_info *info, str
 
 static bool set(struct api_call *c, struct err *e)
 {
+	const char *maildir = call_text(c, "maildir");
 	struct domain_info info;
 
-	if (!domain_find(c->api->store, call_text(c, "domain"), &info, e) || !take_address(c, &info, e))
+	if (!domain_find(c->api->store, call_text(c, "domain"), &info, e) || !take_address(c, &info, e) ||
+	    (maildir && !place_set_domain(c->api->store, info.name, maildir, e)))
 		return false;
 	call_limits(c, &info.limits);
 	return domain_set(c->api->store, &info, e) && named(c, info.name, e);
@@ -89,7 +97,7 @@ static bool set(struct api_call *c, struct err *e)
 
 static const struct arg args_page[] = { ARGS_PAGE, ARGS_END };
 static const struct arg args_name[] = { DOMAIN, ARGS_END };
-static const struct arg args_set[] = { DOMAIN, { "address", ARG_TEXT, false, 1024 }, ARGS_LIMITS, ARGS_END };
+static const struct arg args_set[] = { DOMAIN, { "address", ARG_TEXT, false, 1024 }, ARG_MAILDIR, ARGS_LIMITS, ARGS_END };
 
 const struct operation api_domains[] = {
 	{ .name = "domain.add", .args = args_name, .run = add },

@@ -28,6 +28,15 @@ bool call_mailbox(const struct api_call *c, char name[MAILBOX_NAME_MAX + 1], str
 	return true;
 }
 
+/* A box of the store that has mail, though the account's mail lies in a Maildir now: nobody sees it. */
+static bool hidden(struct store *s, const char *name)
+{
+	struct place place;
+	struct err e;
+
+	return !place_find(s, name, NULL, &place, &e) || place.kind == PLACE_MAILDIR;
+}
+
 /* Looked at without opening: opened boxes stay in memory, and a service may have many. */
 static bool list(struct api_call *c, struct err *e)
 {
@@ -42,9 +51,51 @@ static bool list(struct api_call *c, struct err *e)
 			json_decref(p.rows);
 			return false;
 		}
-		page_add(&p, json_pack("{s:o, s:o, s:o}", "mailbox", json_text(name), "messages", json_number(messages), "octets", json_number(octets)));
+		if (!hidden(c->api->store, name))
+			page_add(&p, json_pack("{s:o, s:o, s:o}", "mailbox", json_text(name), "messages", json_number(messages), "octets", json_number(octets)));
+		else if (messages)
+			page_add(&p, json_pack("{s:o, s:o, s:o, s:b}", "mailbox", json_text(name), "messages", json_number(messages), "octets",
+				json_number(octets), "hidden", true));
+		else
+			p.left--;
 	}
 	return page_end(&p, name, e);
+}
+
+/* Accounts whose mail lies in a Maildir; a page is over, too, when that many accounts were looked at. */
+static bool maildirs(struct api_call *c, struct err *e)
+{
+	struct account_info info;
+	struct page p;
+
+	if (!page_start(&p, c, info.name, sizeof info.name, e))
+		return false;
+	while (page_room(&p) && account_each(c->api->store, &info)) {
+		char box[ACCOUNT_NAME_MAX + sizeof "/INBOX"];
+		struct place place;
+		struct err why;
+
+		(void)snprintf(box, sizeof box, "%s/INBOX", info.name);
+		if (!place_find(c->api->store, box, NULL, &place, &why) || place.kind == PLACE_STORE)
+			p.left--;
+		else
+			page_add(&p, json_pack("{s:o, s:o}", "mailbox", json_text(box), "maildir", json_text(place.path)));
+	}
+	return page_end(&p, info.name, e);
+}
+
+/* For who does with files what is to be done in a Maildir: the service opens no path of a caller's. */
+static bool where(struct api_call *c, struct err *e)
+{
+	char name[MAILBOX_NAME_MAX + 1], account[MAILBOX_NAME_MAX + 1], path[PATH_MAX];
+	struct place place;
+
+	if (!call_mailbox(c, name, e) || !place_find(c->api->store, name, NULL, &place, e))
+		return false;
+	(void)snprintf(account, sizeof account, "%.*s", (int)strcspn(name, "/"), name);
+	(void)snprintf(path, sizeof path, "%.*s", (int)place.account_len, place.path);
+	return call_answer(c, json_pack("{s:o, s:o, s:o, s:b}", "mailbox", json_text(name), "maildir", *place.path ? json_text(place.path) : json_null(),
+		"account_maildir", *path ? json_text(path) : json_null(), "known", account_there(c->api->store, account)), e);
 }
 
 static bool named(struct api_call *c, const char *name, struct err *e)
@@ -175,7 +226,9 @@ static const struct arg args_messages[] = { ARG_MAILBOX, { "header", ARG_FLAG, f
 const struct operation api_mailboxes[] = {
 	{ .name = "mailbox.add", .args = args_box, .run = add },
 	{ .name = "mailbox.list", .quiet = true, .args = args_page, .run = list },
+	{ .name = "mailbox.maildirs", .quiet = true, .args = args_page, .run = maildirs },
 	{ .name = "mailbox.messages", .quiet = true, .args = args_messages, .run = messages },
+	{ .name = "mailbox.place", .quiet = true, .args = args_box, .run = where },
 	{ .name = "mailbox.remove", .args = args_remove, .run = remove_box },
 	{ .name = NULL },
 };

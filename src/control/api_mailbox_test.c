@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/fixture.h"
+#include "store/place.h"
 
 #define ANNA "\"mailbox\":\"anna@x/INBOX\""
 
@@ -22,6 +23,23 @@ static const struct row rows[] = {
 	{ "mailbox.add", "{\"mailbox\":\"anna@x/../b\"}", "config: *" },
 	{ "mailbox.list", "{\"limit\":1}", "{\"rows\":[{\"mailbox\":\"anna@x/INBOX\",*}],\"next\":\"anna@x/INBOX\"}" },
 	{ "mailbox.list", "{\"limit\":1,\"after\":\"anna@x/INBOX\"}", "{\"rows\":[{\"mailbox\":\"anna@x/lists/info\",\"messages\":0,\"octets\":0}],*}" },
+	{ "mailbox.maildirs", NULL, "{\"rows\":[]}" },
+	{ "mailbox.place", "{\"mailbox\":\"Anna@x/inbox\"}", "{\"mailbox\":\"anna@x/inbox\",\"maildir\":null,\"account_maildir\":null,\"known\":true}" },
+	{ "account.set", "{\"account\":\"anna@x\",\"maildir\":\"/m/%n\"}", "config: there is mail in mailbox anna@x/INBOX*" },
+	{ "account.add", "{\"account\":\"bert@x\"}", "{*}" },
+	{ "mailbox.add", "{\"mailbox\":\"bert@x/INBOX\"}", "{*}" },
+	{ "account.set", "{\"account\":\"bert@x\",\"maildir\":\"/m/%n\"}", "{*}" },
+	{ "mailbox.maildirs", NULL, "{\"rows\":[{\"mailbox\":\"bert@x/INBOX\",\"maildir\":\"/m/bert\"}]}" },
+	{ "mailbox.maildirs", "{\"limit\":1}", "{\"rows\":[],\"next\":\"anna\"}" },
+	{ "mailbox.maildirs", "{\"limit\":1,\"after\":\"anna@x\"}", "{\"rows\":[{*bert@x/INBOX*}],\"next\":\"bert@x\"}" },
+	{ "mailbox.place", "{\"mailbox\":\"bert@x/a/b\"}", "{\"mailbox\":\"bert@x/a/b\",\"maildir\":\"/m/bert/.a.b\",\"account_maildir\":\"/m/bert\",\"known\":true}" },
+	{ "mailbox.place", "{\"mailbox\":\"bert@x/a.b\"}", "config: mailbox bert@x/a.b: in a Maildir*" },
+	{ "mailbox.place", "{\"mailbox\":\"dora@x/INBOX\"}", "*\"maildir\":null,*\"known\":false}" },
+	{ "mailbox.add", "{\"mailbox\":\"bert@x/b\"}", "config: mailbox bert@x/b lies in the Maildir /m/bert/.b, not in the store*" },
+	{ "mailbox.remove", "{\"mailbox\":\"bert@x/INBOX\"}", "config: mailbox bert@x/INBOX lies in the Maildir /m/bert,*" },
+	{ "mailbox.messages", "{\"mailbox\":\"bert@x/INBOX\"}", "config: mailbox bert@x/INBOX lies in the Maildir /m/bert,*" },
+	{ "mailbox.list", "{\"after\":\"anna@x/lists/info\"}", "{\"rows\":[]}" },
+	{ "account.remove", "{\"account\":\"bert@x\",\"with_mailboxes\":true}", "{*}" },
 	{ "mailbox.remove", "{" ANNA "}", "config: mailbox anna@x/INBOX has 3 messages; --with-messages removes them with it" },
 	{ "mailbox.remove", "{" ANNA ",\"with_messages\":true}", "{*}" },
 	{ "mailbox.messages", "{" ANNA "}", "config: there is no mailbox*" },
@@ -35,6 +53,20 @@ static void the_life_of_mailboxes(void **state)
 	(void)state;
 	(void)filled(w, 3);
 	asks_rows(w, rows, COUNT(rows));
+	world_end(w);
+}
+
+static void what_the_default_hides_is_listed(void **state)
+{
+	struct world *w = world(NULL);
+
+	(void)state;
+	(void)filled(w, 2);
+	must(mailbox_add(w->store, "anna@x/empty", &fixture_err));
+	store_maildirs(w->store, "/m/%u");
+	asks(w, "mailbox.list", NULL, "{\"rows\":[{\"mailbox\":\"anna@x/INBOX\",\"messages\":2,\"octets\":6,\"hidden\":true}]}");
+	asks(w, "account.set", "{\"account\":\"anna@x\",\"maildir\":\"none\"}", "{*}");
+	asks(w, "mailbox.list", NULL, "{\"rows\":[{*\"octets\":6},{*empty*}]}");
 	world_end(w);
 }
 
@@ -96,7 +128,7 @@ static void what_goes_between_two_pages_hides_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_life_of_mailboxes), cmocka_unit_test(messages_and_their_headers), cmocka_unit_test(what_goes_between_two_pages_hides_nothing),
+		cmocka_unit_test(the_life_of_mailboxes), cmocka_unit_test(messages_and_their_headers), cmocka_unit_test(what_the_default_hides_is_listed), cmocka_unit_test(what_goes_between_two_pages_hides_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "control/json.h"
 #include "control/operation.h"
+#include "store/held.h"
 #include "store/maildrop.h"
 
 static const char *const state_names[] = { "stopped", "starting", "running", "draining", "failed" };
@@ -54,6 +55,14 @@ static json_t *visits_json(const struct visits_counts *v)
 		json_number(v->messages), "octets", json_number(v->octets), "messages_per_second", json_number(v->per_second));
 }
 
+static json_t *held_json(struct store *s)
+{
+	struct held_sums sums;
+
+	held_sums(s, &sums);
+	return json_pack("{s:o, s:o, s:o}", "waiting", json_number(sums.waiting), "failed", json_number(sums.failed), "octets", json_number(sums.octets));
+}
+
 static bool status(struct api_call *c, struct err *e)
 {
 	const struct api_hooks *h = &c->api->hooks;
@@ -62,9 +71,10 @@ static bool status(struct api_call *c, struct err *e)
 	if (!call_running(c, h->status, e))
 		return false;
 	h->status(h->user, &s);
-	return call_answer(c, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version", POSTRIDER_VERSION,
+	return call_answer(c, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version", POSTRIDER_VERSION,
 		"process", json_number((uint64_t)getpid()), "now", json_moment(clock_now_s()), "started", json_moment(s.started),
-		"services", services_json(&s), "pop3", pop3_json(&s.pop3), "collect", visits_json(&s.visits), "certificates", certificates_json(&s)), e);
+		"services", services_json(&s), "pop3", pop3_json(&s.pop3), "collect", visits_json(&s.visits), "certificates", certificates_json(&s),
+		"held", held_json(c->api->store)), e);
 }
 
 /* How much is in the store, summed up page by page over the mailboxes. */

@@ -66,7 +66,8 @@ static void with_one(void **state)
 		"{\"service\":\"collect\",\"state\":\"failed\",\"since\":null,\"why\":\"no\\nway\"}],"
 		"\"pop3\":{\"sessions_now\":1,\"logged_in_now\":2,\"blocked_now\":3,\"sessions\":4,\"logins\":5,\"failed_logins\":6,\"denied\":7,"
 		"\"messages\":8,\"octets\":9223372036854775807,\"deleted\":10},\"collect\":{\"waiting_now\":1,\"running_now\":2,\"visits\":3,\"failed\":4,\"messages\":5,\"octets\":6,"
-		"\"messages_per_second\":7},\"certificates\":[{\"where\":\"tls\",\"not_after\":\"1970-01-01T00:50:00Z\"}]}");
+		"\"messages_per_second\":7},\"certificates\":[{\"where\":\"tls\",\"not_after\":\"1970-01-01T00:50:00Z\"}],"
+		"\"held\":{\"waiting\":0,\"failed\":0,\"octets\":0}}");
 	asks(w, "service", "{\"service\":\"pop3\",\"action\":\"restart\"}", "{\"service\":\"pop3\",\"state\":\"starting\"}");
 	assert_int_equal(action, HOOKS_RESTART);
 	asks(w, "service", "{\"service\":\"smtp\",\"action\":\"stop\"}", "config: there is no service smtp");

@@ -11,6 +11,7 @@
 #include "control/json.h"
 #include "control/request.h"
 #include "store/holder.h"
+#include "store/place.h"
 
 enum { RETRY_MS = 50, FIRST_ROOM = 64 * 1024, FILE_TIMEOUT_MS = 24 * 3600 * 1000 };
 
@@ -44,6 +45,7 @@ static enum found find(struct ask *a, const struct ask_with *with, struct err *e
 	bool gone;
 
 	if (store_open(with->state, with->store_map, with->what, &a->store, e)) {
+		store_maildirs(a->store, with->maildirs);
 		a->api = api_new(&(struct api_with){ .store = a->store, .main_domain = with->main_domain }, e);
 		return a->api ? FOUND : FOUND_NOT;
 	}

@@ -25,6 +25,7 @@ struct ask_with {
 	const char *state;
 	uint64_t store_map;
 	const char *main_domain;	/* NULL = none */
+	const char *maildirs;		/* the key pop3.maildir, as store_maildirs takes it; NULL = none */
 	const char *what;		/* "postrider account", as store_open takes it */
 };
 

@@ -64,6 +64,14 @@ void call_limits(const struct api_call *c, struct account_limits *limits)
 		limits->max_sessions = (uint32_t)call_number(c, "max_sessions", ACCOUNT_SESSIONS_DEFAULT);
 }
 
+void place_json(json_t *row, struct store *s, const char *who)
+{
+	char text[TEMPLATE_MAX + 1];
+
+	place_get(s, who, text);
+	(void)json_object_set_new(row, "maildir", *text ? json_text(text) : json_null());
+}
+
 void limits_json(json_t *row, const struct account_limits *limits)
 {
 	(void)json_object_set_new(row, "quota", limits->quota == ACCOUNT_QUOTA_DEFAULT ? json_null() : json_number(limits->quota));

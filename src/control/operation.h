@@ -9,7 +9,7 @@
 
 #include "control/api.h"
 #include "control/request.h"
-#include "store/mailbox.h"
+#include "store/place.h"
 
 struct operation {
 	const char *name;
@@ -50,8 +50,8 @@ struct api_call {
 	void *mine;			/* the operation's own */
 };
 
-extern const struct operation api_accounts[], api_domains[], api_mailboxes[], api_messages[], api_histories[], api_certificates[], api_services[],
-	api_blocks[], api_backups[], api_visits[];
+extern const struct operation api_accounts[], api_alerts[], api_domains[], api_mailboxes[], api_messages[], api_histories[], api_certificates[], api_services[],
+	api_blocks[], api_backups[], api_visits[], api_acls[], api_routes[], api_held[];
 
 /* Arguments; NULL, `otherwise` or false when not given. */
 const char *call_text(const struct api_call *c, const char *name);
@@ -72,6 +72,9 @@ bool call_running(const struct api_call *c, bool built, struct err *e);
 /* Of accounts and domains: what the arguments change of them, and as members of a row. */
 void call_limits(const struct api_call *c, struct account_limits *limits);
 void limits_json(json_t *row, const struct account_limits *limits);
+/* "maildir" of a row: the setting of an account or of "@DOMAIN", null for none of its own. */
+void place_json(json_t *row, struct store *s, const char *who);
+#define ARG_MAILDIR { "maildir", ARG_TEXT, false, TEMPLATE_MAX }
 #define ARGS_LIMITS { "quota", ARG_NUMBER_OR_NULL, false, INT64_MAX }, { "max_sessions", ARG_NUMBER_OR_NULL, false, ACCOUNT_SESSIONS_DEFAULT - 1 }
 /* Of every list. */
 enum { CURSOR_MAX = 3 * 2048 };

@@ -6,6 +6,9 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "config/settings_pop3.h"
+#include "store/place.h"
+#include "store/maildrop_routed.h"
 
 enum { REPORT_MAX = 1 << 20 };
 
@@ -277,6 +280,17 @@ void cli_adopt(struct cli *cli, const struct settings *fresh, struct settings *o
 	cli_warnings(cli, 0);
 }
 
+const char *cli_maildirs(const struct cli *cli)
+{
+	return cli->settings.pop3 ? cli->settings.pop3->maildir : NULL;
+}
+
+bool cli_route_header(const struct settings *settings, struct store *s, struct err *e)
+{
+	/* Without a section pop3 there is a default all the same: it may be made later, about the mail of today. */
+	return store_route_header(s, settings->pop3 ? settings->pop3->route_header : "X-Real-To", e);
+}
+
 int cli_store(struct cli *cli)
 {
 	char what[64];
@@ -285,9 +299,10 @@ int cli_store(struct cli *cli)
 	(void)snprintf(what, sizeof what, "postrider %s", cli->command->name);
 	if (strcmp(cli->settings.store, "lmdb") != 0)
 		return cli_usage(cli, "store = %s is not built yet; only lmdb is", cli->settings.store);
-	if (store_open(cli->settings.state, cli->settings.store_map, what, &cli->store, &e))
-		return EXIT_GOOD;
-	return cli_failed(cli, &e);
+	if (!store_open(cli->settings.state, cli->settings.store_map, what, &cli->store, &e) || !cli_route_header(&cli->settings, cli->store, &e))
+		return cli_failed(cli, &e);
+	store_maildirs(cli->store, cli_maildirs(cli));
+	return EXIT_GOOD;
 }
 
 void cli_end(struct cli *cli)

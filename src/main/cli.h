@@ -70,7 +70,11 @@ int cli_failed(const struct cli *cli, const struct err *why);
 void cli_adopt(struct cli *cli, const struct settings *fresh, struct settings *old);
 /* Logs the warnings of the settings from number `from` on. */
 void cli_warnings(const struct cli *cli, size_t from);
-/* Opens the store of the settings. */
+/* Where mail lies by the settings (the key pop3.maildir), for whoever opens a store: store_maildirs. */
+const char *cli_maildirs(const struct cli *cli);
+/* Says to a store what of the settings it must know of mail to come in, whoever opened it: store_route_header. */
+[[nodiscard]] bool cli_route_header(const struct settings *settings, struct store *s, struct err *e);
+/* Opens the store of the settings, and says that to it. */
 [[nodiscard]] int cli_store(struct cli *cli);
 
 /* ask.c: a password from --password-file, --password-command or the terminal,

@@ -4,7 +4,7 @@
 #include "main/commands.h"
 #include "main/limits.h"
 #include "main/say.h"
-#include "store/account.h"
+#include "store/quota.h"
 #include "wire/base64.h"
 
 enum { PASSWORD_MAX = 4096 };
@@ -33,6 +33,7 @@ static int list(struct cli *cli)
 
 static void print_account(const json_t *row)
 {
+	uint64_t usage = json_member_number(row, "usage"), quota = json_member_number(row, "quota_in_force");
 	const json_t *one;
 	size_t n;
 
@@ -40,6 +41,14 @@ static void print_account(const json_t *row)
 		!json_member_flag(row, "can_login") ? "none: cannot log in" : json_member_flag(row, "recoverable") ? "recoverable"
 		: json_member_flag(row, "scram_sha1") ? "also for SCRAM-SHA-1" : "there");
 	limits_print(row);
+	if (*json_member_text(row, "path_wrong"))
+		(void)printf("mail          nowhere: %s\n", json_member_text(row, "path_wrong"));
+	else
+		(void)printf("mail          %s%s\n", *json_member_text(row, "path") ? "in the Maildir " : "in the store", json_member_text(row, "path"));
+	(void)printf("usage         %llu octets", (unsigned long long)usage);
+	if (quota)
+		(void)printf(", %u %% of the quota that holds: %llu octets", quota_percent(usage, quota), (unsigned long long)quota);
+	(void)putchar('\n');
 	json_array_foreach(json_object_get(row, "aliases"), n, one)
 		(void)printf("alias         %s\n", json_string_value(one));
 }
@@ -131,7 +140,7 @@ static bool set_alias(struct cli *cli, const char *name, const char *word, const
 	json_t *args, *reply;
 
 	if (!limits_key(word, "alias") && !limits_key(word, "unalias"))
-		return err_set(e, ERR_CONFIG, "%.*s is none of quota, max_sessions, alias, unalias", (int)(value - word - 1), word);
+		return err_set(e, ERR_CONFIG, "%.*s is none of quota, max_sessions, maildir, alias, unalias", (int)(value - word - 1), word);
 	args = json_pack("{s:s, s:s}", "account", name, "address", value);
 	if (!args)
 		return err_set(e, ERR_CONFIG, "%.100s is not UTF-8", word);
@@ -206,6 +215,8 @@ const struct command cmd_account = {
 	.help = "NAME is anna or anna@client1.com; without a domain it belongs to main_domain, when one is set.\n"
 		"Once there are domains (postrider domain), an account of another one is refused.\n"
 		"KEYs: quota=SIZE, max_sessions=N (each also none, default), alias=ADDRESS, unalias=ADDRESS.\n"
+		"maildir=PATH: its mail lies there (%u name, %n local part, %d domain, %% a percent sign); none: in the store;\n"
+		"default: as its domain's maildir says, or pop3.maildir.\n"
 		"  --password-file FILE    the password is in FILE (- = standard input; empty = no login)\n"
 		"  --password-command CMD  the password is what CMD prints\n"
 		"  --recoverable           keep the password (sealed with state/secret.key) so that APOP and CRAM-MD5 can work\n"

@@ -6,6 +6,7 @@
 #include "main/commands.h"
 #include "main/permitted.h"
 #include "serve/certificates.h"
+#include "serve/users.h"
 
 /* What `run` will open; and what its user could not, as far as we can ask.  This may be
  * another machine than the service's, so a user who is not there is no error. */
@@ -14,7 +15,7 @@ static bool check_files(const struct settings *s, struct err *e)
 	struct privileges p;
 	struct err who;
 
-	if (s->pop3 && !certificates_check(s->pop3, e))
+	if (s->pop3 && (!certificates_check(s->pop3, e) || !users_check(s, e)))
 		return false;
 	if (!privileges_find(s->run_as, &p, &who))
 		log_warn(NULL, "%s", who.text);
@@ -48,6 +49,6 @@ static int run(struct cli *cli)
 const struct command cmd_check = {
 	.name = "check", .warns = true, .usage = "[-c FILE]", .does = "validate the configuration", .run = run,
 	.help = "Reports every error of meaning in one run, each with file, line and what to write instead.\n"
-		"The certificate, key and ca_certificates of section pop3 are opened, too.\n"
+		"The certificate, key, ca_certificates and passwd-files of section pop3 are opened, too.\n"
 		"Warnings name keys whose feature is not built yet.  Exit status 2 when there is an error.\n",
 };

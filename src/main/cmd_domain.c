@@ -62,7 +62,7 @@ static bool take_word(const char *word, json_t *args, struct err *e)
 		return true;
 	case LIMITS_OTHER:
 		if (!limits_key(word, "address"))
-			return err_set(e, ERR_CONFIG, "%.*s is none of quota, max_sessions, address", (int)(value - word - 1), word);
+			return err_set(e, ERR_CONFIG, "%.*s is none of quota, max_sessions, maildir, address", (int)(value - word - 1), word);
 		return json_object_set_new(args, "address", json_string(value)) == 0 || err_set(e, ERR_CONFIG, "address: it is not UTF-8");
 	case LIMITS_WRONG:
 		break;
@@ -97,5 +97,7 @@ const struct command cmd_domain = {
 	.name = "domain", .usage = "add NAME | list | show NAME | set NAME KEY=VALUE… | remove NAME", .run = run, .does = "domains of the POP3 side",
 	.help = "While there is none, accounts may have any domain; then only those that are there, and main_domain.\n"
 		"KEYs: quota=SIZE, max_sessions=N for accounts that have none of their own (each also none, default);\n"
+		"maildir=PATH: mail of those that have no place of their own lies there, with %u (name) or %n (local part) in it;\n"
+		"none: in the store; default: as pop3.maildir says;\n"
 		"address=ADDRESS: bare names that come in at this local address belong to the domain (also none).\n",
 };

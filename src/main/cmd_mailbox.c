@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "main/commands.h"
+#include "main/maildirs.h"
 #include "main/say.h"
 #include "store/account.h"
 #include "store/exchange.h"
@@ -39,13 +41,31 @@ static json_t *box_args(struct cli *cli, char name[MAILBOX_NAME_MAX + 1], int *s
 
 static void print_box(const json_t *row)
 {
-	(void)printf("%s  %llu messages  %llu octets\n", json_member_text(row, "mailbox"),
-		(unsigned long long)json_member_number(row, "messages"), (unsigned long long)json_member_number(row, "octets"));
+	(void)printf("%s  %llu messages  %llu octets%s\n", json_member_text(row, "mailbox"),
+		(unsigned long long)json_member_number(row, "messages"), (unsigned long long)json_member_number(row, "octets"),
+		json_member_flag(row, "hidden") ? "  hidden: the account's mail lies in a Maildir" : "");
+}
+
+static void print_maildir(json_t *row)
+{
+	const char *why = json_member_text(row, "why");
+
+	if (*why)
+		(void)printf("%s  %s\n", json_member_text(row, "mailbox"), why);
+	else
+		(void)printf("%s  %llu messages  in the Maildir %s\n", json_member_text(row, "mailbox"),
+			(unsigned long long)json_member_number(row, "messages"), json_member_text(row, "maildir"));
+	json_decref(row);
 }
 
 static int list(struct cli *cli)
 {
-	return over_list(cli, "mailbox.list", NULL, print_box);
+	int status = over_list(cli, "mailbox.list", NULL, print_box);
+	struct err e;
+
+	if (status == EXIT_GOOD && !maildirs_list(cli, cli->json ? json_print : print_maildir, &e))
+		status = cli_failed(cli, &e);
+	return status;
 }
 
 static int add(struct cli *cli)
@@ -76,23 +96,58 @@ static void print_message(const json_t *row)
 		json_member_text(row, "subject"));
 }
 
+static void print_file(json_t *row)
+{
+	(void)printf("%6llu  %s  %10llu  %s  %s  %s\n", (unsigned long long)json_member_number(row, "number"), json_member_text(row, "file"),
+		(unsigned long long)json_member_number(row, "octets"), json_member_text(row, "arrived"), json_member_text(row, "from"),
+		json_member_text(row, "subject"));
+	json_decref(row);
+}
+
 static int show(struct cli *cli)
 {
 	char name[MAILBOX_NAME_MAX + 1];
+	struct place place;
+	struct err e;
 	int status;
-	json_t *args = box_args(cli, name, &status);
+	json_t *args;
+	bool known;
 
+	if (!full_name(cli, name, &e) || !maildirs_find(cli, name, &place, &known, &e))
+		return cli_failed(cli, &e);
+	if (place.kind == PLACE_MAILDIR)
+		return maildirs_show(&place, cli->json ? json_print : print_file, &e) ? EXIT_GOOD : cli_failed(cli, &e);
+	args = box_args(cli, name, &status);
 	if (!args)
 		return status;
 	(void)json_object_set_new(args, "header", json_true());
 	return over_list(cli, "mailbox.messages", args, print_message);
 }
 
+/* A Maildir that is not there is made only for an account that is. */
+static bool move_files(struct cli *cli, const char *name, const struct place *lies, bool known, const char *place, bool import, uint64_t *count, struct err *e)
+{
+	char account[PATH_MAX];
+
+	if (!import)
+		return place_export(lies, cli->settings.state, place, count, e);
+	(void)snprintf(account, sizeof account, "%.*s", (int)lies->account_len, lies->path);
+	if (!known && access(account, F_OK) != 0)
+		return err_set(e, ERR_CONFIG, "mailbox %.150s: there is neither such an account nor its Maildir %.200s; make one of them first", name, account);
+	return place_import(lies, cli->settings.state, place, count, e);
+}
+
 static bool move(struct cli *cli, const char *name, const char *place, bool import, uint64_t *count, struct err *e)
 {
 	struct store *s = ask_store(cli->ask);
 	struct mailbox *box;
+	struct place lies;
+	bool known;
 
+	if (!maildirs_find(cli, name, &lies, &known, e))
+		return false;
+	if (lies.kind == PLACE_MAILDIR)
+		return move_files(cli, name, &lies, known, place, import, count, e);
 	if (!s)
 		return import ? ask_import(cli->ask, name, place, count, e) : ask_export(cli->ask, name, place, count, e);
 	return mailbox_open(s, name, import, &box, e) && (import ? mailbox_import(box, place, count, e) : mailbox_export(box, place, count, e));
@@ -147,5 +202,6 @@ const struct command cmd_mailbox = {
 	.options = { { "with-messages", false }, { NULL, false } },
 	.help = "BOX is ACCOUNT/BOX: anna/INBOX, anna@client1.com/lists/info.\n"
 		"TARGET and SOURCE are maildir:DIR, mbox:FILE or eml:DIR; export never overwrites.\n"
+		"Where an account's mail lies in a Maildir (account set NAME maildir=PATH), list, show, export and import read and fill that.\n"
 		"  --with-messages  remove a mailbox that is not empty, with all mail in it\n",
 };

@@ -116,6 +116,14 @@ static void print_certificates(const json_t *status)
 	}
 }
 
+static void print_held(const json_t *h)
+{
+	char size[SIZE_TEXT];
+
+	(void)printf("held             %llu messages wait, %llu failed, %s%s\n", number(h, "waiting"), number(h, "failed"),
+		say_size(json_member_number(h, "octets"), size, sizeof size), number(h, "failed") ? ": postrider held list" : "");
+}
+
 static void print(const json_t *status)
 {
 	const json_t *store = json_object_get(status, "store");
@@ -128,6 +136,7 @@ static void print(const json_t *status)
 	print_collect(json_object_get(status, "collect"));
 	(void)printf("store            %llu mailboxes, %llu messages, %s\n", number(store, "mailboxes"), number(store, "messages"),
 		say_size(json_member_number(store, "octets"), text, sizeof text));
+	print_held(json_object_get(status, "held"));
 	print_certificates(status);
 }
 

@@ -7,16 +7,12 @@
 
 #define NOT_BUILT(id, word, what) static const struct command id = { .name = word, .usage = "", .does = what }
 
-NOT_BUILT(cmd_retry, "retry", "try held messages again");
-NOT_BUILT(cmd_acl, "acl", "rights to other users' mailboxes");
-NOT_BUILT(cmd_route, "route", "addresses that lead to an account");
-NOT_BUILT(cmd_alert, "alert", "messages shown at login");
 NOT_BUILT(cmd_secret, "secret", "the vault for passwords");
 NOT_BUILT(cmd_oauth, "oauth", "log in by OAuth");
 NOT_BUILT(cmd_import, "import", "configurations of fetchmail, getmail, mpop, mbsync, BS2000");
 
 const struct command *const commands[] = {
-	&cmd_run, &cmd_collect, &cmd_check, &cmd_test, &cmd_trust, &cmd_status, &cmd_history, &cmd_retry, &cmd_rescan,
+	&cmd_run, &cmd_collect, &cmd_check, &cmd_test, &cmd_trust, &cmd_status, &cmd_history, &cmd_held, &cmd_retry, &cmd_rescan,
 	&cmd_baseline, &cmd_service, &cmd_domain, &cmd_account, &cmd_mailbox, &cmd_acl, &cmd_route, &cmd_alert,
 	&cmd_block, &cmd_secret, &cmd_oauth, &cmd_import, &cmd_backup, &cmd_restore, NULL,
 };

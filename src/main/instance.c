@@ -11,6 +11,7 @@
 #include "main/restrict.h"
 #include "net/certificate.h"
 #include "net/tls.h"
+#include "store/place.h"
 
 enum { RECLAIM_MS = 60 * 1000, RECLAIM_SOON_MS = 20, DRAIN_MS = 20, UNREAD_MS = 1000, CERTIFICATE_FILE_MAX = 256 * 1024 };
 
@@ -28,6 +29,8 @@ static void on_answers(void *user)
 			api_answered(i->api, &done);
 		else if (serve_ticket(done.ticket) && i->serve)
 			serve_answered(i->serve, &done);
+	if (i->serve)
+		serve_turn(i->serve);
 	if (i->visits)
 		visits_turn(i->visits);
 	if (i->control)
@@ -147,6 +150,21 @@ static bool agree(struct instance *i, const struct settings *fresh, struct err *
 	return !i->serve || !fresh->pop3 || serve_reload(i->serve, fresh, e);
 }
 
+/* The default cannot be refused, so what it hides is told. */
+static void tell_places(struct instance *i)
+{
+	char name[MAILBOX_NAME_MAX + 1] = "", first[MAILBOX_NAME_MAX + 1] = "";
+	size_t count = 0;
+
+	store_maildirs(i->cli->store, cli_maildirs(i->cli));
+	while (cli_maildirs(i->cli) && place_hidden(i->cli->store, name))
+		if (!count++)
+			(void)snprintf(first, sizeof first, "%s", name);
+	if (count)
+		log_warn(NULL, "pop3.maildir: %zu mailboxes of the store have mail that nobody sees now, %s is the first; "
+			"postrider account set NAME maildir=none brings it back", count, first);
+}
+
 static bool change(struct instance *i, struct err *e)
 {
 	struct settings fresh, old;
@@ -164,7 +182,8 @@ static bool change(struct instance *i, struct err *e)
 	else
 		settings_end(&old);
 	api_reload(i->api, i->cli->settings.main_domain);
-	return settle_pop3(i, e);
+	tell_places(i);
+	return cli_route_header(&i->cli->settings, i->cli->store, e) && settle_pop3(i, e);
 }
 
 bool instance_reload(struct instance *i, struct err *e)
@@ -203,8 +222,8 @@ static bool busy(const struct instance *i)
 	bool visits = i->visits && visits_left(i->visits);
 
 	if (i->hurried)
-		return visits;
-	return visits || (i->serve && serve_sessions(i->serve));
+		return visits || (i->serve && serve_delivering(i->serve));
+	return visits || (i->serve && (serve_sessions(i->serve) || serve_delivering(i->serve)));
 }
 
 /* Who waits for a visit's result is to get it, before the control socket goes. */
@@ -217,6 +236,8 @@ static void hurry(struct instance *i)
 {
 	i->hurried = true;
 	i->drain_until_ms = clock_mono_ms() + INSTANCE_HURRY_MS;
+	if (i->serve)
+		serve_hurry(i->serve);
 	if (i->visits)
 		visits_drop(i->visits);
 }
@@ -316,7 +337,9 @@ bool instance_new(struct cli *cli, struct instance **out, struct err *e)
 	i->started = i->collect_since = clock_now_s();
 	i->notify.fd = -1;
 	*out = i;
-	return inherited_take(&i->inherited, e) && notify_start(&i->notify, e) && make(i, e);
+	tell_places(i);
+	return inherited_take(&i->inherited, e) && notify_start(&i->notify, e) &&
+	       cli_route_header(&cli->settings, cli->store, e) && make(i, e);
 }
 
 void instance_run(struct instance *i)

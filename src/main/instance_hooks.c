@@ -221,9 +221,17 @@ static size_t block_ended(void *user, const struct network *network)
 	return i->serve ? admission_block_remove(serve_admission(i->serve), network, clock_mono_ms()) : 0;
 }
 
+static void held_retry(void *user)
+{
+	struct instance *i = user;
+
+	if (i->serve)
+		serve_retry(i->serve);
+}
+
 struct api_hooks instance_hooks(struct instance *i)
 {
 	return (struct api_hooks){ .user = i, .status = status, .service = service, .sessions = sessions, .blocks = blocks,
 		.block_add = block_made, .block_remove = block_ended, .visit_each = visit_each, .visit_may = visit_may,
-		.visit_start = visit_start, .visit_show = visit_show, .visit_stop = visit_stop, .reload = reload };
+		.visit_start = visit_start, .visit_show = visit_show, .visit_stop = visit_stop, .reload = reload, .held_retry = held_retry };
 }

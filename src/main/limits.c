@@ -37,6 +37,12 @@ enum limits_word limits_word(const char *word, json_t *args, const char **value,
 		return LIMITS_WRONG;
 	}
 	*value = equals + 1;
+	if (limits_key(word, "maildir")) {
+		if (json_object_set_new(args, "maildir", json_string(*value)) == 0)
+			return LIMITS_SET;
+		(void)err_set(e, ERR_CONFIG, "maildir: it is not UTF-8");
+		return LIMITS_WRONG;
+	}
 	if (!limits_key(word, "quota") && !limits_key(word, "max_sessions"))
 		return LIMITS_OTHER;
 	if (take(args, *value, word[0] == 'q', e))
@@ -60,4 +66,5 @@ void limits_print(const json_t *row)
 {
 	print("quota", json_object_get(row, "quota"), " octets");
 	print("max_sessions", json_object_get(row, "max_sessions"), "");
+	(void)printf("maildir       %s\n", *json_member_text(row, "maildir") ? json_member_text(row, "maildir") : "default");
 }

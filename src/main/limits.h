@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The words KEY=VALUE of `account set` and `domain set`: the limits that both
+ * The words KEY=VALUE of `account set` and `domain set`: the limits and the place that both
  * have, and how they are shown.  A value "default" is nobody's own (null), "none" or
- * 0 is no limit. */
+ * 0 is no limit, and no Maildir. */
 #pragma once
 
 #include <jansson.h>
@@ -11,7 +11,7 @@
 
 enum limits_word { LIMITS_SET, LIMITS_OTHER, LIMITS_WRONG };
 
-/* quota=SIZE, max_sessions=N become members of `args`.  LIMITS_OTHER: another key; *value is then behind its "=". */
+/* quota=SIZE, max_sessions=N, maildir=TEMPLATE become members of `args`.  LIMITS_OTHER: another key; *value is then behind its "=". */
 enum limits_word limits_word(const char *word, json_t *args, const char **value, struct err *e);
 /* Is it KEY=…? */
 bool limits_key(const char *word, const char *key);

@@ -18,7 +18,8 @@ int over_open(struct cli *cli)
 		return cli_usage(cli, "store = %s is not built yet; only lmdb is", cli->settings.store);
 	(void)snprintf(what, sizeof what, "postrider %s", cli->command->name);
 	if (ask_open(&(struct ask_with){ .state = cli->settings.state, .store_map = cli->settings.store_map,
-		.main_domain = cli->settings.main_domain, .what = what }, &cli->ask, &e))
+		.main_domain = cli->settings.main_domain, .maildirs = cli_maildirs(cli), .what = what }, &cli->ask, &e) &&
+	    (!ask_store(cli->ask) || cli_route_header(&cli->settings, ask_store(cli->ask), &e)))
 		return EXIT_GOOD;
 	return cli_failed(cli, &e);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "net/child.h"
+#include "net/child_inside.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,19 +12,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 
-enum { TICK_MS = 5, COMPLAINT_MAX = 200 };
-
-struct child {
-	pid_t pid;		/* also its process group */
-	int out, err;		/* our ends; -1 once at their end */
-	int status;
-	bool reaped;
-	char complaint[COMPLAINT_MAX + 1];	/* the beginning of its standard error */
-	size_t complaint_len;
-};
-
-/* Not for blocking on: reads what is there.  1 = octets, 0 = none now, -1 = the end. */
-static int read_some(int *fd, char *at, size_t room, size_t *n)
+int child_read(int *fd, char *at, size_t room, size_t *n)
 {
 	ssize_t got;
 
@@ -52,7 +40,7 @@ static bool read_output(struct child *c, struct buf *out)
 
 	for (;;) {
 		size_t left = out->max - out->len;
-		int got = read_some(&c->out, left ? out->at + out->len : &more, left ? left : 1, &n);
+		int got = child_read(&c->out, left ? out->at + out->len : &more, left ? left : 1, &n);
 
 		if (got <= 0)
 			return true;
@@ -62,22 +50,22 @@ static bool read_output(struct child *c, struct buf *out)
 	}
 }
 
-static void read_complaint(struct child *c)
+void child_read_complaint(struct child *c)
 {
 	char rest[512];
 	size_t n;
 
 	for (;;) {
-		size_t left = COMPLAINT_MAX - c->complaint_len;
+		size_t left = CHILD_SAID_MAX - c->complaint_len;
 
-		if (read_some(&c->err, left ? c->complaint + c->complaint_len : rest, left ? left : sizeof rest, &n) <= 0)
+		if (child_read(&c->err, left ? c->complaint + c->complaint_len : rest, left ? left : sizeof rest, &n) <= 0)
 			return;
 		if (left)
 			c->complaint_len += n;
 	}
 }
 
-static void end_group(struct child *c)
+void child_end_group(struct child *c)
 {
 	(void)kill(-c->pid, SIGKILL);
 	while (!c->reaped)
@@ -92,23 +80,31 @@ static bool follow(struct child *c, uint64_t until, uint32_t timeout_ms, const a
 		struct pollfd fds[] = { { c->out, POLLIN, 0 }, { c->err, POLLIN, 0 } };
 
 		c->reaped = waitpid(c->pid, &c->status, WNOHANG) == c->pid;
-		read_complaint(c);
+		child_read_complaint(c);
 		if (!read_output(c, out)) {
-			end_group(c);
+			child_end_group(c);
 			return err_set(e, ERR_CONFIG, "printed more than %zu octets", out->max);
 		}
 		if (c->reaped)
 			return true;
 		if (clock_mono_ms() >= until) {
-			end_group(c);
+			child_end_group(c);
 			return err_set(e, ERR_CONFIG, "did not end within %g s", timeout_ms / 1000.0);
 		}
 		if (stop && atomic_load(stop)) {
-			end_group(c);
+			child_end_group(c);
 			return err_set(e, ERR_LOCAL, "stopped before it ended");
 		}
-		(void)poll(fds, 2, TICK_MS);	/* negative descriptors are passed over */
+		(void)poll(fds, 2, CHILD_TICK_MS);	/* negative descriptors are passed over */
 	}
+}
+
+const char *child_complaint(struct child *c)
+{
+	c->complaint_len = span_find((struct span){ c->complaint, c->complaint_len }, '\n');
+	c->complaint[c->complaint_len] = '\0';
+	text_clean(c->complaint, c->complaint_len);
+	return c->complaint;
 }
 
 static bool judge(struct child *c, struct err *e)
@@ -119,50 +115,58 @@ static bool judge(struct child *c, struct err *e)
 		(void)err_set(e, ERR_CONFIG, "killed by signal %d", WTERMSIG(c->status));
 	else
 		(void)err_set(e, ERR_CONFIG, "exit status %d", WEXITSTATUS(c->status));
-	c->complaint_len = span_find((struct span){ c->complaint, c->complaint_len }, '\n');
-	c->complaint[c->complaint_len] = '\0';
-	if (c->complaint_len) {
+	if (*child_complaint(c)) {
 		char said[sizeof e->text];
 
-		text_clean(c->complaint, c->complaint_len);
 		memcpy(said, e->text, sizeof said);
 		(void)err_set(e, ERR_CONFIG, "%s: it said \"%s\"", said, c->complaint);
 	}
 	return false;
 }
 
-/* Its own group, no signal of ours ignored or blocked, nothing of ours open. */
-static int spawn(struct child *c, const char *command, int out, int err)
+static int set_files(posix_spawn_file_actions_t *actions, const struct child_files *files)
 {
-	char *argv[] = { (char[]){ "sh" }, (char[]){ "-c" }, (char *)(uintptr_t)command, NULL };
-	posix_spawn_file_actions_t files;
+	const int own[] = { files->in, files->out, files->err };
+	int failed = 0;
+
+	for (int n = 0; !failed && n < 3; n++) {
+		if (own[n] >= 0)
+			failed = posix_spawn_file_actions_adddup2(actions, own[n], n);
+		else
+			failed = posix_spawn_file_actions_addopen(actions, n, "/dev/null", n ? O_WRONLY : O_RDONLY, 0);
+	}
+	return failed ? failed : posix_spawn_file_actions_addclosefrom_np(actions, 3);
+}
+
+int child_spawn(pid_t *pid, const char *const *argv, const char *const *environment, const struct child_files *files)
+{
+	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t how;
 	sigset_t none, all;
 	int failed;
 
 	(void)sigemptyset(&none);
 	(void)sigfillset(&all);
-	if (posix_spawn_file_actions_init(&files))
+	if (posix_spawn_file_actions_init(&actions))
 		return ENOMEM;
 	if (posix_spawnattr_init(&how)) {
-		(void)posix_spawn_file_actions_destroy(&files);
+		(void)posix_spawn_file_actions_destroy(&actions);
 		return ENOMEM;
 	}
 	(void)posix_spawnattr_setflags(&how, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 	(void)posix_spawnattr_setpgroup(&how, 0);
 	(void)posix_spawnattr_setsigmask(&how, &none);
 	(void)posix_spawnattr_setsigdefault(&how, &all);
-	failed = posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
-	failed = failed ? failed : posix_spawn_file_actions_adddup2(&files, out, 1);
-	failed = failed ? failed : posix_spawn_file_actions_adddup2(&files, err, 2);
-	failed = failed ? failed : posix_spawn(&c->pid, "/bin/sh", &files, &how, argv, environ);
+	failed = set_files(&actions, files);
+	failed = failed ? failed : posix_spawnp(pid, argv[0], &actions, &how, (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)environment);
 	(void)posix_spawnattr_destroy(&how);
-	(void)posix_spawn_file_actions_destroy(&files);
+	(void)posix_spawn_file_actions_destroy(&actions);
 	return failed;
 }
 
 static bool start(struct child *c, const char *command, struct err *e)
 {
+	const char *const argv[] = { "/bin/sh", "-c", command, NULL };
 	int out[2], err[2], failed;
 
 	if (pipe2(out, O_CLOEXEC) < 0)
@@ -173,7 +177,7 @@ static bool start(struct child *c, const char *command, struct err *e)
 		(void)close(out[1]);
 		return false;
 	}
-	failed = spawn(c, command, out[1], err[1]);
+	failed = child_spawn(&c->pid, argv, (const char *const *)environ, &(struct child_files){ -1, out[1], err[1] });
 	(void)close(out[1]);
 	(void)close(err[1]);
 	c->out = out[0];

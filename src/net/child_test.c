@@ -4,7 +4,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "net/child.h"
@@ -59,15 +63,40 @@ static void a_time_out_kills_the_group(void **state)
 	char c;
 	struct err e;
 	struct buf out;
+	char path[] = "/tmp/postrider-test.XXXXXX", fifo[40], command[100];
+	int held;
+
+	(void)state;
+	assert_non_null(mkdtemp(path));
+	(void)snprintf(fifo, sizeof fifo, "%s/fifo", path);
+	(void)snprintf(command, sizeof command, "exec 7<>%s; sleep 1000 & wait", fifo);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	held = open(fifo, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	assert_true(held >= 0);
+	buf_start(&out, 16);
+	assert_false(child_output(command, 500, NULL, &out, &e));
+	(void)fcntl(held, F_SETFL, 0);
+	assert_int_equal(read(held, &c, 1), 0);
+	(void)close(held);
+	(void)unlink(fifo);
+	(void)rmdir(path);
+	buf_end(&out);
+}
+
+/* Not even those that were opened without O_CLOEXEC; 3 is the directory that the shell reads. */
+static void no_descriptor_of_ours_is_there(void **state)
+{
+	struct err e;
+	struct buf out;
 	int held[2];
 
 	(void)state;
 	assert_int_equal(pipe(held), 0);
 	buf_start(&out, 16);
-	assert_false(child_output("sleep 1000 & wait", 50, NULL, &out, &e));
-	(void)close(held[1]);
-	assert_int_equal(read(held[0], &c, 1), 0);
+	assert_true(child_output("cd /proc/self/fd && echo *", PATIENCE_MS, NULL, &out, &e));
+	assert_true(span_equal(buf_span(&out), SPAN("0 1 2 3\n")));
 	(void)close(held[0]);
+	(void)close(held[1]);
 	buf_end(&out);
 }
 
@@ -104,6 +133,7 @@ int main(void)
 		cmocka_unit_test(a_command_can_be_stopped),
 		cmocka_unit_test(a_command_gives_its_output),
 		cmocka_unit_test(a_time_out_kills_the_group),
+		cmocka_unit_test(no_descriptor_of_ours_is_there),
 		cmocka_unit_test(a_lent_buffer_is_filled_behind_what_it_has),
 	};
 

@@ -36,7 +36,7 @@ static void start_row(struct row *row)
 	row->last = &row->first;
 }
 
-static void commit_free(struct commit *m)
+void commit_free(struct commit *m)
 {
 	free(m->gone);
 	free(m->seen);

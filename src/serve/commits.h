@@ -30,6 +30,7 @@ struct commit {
 };
 
 [[nodiscard]] struct commits *commits_new(struct loop *home, struct loops *loops, struct store *store, uint64_t tickets, struct err *e);
+void commit_free(struct commit *commit);				/* one that is not asked for */
 void commits_ask(struct commits *c, struct commit *commit);	/* takes it over */
 void commits_answered(struct commits *c, const struct store_done *done);
 size_t commits_waiting(struct commits *c);			/* any thread */

@@ -10,7 +10,7 @@
 #include <sys/resource.h>
 
 #include "base/buf.h"
-#include "store/verifier.h"
+#include "store/login.h"
 
 /* With 5 a loop that woke waited for whole slices of hashes: in a flood of wrong passwords an honest login took 30 ms at the
  * 99th percentile, with 15 it takes 9; and logins go on, slowly, where loops alone could keep every core busy. */
@@ -36,7 +36,7 @@ struct hashing_job {
 	enum hashing_said said;
 	struct admission_delay delay;
 	struct hashing_ask ask;	/* its spans point into this: */
-	char argon[VERIFIER_ARGON];
+	char verifier[LOGIN_VERIFIER];
 	char *password;
 	struct wake *wake;
 };
@@ -166,6 +166,7 @@ static void drop_password(struct hashing_job *j)
 static void give_back(struct hashing_job *j)
 {
 	drop_password(j);
+	wipe(j->verifier, sizeof j->verifier);	/* {PLAIN} is a password */
 	free(j);
 }
 
@@ -225,7 +226,7 @@ static void work(struct hashing *h, struct hashing_job *j)
 		finish(h, j, HASHING_NOT_YET);
 		return;
 	}
-	right = h->with.holds(j->argon, j->ask.password);
+	right = h->with.holds(j->verifier, j->ask.password);
 	drop_password(j);
 	if (!right)
 		j->delay = h->with.wrong(h->with.context, &j->ask.attempt);
@@ -353,9 +354,9 @@ static bool enter(struct hashing *h, struct hashing_job *j, struct err *e)
 struct hashing_job *hashing_ask(struct hashing *h, const struct hashing_ask *ask, struct err *e)
 {
 	struct hashing_job *j = calloc(1, sizeof *j);
-	size_t len = strlen(ask->argon);
+	size_t len = strlen(ask->verifier);
 
-	assert(len < sizeof j->argon);
+	assert(len < sizeof j->verifier);
 	if (j)
 		j->password = malloc(ask->password.len + 1);	/* for 0 it might give nothing */
 	if (!j || !j->password) {
@@ -365,7 +366,7 @@ struct hashing_job *hashing_ask(struct hashing *h, const struct hashing_ask *ask
 	}
 	j->h = h;
 	j->ask = *ask;
-	j->ask.argon = memcpy(j->argon, ask->argon, len + 1);
+	j->ask.verifier = memcpy(j->verifier, ask->verifier, len + 1);
 	if (ask->password.len)
 		memcpy(j->password, ask->password.at, ask->password.len);
 	j->ask.password.at = j->password;

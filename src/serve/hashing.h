@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Hashing: passwords are held against argon2id by threads of their own, a few
+ * Hashing: passwords are held against what is kept of them (argon2id, schemes.h) by threads of their own, a few
  * at once, from a queue that is bounded and fair by address prefix.
  *
  *     h = hashing_new(&with, &e)
@@ -37,7 +37,7 @@ enum hashing_said { HASHING_RIGHT, HASHING_WRONG, HASHING_FULL, HASHING_NOT_YET 
 struct hashing_with {
 	unsigned threads, queue_max, lane_max;	/* none 0 */
 	/* On those threads: */
-	bool (*holds)(const char *argon, struct span password);	/* verifier_argon_holds */
+	bool (*holds)(const char *verifier, struct span password);	/* scheme_holds */
 	/* Just before: how long must it still wait?  0 = now */
 	struct admission_delay (*turn)(void *context, struct admission_attempt *t);
 	/* It was wrong: counted here, before the thread takes the next one, and whether or not anybody waits for it. */
@@ -55,7 +55,7 @@ struct hashing_ask {		/* all copied but `loop` */
 	struct loop *loop;
 	union address from;
 	struct admission_attempt attempt;	/* for turn and wrong */
-	const char *argon;
+	const char *verifier;
 	struct span password;
 	/* delay: of NOT_YET and WRONG, as turn or wrong gave it */
 	void (*done)(void *user, enum hashing_said said, struct admission_delay delay);

@@ -158,7 +158,7 @@ static void end(struct hashing *h)
 
 static void ask_as(struct hashing *h, struct asked *a, const char *from, const char *argon, struct span password)
 {
-	struct hashing_ask ask = { .loop = loop, .argon = argon, .password = password, .done = on_done, .user = a, .attempt = { .prefix = 77 } };
+	struct hashing_ask ask = { .loop = loop, .verifier = argon, .password = password, .done = on_done, .user = a, .attempt = { .prefix = 77 } };
 	struct err e;
 
 	*a = (struct asked){ 0 };

@@ -9,7 +9,7 @@
 #include "sasl/apop.h"
 #include "serve/login_certificate.h"
 #include "serve/login_inside.h"
-#include "store/alias.h"
+#include "serve/schemes.h"
 
 enum { LANES = 4 };	/* a prefix has at most this part of the queue */
 
@@ -21,7 +21,7 @@ static struct hashing *new_hashing(struct logins *g, const struct logins_with *w
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	struct hashing_with h = {
 		.threads = with->hashing ? with->hashing : cores > 0 ? (unsigned)cores : 1, .queue_max = with->queue ? with->queue : LOGIN_QUEUE,
-		.holds = with->holds ? with->holds : verifier_argon_holds, .turn = login_hash_turn, .wrong = login_hash_wrong, .context = g,
+		.holds = with->holds ? with->holds : scheme_holds, .turn = login_hash_turn, .wrong = login_hash_wrong, .context = g,
 	};
 
 	h.lane_max = h.queue_max > LANES ? h.queue_max / LANES : 1;
@@ -39,6 +39,9 @@ struct logins *logins_new(const struct logins_with *with, struct err *e)
 	}
 	g->store = with->store;
 	g->admission = with->admission;
+	g->users = with->users;
+	g->pam = with->pam;
+	g->token = with->token;
 	g->remembered = remembered_new(REMEMBERED_ENTRIES, LOGIN_REMEMBERED_MS, e);
 	if (g->remembered)
 		g->hashing = new_hashing(g, with, e);
@@ -69,6 +72,17 @@ bool login_serves(enum sasl_mech mech)
 	return mech == SASL_USER || mech == SASL_APOP || sasl_mech_serves(mech);
 }
 
+uint32_t login_mechs(const struct logins *g)
+{
+	uint32_t served = 0, tokens = 1U << SASL_OAUTHBEARER | 1U << SASL_XOAUTH2, able = UINT32_MAX & ~tokens;
+
+	for (enum sasl_mech m = 0; m < SASL_MECHS; m++)
+		served |= login_serves(m) ? 1U << m : 0;
+	if (g->users)
+		able = users_mechs(g->users) & ~tokens;
+	return served & (able | (g->token ? tokens : 0));
+}
+
 /* sasl/server.h's question: the keys of a name.  It is asked once in an exchange. */
 static void give_keys(void *user, struct span name, struct sasl_keys *keys)
 {
@@ -77,8 +91,8 @@ static void give_keys(void *user, struct span name, struct sasl_keys *keys)
 
 	login_name(x, name, &l);
 	*keys = (struct sasl_keys){
-		.sha256 = { .iterations = l.sha256.iterations, .salt_len = sizeof l.sha256.salt },
-		.sha1 = { .iterations = l.sha1.iterations, .salt_len = sizeof l.sha1.salt },
+		.sha256 = { .iterations = l.sha256.iterations, .salt_len = l.sha256_salt },
+		.sha1 = { .iterations = l.sha1.iterations, .salt_len = l.sha1_salt },
 	};
 	memcpy(keys->sha256.salt, l.sha256.salt, sizeof l.sha256.salt);
 	memcpy(keys->sha256.stored, l.sha256.stored, sizeof l.sha256.stored);
@@ -137,6 +151,9 @@ void login_end(struct login **out)
 	if (!x)
 		return;
 	hashing_end(&x->job);
+	if (x->asked)
+		x->judge->end(x->judge->context, x->asked);
+	free(x->mail);
 	timer_free(&x->timer);
 	login_forget_words(x);
 	sasl_server_free(&x->sasl);
@@ -150,7 +167,7 @@ void login_end(struct login **out)
 static bool apop_holds(const struct login *x, const struct account_login *l, struct span digest)
 {
 	char want[APOP_DIGEST], given[APOP_DIGEST - 1];
-	struct span secret = l->secret_len ? (struct span){ l->secret, l->secret_len } : (struct span){ l->argon, 16 };
+	struct span secret = l->secret_len ? (struct span){ l->secret, l->secret_len } : (struct span){ l->verifier, 16 };
 	bool made = apop_digest(span_of(x->who.apop_stamp), secret, want), same;
 
 	if (digest.len != sizeof given || !x->who.apop_stamp[0])	/* without a stamp whoever saw a digest could say it again */
@@ -179,21 +196,11 @@ const struct login_answer *login_words(struct login *x, struct span name, struct
 	return a;
 }
 
-/* As whom the client wants to act: only as itself. */
-static void check_authzid(struct login *x, struct span authzid)
-{
-	char account[ACCOUNT_NAME_MAX + 1];
-
-	if (!authzid.len)
-		return;
-	x->never = !account_resolve(x->g->store, authzid, x->who.main_domain, x->local_domain, account) || strcmp(account, x->account) != 0;
-}
-
 static void judge_certificate(struct login *x, struct span authzid)
 {
 	struct login_certificate c = {
 		.pem = x->who.tls ? x->who.client_certificate : (struct span){ 0 }, .authzid = authzid,
-		.main_domain = x->who.main_domain, .local_domain = x->local_domain,
+		.main_domain = x->who.main_domain, .local_domain = x->local_domain, .users = x->g->users,
 	};
 	char name[ACCOUNT_NAME_MAX + 1];
 	struct account_login l;
@@ -201,6 +208,9 @@ static void judge_certificate(struct login *x, struct span authzid)
 	x->right = login_certificate(x->g->store, &c, name, &x->answer.why);
 	login_name(x, span_of(name), &l);
 	login_wipe(&l);
+	x->right = x->right && strcmp(x->account, name) == 0;	/* it is an account's, still: no way of "*" leads to another */
+	if (x->right)
+		login_act_as(x, authzid);
 }
 
 const struct login_answer *login_exchange(struct login *x, const struct span *response)
@@ -225,13 +235,13 @@ const struct login_answer *login_exchange(struct login *x, const struct span *re
 		return login_over(x, LOGIN_SAYS_MORE, NULL);
 	case SASL_SAYS_PASSWORD:
 		login_forget_words(x);
-		check_authzid(x, proof.authzid);
+		login_act_as(x, proof.authzid);
 		x->sasl = NULL;
 		a = login_turn(x, DUE_PASSWORD, proof.password, NULL);
 		sasl_server_free(&sasl);	/* it has the password, which was copied where it waits */
 		return a;
 	case SASL_SAYS_PROVED:
-		check_authzid(x, proof.authzid);
+		login_act_as(x, proof.authzid);
 		x->right = true;
 		break;
 	case SASL_SAYS_TOKEN:	/* no mechanism of that kind is offered before there is somebody to ask */

@@ -25,12 +25,14 @@
  * by a thread of ours and is told to nobody.
  *
  * What is done, in this order, the same for all mechanisms:
- *  1. the words are taken apart, the name is resolved (account_resolve), the
- *     account is found, or made up (store/login.h): same form, same cost
+ *  1. the words are taken apart, and the name is (named.h), what it says of a user is resolved
+ *     (users_resolve), the user is found (users.h), or made up (store/login.h): same form, same cost
  *  2. the penalty of address and account (admission_login_wait) is waited for;
  *     in an exchange before its last answer, so that no proof is judged before
  *  3. a password: the cache (remembered.h), the recoverable secret if there is
- *     one, then argon2id in the queue (hashing.h), which may be full: BUSY.
+ *     one, then its scheme (schemes.h) in the queue (hashing.h), which may be full: BUSY.
+ *     PAM's users and tokens: who judges them (elsewhere.h); what was right there waits, as a
+ *     try in the queue does, when others failed meanwhile.
  *     A digest or a proof: as it was found
  *  4. is the account still what it was in 1?  A password that was changed
  *     meanwhile is wrong
@@ -41,31 +43,39 @@
  * password), and the same delay.  So has an account that is known, but lacks what
  * the mechanism needs (a recoverable secret, SHA-1 keys).  Only who was right is
  * answered sooner.
- * An authorization identity that does not mean the same account is a wrong password.
+ * An authorization identity that does not mean the same account is a wrong password.  Where there is one, it says which
+ * mailbox is meant, and by which address; the name that was proved then says neither.
  *
  * Not counted as a failed login: BUSY, MALFORMED (also channel bindings that we do
  * not have, or that were given without need), an exchange that the client breaks
  * off or is cancelled.  EXTERNAL without a fitting certificate is counted.
  *
+ * A user whom only PAM knows comes in by a password alone: APOP, CRAM-MD5, SCRAM, EXTERNAL and tokens are refused as a
+ * wrong password is, after as long, since nothing says that there is such a user.  A PAM password is
+ * remembered as others are: one that was changed there may be good for LOGIN_REMEMBERED_MS.
+ *
  * EXTERNAL: the client's certificate names the account by its only e-mail address,
  * else by its only CN.  With several e-mail addresses either all mean one account, or
- * the authorization identity chooses one of theirs.  Anything else is WRONG. */
+ * the authorization identity chooses one of theirs.  Anything else is WRONG.  A route of a whole domain makes no
+ * certificate good for its account. */
 #pragma once
 
 #include "net/address.h"
 #include "net/loop.h"
 #include "sasl/client.h"
 #include "serve/elsewhere.h"
-#include "store/account.h"
+#include "serve/named.h"
+#include "serve/users.h"
 
 struct admission;
 
 struct logins_with {
 	struct store *store;		/* both outlive it */
 	struct admission *admission;
+	struct users *users;		/* who may log in; NULL: the store's accounts */
 	unsigned hashing;		/* passwords hashed at once; 0: one a core */
 	unsigned queue;			/* that may wait for it; 0: LOGIN_QUEUE */
-	bool (*holds)(const char *argon, struct span password);	/* NULL: argon2id; for tests, on hashing's threads */
+	bool (*holds)(const char *verifier, struct span password);	/* NULL: scheme_holds; for tests, on hashing's threads */
 	const struct elsewhere *pam;	/* judges passwords of pam:SERVICE; NULL: there is none; borrowed, outlives it */
 	const struct elsewhere *token;	/* judges tokens (OAUTHBEARER, XOAUTH2); the same */
 };
@@ -90,7 +100,7 @@ struct login_who {			/* copied; what it points to is borrowed until login_end */
 
 enum login_said {
 	LOGIN_SAYS_MORE,	/* `challenge` is to be sent: octets, perhaps none; then the response is stepped */
-	LOGIN_SAYS_GOOD,	/* `account` may come in, within `limits`: the session opens the maildrop next */
+	LOGIN_SAYS_GOOD,	/* `account` may come in, within `limits`: the session opens what was named next */
 	LOGIN_SAYS_WRONG,	/* -ERR [AUTH] and always the same words */
 	LOGIN_SAYS_MALFORMED,	/* -ERR without a code: not by the mechanism's rules, whoever it was */
 	LOGIN_SAYS_BUSY,	/* -ERR [SYS/TEMP]: too many logins, or our fault */
@@ -101,9 +111,13 @@ struct login_answer {
 	enum login_said said;
 	struct span challenge;			/* MORE */
 	char account[ACCOUNT_NAME_MAX + 1];	/* GOOD */
+	/* GOOD: what else the name said, for named_box: as it was given, perhaps "".  The rights are yet to be looked at. */
+	char owner[ACCOUNT_NAME_MAX + 1], box[MAILBOX_NAME_MAX + 1];
+	char routed[ACCOUNT_NAME_MAX + 1];	/* GOOD: the address that "*" led from (route.h): only what is for it may be seen; or "" */
 	struct account_limits limits;		/* GOOD */
+	const char *mail;			/* GOOD: the Maildir that the source of users names; "" = none */
 	/* For the log, never for the client: */
-	const char *how;			/* GOOD: "cache", "secret", "hash", "proof", "certificate" */
+	const char *how;			/* GOOD: "cache", "secret", "hash", "proof", "certificate", "pam", "token" */
 	struct err why;				/* all but MORE and GOOD */
 	char user[LOGIN_USER_TEXT];		/* the name as it was given, safe to show, cut; "": not known yet */
 };
@@ -116,6 +130,8 @@ struct login;
 void logins_free(struct logins **g);
 /* Can this build serve it?  (With or without TLS is the caller's.) */
 bool login_serves(enum sasl_mech mech);
+/* Bits 1 << enum sasl_mech: what can work for anybody, as users are now (users_mechs).  Any thread. */
+uint32_t login_mechs(const struct logins *g);
 
 /* NULL: ERR_PEER for a mechanism that is not served, ERR_LOCAL. */
 [[nodiscard]] struct login *login_begin(struct logins *g, const struct login_who *who, enum sasl_mech mech, struct err *e);

@@ -4,7 +4,9 @@
 #include <stdio.h>
 
 #include "net/certificate.h"
+#include "serve/named.h"
 #include "store/alias.h"
+#include "store/route.h"
 #include "wire/saslprep.h"
 
 struct names {
@@ -81,16 +83,30 @@ static bool common_name(const struct certificate *c, struct names *n, struct err
 	return n->count || err_set(e, ERR_AUTH, "the client's certificate has neither an e-mail address nor a CN");
 }
 
+static bool is_somebody(struct store *s, const struct login_certificate *c, struct span given, struct resolved *r)
+{
+	if (c->users)
+		return users_resolve(c->users, given, c->main_domain, c->local_domain, r);
+	return route_resolve(s, given, c->main_domain, c->local_domain, r);
+}
+
 static bool choose(struct store *s, const struct login_certificate *c, const struct names *n, char name[ACCOUNT_NAME_MAX + 1], struct err *e)
 {
-	struct span wanted = c->authzid.len ? c->authzid : n->all[0];
-	bool there = account_resolve(s, wanted, c->main_domain, c->local_domain, name);
+	struct named wanted = { .user = n->all[0] };
+	struct resolved r;
 	size_t same = 0;
+	bool there;
 
+	if (c->authzid.len && !named_split(c->authzid, &wanted))
+		wanted.user = c->authzid;	/* nobody's: there is a '#' in it */
+	there = is_somebody(s, c, wanted.user, &r);
+	memcpy(name, r.account, strlen(r.account) + 1);
+	/* "*" leads who knows the account's password to it, not whoever has a certificate for an address. */
 	for (size_t i = 0; i < n->count; i++) {
 		char account[ACCOUNT_NAME_MAX + 1];
 
-		same += account_resolve(s, n->all[i], c->main_domain, c->local_domain, account) && strcmp(account, name) == 0;
+		(void)account_resolve(s, n->all[i], c->main_domain, c->local_domain, account);
+		same += strcmp(account, name) == 0;
 	}
 	if (there && (c->authzid.len ? same > 0 : same == n->count))
 		return true;

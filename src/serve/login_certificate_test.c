@@ -8,6 +8,7 @@
 #include "store/alias.h"
 #include "store/domain.h"
 #include "store/fixture.h"
+#include "store/route.h"
 
 /* A certificate's PEM; `cn2` is one more CN, or one in the first one's place when that is "". */
 static struct span make(const char *cn, const char *cn2, const char *names, char *out, size_t size)
@@ -63,6 +64,15 @@ static void who_it_is_for(void **state)
 		{ "x", NULL, "email:anna@x.example,email:nobody@x.example", "nobody", NULL },
 		{ "x", NULL, "email:anna@x.example,email:chefin@x.example", "", "anna@x.example" },
 		{ "x", NULL, "email:chefin@x.example", "", "anna@x.example" }, { "x", NULL, "email:chefin@x.example", "anna", "anna@x.example" },
+		/* The route of one address is as good as an alias; that of a domain is for who has the account's own certificate. */
+		{ "x", NULL, "email:one@y.example", "", "anna@x.example" }, { "x", NULL, "email:abcdef@client1.com", "", NULL },
+		{ "x", NULL, "email:abcdef@client1.com", "anna", NULL }, { "x", NULL, "email:abcdef@client1.com", "abcdef@client1.com", NULL },
+		{ "x", NULL, "email:*@client1.com", "", NULL }, { "x", NULL, "email:*@client1.com", "*@client1.com", NULL },
+		{ "anna", NULL, NULL, "abcdef@client1.com", "anna@x.example" }, { "bob", NULL, NULL, "abcdef@client1.com", NULL },
+		/* What it says of a mailbox is another question. */
+		{ "anna", NULL, NULL, "lists/info#anna", "anna@x.example" }, { "anna", NULL, NULL, "~bob/INBOX#anna", "anna@x.example" },
+		{ "anna", NULL, NULL, "~anna/INBOX#bob", NULL }, { "anna", NULL, NULL, "#anna", NULL }, { "anna", NULL, NULL, "~bob#anna", NULL },
+		{ "anna", NULL, NULL, "anna#", NULL }, { "box#anna", NULL, NULL, "", NULL }, { "x", NULL, "email:box#anna@x.example", "", NULL },
 	};
 	const char *directory = fixture_directory();
 	struct store *s = fixture_store(directory);
@@ -71,6 +81,8 @@ static void who_it_is_for(void **state)
 	must(domain_add(s, "x.example", &fixture_err) && account_add(s, "anna@x.example", SPAN("x"), 0, &fixture_err));
 	must(account_add(s, "bob@x.example", SPAN("x"), 0, &fixture_err) && account_add(s, "carl@x.example", SPAN("x"), 0, &fixture_err));
 	must(alias_add(s, "chefin@x.example", "anna@x.example", &fixture_err));
+	must(route_add(s, "*@client1.com", "anna@x.example", ACCOUNT_ANY_DOMAIN, &fixture_err));
+	must(route_add(s, "one@y.example", "anna@x.example", ACCOUNT_ANY_DOMAIN, &fixture_err));
 	for (const struct row *r = rows; r < rows + COUNT(rows); r++) {
 		char pem[4096], name[ACCOUNT_NAME_MAX + 1];
 		struct login_certificate c = { .authzid = span_of(r->authzid), .main_domain = "main.example", .local_domain = "x.example" };

@@ -15,6 +15,7 @@
 #include "sasl/apop.h"
 #include "serve/admission.h"
 #include "serve/login.h"
+#include "serve/schemes.h"
 #include "store/alias.h"
 #include "store/fixture.h"
 #include "store/login.h"
@@ -46,14 +47,15 @@ struct told {
 	bool later;		/* the last one did not come at once */
 	uint64_t ms;		/* until it came */
 	char account[ACCOUNT_NAME_MAX + 1], how[16], why[512], user[LOGIN_USER_TEXT];
+	char owner[ACCOUNT_NAME_MAX + 1], box[MAILBOX_NAME_MAX + 1], routed[ACCOUNT_NAME_MAX + 1];
 	struct account_limits limits;
 	bool verified;		/* the client is content with the server's proof */
 };
 
-static inline bool world_holds(const char *argon, struct span password)
+static inline bool world_holds(const char *verifier, struct span password)
 {
 	w.hashed++;
-	return verifier_argon_holds(argon, password);
+	return scheme_holds(verifier, password);
 }
 
 static inline void world_late(void *user)
@@ -138,6 +140,9 @@ static inline void world_answer(void *user, const struct login_answer *a)
 	t->said = a->said;
 	t->limits = a->limits;
 	memcpy(t->account, a->account, sizeof t->account);
+	memcpy(t->owner, a->owner, sizeof t->owner);
+	memcpy(t->box, a->box, sizeof t->box);
+	memcpy(t->routed, a->routed, sizeof t->routed);
 	memcpy(t->user, a->user, sizeof t->user);
 	(void)snprintf(t->how, sizeof t->how, "%s", a->how ? a->how : "");
 	(void)snprintf(t->why, sizeof t->why, "%s", a->why.kind ? a->why.text : "");

@@ -12,6 +12,7 @@
 #include "serve/hashing.h"
 #include "serve/login.h"
 #include "serve/remembered.h"
+#include "serve/users.h"
 #include "store/domain.h"
 #include "store/login.h"
 
@@ -20,14 +21,21 @@ struct logins {
 	struct admission *admission;
 	struct hashing *hashing;
 	struct remembered *remembered;
+	struct users *users;
+	const struct elsewhere *pam, *token;
 	_Atomic size_t logins;	/* for logins_free's assertion */
 };
+
+/* What said that it is right; only of a password it is remembered. */
+enum login_by { BY_PROOF, BY_HASH, BY_PAM, BY_TOKEN };
 
 enum login_at {
 	AT_WORDS,	/* it is the caller's turn: words, or a step */
 	AT_TURN,	/* the timer runs until the penalty is over, then what was kept is looked at */
 	AT_QUEUE,	/* the password is in the queue, or hashed */
 	AT_QUEUE_TURN,	/* it came out too early: the timer runs until it goes into it again */
+	AT_ELSEWHERE,	/* it is judged elsewhere */
+	AT_ELSEWHERE_TURN,	/* it was right there, but others failed meanwhile: the timer runs until it counts */
 	AT_DELAY,	/* the timer runs until the answer, which is made, is given */
 	AT_END		/* it was given */
 };
@@ -35,6 +43,7 @@ enum login_at {
 /* What is looked at once it is the attempt's turn. */
 enum login_due {
 	DUE_PASSWORD,	/* `words` */
+	DUE_TOKEN,	/* `words` */
 	DUE_STEP,	/* `words` are a response */
 	DUE_VERDICT	/* `right` */
 };
@@ -50,11 +59,12 @@ struct login {
 	bool turn;		/* its penalty was waited for */
 	bool right;		/* the proof was */
 	bool never;		/* whatever else is right, the answer is no */
-	char name[ACCOUNT_NAME_MAX + 1];	/* as given; cut, one octet longer than any that means somebody */
-	size_t name_len;
+	char name[NAMED_MAX + 1];	/* as given; cut, one octet longer than any that means somebody */
+	struct span user;		/* the part of it that is resolved */
+	bool acts;			/* an authorization identity has said which mailbox it is, and by which address */
 	char local_domain[DOMAIN_NAME_MAX + 1];
 	char account[ACCOUNT_NAME_MAX + 1];	/* resolved */
-	char verifier[VERIFIER_ARGON];	/* what the account had when it was looked at */
+	char verifier[LOGIN_VERIFIER];	/* what the account had when it was looked at */
 	struct admission_attempt attempt;
 	struct sasl_server *sasl;
 	char challenge[SASL_CHALLENGE_MAX];
@@ -63,12 +73,18 @@ struct login {
 	size_t kept_len;
 	struct remembered_mac mac;
 	struct hashing_job *job;
+	const struct elsewhere *judge;
+	void *asked;		/* its job */
+	enum login_by by;	/* PAM or token */
+	char *mail;		/* of the answer */
 	struct timer *timer;
 	struct login_answer answer;
 };
 
 /* The name is known: who is it?  *l, which the caller wipes, is what the account has, or what was made up. */
 void login_name(struct login *x, struct span name, struct account_login *l);
+/* Who the name is acts as `authzid` (empty: as itself), which must be the same account. */
+void login_act_as(struct login *x, struct span authzid);
 /* Waits for the attempt's turn, if that was not done, then does what is due.  l: as login_name just gave it, or NULL. */
 const struct login_answer *login_turn(struct login *x, enum login_due due, struct span words, const struct account_login *l);
 /* An answer that is no verdict; e may be x->answer.why itself. */

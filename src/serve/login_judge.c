@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "serve/login_inside.h"
-#include "store/alias.h"
 
 #define WAY_PASSWORD "password"
 
@@ -18,35 +17,78 @@ static void tell(struct login *x, const struct login_answer *a)
 		x->who.answer(x->who.user, a);	/* may end x */
 }
 
+static bool resolve(const struct login *x, struct span user, struct resolved *r)
+{
+	if (x->g->users)
+		return users_resolve(x->g->users, user, x->who.main_domain, x->local_domain, r);
+	return route_resolve(x->g->store, user, x->who.main_domain, x->local_domain, r);
+}
+
 /* Who is it now?  False: another, or with another password, than when it was looked at before. */
 static bool look(struct login *x, struct account_login *l)
 {
-	char account[ACCOUNT_NAME_MAX + 1];
+	struct resolved r;
 	bool same;
 
-	(void)account_resolve(x->g->store, (struct span){ x->name, x->name_len }, x->who.main_domain, x->local_domain, account);
-	login_find(x->g->store, account, l);
-	same = strcmp(x->account, account) == 0 && strcmp(x->verifier, l->argon) == 0;
-	memcpy(x->account, account, sizeof account);
-	memcpy(x->verifier, l->argon, sizeof l->argon);
+	(void)resolve(x, x->user, &r);
+	if (x->g->users)
+		users_find(x->g->users, r.account, &x->peer, l);
+	else
+		login_find(x->g->store, r.account, l);
+	same = strcmp(x->account, r.account) == 0 && strcmp(x->verifier, l->verifier) == 0;
+	memcpy(x->account, r.account, sizeof r.account);
+	memcpy(x->verifier, l->verifier, sizeof l->verifier);
+	if (!x->acts)
+		memcpy(x->answer.routed, r.routed, sizeof r.routed);
 	return same;
+}
+
+static void copy(char *to, struct span from)
+{
+	if (from.len)
+		memcpy(to, from.at, from.len);
+	to[from.len] = '\0';
+}
+
+/* What has not the form of a name is nobody's, since there is a '#' in it. */
+static struct span take_apart(struct login *x, struct span given)
+{
+	struct named n;
+
+	if (!named_split(given, &n))
+		n = (struct named){ .user = given };
+	copy(x->answer.owner, n.owner);
+	copy(x->answer.box, n.box);
+	return n.user;
 }
 
 void login_name(struct login *x, struct span name, struct account_login *l)
 {
-	size_t shown = name.len < sizeof x->answer.user ? name.len : sizeof x->answer.user - 1;
+	size_t len = name.len < sizeof x->name ? name.len : sizeof x->name, shown = name.len < sizeof x->answer.user ? name.len : sizeof x->answer.user - 1;
 
 	assert(!x->named);
 	x->named = true;
-	x->name_len = name.len < sizeof x->name ? name.len : sizeof x->name;
 	if (name.len) {
-		memcpy(x->name, name.at, x->name_len);
+		memcpy(x->name, name.at, len);
 		memcpy(x->answer.user, name.at, shown);
 	}
 	x->answer.user[shown] = '\0';
 	text_clean(x->answer.user, shown);
+	x->user = take_apart(x, (struct span){ x->name, len });
 	(void)look(x, l);
 	admission_login_start(x->g->admission, &x->peer, span_of(x->account), clock_mono_ms(), &x->attempt);
+}
+
+void login_act_as(struct login *x, struct span authzid)
+{
+	struct resolved r;
+
+	if (!authzid.len)
+		return;
+	x->acts = true;
+	(void)resolve(x, take_apart(x, authzid), &r);	/* whoever only PAM knows is not known here */
+	x->never = strcmp(r.account, x->account) != 0;
+	memcpy(x->answer.routed, r.routed, sizeof r.routed);
 }
 
 void login_forget_words(struct login *x)
@@ -83,6 +125,14 @@ static bool wait_ms(struct login *x, enum login_at at, uint32_t ms, struct err *
 
 static const struct login_answer *good(struct login *x, const struct account_login *l, const char *how)
 {
+	struct err e;
+
+	x->mail = strdup(l->mail);
+	if (!x->mail) {
+		(void)err_set(&e, ERR_LOCAL, "out of memory");
+		return login_over(x, LOGIN_SAYS_BUSY, &e);
+	}
+	x->answer.mail = x->mail;
 	admission_login_good(x->g->admission, &x->attempt, clock_mono_ms());
 	memcpy(x->answer.account, l->name, sizeof l->name);
 	x->answer.limits = l->limits;
@@ -99,33 +149,45 @@ static const struct login_answer *wrong(struct login *x, struct admission_delay 
 	return NULL;
 }
 
-static const char *how_of(enum sasl_mech mech)
+static const char *how_of(enum sasl_mech mech, enum login_by by)
 {
+	switch (by) {
+	case BY_PROOF:
+		break;
+	case BY_HASH:
+		return "hash";
+	case BY_PAM:
+		return "pam";
+	case BY_TOKEN:
+		return "token";
+	}
 	return mech == SASL_EXTERNAL ? "certificate" : "proof";
 }
 
 /* l: what the account is now; same: it was so when the proof was found right or not.
  * counted: it was wrong, which was counted already. */
-static const struct login_answer *decide(struct login *x, const struct account_login *l, bool same, bool right, bool hashed,
+static const struct login_answer *decide(struct login *x, const struct account_login *l, bool same, bool right, enum login_by by,
 	const struct admission_delay *counted)
 {
-	if (right && same && l->there && !x->never) {
-		if (hashed)
+	bool there = l->there && (!l->elsewhere || by == BY_PAM);	/* PAM's users are there by its word alone */
+
+	if (right && same && there && !x->never) {
+		if (by == BY_HASH || by == BY_PAM)
 			remembered_put(x->g->remembered, &x->mac, clock_mono_ms());
-		return good(x, l, hashed ? "hash" : how_of(x->mech));
+		return good(x, l, how_of(x->mech, by));
 	}
-	if (!x->answer.why.kind || (!l->there && x->mech != SASL_EXTERNAL))
-		(void)err_set(&x->answer.why, ERR_AUTH, "%s", !l->there ? "no such account, or one that cannot log in" :
+	if (!x->answer.why.kind || (!there && x->mech != SASL_EXTERNAL))
+		(void)err_set(&x->answer.why, ERR_AUTH, "%s", !there && l->why ? l->why : !there ? "no such account, or one that cannot log in" :
 			x->never ? "it wanted to be another account" : right ? "the account was changed just now" : "wrong password");
 	return wrong(x, counted ? *counted : admission_login_failed(x->g->admission, &x->attempt, clock_mono_ms()));
 }
 
 /* The same after time has passed: is the account still there, and what it was? */
-static const struct login_answer *decide_later(struct login *x, bool right, bool hashed, const struct admission_delay *counted)
+static const struct login_answer *decide_later(struct login *x, bool right, enum login_by by, const struct admission_delay *counted)
 {
 	struct account_login l;
 	bool same = look(x, &l);
-	const struct login_answer *a = decide(x, &l, same, right, hashed, counted);
+	const struct login_answer *a = decide(x, &l, same, right, by, counted);
 
 	login_wipe(&l);
 	return a;
@@ -142,10 +204,10 @@ static void on_hashed(void *user, enum hashing_said said, struct admission_delay
 	hashing_end(&x->job);
 	switch (said) {
 	case HASHING_RIGHT:
-		tell(x, decide_later(x, true, true, NULL));
+		tell(x, decide_later(x, true, BY_HASH, NULL));
 		break;
 	case HASHING_WRONG:
-		tell(x, decide_later(x, false, true, &delay));
+		tell(x, decide_later(x, false, BY_HASH, &delay));
 		break;
 	case HASHING_FULL:
 		(void)err_set(&e, ERR_BUSY, "too many logins: others were waiting less");
@@ -187,13 +249,85 @@ static bool is_secret(const struct account_login *l, struct span password)
 	return same && l->secret_len == password.len && l->secret_len;
 }
 
+/* ---- elsewhere */
+
+static void say_right(struct login *x)
+{
+	struct admission_delay d = admission_login_wait(x->g->admission, &x->attempt, clock_mono_ms());
+	struct err e;
+
+	if (d.blocked) {
+		(void)err_set(&e, ERR_AUTH, "the address was blocked meanwhile");
+		tell(x, login_over(x, LOGIN_SAYS_BLOCKED, &e));
+	} else if (!d.delay_ms) {
+		tell(x, decide_later(x, true, x->by, NULL));
+	} else if (!wait_ms(x, AT_ELSEWHERE_TURN, d.delay_ms, &e)) {
+		tell(x, login_over(x, LOGIN_SAYS_BUSY, &e));
+	}
+}
+
+static void on_elsewhere(void *user, enum elsewhere_said said, const char *account, const char *why)
+{
+	struct login *x = user;
+	struct resolved other;
+	struct err e;
+
+	assert(x->at == AT_ELSEWHERE);
+	if (account && said == ELSEWHERE_RIGHT) {
+		(void)resolve(x, span_of(account), &other);
+		x->never = x->never || strcmp(other.account, x->account) != 0;
+	}
+	(void)err_set(&e, said == ELSEWHERE_BUSY ? ERR_BUSY : ERR_AUTH, "%s", why ? why : said == ELSEWHERE_BUSY ? "it cannot be judged now" : "refused");
+	text_clean(e.text, strlen(e.text));
+	x->judge->end(x->judge->context, x->asked);
+	x->asked = NULL;
+	switch (said) {
+	case ELSEWHERE_RIGHT:
+		say_right(x);
+		break;
+	case ELSEWHERE_WRONG:
+		if (!x->answer.why.kind)
+			x->answer.why = e;
+		tell(x, decide_later(x, false, x->by, NULL));
+		break;
+	case ELSEWHERE_BUSY:
+		tell(x, login_over(x, LOGIN_SAYS_BUSY, &e));
+		break;
+	}
+}
+
+static const struct login_answer *ask_elsewhere(struct login *x, const struct elsewhere *judge, enum login_by by, const char *service, struct span secret)
+{
+	char rhost[ADDRESS_TEXT];
+	struct elsewhere_ask ask = { .loop = x->who.loop, .account = x->account, .service = service, .secret = secret,
+		.rhost = address_text(&x->peer, false, rhost), .done = on_elsewhere, .user = x };
+	struct err e;
+
+	x->judge = judge;
+	x->by = by;
+	x->at = AT_ELSEWHERE;
+	if (!judge)
+		(void)err_set(&e, ERR_LOCAL, "there is nobody here who could judge this login: PAM or the endpoint for tokens is not in use");
+	else
+		x->asked = judge->ask(judge->context, &ask, &e);
+	return x->asked ? NULL : login_over(x, LOGIN_SAYS_BUSY, &e);
+}
+
+static const struct login_answer *judge_token(struct login *x)
+{
+	const struct login_answer *a = ask_elsewhere(x, x->g->token, BY_TOKEN, NULL, x->words);
+
+	login_forget_words(x);
+	return a;
+}
+
 /* A password that is right may be known at once.  Whether it is wrong only argon2id says, also where there is a
  * secret to compare with: a refusal that comes sooner would tell what the account has. */
 static const struct login_answer *judge_password(struct login *x, const struct account_login *l)
 {
 	struct span password = x->words;
-	struct remembered_what what = { .way = WAY_PASSWORD, .verifier = l->argon, .account = l->name };
-	struct hashing_ask ask = { .loop = x->who.loop, .from = x->peer, .attempt = x->attempt, .argon = l->argon, .done = on_hashed, .user = x };
+	struct remembered_what what = { .way = WAY_PASSWORD, .source = l->source, .verifier = l->verifier, .account = x->account };
+	struct hashing_ask ask = { .loop = x->who.loop, .from = x->peer, .attempt = x->attempt, .verifier = l->verifier, .done = on_hashed, .user = x };
 	const struct login_answer *a = NULL;
 	bool cached, secret;
 
@@ -208,6 +342,8 @@ static const struct login_answer *judge_password(struct login *x, const struct a
 	secret = is_secret(l, password);
 	if (l->there && !x->never && (cached || secret)) {
 		a = good(x, l, cached ? "cache" : "secret");
+	} else if (l->elsewhere) {
+		a = ask_elsewhere(x, x->g->pam, BY_PAM, l->verifier + strcspn(l->verifier, ":") + 1, password);
 	} else {
 		x->job = hashing_ask(x->g->hashing, &ask, &x->answer.why);
 		x->at = AT_QUEUE;
@@ -227,6 +363,8 @@ static const struct login_answer *do_what_is_due(struct login *x, const struct a
 
 	if (x->due == DUE_STEP)
 		return login_exchange(x, &response);
+	if (x->due == DUE_TOKEN)
+		return judge_token(x);
 	if (!l) {
 		same = look(x, &now);
 		l = &now;
@@ -234,7 +372,7 @@ static const struct login_answer *do_what_is_due(struct login *x, const struct a
 	if (x->due == DUE_PASSWORD)
 		a = judge_password(x, l);
 	else
-		a = decide(x, l, same, x->right, false, NULL);
+		a = decide(x, l, same, x->right, BY_PROOF, NULL);
 	if (l == &now)
 		login_wipe(&now);
 	return a;
@@ -296,12 +434,16 @@ static void on_timer(void *user)
 		hashing_end(&x->job);
 		tell(x, login_over(x, LOGIN_SAYS_BUSY, &e));
 		return;
+	case AT_ELSEWHERE_TURN:
+		say_right(x);
+		return;
 	case AT_DELAY:
 		x->at = AT_END;
 		tell(x, &x->answer);
 		return;
 	case AT_WORDS:
 	case AT_QUEUE:
+	case AT_ELSEWHERE:
 	case AT_END:
 		break;
 	}

@@ -75,6 +75,7 @@ void remembered_mac(const struct remembered *r, const struct remembered_what *wh
 	crypto_generichash_init(&s, r->key, sizeof r->key, sizeof mac->octets);
 	add(&s, span_of(what->account));
 	add(&s, span_of(what->way));
+	add(&s, span_of(what->source));
 	add(&s, what->password);
 	add(&s, span_of(what->verifier));
 	crypto_generichash_final(&s, mac->octets, sizeof mac->octets);

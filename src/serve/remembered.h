@@ -3,8 +3,8 @@
  * Passwords that were right a moment ago: the positive cache.
  *
  * What is kept is a MAC, under a random key of this process, over everything that
- * decided: the account (as resolved), which way it was proved, the password's octets,
- * and what the account keeps of it (`verifier`, the argon2id text with its random salt).
+ * decided: the account (as resolved), which way it was proved, where the user is from, the password's octets,
+ * and what the account keeps of it (`verifier`, the argon2id text with its random salt, say).
  * So another user, another password, a password that was set anew (even to the
  * same), and an account that was removed and made again never find it; nor does memory tell
  * a password.  The caller reads the account before it asks here, at each login.
@@ -24,6 +24,7 @@ struct remembered_what {
 	const char *way;
 	struct span password;
 	const char *verifier;
+	const char *source;	/* of users: "internal", "pam:SERVICE", … */
 };
 
 struct remembered_mac {		/* wiped by who made it */

@@ -37,13 +37,14 @@ static void put(struct remembered *r, const struct remembered_what *w, uint64_t 
 /* Whatever differs, also where octets only move from one part to the next, is not there. */
 static void only_all_of_it_is_there(void **state)
 {
-	static const struct remembered_what put_in = { "anna", "password", { "geheim", 6 }, "$argon2id$salt" };
+	static const struct remembered_what put_in = { "anna", "password", { "geheim", 6 }, "$argon2id$salt", "internal" };
 	static const struct remembered_what others[] = {
-		{ "bob", "password", { "geheim", 6 }, "$argon2id$salt" }, { "annap", "assword", { "geheim", 6 }, "$argon2id$salt" },
-		{ "anna", "passwor", { "dgeheim", 7 }, "$argon2id$salt" }, { "anna", "password", { "geheim$", 7 }, "argon2id$salt" },
-		{ "anna", "password", { "Geheim", 6 }, "$argon2id$salt" }, { "anna", "password", { "geheim", 5 }, "$argon2id$salt" },
-		{ "anna", "password", { "geheim\0", 7 }, "$argon2id$salt" }, { "anna", "password", { "", 0 }, "$argon2id$salt" },
-		{ "anna", "other", { "geheim", 6 }, "$argon2id$salt" }, { "anna", "password", { "geheim", 6 }, "$argon2id$other" },
+		{ "bob", "password", { "geheim", 6 }, "$argon2id$salt", "internal" }, { "annap", "assword", { "geheim", 6 }, "$argon2id$salt", "internal" },
+		{ "anna", "passwor", { "dgeheim", 7 }, "$argon2id$salt", "internal" }, { "anna", "password", { "geheim$", 7 }, "argon2id$salt", "internal" },
+		{ "anna", "password", { "Geheim", 6 }, "$argon2id$salt", "internal" }, { "anna", "password", { "geheim", 5 }, "$argon2id$salt", "internal" },
+		{ "anna", "password", { "geheim\0", 7 }, "$argon2id$salt", "internal" }, { "anna", "password", { "", 0 }, "$argon2id$salt", "internal" },
+		{ "anna", "other", { "geheim", 6 }, "$argon2id$salt", "internal" }, { "anna", "password", { "geheim", 6 }, "$argon2id$other", "internal" },
+		{ "anna", "password", { "geheim", 6 }, "$argon2id$salt", "pam:pop3" }, { "anna", "password", { "geheim", 6 }, "$argon2id$salt", NULL },
 	};
 	struct remembered *r = new_one(SMALL), *second = new_one(SMALL);
 
@@ -61,7 +62,7 @@ static void only_all_of_it_is_there(void **state)
 
 static void it_lasts_and_no_longer(void **state)
 {
-	static const struct remembered_what w = { "anna", "password", { "geheim", 6 }, "x" };
+	static const struct remembered_what w = { "anna", "password", { "geheim", 6 }, "x", "internal" };
 	struct remembered *r = new_one(SMALL);
 
 	(void)state;
@@ -83,14 +84,14 @@ static void it_is_bounded(void **state)
 
 	(void)state;
 	for (unsigned n = 0; n < 10 * SMALL; n++) {
-		struct remembered_what w = { name, "password", { "x", 1 }, "v" };
+		struct remembered_what w = { name, "password", { "x", 1 }, "v", "internal" };
 
 		(void)snprintf(name, sizeof name, "%u", n);
 		put(r, &w, 1000 + n);
 		assert_true(there(r, &w, 1000 + n));
 	}
 	for (unsigned n = 0; n < 10 * SMALL; n++) {
-		struct remembered_what w = { name, "password", { "x", 1 }, "v" };
+		struct remembered_what w = { name, "password", { "x", 1 }, "v", "internal" };
 
 		(void)snprintf(name, sizeof name, "%u", n);
 		found += there(r, &w, 3000);
@@ -109,7 +110,7 @@ static void *hammer(void *user)
 	char name[16];
 
 	for (unsigned n = 0; n < 2000; n++) {
-		struct remembered_what w = { name, "password", { "x", 1 }, "v" };
+		struct remembered_what w = { name, "password", { "x", 1 }, "v", "internal" };
 
 		(void)snprintf(name, sizeof name, "%u", h->first + n % 50);
 		if (n < 50 && there(h->r, &w, 1000))

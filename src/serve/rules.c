@@ -83,11 +83,19 @@ static bool copy(struct rules *r, const struct settings *settings, struct err *e
 	r->implementation = p->hide_version ? NULL : arena_text(&r->arena, SPAN("Postrider-" POSTRIDER_VERSION));
 	r->greeting = arena_text(&r->arena, (struct span){ greeting, strnlen(greeting, P3D_GREETING_MAX) });
 	r->main_domain = settings->main_domain ? arena_text(&r->arena, span_of(settings->main_domain)) : NULL;
+	r->submission_limit = p->submission_limit;
+	r->submission_size = p->submission_size;
+	if (p->submission_works) {
+		r->submission = deliver_target_new(p->submission, e);
+		if (!r->submission)
+			return false;
+	}
 	r->idle_timeout_ms = p->idle_timeout_ms;
 	r->login_timeout_ms = p->login_timeout_ms;
 	r->login_delay_s = p->login_delay_s;
 	r->exclusive = p->exclusive;
 	r->after_retr_seen = p->after_retr_seen;
+	r->uidl_dovecot = p->uidl == POP3_UIDL_DOVECOT;
 	r->max_sessions = p->max_sessions;
 	r->failed_limit = p->failed_limit;
 	r->failed_block_ms = p->failed_block_ms;
@@ -122,6 +130,7 @@ void rules_put(struct rules **rules)
 	*rules = NULL;
 	if (!r || atomic_fetch_sub_explicit(&r->holders, 1, memory_order_acq_rel) != 1)
 		return;
+	deliver_target_put(&r->submission);
 	if (r->tls)
 		tls_server_put(&r->tls);
 	arena_end(&r->arena);

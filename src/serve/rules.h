@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "config/settings_pop3.h"
+#include "deliver/deliver.h"
 #include "net/network.h"
 #include "net/tls_server.h"
 
@@ -37,8 +38,11 @@ struct rules {
 	const char *greeting;		/* behind "+OK " */
 	const char *implementation;	/* NULL = hidden */
 	const char *main_domain;	/* NULL = none */
+	struct deliver_target *submission;	/* of XTND XMIT; NULL = refused */
+	uint32_t submission_limit;
+	uint64_t submission_size;
 	uint32_t idle_timeout_ms, login_timeout_ms, login_delay_s;
-	bool exclusive, after_retr_seen;
+	bool exclusive, after_retr_seen, uidl_dovecot;
 	uint32_t max_sessions, failed_limit, failed_block_ms;	/* what admission goes by: here for the log, and 0 = off */
 };
 

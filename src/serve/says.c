@@ -26,6 +26,17 @@ static const char *const ends[] = {
 };
 static_assert(COUNT(ends) == SAYS_ENDS, "a word for each end");
 
+static const char *const outcomes[] = {
+	[SAYS_DELIVERED] = "delivered", [SAYS_HELD] = "held", [SAYS_OVER_LIMIT] = "over-limit", [SAYS_TOO_LARGE] = "too-large",
+	[SAYS_BAD] = "bad", [SAYS_REFUSED] = "refused", [SAYS_FAILED] = "failed",
+};
+static_assert(COUNT(outcomes) == SAYS_OUTCOMES, "a word for each outcome");
+
+static const char *const held_outcomes[] = {
+	[SAYS_HELD_DELIVERED] = "delivered", [SAYS_HELD_DEFERRED] = "deferred", [SAYS_HELD_FAILED] = "failed",
+};
+static_assert(COUNT(held_outcomes) == SAYS_HELD_OUTCOMES, "a word for each outcome");
+
 static const char *const doors[] = {
 	[SAYS_ACCESS] = "access", [SAYS_DENIED] = "denied", [SAYS_BLOCKED] = "blocked", [SAYS_ADDRESS_FULL] = "address-full", [SAYS_FULL] = "full",
 };
@@ -105,6 +116,31 @@ const char *says_session_over(const struct says_session *s, char out[SAYS_MAX])
 	add_quoted(&b, "user", s->user, SAYS_USER_MAX);
 	add(&b, " messages=%" PRIu64 " octets=%" PRIu64 " deleted=%" PRIu64 " left=%" PRIu64, s->messages, s->octets, s->deleted, s->left);
 	add(&b, " seconds=%" PRIu64 ".%03u reason=%s", s->lasted_ms / SECOND_MS, (unsigned)(s->lasted_ms % SECOND_MS), ends[s->end]);
+	return out;
+}
+
+const char *says_submitted(const struct says_submitted *s, char out[SAYS_MAX])
+{
+	struct buf b;
+
+	assert(s->outcome < SAYS_OUTCOMES);
+	begin(&b, out, "submitted", s->address);
+	add_quoted(&b, "user", s->user, SAYS_USER_MAX);
+	add(&b, " octets=%" PRIu64 " recipients=%" PRIu64 " outcome=%s", s->octets, s->recipients, outcomes[s->outcome]);
+	add_quoted(&b, "reason", span_of(s->reason), SAYS_REASON_MAX);
+	return out;
+}
+
+const char *says_held(const struct says_held *s, char out[SAYS_MAX])
+{
+	struct buf b;
+
+	assert(s->what < SAYS_HELD_OUTCOMES);
+	buf_lend(&b, out, SAYS_MAX);
+	add(&b, "held message id=%.16s outcome=%s attempts=%" PRIu64, s->id, held_outcomes[s->what], s->attempts);
+	add_quoted(&b, "account", span_of(s->account), SAYS_USER_MAX);
+	add_quoted(&b, "target", span_of(s->target), SAYS_USER_MAX);
+	add_quoted(&b, "reason", span_of(s->reason), SAYS_REASON_MAX);
 	return out;
 }
 

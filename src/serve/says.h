@@ -60,6 +60,32 @@ struct says_session {
 };
 const char *says_session_over(const struct says_session *s, char out[SAYS_MAX]);
 
+enum says_outcome {
+	SAYS_DELIVERED, SAYS_HELD, SAYS_OVER_LIMIT, SAYS_TOO_LARGE,
+	SAYS_BAD,				/* the message itself: no recipient, a loop, no header */
+	SAYS_REFUSED, SAYS_FAILED,		/* by the target; by us */
+	SAYS_OUTCOMES
+};
+/* "submitted …", LOG_INFO: each message of XTND XMIT that was whole. */
+struct says_submitted {
+	const union address *address;
+	struct span user;		/* the account */
+	uint64_t octets, recipients;	/* as the client sent it */
+	enum says_outcome outcome;
+	const char *reason;		/* NULL = none; it may hold a client's words */
+};
+const char *says_submitted(const struct says_submitted *s, char out[SAYS_MAX]);
+
+enum says_held_outcome { SAYS_HELD_DELIVERED, SAYS_HELD_DEFERRED, SAYS_HELD_FAILED, SAYS_HELD_OUTCOMES };
+/* "held message …", LOG_INFO, or LOG_ERROR when it failed: each time that one was tried again. */
+struct says_held {
+	const char *id;			/* 16 hexadecimal digits */
+	enum says_held_outcome what;
+	uint64_t attempts;
+	const char *account, *target, *reason;	/* reason NULL = none */
+};
+const char *says_held(const struct says_held *s, char out[SAYS_MAX]);
+
 enum says_door {			/* why nobody was let in */
 	SAYS_ACCESS,			/* `access` and `except` */
 	SAYS_DENIED,			/* it sent an overlong line before */

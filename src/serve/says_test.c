@@ -148,6 +148,34 @@ static void at_the_door(void **state)
 	assert_string_equal(says_denied(&n, out), "denied address=2001:db8:0:7::/64 until=restart reason=overlong");
 }
 
+static void submissions(void **state)
+{
+	static const char *const words[] = { "delivered", "held", "over-limit", "too-large", "bad", "refused", "failed" };
+	struct says_submitted s = { .address = from("192.0.2.1"), .user = SPAN("an\"na"), .octets = 10, .recipients = 2, .reason = "it said \"no\"\n" };
+	char out[SAYS_MAX], want[200];
+
+	(void)state;
+	for (s.outcome = SAYS_DELIVERED; s.outcome < SAYS_OUTCOMES; s.outcome++) {
+		(void)snprintf(want, sizeof want, "submitted address=192.0.2.1 user=\"an'na\" octets=10 recipients=2 outcome=%s reason=\"it said 'no'?\"",
+			words[s.outcome]);
+		assert_string_equal(says_submitted(&s, out), want);
+	}
+}
+
+static void held_messages(void **state)
+{
+	static const char *const words[] = { "delivered", "deferred", "failed" };
+	struct says_held h = { .id = "0123456789abcdef", .attempts = 3, .account = "anna", .target = "command:x \"y\"" };
+	char out[SAYS_MAX], want[200];
+
+	(void)state;
+	for (h.what = SAYS_HELD_DELIVERED; h.what < SAYS_HELD_OUTCOMES; h.what++) {
+		(void)snprintf(want, sizeof want, "held message id=0123456789abcdef outcome=%s attempts=3 account=\"anna\" target=\"command:x 'y'\" reason=\"\"",
+			words[h.what]);
+		assert_string_equal(says_held(&h, out), want);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -156,6 +184,8 @@ int main(void)
 		cmocka_unit_test(a_cut_is_between_characters),
 		cmocka_unit_test(sessions),
 		cmocka_unit_test(at_the_door),
+		cmocka_unit_test(submissions),
+		cmocka_unit_test(held_messages),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

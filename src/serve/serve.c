@@ -25,8 +25,11 @@ struct serve {
 	struct serve_with with;
 	struct rules *rules;
 	struct admission *admission;
+	struct users *users;
 	struct logins *logins;
+	struct alerts *alerts;
 	struct commits *commits;
+	struct submissions *submissions;
 	struct worker **workers;
 	unsigned worker_count;
 	struct door *doors;
@@ -54,7 +57,9 @@ static void make_worker(struct loop *l, unsigned index, void *user)
 	w->store = s->with.store;
 	w->admission = s->admission;
 	w->logins = s->logins;
+	w->alerts = s->alerts;
 	w->commits = s->commits;
+	w->submissions = s->submissions;
 	w->ids = &s->ids;
 	s->workers[index] = w;
 }
@@ -89,11 +94,21 @@ static bool make_parts(struct serve *s, const struct settings *settings, struct 
 	s->admission = admission_new_configured(&p, e);
 	if (!s->admission)
 		return false;
-	s->logins = logins_new(&(struct logins_with){ .store = s->with.store, .admission = s->admission }, e);
+	s->users = users_new(s->with.store, settings, e);
+	if (!s->users)
+		return false;
+	s->logins = logins_new(&(struct logins_with){ .store = s->with.store, .admission = s->admission, .users = s->users }, e);
 	if (!s->logins)
 		return false;
+	s->alerts = alerts_new(s->with.home, s->with.loops, s->with.store, e);
+	if (!s->alerts)
+		return false;
 	s->commits = commits_new(s->with.home, s->with.loops, s->with.store, SERVE_TICKETS, e);
-	return s->commits && make_workers(s, e);
+	if (!s->commits)
+		return false;
+	s->submissions = submissions_new(&(struct submissions_with){ .home = s->with.home, .loops = s->with.loops, .store = s->with.store,
+		.tickets = SERVE_TICKETS }, settings, e);
+	return s->submissions && make_workers(s, e);
 }
 
 bool serve_new(const struct serve_with *with, const struct settings *settings, struct serve **out, struct err *e)
@@ -124,8 +139,11 @@ void serve_free(struct serve **serve)
 		worker_free(&s->workers[n]);
 	free(s->workers);
 	commits_free(&s->commits);
+	submissions_free(&s->submissions);
+	alerts_free(&s->alerts);
 	if (s->logins)
 		logins_free(&s->logins);
+	users_free(&s->users);
 	admission_free(&s->admission);
 	rules_put(&s->rules);
 	free(s);
@@ -245,6 +263,7 @@ bool serve_start(struct serve *s, struct err *e)
 		s->doors = d;
 	}
 	s->running = true;
+	submissions_run(s->submissions, true);
 	return true;
 }
 
@@ -252,6 +271,7 @@ void serve_stop(struct serve *s)
 {
 	if (s->running) {
 		close_all(s);
+		submissions_run(s->submissions, false);
 		log_info(NULL, "service=POP stopped");
 	}
 	s->running = false;
@@ -334,14 +354,19 @@ bool serve_reload(struct serve *s, const struct settings *settings, struct err *
 	struct rules *rules = rules_new(settings, s->with.contexts, e), *old = s->rules;
 	const struct pop3_settings p = fitting(s, settings);
 	struct change c = { s, rules, NULL };
+	struct users_sources *users;
 
 	if (!rules)
 		return false;
-	if ((s->running && !open_new(s, rules, &c.doors, e)) || !admission_reload_configured(s->admission, &p, e)) {
+	users = users_read(s->users, settings, e);
+	if (!users || (s->running && !open_new(s, rules, &c.doors, e)) || !submissions_reload(s->submissions, settings, e) ||
+	    !admission_reload_configured(s->admission, &p, e)) {	/* which fails only for want of memory */
+		users_drop(&users);
 		doors_close(&c.doors);
 		rules_put(&rules);
 		return false;
 	}
+	users_take(s->users, &users);
 	close_old(s, rules);
 	for (struct door *d = s->doors; d; d = d->next)
 		d->wanted = find_rules(rules, d);
@@ -398,7 +423,32 @@ uint16_t serve_port(const struct serve *s, const char *name)
 
 void serve_answered(struct serve *s, const struct store_done *done)
 {
-	commits_answered(s->commits, done);
+	if (deliver_ticket(done->ticket))
+		submissions_answered(s->submissions, done);
+	else if (alerts_owns(done->ticket))
+		alerts_answered(s->alerts, done);
+	else
+		commits_answered(s->commits, done);
+}
+
+void serve_turn(struct serve *s)
+{
+	submissions_turn(s->submissions);
+}
+
+uint64_t serve_delivering(const struct serve *s)
+{
+	return submissions_waiting(s->submissions);
+}
+
+void serve_hurry(struct serve *s)
+{
+	submissions_hurry(s->submissions);
+}
+
+void serve_retry(struct serve *s)
+{
+	submissions_kick(s->submissions);
 }
 
 /* ---- the list of sessions */

@@ -95,9 +95,13 @@ static bool do_event(struct session *s, const struct p3d_event *ev)
 		session_commit(s);
 		return true;
 	case P3D_XMIT:
-		p3d_xmit_refused(session_p3d(s), P3D_CODE_SYS_PERM, "there is no submission here");
+		session_xmit(s);
 		return true;
-	case P3D_XMIT_BODY: case P3D_XMIT_END:
+	case P3D_XMIT_BODY:
+		session_xmit_body(s, ev->text);
+		return true;
+	case P3D_XMIT_END:
+		session_xmit_end(s);
 		return true;
 	case P3D_BYE:
 		admission_user_leave(s->worker->admission, &s->seat);	/* before the client knows: it may be back at once */
@@ -201,9 +205,10 @@ static void offer(struct session *s, struct p3d_settings *settings)
 	bool tls = conn_is_tls(s->conn);
 
 	*settings = (struct p3d_settings){
-		.greeting = s->greeting ? s->greeting : r->greeting, .mechs = tls ? s->door->mechs_tls : s->door->mechs,
+		.greeting = s->greeting ? s->greeting : r->greeting, .mechs = (tls ? s->door->mechs_tls : s->door->mechs) & login_mechs(s->worker->logins),
 		.secure = tls, .stls = !tls && s->door->tls == POP3_TLS_STARTTLS && r->tls, .utf8_user = true,
 		.login_delay_s = r->login_delay_s, .expire_days = P3D_EXPIRE_NEVER, .implementation = r->implementation,
+		.submission = r->submission,
 	};
 	if (!s->greeting)
 		settings->mechs &= ~(1U << SASL_APOP);
@@ -236,7 +241,7 @@ static void greet(struct session *s)
 	char random[STAMP_RANDOM], hex[2 * STAMP_RANDOM + 1], stamp[P3D_GREETING_MAX / 2];
 	int n;
 
-	if (!((s->door->mechs | s->door->mechs_tls) & 1U << SASL_APOP))
+	if (!((s->door->mechs | s->door->mechs_tls) & login_mechs(s->worker->logins) & 1U << SASL_APOP))
 		return;
 	random_fill(random, sizeof random);
 	for (size_t i = 0; i < sizeof hex - 1; i++)

@@ -7,8 +7,9 @@
  * for it (a job, a commit) is under way.  An idle one has no buffers: unread octets are
  * kept only while there are some, what is sent is built in the worker's.
  *
- * session.c turns: octets in, events, octets out; session_login.c login and maildrop;
- * session_body.c messages; session_end.c QUIT and all other ends, and what the log says. */
+ * session.c turns: octets in, events, octets out; session_login.c the login; session_open.c from it to
+ * the maildrop; session_body.c messages; session_xmit.c XTND XMIT; session_end.c QUIT and all other ends,
+ * and what the log says. */
 #pragma once
 
 #include "base/log.h"
@@ -24,6 +25,8 @@
 #define SESSION_GOES_ON SAYS_ENDS	/* no reason to end yet; the first one counts */
 
 struct session_line;
+struct session_way;
+struct submitting;
 
 struct session {
 	struct worker *worker;		/* NULL: it is gone, and a job is not back yet */
@@ -39,17 +42,23 @@ struct session {
 	struct buf kept;		/* unread octets */
 	struct login *login;
 	struct session_line *line;	/* what the login borrows */
+	struct session_opening *opening;	/* the login was good, the maildrop is not open yet */
 	char *account;			/* NULL: not logged in */
+	char *box;			/* NULL: ACCOUNT/INBOX */
+	char *words;			/* of the last refusal, which borrowed them */
 	enum sasl_mech mech;
 	struct maildrop *drop;
 	struct p3d_drop lent;
 	struct maildrop_reading reading;
 	struct stuff stuff;
+	struct submitting *xmit;	/* a message comes in */
+	struct session_way *way;	/* one is on its way */
 	uint64_t octets;
 	int64_t slow_taken;
 	uint32_t messages, tops, deleting, deleted, slow_rounds;
 	uint8_t jobs, commits;		/* that come back to it */
 	uint8_t end;			/* enum says_end */
+	uint8_t rights;			/* of acl.h, on the box */
 	uint32_t number, lines;		/* RETR, TOP */
 	bool all, fetching;
 	bool quit_failed, resting;
@@ -95,9 +104,15 @@ void session_release(struct session *s);
 void session_login(struct session *s, const struct p3d_event *ev);
 void session_sasl(struct session *s, const struct p3d_event *ev);
 void session_login_end(struct session *s);
+void session_open(struct session *s, const struct login_answer *a);	/* the login was good */
+const char *session_box(const struct session *s, char own[MAILBOX_NAME_MAX + 1]);	/* ACCOUNT/BOX */
 void session_retr(struct session *s, const struct p3d_event *ev);
 void session_retr_again(struct session *s, bool wait);
 void session_body(struct session *s, const struct p3d_event *ev);
 bool session_send_body(struct session *s);
 void session_commit(struct session *s);
+void session_xmit(struct session *s);
+void session_xmit_body(struct session *s, struct span octets);
+void session_xmit_end(struct session *s);
+void session_xmit_free(struct session *s);
 void session_closed(struct session *s, const struct err *why);

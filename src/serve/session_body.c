@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "serve/session.h"
+#include "store/mdir.h"
 
 enum { TOUCH = 1 << 20, GATHERED = 2048 };
 
@@ -109,7 +110,9 @@ static void start(struct session *s)
 
 static void refuse_gone(struct session *s)
 {
-	p3d_message_refused(session_p3d(s), P3D_CODE_NONE, "this message was removed by another session");
+	maildrop_stop(s->drop);
+	p3d_message_refused(session_p3d(s), P3D_CODE_NONE, maildrop_is_maildir(s->drop) ?
+		"this message was removed or changed by others, or cannot be read" : "this message was removed by another session");
 }
 
 void session_retr_again(struct session *s, bool wait)
@@ -157,6 +160,7 @@ static bool end_body(struct session *s)
 {
 	s->sending = false;
 	s->worker->holder = NULL;
+	maildrop_stop(s->drop);
 	p3d_message_end(session_p3d(s));
 	return true;
 }

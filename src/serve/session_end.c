@@ -8,6 +8,8 @@
 
 #include "base/clock.h"
 #include "serve/session.h"
+#include "store/acl.h"
+#include "store/mdir.h"
 
 /* A client that takes fewer octets than this in a minute, while it is owed some, is no reader. */
 enum { SLOW_OCTETS = 4096, SLOW_ROUNDS = 60 };
@@ -46,11 +48,9 @@ struct network session_network(const struct session *s)
 
 /* ---- what is left behind */
 
-static void committed(void *user, bool good, const struct err *why)
+/* What was asked for is done, or is not: in the store, or in a Maildir. */
+static void settled(struct session *s, bool good, const struct err *why)
 {
-	struct session *s = user;
-
-	s->commits--;
 	s->left |= good;
 	if (good) {
 		s->deleted = s->deleting;
@@ -68,24 +68,93 @@ static void committed(void *user, bool good, const struct err *why)
 	session_pump(s, (struct span){ 0 });
 }
 
-/* False: out of memory.  *asked: an answer will come; there may be nothing to be asked. */
+static void committed(void *user, bool good, const struct err *why)
+{
+	struct session *s = user;
+
+	s->commits--;
+	settled(s, good, why);
+}
+
+struct applying {		/* to a Maildir's files, in a job */
+	struct session *session;
+	struct maildrop *drop;
+	bool deletions, seen, good;
+	struct err why;
+};
+
+static void apply_work(void *user)
+{
+	struct applying *a = user;
+
+	a->good = maildrop_apply(a->drop, a->deletions, a->seen, &a->why);
+}
+
+static void apply_done(void *user)
+{
+	struct applying *a = user;
+	struct session *s = a->session;
+
+	s->jobs--;
+	if (s->worker)
+		settled(s, a->good, &a->why);
+	else
+		session_release(s);
+	free(a);
+}
+
+static bool start_applying(struct session *s, const struct applying *what)
+{
+	struct applying *a = malloc(sizeof *a);
+	struct err e;
+
+	if (!a)
+		return false;
+	*a = *what;
+	if (!job_start(s->worker->loop, apply_work, apply_done, a, &e)) {
+		session_log(s, LOG_ERROR, e.text);
+		free(a);
+		return false;
+	}
+	s->jobs++;
+	return true;
+}
+
+/* What may be done in the box now: rights may have gone since it was opened. */
+static unsigned rights_now(const struct session *s)
+{
+	return s->box ? acl_rights(s->worker->store, s->box, s->account) & s->rights : s->rights;
+}
+
+/* False: nothing can be asked.  *asked: an answer will come; there may be nothing to be asked. */
 static bool ask_commit(struct session *s, bool deletions, bool *asked)
 {
+	const unsigned rights = rights_now(s);
+	const bool seen = s->rules->after_retr_seen && rights & ACL_SEEN;
 	struct commit *m = calloc(1, sizeof *m);
 
 	*asked = false;
 	if (!m)
 		return false;
-	(void)snprintf(m->box, sizeof m->box, "%s/INBOX", s->account);
+	(void)session_box(s, m->box);
 	if (deletions)
 		m->gone_count = maildrop_marked(s->drop, DROP_DELETED, 0, &m->gone);
-	if (s->rules->after_retr_seen)
+	if (seen)
 		m->seen_count = maildrop_marked(s->drop, DROP_READ, (deletions ? DROP_DELETED : 0) | DROP_SEEN, &m->seen);
+	s->deleting = (uint32_t)m->gone_count;
+	if (m->gone_count && !(rights & ACL_DELETE)) {
+		session_log(s, LOG_WARN, "nothing is deleted: the right to do so was taken away");
+		commit_free(m);
+		return false;
+	}
 	if (!m->gone_count && !m->seen_count) {
-		free(m);
+		commit_free(m);
 		return true;
 	}
-	s->deleting = (uint32_t)m->gone_count;
+	if (maildrop_is_maildir(s->drop)) {
+		commit_free(m);
+		return *asked = start_applying(s, &(struct applying){ .session = s, .drop = s->drop, .deletions = deletions, .seen = seen });
+	}
 	m->index = s->worker->index;
 	m->answered = committed;
 	m->user = s;
@@ -93,6 +162,15 @@ static bool ask_commit(struct session *s, bool deletions, bool *asked)
 	*asked = true;
 	commits_ask(s->worker->commits, m);
 	return true;
+}
+
+const char *session_box(const struct session *s, char own[MAILBOX_NAME_MAX + 1])
+{
+	if (s->box)
+		(void)snprintf(own, MAILBOX_NAME_MAX + 1, "%s", s->box);
+	else
+		(void)snprintf(own, MAILBOX_NAME_MAX + 1, "%s/INBOX", s->account);	/* one that is cut is no name */
+	return own;
 }
 
 void session_commit(struct session *s)
@@ -153,6 +231,9 @@ static void bury(struct session *s)
 	if (s->drop)
 		maildrop_close(&s->drop);
 	free(s->account);
+	free(s->box);
+	free(s->words);
+	free(s->opening);
 	free(s);
 }
 
@@ -161,6 +242,7 @@ void session_free(struct session *s)
 	session_login_end(s);
 	admission_leave(s->worker->admission, &s->seat);
 	buf_wipe(&s->kept);
+	session_xmit_free(s);
 	p3d_end(session_p3d(s));
 	if (s->drop)
 		worker_count(s->worker, COUNT_LOGGED_IN, -1);

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From a client's words to a maildrop: login (login.h), the account's share of sessions, the snapshot. */
+ * From a client's words to who it is (login.h). */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "serve/session.h"
 #include "wire/base64.h"
-
-enum { OPEN_ON_LOOP = 1000 };		/* messages; more are listed in a job */
 
 /* What a login borrows of the line until it ends. */
 struct session_line {
@@ -18,143 +15,7 @@ struct session_line {
 	char stamp[P3D_GREETING_MAX + 1];
 };
 
-/* ---- the maildrop */
-
-static void refuse(struct session *s, enum p3d_code code, const char *words)
-{
-	char line[ACCOUNT_NAME_MAX + 100];
-
-	(void)snprintf(line, sizeof line, "login refused user=\"%s\" reason=\"%s\"", s->account, words ? words : "out of memory");
-	session_log(s, LOG_INFO, line);
-	admission_user_leave(s->worker->admission, &s->seat);
-	free(s->account);
-	s->account = NULL;
-	p3d_login_refused(session_p3d(s), code, words);
-}
-
-static void let_in(struct session *s)
-{
-	s->lent = (struct p3d_drop){ .messages = maildrop_messages(s->drop), .count = maildrop_count(s->drop) };
-	s->settings.greeting = s->rules->greeting;
-	free(s->greeting);
-	s->greeting = NULL;
-	worker_known(s->worker, s);
-	worker_count(s->worker, COUNT_LOGINS, 1);
-	worker_count(s->worker, COUNT_LOGGED_IN, 1);
-	conn_deadline(s->conn, s->rules->idle_timeout_ms, "command");
-	p3d_login_ok(session_p3d(s), &s->lent);
-}
-
-struct opening {		/* a large maildrop's, in a job */
-	struct session *session;
-	struct maildrop *drop;
-	bool good;
-	struct err why;
-	struct store *store;
-	char box[MAILBOX_NAME_MAX + 1];
-};
-
-static void open_failed(struct session *s, const struct err *why)
-{
-	session_log(s, LOG_ERROR, why->text);
-	refuse(s, P3D_CODE_SYS_TEMP, "the mailbox cannot be opened now");
-}
-
-static void open_work(void *user)
-{
-	struct opening *o = user;
-
-	o->good = maildrop_open(o->store, o->box, &o->drop, &o->why);
-}
-
-static void open_done(void *user)
-{
-	struct opening *o = user;
-	struct session *s = o->session;
-
-	s->jobs--;
-	if (!s->conn || s->closing) {
-		if (o->good)
-			maildrop_close(&o->drop);
-		free(o);
-		session_release(s);
-		return;
-	}
-	if (o->good) {
-		s->drop = o->drop;
-		let_in(s);
-	} else {
-		open_failed(s, &o->why);
-	}
-	free(o);
-	session_pump(s, (struct span){ 0 });
-}
-
-static void open_later(struct session *s, const char *box)
-{
-	struct opening *o = calloc(1, sizeof *o);
-	struct err e;
-
-	if (!o) {
-		refuse(s, P3D_CODE_SYS_TEMP, NULL);
-		return;
-	}
-	o->session = s;
-	o->store = s->worker->store;
-	(void)snprintf(o->box, sizeof o->box, "%s", box);
-	if (!job_start(s->worker->loop, open_work, open_done, o, &e)) {
-		free(o);
-		open_failed(s, &e);
-		return;
-	}
-	s->jobs++;
-}
-
-static void open_maildrop(struct session *s)
-{
-	char box[MAILBOX_NAME_MAX + 1];
-	uint64_t messages, octets;
-	struct err e;
-
-	(void)snprintf(box, sizeof box, "%s/INBOX", s->account);
-	if (!maildrop_peek(s->worker->store, box, &messages, &octets, &e)) {
-		open_failed(s, &e);
-	} else if (messages > OPEN_ON_LOOP) {
-		open_later(s, box);
-	} else if (!maildrop_open(s->worker->store, box, &s->drop, &e)) {
-		open_failed(s, &e);
-	} else {
-		let_in(s);
-	}
-}
-
 /* ---- the login */
-
-static void enter(struct session *s, const struct login_answer *a)
-{
-	uint32_t wait_s;
-
-	s->account = strdup(a->account);
-	if (!s->account) {
-		p3d_login_refused(session_p3d(s), P3D_CODE_SYS_TEMP, NULL);
-		return;
-	}
-	switch (admission_user_enter(s->worker->admission, &s->seat, span_of(a->account), a->limits.max_sessions, s->rules->exclusive,
-			clock_mono_ms(), &wait_s)) {
-	case ADMISSION_USER_GOOD:
-		open_maildrop(s);
-		return;
-	case ADMISSION_USER_FULL:
-		refuse(s, P3D_CODE_SYS_TEMP, "this account has too many sessions");
-		return;
-	case ADMISSION_USER_IN_USE:
-		refuse(s, P3D_CODE_IN_USE, "the mailbox is in use");
-		return;
-	case ADMISSION_USER_TOO_SOON:
-		refuse(s, P3D_CODE_LOGIN_DELAY, "too soon after the last login");
-		return;
-	}
-}
 
 static void failed(struct session *s, const struct login_answer *a, enum p3d_code code)
 {
@@ -199,7 +60,7 @@ static void answered(struct session *s, const struct login_answer *a)
 		p3d_sasl_challenge(p, a->challenge);
 		return;		/* the login goes on; the words are borrowed from it */
 	case LOGIN_SAYS_GOOD:
-		enter(s, a);
+		session_open(s, a);
 		break;
 	case LOGIN_SAYS_WRONG:
 		failed(s, a, P3D_CODE_AUTH);

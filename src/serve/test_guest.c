@@ -86,9 +86,12 @@ void guest_say(struct guest *g, const char *line)
 /* False: the end. */
 static bool fill(struct guest *g)
 {
-	ssize_t n = g->ssl ? SSL_read(g->ssl, g->got, sizeof g->got) : recv(g->fd, g->got, sizeof g->got, 0);
+	ssize_t n;
 
-	if (n < 0 && !g->ssl && (errno == EAGAIN || errno == EINTR))
+	do	/* a program of the service's that ends is a signal here, and none with SO_RCVTIMEO is restarted */
+		n = g->ssl ? SSL_read(g->ssl, g->got, sizeof g->got) : recv(g->fd, g->got, sizeof g->got, 0);
+	while (n < 0 && !g->ssl && errno == EINTR);
+	if (n < 0 && !g->ssl && errno == EAGAIN)
 		fail_msg("the service said nothing for %d s", PATIENCE_S);
 	g->at = 0;
 	g->len = n > 0 ? (size_t)n : 0;

@@ -106,6 +106,8 @@ static void make_certificates(void)
 
 void service_make(void)
 {
+	static const struct pop3_users internal = { POP3_USERS_INTERNAL, NULL };
+
 	if (service.directory)		/* a test failed, and its threads are still at it */
 		_exit(1);
 	service = (struct service){ .directory = fixture_directory() };
@@ -113,6 +115,7 @@ void service_make(void)
 	service.listeners[0] = (struct pop3_listener){ .name = "clear", .address = "127.0.0.1", .tls = POP3_TLS_STARTTLS, .allow_cleartext = true };
 	service.listeners[1] = (struct pop3_listener){ .name = "tls", .address = "127.0.0.2", .tls = POP3_TLS_IMPLICIT };
 	service.pop3 = (struct pop3_settings){
+		.users = &internal, .user_count = 1,
 		.listeners = service.listeners, .listener_count = 2, .certificate = service.certificate, .ca_certificates = service.authorities,
 		.max_sessions = 10000, .mechanisms = (1U << SASL_MECHS) - 1, .hide_version = true, .idle_timeout_ms = 600000,
 		.login_timeout_ms = 120000, .failed_block_ms = 900000, .after_retr_seen = true,
@@ -163,6 +166,8 @@ static void on_answers([[maybe_unused]] void *user)
 		else if (service.serve)
 			serve_answered(service.serve, &done);
 	}
+	if (service.serve)
+		serve_turn(service.serve);
 }
 
 static void on_store([[maybe_unused]] void *user)	/* on the committer's thread */

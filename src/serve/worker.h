@@ -10,9 +10,11 @@
 #include "base/buf.h"
 #include "net/loop.h"
 #include "serve/admission.h"
+#include "serve/alerts.h"
 #include "serve/commits.h"
 #include "serve/login.h"
 #include "serve/rules.h"
+#include "serve/submissions.h"
 
 /* A message of up to WORKER_COPY octets is copied, so that its three parts, and others, leave in one
  * write: that costs less than a write more (docs/MEASURED.md). */
@@ -31,7 +33,9 @@ struct worker {
 	struct store *store;
 	struct admission *admission;
 	struct logins *logins;
+	struct alerts *alerts;
 	struct commits *commits;
+	struct submissions *submissions;
 	struct timer *sweep;
 	struct timer *go_on;
 	struct session *resting;	/* they had their turn, and have more to do */

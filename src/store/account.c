@@ -5,10 +5,13 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "store/acl.h"
+#include "store/alert_rest.h"
 #include "store/domain.h"
 #include "store/login.h"
 #include "store/mailbox.h"
 #include "store/record.h"
+#include "store/route.h"
 #include "wire/saslprep.h"
 
 static bool check_name(struct span name, struct err *e)
@@ -136,6 +139,10 @@ bool account_add(struct store *s, const char *given, struct span password, unsig
 		return err_set(e, ERR_CONFIG, "account %.300s is there already", name);
 	if (record_get(s, 'l', name, alias, sizeof alias, &len))
 		return err_set(e, ERR_CONFIG, "%.300s is an alias; remove that first", name);
+	if (route_there(s, name))
+		return err_set(e, ERR_CONFIG, "%.300s is a route; remove that first", name);
+	if (strcmp(name, ACL_ANYONE) == 0)
+		return err_set(e, ERR_CONFIG, "no account is named \"anyone\": in rights that means everybody");
 	good = set_password(s, name, &r, password, how, e) && put(s, name, &r, false, e);
 	wipe(&r, sizeof r);
 	return good;
@@ -189,20 +196,31 @@ static bool each_box(struct store *s, const char *account, bool remove, int64_t 
 	return true;
 }
 
-static bool remove_record(struct store *s, const char *name, struct err *e)
+static bool forget_aliases(struct store *s, struct batch **b, const char *name, struct err *e)
 {
 	char key[RECORD_KEY], alias[ACCOUNT_NAME_MAX + 1] = "", target[ACCOUNT_NAME_MAX];
-	struct batch *b = store_batch(record_part());
 	size_t len;
-	bool fits = batch_present(b, record_key(key, 'a', name)) && batch_remove(b, record_key(key, 'a', name));
 
-	while (fits && record_next(s, 'l', alias, target, sizeof target, &len))
-		if (span_equal((struct span){ target, len }, span_of(name)))
-			fits = batch_remove(b, record_key(key, 'l', alias));
-	if (fits)
-		return engine_commit_wait(s->engine, &b, e) || err_in(e, "account %.100s", name);
-	batch_free(&b);
-	return err_set(e, ERR_CONFIG, "account %.200s has thousands of aliases: remove some first", name);
+	while (record_next(s, 'l', alias, target, sizeof target, &len))
+		if (span_equal((struct span){ target, len }, span_of(name)) && !record_add(s, b, record_key(key, 'l', alias), (struct span){ 0 }, e))
+			return false;
+	return true;
+}
+
+/* What leads to it goes before it does, or at the same moment. */
+static bool remove_record(struct store *s, const char *name, struct err *e)
+{
+	char key[RECORD_KEY];
+	struct batch *b = store_batch(record_part());
+	bool good = (alert_forget(s, ALERT_ACCOUNT, name, b) || err_set(e, ERR_CONFIG, "it has thousands of alerts: remove some first")) &&
+		    acl_forget_account(s, &b, name, e) && route_forget_account(s, &b, name, e) && forget_aliases(s, &b, name, e) &&
+		    record_add(s, &b, record_key(key, 'm', name), (struct span){ 0 }, e) &&
+		    record_add(s, &b, record_key(key, 'a', name), (struct span){ 0 }, e) && engine_commit_wait(s->engine, &b, e);
+
+	if (b)
+		batch_free(&b);
+	s->places.changes++;
+	return good || err_in(e, "account %.100s", name);
 }
 
 bool account_remove(struct store *s, const char *given, bool mailboxes, int64_t now, struct err *e)
@@ -264,7 +282,7 @@ bool account_check(struct store *s, const char *given, struct span password, str
 	bool good;
 
 	login_find(s, account_name(given, NULL, name, &ignored) ? name : "", &login);
-	good = verifier_argon_holds(login.argon, password) && login.there;
+	good = verifier_argon_holds(login.verifier, password) && login.there;
 	login_wipe(&login);
 	return good || err_set(e, ERR_AUTH, "wrong name or password");
 }

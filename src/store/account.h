@@ -15,6 +15,7 @@
  * SCRAM-SHA-256 keys (RFC 5802, 4096 iterations at least; verifier.h); SHA-1 keys and the
  * recoverable secret, sealed (seal.h), only when asked.  An empty password
  * makes an account that cannot log in.
+ * The name "anyone" is no account's: in rights (acl.h) it means everybody.
  * While there is no domain (domain.h), a name may have any; with the first
  * domain, new accounts are refused in those that are not there.
  *
@@ -55,7 +56,7 @@ void account_normal(const char *name, char normal[ACCOUNT_NAME_MAX + 1]);
 [[nodiscard]] bool account_add(struct store *s, const char *name, struct span password, unsigned how, struct err *e);
 [[nodiscard]] bool account_passwd(struct store *s, const char *name, struct span password, unsigned how, struct err *e);
 [[nodiscard]] bool account_set(struct store *s, const char *name, const struct account_limits *limits, struct err *e);
-/* With its aliases.  An account with mailboxes is refused unless `mailboxes`, which removes them with all
+/* With its aliases, its routes, its alerts, and the rights (acl.h) that others have here or it has elsewhere, which go first.  An account with mailboxes is refused unless `mailboxes`, which removes them with all
  * that is in them; `now`: seconds since 1970.  ERR_BUSY: mail is coming in just now. */
 [[nodiscard]] bool account_remove(struct store *s, const char *name, bool mailboxes, int64_t now, struct err *e);
 bool account_there(struct store *s, const char *name);

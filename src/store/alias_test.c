@@ -49,7 +49,7 @@ static void who_logs_in_is_resolved(void **state)
 		{ SPAN("old"), NULL, NULL, "anna@local.example", true },
 		{ SPAN("nobody@main.example"), NULL, NULL, "nobody@main.example", false },
 		{ SPAN(""), NULL, NULL, "", false }, { SPAN(""), "main.example", NULL, "", false },
-		{ SPAN("anna\0"), NULL, NULL, "anna", false }, { SPAN("an\0na"), NULL, NULL, "an", false },
+		{ SPAN("anna\0"), NULL, NULL, "#nna", false }, { SPAN("an\0na"), NULL, NULL, "#n", false },
 		{ SPAN("a%b@main.example"), NULL, NULL, "a%b@main.example", false },	/* only where there is no @ */
 		{ SPAN("a%b%main.example"), NULL, NULL, "a%b@main.example", false },
 		{ SPAN("anna/INBOX"), NULL, NULL, "anna/INBOX", false }, { SPAN("~anna"), NULL, NULL, "~anna", false },
@@ -69,7 +69,7 @@ static void who_logs_in_is_resolved(void **state)
 	}
 	for (size_t len = 310; len < 330; len++) {
 		assert_false(account_resolve(s, (struct span){ octets, len }, "main.example", NULL, out));
-		assert_true(strlen(out) <= ACCOUNT_NAME_MAX && memcmp(out, octets, 310) == 0);
+		assert_true(strlen(out) <= ACCOUNT_NAME_MAX && memcmp(out + 1, octets + 1, 309) == 0);
 	}
 	store_close(&s);
 	free(octets);

@@ -5,13 +5,15 @@
  *     "h"                      the head: next unique-id and blob, messages, octets
  *     "i" PAGE                 the entries whose unique-ids begin with PAGE (uid / 256), in order
  *     "s" CONNECTION ID        a source's mark → digest
+ *     "x" UID                  whom a message is for, of those that say so (routed.h)
+ *     "y" NUMBER UID           the same of those whose headers had to be read (routed_known.h)
  *     "r", "q" PART            an intent and its parts (intent.h): what is about to leave the index
  *     "g" WHEN BLOB            bodies of messages that left the index: (blob, pieces)…, of which BLOB is the first
  *     "t" BLOB                 a message coming in by pieces → how many are durable
  *     blob BLOB piece 0, 1 …   a body; all of it when they add up to the entry's size
  *
  * The directory of names ("names" partition) has "b" NAME → epoch, "e" the
- * last epoch, and "x" NAME → when a box was removed whose partition is not empty yet.  An epoch is the upper half of a box's unique-ids: at least the
+ * last epoch, "n" NAME → the number of a route header (routed.h), and "x" NAME → when a box was removed whose partition is not empty yet.  An epoch is the upper half of a box's unique-ids: at least the
  * second in which the box was made, and greater than all before, so that a box
  * made again, or out of an old backup, starts above what was ever handed out. */
 #pragma once
@@ -29,7 +31,14 @@ enum {
 	BOX_UNMARKS = 256,		/* removed marks that wait for a message to ride with */
 };
 
-enum { BOX_NO_END = 1 << 30 };		/* flag at rest: the body does not end with CRLF */
+enum {					/* flags at rest, which nobody outside sees */
+	BOX_NO_END = 1 << 30,		/* the body does not end with CRLF */
+	BOX_FIELD_SHIFT = 16,		/* which field's addresses are in the index (routed.h), */
+	BOX_FIELDS = 255,
+	BOX_FIELD = BOX_FIELDS << BOX_FIELD_SHIFT,
+	BOX_LISTS = 1 << 24,		/* and it has some: there is a key "x" */
+	BOX_INSIDE = BOX_NO_END | BOX_FIELD | BOX_LISTS,
+};
 #define BOX_STORED_MAX ((uint64_t)1 << 48)	/* a body that claims more is damage */
 
 struct box_head {
@@ -52,6 +61,7 @@ struct mailbox {
 	engine_part part;
 	char name[MAILBOX_NAME_MAX + 1];
 	bool made;			/* the directory has it */
+	uint64_t places;		/* at this one of store.places.changes it lay in the store */
 	struct box_head head;		/* as it is durable, */
 	bool head_there;		/* once anything is */
 	uint64_t next_blob;		/* runs ahead of the head's */
@@ -100,9 +110,27 @@ bool box_walk_next(struct box_walk *w, uint64_t *number, struct span *page);
 
 /* mailbox.c */
 [[nodiscard]] bool box_account_must(struct store *s, const char *name, struct err *e);	/* the owner is there? */
+/* The box lies in the store?  ERR_CONFIG: no longer, and where it does. */
+[[nodiscard]] bool box_here(struct mailbox *box, struct err *e);
+/* Something comes into, or leaves, an opened box of the account. */
+bool box_busy(const struct store *s, const char *account);
+/* place.c: ERR_CONFIG, and where it lies: the box is in a Maildir. */
+[[nodiscard]] bool place_must_be_store(struct store *s, const char *box, struct err *e);
 struct span box_head_value(char value[33], const struct box_head *head);
 [[nodiscard]] bool box_head_unpack(struct span value, struct box_head *head);
 bool box_entry_find(struct view *v, engine_part part, uint64_t uid, struct box_entry *entry);	/* false: also if it is leaving */
+
+uint64_t box_octets(struct store *s, const char *name);		/* of one that is in the directory: as durable as this thread knows */
+
+/* quota.c: `box` is a box's name. */
+uint64_t quota_seen(struct view *v, engine_part part, const char *account);	/* the limit in force, 0 = none; `part`: record_part */
+uint64_t quota_room(struct store *s, const char *box);		/* as quota_left */
+/* They are under way.  What it returns is given back by quota_moved, durable or not. */
+uint64_t quota_hold(struct store *s, const char *box, uint64_t octets);
+/* The box had and has so many octets; after its head was changed. */
+void quota_moved(struct store *s, const char *box, uint64_t before, uint64_t after, uint64_t held);
+/* Says so of a message; `taken`: octets of its own group that are not held yet. */
+void quota_over(struct store *s, const char *box, uint64_t taken, uint64_t octets, struct err *why);
 
 /* marks.c */
 struct box_mark box_mark(const struct mailbox_source *source);

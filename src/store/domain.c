@@ -5,12 +5,13 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/alert_rest.h"
 #include "store/pack.h"
 #include "store/record.h"
 
 enum { DOMAIN_FORMAT = 1, DOMAIN_MAX = 32 + DOMAIN_ADDRESS_MAX };
 
-static bool check(const char *given, char name[DOMAIN_NAME_MAX + 1], struct err *e)
+bool domain_name(const char *given, char name[DOMAIN_NAME_MAX + 1], struct err *e)
 {
 	char account[ACCOUNT_NAME_MAX + 1], whole[ACCOUNT_NAME_MAX + 1];
 	int n = snprintf(account, sizeof account, "x@%s", given);
@@ -48,6 +49,13 @@ static bool unpack(struct span value, struct domain_info *d)
 	memcpy(d->address, value.at, value.len);
 	d->address[value.len] = '\0';
 	return true;
+}
+
+uint64_t domain_quota(struct span value)
+{
+	struct domain_info info;
+
+	return unpack(value, &info) ? info.limits.quota : ACCOUNT_QUOTA_DEFAULT;
 }
 
 static bool get(struct store *s, const char *name, struct domain_info *info)
@@ -94,7 +102,7 @@ bool domain_find(struct store *s, const char *given, struct domain_info *info, s
 {
 	char name[DOMAIN_NAME_MAX + 1];
 
-	if (!check(given, name, e))
+	if (!domain_name(given, name, e))
 		return false;
 	if (!get(s, name, info))
 		return err_set(e, ERR_CONFIG, "there is no domain %.200s; make it first: postrider domain add %.200s", name, name);
@@ -108,7 +116,7 @@ bool domain_add(struct store *s, const char *given, struct err *e)
 	char key[RECORD_KEY], value[DOMAIN_MAX];
 	struct batch *b;
 
-	if (!check(given, info.name, e))
+	if (!domain_name(given, info.name, e))
 		return false;
 	if (get(s, info.name, &old))
 		return err_set(e, ERR_CONFIG, "domain %s is there already", info.name);
@@ -142,19 +150,25 @@ bool domain_set(struct store *s, const struct domain_info *info, struct err *e)
 bool domain_remove(struct store *s, const char *given, struct err *e)
 {
 	struct domain_info info;
-	char key[RECORD_KEY];
+	char key[RECORD_KEY], who[DOMAIN_NAME_MAX + 2];
 	struct batch *b;
-	size_t aliases;
+	size_t aliases, routes;
 
 	if (!domain_find(s, given, &info, e))
 		return false;
 	aliases = count(s, 'l', info.name);
-	if (info.accounts || aliases)
-		return err_set(e, ERR_CONFIG, "domain %.200s has %zu accounts and %zu aliases; remove them first", info.name, info.accounts, aliases);
+	routes = count(s, 'r', info.name);
+	if (info.accounts || aliases || routes)
+		return err_set(e, ERR_CONFIG, "domain %.150s has %zu accounts, %zu aliases and %zu routes; remove them first", info.name, info.accounts,
+			aliases, routes);
 	b = store_batch(record_part());
 	store_must(batch_remove(b, record_key(key, 'd', info.name)));
 	if (*info.address)
 		store_must(batch_remove(b, record_key(key, 'n', info.address)));
+	(void)snprintf(who, sizeof who, "@%s", info.name);
+	store_must(batch_remove(b, record_key(key, 'm', who)));
+	s->places.changes++;
+	store_must(alert_forget(s, ALERT_DOMAIN, info.name, b));
 	return engine_commit_wait(s->engine, &b, e) || err_in(e, "domain %s", info.name);
 }
 

@@ -8,6 +8,7 @@
 #include "store/box.h"
 #include "store/intent.h"
 #include "store/pack.h"
+#include "store/routed.h"
 
 enum {
 	PAGE_OCTETS = BOX_PAGE * BOX_ENTRY,
@@ -46,6 +47,8 @@ struct rewrite {
 	uint64_t removed, removed_octets;
 	char page[PAGE_OCTETS], garbage[GARBAGE_OCTETS];
 	size_t page_len, garbage_len;
+	uint64_t lists[BOX_PAGE];	/* of those that go, who have a key "x" */
+	size_t list_count;
 	uint64_t blob;			/* of the first in `garbage` */
 };
 
@@ -78,7 +81,7 @@ static bool change_page(struct rewrite *r, struct span page)
 	const struct box_intent *i = &r->edit->intent;
 	bool changed = false;
 
-	r->page_len = r->garbage_len = 0;
+	r->page_len = r->garbage_len = r->list_count = 0;
 	for (; page.len; page = span_from(page, BOX_ENTRY)) {
 		struct box_entry e = box_entry_unpack(page.at);
 
@@ -87,6 +90,8 @@ static bool change_page(struct rewrite *r, struct span page)
 				r->blob = e.blob;
 			box_garbage_pack(r->garbage + r->garbage_len, e.blob, box_entry_pieces(&e));
 			r->garbage_len += BOX_GARBAGE;
+			if (e.flags & BOX_LISTS)
+				r->lists[r->list_count++] = e.uid;
 			r->removed++;
 			r->removed_octets += box_entry_size(&e);
 			changed = true;
@@ -104,19 +109,21 @@ static bool change_page(struct rewrite *r, struct span page)
 
 static bool room(const struct rewrite *r)
 {
-	return batch_keys(r->batch) + 2 <= KEYS_MAX &&
-	       batch_bytes(r->batch) + r->page_len + r->garbage_len + 2 * KEY_OCTETS <= r->max;
+	return batch_keys(r->batch) + 2 + r->list_count <= KEYS_MAX &&
+	       batch_bytes(r->batch) + r->page_len + r->garbage_len + (2 + r->list_count) * KEY_OCTETS <= r->max;
 }
 
 static void put(struct rewrite *r, uint64_t number)
 {
-	char page_at[9], garbage_at[17];
+	char page_at[9], garbage_at[17], list_at[ROUTED_KEY];
 	struct span key = box_page_key(page_at, number);
 
 	store_must(r->page_len ? batch_put(r->batch, key, (struct span){ r->page, r->page_len }) : batch_remove(r->batch, key));
 	if (r->garbage_len)
 		store_must(batch_put(r->batch, box_garbage_key(garbage_at, r->edit->intent.when, r->blob),
 			(struct span){ r->garbage, r->garbage_len }));
+	for (size_t n = 0; n < r->list_count; n++)
+		store_must(batch_remove(r->batch, routed_key(list_at, r->lists[n])));
 }
 
 static enum rewritten rewrite_page(struct rewrite *r)
@@ -228,9 +235,12 @@ static void send(struct box_edit *edit, struct batch **b, void (*then)(void *use
 
 static void durable(struct mailbox *box, const struct box_head *head)
 {
+	uint64_t before = box->head.bytes;
+
 	box->head = *head;
 	box->head_there = true;
 	box->walk.position = box->walk.page = 0;
+	quota_moved(box->store, box->name, before, head->bytes, 0);
 }
 
 static void on_direct(void *user, const struct err *why)

@@ -8,10 +8,10 @@
 #include "store/pack.h"
 
 enum {
-	MESSAGE_KEYS = 4,		/* body, its tail, mark, the stage's count */
+	MESSAGE_KEYS = 5,		/* body, its tail, mark, the stage's count, whom it is for */
 	PAGE_OCTETS = BOX_PAGE * BOX_ENTRY,
 	/* What a message may add to the batch besides its body, and the end of the group. */
-	MESSAGE_OCTETS = 256,
+	MESSAGE_OCTETS = 256 + ROUTED_TEXT_MAX,
 	END_OCTETS = 2 * (PAGE_OCTETS + 64),
 	END_KEYS = 4,
 };
@@ -26,6 +26,7 @@ struct box_group {
 	struct mailbox *box;
 	struct box_head head;		/* when it is durable */
 	struct answers *answers;
+	uint64_t held;			/* of the account's quota */
 };
 
 struct builder {
@@ -33,6 +34,7 @@ struct builder {
 	struct box_group *group;
 	struct batch *batch;
 	struct view *view;
+	uint64_t room, taken;		/* octets that the quota leaves; of them, what this group has */
 	struct {
 		uint64_t number;
 		size_t len;
@@ -65,22 +67,30 @@ static void put_page(struct builder *b)
 		store_must(batch_put(b->batch, box_page_key(key, b->page.number), (struct span){ b->page.at, b->page.len }));
 }
 
+static uint64_t octets_of(const struct incoming *in)
+{
+	return in->size + (in->flags & BOX_NO_END ? 2 : 0);
+}
+
 static void add_entry(struct builder *b, const struct incoming *in)
 {
 	struct box_head *h = &b->group->head;
 	struct box_entry entry = { .uid = h->next_uid, .blob = in->blob, .stored = in->size,
 		.arrived = in->arrived, .dots = in->dots, .flags = in->flags };
+	char key[ROUTED_KEY];
 
 	if (h->next_uid / BOX_PAGE != b->page.number) {
 		put_page(b);
 		begin_page(b);
 	}
+	if (in->flags & BOX_LISTS)
+		store_must(batch_put(b->batch, routed_key(key, entry.uid), routed_value(&in->routed)));
 	assert(b->page.len + BOX_ENTRY <= sizeof b->page.at);
 	box_entry_pack(b->page.at + b->page.len, &entry);
 	b->page.len += BOX_ENTRY;
 	h->next_uid++;
 	h->count++;
-	h->bytes += in->size + (in->flags & BOX_NO_END ? 2 : 0);
+	h->bytes += octets_of(in);
 }
 
 static bool in_group(const struct builder *b, const struct box_mark *mark)
@@ -91,17 +101,21 @@ static bool in_group(const struct builder *b, const struct box_mark *mark)
 	return false;
 }
 
-/* Adds the mark.  False: it was there, the message is a second copy. */
-static bool add_mark(struct builder *b, const struct incoming *in)
+/* The mark is there: the message is a second copy. */
+static bool is_there(const struct builder *b, const struct incoming *in)
 {
 	struct box_mark mark = box_mark(&in->source);
 
-	if (in_group(b, &mark) || box_marked(b->box, b->view, &mark))
-		return false;
+	return in_group(b, &mark) || box_marked(b->box, b->view, &mark);
+}
+
+static void add_mark(struct builder *b, const struct incoming *in)
+{
+	struct box_mark mark = box_mark(&in->source);
+
 	b->marks[b->mark_count++] = mark;
 	store_must(batch_put(b->batch, (struct span){ mark.key, BOX_MARK },
 		(struct span){ (const char *)in->source.digest, sizeof in->source.digest }));
-	return true;
 }
 
 static void add_body(struct builder *b, struct incoming *in)
@@ -122,11 +136,22 @@ static void add_message(struct builder *b, struct incoming *in)
 {
 	char key[9];
 
-	answers_add(b->group->answers, in->ticket);
-	if (in->has_source && !add_mark(b, in)) {
+	if (in->has_source && is_there(b, in)) {
+		answers_add(b->group->answers, in->ticket);
 		incoming_discard(&in);
 		return;
 	}
+	if (in->over || octets_of(in) > b->room - b->taken) {
+		struct err why;
+
+		quota_over(b->box->store, b->box->name, b->taken, octets_of(in), &why);
+		incoming_refuse(&in, &why);
+		return;
+	}
+	b->taken += octets_of(in);
+	answers_add(b->group->answers, in->ticket);
+	if (in->has_source)
+		add_mark(b, in);
 	add_body(b, in);
 	if (in->pieces)
 		store_must(batch_remove(b->batch, incoming_stage_key(in, key)));
@@ -154,7 +179,7 @@ static void add_waiting(struct builder *b)
 		box->waiting--;
 		box->waiting_octets -= in->len;
 		if (in->why)
-			incoming_refuse(&in);
+			incoming_refuse(&in, in->why);
 		else
 			add_message(b, in);
 	}
@@ -164,13 +189,16 @@ static void on_group(void *user, const struct err *why)
 {
 	struct box_group *group = user;
 	struct mailbox *box = group->box;
+	uint64_t before;
 
 	assert(box->group == group);
 	box->group = NULL;
+	before = box->head.bytes;
 	if (!why) {
 		box->head = group->head;
 		box->head_there = true;
 	}
+	quota_moved(box->store, box->name, before, box->head.bytes, group->held);
 	store_answer(box->store, &group->answers, why);
 	free(group);
 	box_send(box);
@@ -202,9 +230,11 @@ static bool group_send(struct mailbox *box)
 	b->group = group;
 	b->batch = store_batch(box->part);
 	b->view = store_view(box->store);
+	b->room = quota_room(box->store, box->name);
 	begin_page(b);
 	add_waiting(b);
 	put_page(b);
+	group->held = quota_hold(box->store, box->name, b->taken);
 	box_add_head(box, b->batch, &group->head);
 	view_end(&b->view);
 	box_add_unmarks(box, b->batch);

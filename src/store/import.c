@@ -192,6 +192,225 @@ bool import_maildir(const char *path, const struct exchange_to *to, struct err *
 	return good;
 }
 
+/* Message by message */
+
+struct maildir_walk {
+	char *path;
+	struct names names;
+	size_t at;		/* the next one */
+	int fd;			/* of the one before; -1 = none */
+};
+
+void maildir_walk_close(struct maildir_walk **out)
+{
+	struct maildir_walk *w = *out;
+
+	if (!w)
+		return;
+	*out = NULL;
+	if (w->fd >= 0)
+		(void)close(w->fd);
+	names_end(&w->names);
+	free(w->path);
+	free(w);
+}
+
+/* Both folders; one that is not there holds nothing. */
+static bool names_of(struct names *n, const char *path, struct err *e)
+{
+	static const char *const folders[] = { "new", "cur" };
+	bool good = true;
+
+	for (size_t k = 0; good && k < COUNT(folders); k++) {
+		char *whole;
+		bool none;
+
+		if (asprintf(&whole, "%s/%s", path, folders[k]) < 0)
+			return err_set(e, ERR_LOCAL, "out of memory for a name");
+		none = access(whole, F_OK) != 0 && errno == ENOENT;
+		free(whole);
+		good = none || names_in(n, path, folders[k], any_name, e);
+	}
+	return good;
+}
+
+static size_t base_len(const char *text)
+{
+	return strcspn(text, ":");
+}
+
+static int by_base(const void *a, const void *b)
+{
+	const struct name *one = a, *two = b;
+	size_t len = base_len(one->text), other = base_len(two->text);
+	int order = memcmp(one->text, two->text, len < other ? len : other);
+
+	return order ? order : len != other ? (len < other ? -1 : 1) : strcmp(one->text, two->text);
+}
+
+static bool same_base(const struct name *one, const struct name *two)
+{
+	size_t len = base_len(one->text);
+
+	return len == base_len(two->text) && memcmp(one->text, two->text, len) == 0;
+}
+
+/* In order; one that went from new to cur between the two is one. */
+static void settle_names(struct names *n)
+{
+	size_t kept = 0;
+
+	if (n->count)
+		qsort(n->at, n->count, sizeof *n->at, by_base);
+	for (size_t k = 0; k < n->count; k++) {
+		if (kept && same_base(&n->at[kept - 1], &n->at[k]))
+			free(n->at[--kept].text);
+		n->at[kept++] = n->at[k];
+	}
+	n->count = kept;
+}
+
+bool maildir_walk_open(const char *path, struct maildir_walk **out, struct err *e)
+{
+	struct maildir_walk *w = calloc(1, sizeof *w);
+	bool good;
+
+	if (!w)
+		return err_set(e, ERR_LOCAL, "out of memory");
+	w->fd = -1;
+	w->path = strdup(path);
+	good = w->path ? names_of(&w->names, path, e) : err_set(e, ERR_LOCAL, "out of memory");
+	settle_names(&w->names);
+	if (!good)
+		maildir_walk_close(&w);
+	*out = w;
+	return good;
+}
+
+static int open_name(const struct maildir_walk *w, const struct name *n)
+{
+	char *file;
+	int fd;
+
+	if (asprintf(&file, "%s/%s/%s", w->path, n->directory, n->text) < 0)
+		return -1;
+	fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	free(file);
+	return fd;
+}
+
+/* The name it has by now. */
+static bool find_again(struct maildir_walk *w, struct name *n, bool *gone, struct err *e)
+{
+	struct names now = { 0 };
+	bool found = false, good = names_of(&now, w->path, e);
+
+	for (size_t k = 0; good && !found && k < now.count; k++) {
+		found = same_base(&now.at[k], n);
+		if (found) {
+			free(n->text);
+			*n = now.at[k];
+			now.at[k].text = NULL;
+		}
+	}
+	names_end(&now);
+	*gone = !found;
+	return good;
+}
+
+bool maildir_walk_next(struct maildir_walk *w, struct mailbox_entry *entry, bool *there, struct err *e)
+{
+	enum { TRIES = 3 };
+
+	if (w->fd >= 0)
+		(void)close(w->fd);
+	w->fd = -1;
+	*there = false;
+	while (w->at < w->names.count) {
+		struct name *n = &w->names.at[w->at++];
+		struct stat st;
+		bool gone = false;
+
+		for (int tries = 0; (w->fd = open_name(w, n)) < 0 && errno == ENOENT && !gone; tries++)
+			if (tries == TRIES)
+				gone = true;
+			else if (!find_again(w, n, &gone, e))
+				return false;
+		if (w->fd < 0 && gone)
+			continue;
+		if (w->fd < 0 || fstat(w->fd, &st) != 0)
+			return err_errno(e, ERR_LOCAL, "%s/%s/%s cannot be read", w->path, n->directory, n->text);
+		if (!S_ISREG(st.st_mode)) {	/* nobody's mail */
+			(void)close(w->fd);
+			w->fd = -1;
+			continue;
+		}
+		*entry = (struct mailbox_entry){ .size = (uint64_t)st.st_size, .arrived = st.st_mtim.tv_sec, .flags = is_seen(n) ? MAILBOX_SEEN : 0 };
+		*there = true;
+		return true;
+	}
+	return true;
+}
+
+struct using {
+	bool (*use)(void *to, struct span octets);
+	void *to;
+};
+
+static bool use_octets(void *user, struct span octets, struct err *e)
+{
+	struct using *u = user;
+
+	return u->use(u->to, octets) || err_set(e, ERR_LOCAL, "reading was ended");
+}
+
+bool maildir_walk_read(struct maildir_walk *w, bool (*use)(void *to, struct span octets), void *to, struct err *e)
+{
+	struct using u = { use, to };
+	const struct exchange_to each = { .add = use_octets, .user = &u };
+	struct import i = { .to = &each };
+
+	assert(w->fd >= 0);
+	if (lseek(w->fd, 0, SEEK_SET) < 0)
+		return err_errno(e, ERR_LOCAL, "%s/%s cannot be read", w->path, maildir_walk_name(w));
+	return add_file(&i, w->fd, e) || err_in(e, "%s/%s", w->path, maildir_walk_name(w));
+}
+
+const char *maildir_walk_name(const struct maildir_walk *w)
+{
+	return w->at ? w->names.at[w->at - 1].text : "";
+}
+
+size_t maildir_walk_count(const struct maildir_walk *w)
+{
+	return w->names.count;
+}
+
+static bool export_next(void *user, struct mailbox_entry *entry, bool *there, struct err *e)
+{
+	return maildir_walk_next(user, entry, there, e);
+}
+
+static bool export_read(void *user, [[maybe_unused]] const struct mailbox_entry *entry, bool (*use)(void *to, struct span octets), void *to, struct err *e)
+{
+	return maildir_walk_read(user, use, to, e);
+}
+
+bool maildir_export(const char *path, const char *state, const char *target, uint64_t *count, struct err *e)
+{
+	struct exchange_from from = { export_next, export_read, NULL, state };
+	struct maildir_walk *w;
+	bool good;
+
+	*count = 0;
+	if (!maildir_walk_open(path, &w, e))
+		return false;
+	from.user = w;
+	good = exchange_export(&from, target, count, e);
+	maildir_walk_close(&w);
+	return good;
+}
+
 bool import_eml(const char *path, const struct exchange_to *to, struct err *e)
 {
 	struct names names = { 0 };

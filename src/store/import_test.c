@@ -204,6 +204,76 @@ static void what_cannot_be_read_is_said_with_what_was_done(void **state)
 	fixture_remove(directory);
 }
 
+static void next_is(struct maildir_walk *w, const char *name, const char *octets, uint32_t flags)
+{
+	struct fixture_text got = { 0 };
+	struct mailbox_entry entry;
+	bool there;
+
+	must(maildir_walk_next(w, &entry, &there, &fixture_err));
+	if (!name) {
+		assert_false(there);
+		return;
+	}
+	assert_true(there && entry.flags == flags && entry.arrived > 1600000000);
+	assert_string_equal(maildir_walk_name(w), name);
+	for (int n = 0; n < 2; n++) {	/* as often as wanted */
+		got.len = 0;
+		must(maildir_walk_read(w, fixture_collect, &got, &fixture_err));
+		assert_string_equal(got.at, octets);
+	}
+	free(got.at);
+}
+
+static void move(const char *directory, const char *from, const char *to)
+{
+	char one[256], two[256];
+
+	(void)snprintf(one, sizeof one, "%s/%s", directory, from);
+	(void)snprintf(two, sizeof two, "%s/%s", directory, to ? to : "gone");
+	assert_int_equal(rename(one, two), 0);
+}
+
+/* Others read, mark and remove, and bring new mail, while it is walked. */
+static void a_maildir_is_walked_while_others_use_it(void **state)
+{
+	const char *directory = fixture_directory();
+	struct maildir_walk *w;
+	char path[128];
+
+	(void)state;
+	(void)snprintf(path, sizeof path, "%s/md", directory);
+	must(maildir_walk_open(path, &w, &fixture_err));
+	next_is(w, NULL, NULL, 0);
+	maildir_walk_close(&w);
+	make(directory, "md/new/1", SPAN("one\r\n"));
+	must(maildir_walk_open(path, &w, &fixture_err));
+	assert_int_equal(maildir_walk_count(w), 1);	/* without cur */
+	maildir_walk_close(&w);
+	make(directory, "md/cur/10:2,S", SPAN("ten\n"));
+	make(directory, "md/cur/2:2,", SPAN("two\n"));
+	make(directory, "md/new/3", SPAN("three\n"));
+	make(directory, "md/cur/3:2,S", SPAN("three\n"));	/* seen in both: one message */
+	make(directory, "md/new/30", SPAN("thirty\n"));
+	make(directory, "md/new/4/no-file", SPAN(""));
+	make(directory, "md/new/5", SPAN("five\n"));
+	make(directory, "md/new/6", SPAN("six"));
+	must(maildir_walk_open(path, &w, &fixture_err));
+	next_is(w, "1", "one\r\n", 0);
+	move(directory, "md/cur/10:2,S", "md/cur/10:2,RS");
+	next_is(w, "10:2,RS", "ten\r\n", MAILBOX_SEEN);
+	move(directory, "md/cur/2:2,", NULL);
+	make(directory, "md/new/7", SPAN("too late"));
+	next_is(w, "3:2,S", "three\r\n", MAILBOX_SEEN);
+	next_is(w, "30", "thirty\r\n", 0);
+	move(directory, "md/new/5", "md/cur/5:2,S");
+	next_is(w, "5:2,S", "five\r\n", MAILBOX_SEEN);
+	next_is(w, "6", "six", 0);
+	next_is(w, NULL, NULL, 0);
+	maildir_walk_close(&w);
+	fixture_remove(directory);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -211,6 +281,7 @@ int main(void)
 		cmocka_unit_test(line_ends_become_crlf),
 		cmocka_unit_test(a_crlf_across_reads_stays_one),
 		cmocka_unit_test(many_and_large_ones_come_in_order),
+		cmocka_unit_test(a_maildir_is_walked_while_others_use_it),
 		cmocka_unit_test(what_cannot_be_read_is_said_with_what_was_done),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,8 @@ struct incoming *incoming_new(struct mailbox *box, struct err *e)
 	struct incoming *in;
 	uint32_t epoch;
 
+	if (!box_here(box, e))
+		return NULL;
 	if (!box->made) {
 		if (!box_account_must(box->store, box->name, e) || !box_make(box->store, box->name, &epoch, e))
 			return NULL;
@@ -38,6 +40,7 @@ void incoming_free(struct incoming **in)
 {
 	(*in)->box->incomings--;
 	digest_free(&(*in)->digest);
+	routed_end(&(*in)->routed);
 	free((*in)->piece);
 	free((*in)->why);
 	free(*in);
@@ -117,6 +120,7 @@ static void stage_piece(struct incoming *in)
 	store_must(in->pieces ? batch_equals(b, key, (struct span){ was, 4 }) : batch_absent(b, key));
 	store_must(batch_put(b, key, (struct span){ is, 4 }));
 	digest_add(in->digest, (struct span){ in->piece, in->len });
+	routed_look(&in->routed, in->box->store, (struct span){ in->piece, in->len }, false);
 	store_must(batch_blob_owned(b, in->blob, in->pieces, in->piece, in->len));
 	in->piece = NULL;
 	in->len = in->cap = 0;
@@ -125,6 +129,13 @@ static void stage_piece(struct incoming *in)
 	stage->in = in;
 	stage->deed = (struct deed){ .then = on_staged, .user = stage };
 	store_do(in->box->store, &b, &stage->deed);
+}
+
+/* It will be refused: it does no more than to be counted, and to have a digest. */
+static void pass_piece(struct incoming *in)
+{
+	digest_add(in->digest, (struct span){ in->piece, in->len });
+	in->len = 0;
 }
 
 static bool grow(struct incoming *in, size_t need)
@@ -160,7 +171,11 @@ bool incoming_add(struct incoming *in, struct span octets, struct err *e)
 		if (!n) {
 			if (!in->digest && !(in->digest = digest_new(e)))
 				return false;
-			stage_piece(in);
+			in->over = in->over || in->size > quota_room(in->box->store, in->box->name);
+			if (in->over)
+				pass_piece(in);
+			else
+				stage_piece(in);
 			continue;
 		}
 		if (n > octets.len)
@@ -224,14 +239,13 @@ void incoming_discard(struct incoming **in)
 	incoming_free(in);
 }
 
-/* A piece of it failed, so it cannot become a message. */
-void incoming_refuse(struct incoming **in)
+void incoming_refuse(struct incoming **in, const struct err *why)
 {
 	struct answers *a = answers_new(1);
 	struct store *s = (*in)->box->store;
 
 	answers_add(a, (*in)->ticket);
-	store_answer(s, &a, (*in)->why);
+	store_answer(s, &a, why);
 	incoming_discard(in);
 }
 
@@ -248,7 +262,7 @@ void incoming_finish(struct incoming **incoming, const struct mailbox_source *so
 {
 	struct incoming *in = *incoming;
 
-	assert(!(flags & BOX_NO_END));
+	assert(!(flags & BOX_INSIDE));
 	*incoming = NULL;
 	in->ended = true;
 	in->has_source = source;
@@ -258,6 +272,8 @@ void incoming_finish(struct incoming **incoming, const struct mailbox_source *so
 	in->flags = flags;
 	if (in->size && !(in->last[0] == '\r' && in->last[1] == '\n'))
 		in->flags |= BOX_NO_END;
+	routed_look(&in->routed, in->box->store, (struct span){ in->piece, in->len }, true);
+	in->flags |= routed_flags(&in->routed);
 	in->ticket = ticket;
 	store_owe(in->box->store, ticket);
 	*in->box->last = in;

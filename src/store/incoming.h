@@ -10,6 +10,7 @@
 
 #include "store/box.h"
 #include "store/digest.h"
+#include "store/routed.h"
 
 struct incoming {
 	struct incoming *next;		/* of those that wait for a group */
@@ -22,13 +23,15 @@ struct incoming {
 	char last[2];			/* the last two octets added */
 	struct digest *digest;		/* of the staged pieces; NULL: none is staged */
 	bool ended, aborted, has_source;
+	bool over;			/* it cannot fit into the quota: its octets are not kept any more */
 	struct err *why;		/* a piece failed */
 	struct mailbox_source source;
 	int64_t arrived;
 	uint64_t ticket;
+	struct routed routed;
 };
 
-void incoming_refuse(struct incoming **in);
+void incoming_refuse(struct incoming **in, const struct err *why);	/* `why` may be its own */
 void incoming_free(struct incoming **in);
 void incoming_discard(struct incoming **in);	/* and what it staged */
 struct span incoming_stage_key(const struct incoming *in, char key[9]);

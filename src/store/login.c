@@ -26,25 +26,40 @@ static void unseal(struct store *s, const struct record *r, bool kept, struct ac
 		log_error(NULL, "account %s: its secret was sealed with another key than that of secret.key: set its password again", login->name);
 }
 
-void login_find(struct store *s, const char *name, struct account_login *login)
+/* r: as the account is at rest; NULL: there is none. */
+static void fill(struct store *s, const char *name, const struct record *r, struct account_login *login)
 {
 	static const char *const sha256[] = { "salt 256", "stored 256", "server 256" }, *const sha1[] = { "salt 1", "stored 1", "server 1" };
-	struct record r = { .limits = { ACCOUNT_QUOTA_DEFAULT, ACCOUNT_SESSIONS_DEFAULT } };
 
-	*login = (struct account_login){ .there = record_find(s, name, &r) && r.flags & RECORD_CAN_LOGIN };
+	*login = (struct account_login){ .known = r, .there = r && r->flags & RECORD_CAN_LOGIN, .source = "internal",
+		.sha256_salt = SCRAM_SALT, .sha1_salt = SCRAM_SALT, .limits = { ACCOUNT_QUOTA_DEFAULT, ACCOUNT_SESSIONS_DEFAULT } };
 	(void)snprintf(login->name, sizeof login->name, "%s", name);
-	(void)snprintf(login->argon, sizeof login->argon, "%s", login->there ? r.verifier.argon : verifier_of_nobody());
+	(void)snprintf(login->verifier, sizeof login->verifier, "%s", login->there ? r->verifier.argon : verifier_of_nobody());
 	make_up(s->seal, login->name, sha256, SCRAM_KEY_MAX, &login->sha256);
 	make_up(s->seal, login->name, sha1, SCRAM_SHA1_KEY, &login->sha1);
-	login->sha1_there = login->there && r.verifier.sha1.iterations;
+	login->sha1_there = login->there && r->verifier.sha1.iterations;
 	if (login->there)
-		login->sha256 = r.verifier.sha256;
+		login->sha256 = r->verifier.sha256;
 	if (login->sha1_there)
-		login->sha1 = r.verifier.sha1;
-	unseal(s, &r, login->there && r.flags & RECORD_RECOVERABLE, login);
-	login->limits = r.limits;
+		login->sha1 = r->verifier.sha1;
+	unseal(s, r, login->there && r->flags & RECORD_RECOVERABLE, login);
+	if (r)
+		login->limits = r->limits;
 	domain_limits(s, login->name, &login->limits);
+}
+
+void login_find(struct store *s, const char *name, struct account_login *login)
+{
+	struct record r;
+	bool there = record_find(s, name, &r);
+
+	fill(s, name, there ? &r : NULL, login);
 	wipe(&r, sizeof r);
+}
+
+void login_make_up(struct store *s, const char *name, struct account_login *login)
+{
+	fill(s, name, NULL, login);
 }
 
 void login_wipe(struct account_login *login)

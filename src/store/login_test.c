@@ -36,7 +36,7 @@ static void who_is_not_there_looks_as_if(void **state)
 			assert_string_equal(login.name, rows[n].name);
 			assert_true(login.there == rows[n].there && login.sha1_there == rows[n].sha1 && login.secret_len == rows[n].secret);
 			assert_memory_equal(login.secret, "geheim", rows[n].secret);
-			assert_int_equal(verifier_argon_holds(login.argon, SPAN("geheim")), rows[n].there);
+			assert_int_equal(verifier_argon_holds(login.verifier, SPAN("geheim")), rows[n].there);
 			for (size_t k = 0; k < COUNT(both); k++) {
 				size_t size = k ? SCRAM_SHA1_KEY : SCRAM_KEY_MAX;
 
@@ -79,7 +79,7 @@ static void a_lost_key_costs_the_secret_alone(void **state)
 	assert_int_equal(unlink(path), 0);
 	s = fixture_store(directory);
 	login_find(s, "carl", &login);
-	assert_true(login.there && login.secret_len == 0 && verifier_argon_holds(login.argon, SPAN("geheim")));
+	assert_true(login.there && login.secret_len == 0 && verifier_argon_holds(login.verifier, SPAN("geheim")));
 	must(account_passwd(s, "carl", SPAN("neu"), ACCOUNT_RECOVERABLE, &fixture_err));
 	login_find(s, "carl", &login);
 	assert_true(login.secret_len == 3 && memcmp(login.secret, "neu", 3) == 0);

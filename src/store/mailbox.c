@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "store/account.h"
+#include "store/acl.h"
 #include "store/box.h"
 #include "store/intent.h"
 #include "store/pack.h"
@@ -41,6 +42,23 @@ static struct mailbox *opened(struct store *s, engine_part part)
 	return box;
 }
 
+uint64_t box_octets(struct store *s, const char *name)
+{
+	engine_part part = engine_part_of("mailbox", span_of(name));
+	const struct mailbox *box = opened(s, part);
+	struct box_head head = { 0 };
+	struct span value;
+	struct view *v;
+
+	if (box)
+		return box->head.bytes;
+	v = store_view(s);
+	if (view_get(v, part, SPAN("h"), &value) && !box_head_unpack(value, &head))
+		head.bytes = 0;		/* who opens the box says that it is damaged */
+	view_end(&v);
+	return head.bytes;
+}
+
 static bool read_head(struct mailbox *box, uint32_t epoch, struct err *e)
 {
 	struct view *v = store_view(box->store);
@@ -66,6 +84,32 @@ bool box_account_must(struct store *s, const char *name, struct err *e)
 	return err_set(e, ERR_CONFIG, "mailbox %.150s: there is no account %.100s; make it first: postrider account add %.100s", name, account, account);
 }
 
+bool box_here(struct mailbox *box, struct err *e)
+{
+	if (box->places != box->store->places.changes) {
+		if (!place_must_be_store(box->store, box->name, e))
+			return false;
+		box->places = box->store->places.changes;
+	}
+	return true;
+}
+
+static bool busy(const struct mailbox *box)
+{
+	return box->incomings || box->group || box->editing || edit_waits(box);
+}
+
+bool box_busy(const struct store *s, const char *account)
+{
+	size_t len = strlen(account);
+
+	for (size_t n = 0; n < STORE_BUCKETS; n++)
+		for (const struct mailbox *box = s->boxes[n]; box; box = box->next)
+			if (strncmp(box->name, account, len) == 0 && box->name[len] == '/' && busy(box))
+				return true;
+	return false;
+}
+
 bool mailbox_open(struct store *s, const char *given, bool make, struct mailbox **box, struct err *e)
 {
 	char name[MAILBOX_NAME_MAX + 1];
@@ -78,6 +122,8 @@ bool mailbox_open(struct store *s, const char *given, bool make, struct mailbox 
 		return false;
 	part = engine_part_of("mailbox", span_of(name));
 	m = opened(s, part);
+	if (m ? !box_here(m, e) : !place_must_be_store(s, name, e))
+		return false;
 	made = m ? m->made : box_find(s, name, &epoch);
 	if (!made && !box_account_must(s, name, e))
 		return false;
@@ -85,7 +131,7 @@ bool mailbox_open(struct store *s, const char *given, bool make, struct mailbox 
 		return err_set(e, ERR_CONFIG, "there is no mailbox %s; make it first: postrider mailbox add %s", name, name);
 	if (!m) {
 		m = store_memory(sizeof *m);
-		*m = (struct mailbox){ .store = s, .part = part, .made = made, .last = &m->first, .edits_last = &m->edits };
+		*m = (struct mailbox){ .store = s, .part = part, .made = made, .places = s->places.changes, .last = &m->first, .edits_last = &m->edits };
 		memcpy(m->name, name, sizeof name);
 		if (made && (!read_head(m, epoch, e) || !edit_resume(m, e))) {
 			edit_free_all(m);
@@ -105,7 +151,7 @@ bool mailbox_add(struct store *s, const char *given, struct err *e)
 	uint32_t epoch;
 	struct mailbox *box;
 
-	if (!box_name(given, name, e) || !box_account_must(s, name, e))
+	if (!box_name(given, name, e) || !place_must_be_store(s, name, e) || !box_account_must(s, name, e))
 		return false;
 	if (box_find(s, name, &epoch))
 		return err_set(e, ERR_CONFIG, "mailbox %s is there already", name);
@@ -121,6 +167,7 @@ bool mailbox_destroy(struct store *s, const char *given, int64_t now, struct err
 {
 	char name[MAILBOX_NAME_MAX + 1];
 	struct mailbox *box;
+	uint64_t octets;
 	uint32_t epoch;
 
 	if (!box_name(given, name, e))
@@ -128,9 +175,11 @@ bool mailbox_destroy(struct store *s, const char *given, int64_t now, struct err
 	if (!box_find(s, name, &epoch))
 		return err_set(e, ERR_CONFIG, "there is no mailbox %s", name);
 	box = opened(s, engine_part_of("mailbox", span_of(name)));
-	if (box && (box->incomings || box->group || box->editing || edit_waits(box)))
+	if (box && busy(box))
 		return err_set(e, ERR_BUSY, "mailbox %s: mail is coming in or going just now; try again", name);
-	if (!box_bury(s, name, now, e))
+	octets = box_octets(s, name);
+	/* The rights first: who makes the box anew must not find them. */
+	if (!acl_forget(s, name, e) || !box_bury(s, name, now, e))
 		return false;
 	if (box) {
 		box->made = box->head_there = false;
@@ -138,6 +187,7 @@ bool mailbox_destroy(struct store *s, const char *given, int64_t now, struct err
 		box->walk.position = box->walk.page = 0;
 		box->unmark_count = 0;
 	}
+	quota_moved(s, name, octets, 0, 0);
 	return true;
 }
 
@@ -191,7 +241,7 @@ size_t mailbox_entries(struct mailbox *box, uint64_t from, struct mailbox_entry 
 			if (uids_has(&intent.going, e.uid) || position++ < from)
 				continue;
 			out[n++] = (struct mailbox_entry){ .uid = e.uid, .size = box_entry_size(&e), .arrived = e.arrived, .dots = e.dots,
-				.flags = (e.flags & ~(uint32_t)BOX_NO_END) | (uids_has(&intent.seen, e.uid) ? MAILBOX_SEEN : 0) };
+				.flags = (e.flags & ~(uint32_t)BOX_INSIDE) | (uids_has(&intent.seen, e.uid) ? MAILBOX_SEEN : 0) };
 		}
 		if (position > from) {
 			box->walk.position = begins;

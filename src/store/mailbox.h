@@ -29,7 +29,10 @@
  * crash; mailbox_unmark forgets one once the ledger has it (it rides with the
  * next batch).
  *
- * Errors: ERR_CONFIG (no such account, bad name), ERR_LOCAL, ERR_BUSY. */
+ * A box that lies in a Maildir (place.h) is not opened: ERR_CONFIG, and the text names the Maildir; nor does one
+ * that was opened before take any more (incoming_new).
+ *
+ * Errors: ERR_CONFIG (no such account, bad name, in a Maildir), ERR_LOCAL, ERR_BUSY. */
 #pragma once
 
 #include "store/store.h"
@@ -58,6 +61,10 @@ struct mailbox_source {
  * the first incoming_new of such a box blocks for one commit. */
 [[nodiscard]] bool mailbox_open(struct store *s, const char *name, bool make, struct mailbox **box, struct err *e);
 [[nodiscard]] bool mailbox_add(struct store *s, const char *name, struct err *e);	/* make it empty; blocks */
+/* The one form of such a name. */
+[[nodiscard]] bool mailbox_name(const char *given, char name[MAILBOX_NAME_MAX + 1], struct err *e);
+/* Was it made, and not removed since?  `name` as mailbox_name gave it; any thread. */
+bool mailbox_there(struct store *s, const char *name);
 /* Walks the names of all boxes in order; start with name[0] = 0. */
 bool mailbox_each(struct store *s, char name[MAILBOX_NAME_MAX + 1]);
 
@@ -85,7 +92,7 @@ struct mailbox_reading {
 void mailbox_remove(struct mailbox *box, const uint64_t *gone, size_t gone_count, const uint64_t *seen, size_t seen_count,
 	int64_t now, uint64_t ticket);
 void mailbox_seen(struct mailbox *box, const uint64_t *uids, size_t count, uint64_t ticket);
-/* Removes the box with all that is in it; blocks.  ERR_BUSY: mail is coming in or going just now. */
+/* Removes the box with all that is in it, and the rights to it (acl.h); blocks.  ERR_BUSY: mail is coming in or going just now. */
 [[nodiscard]] bool mailbox_destroy(struct store *s, const char *name, int64_t now, struct err *e);
 
 struct incoming;

@@ -4,22 +4,13 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "store/box.h"
 #include "store/intent.h"
+#include "store/mdir_inside.h"
 #include "store/pack.h"
 
 enum { TOUCH = 4096, WANTED_AT_ONCE = 1000 };
 
 static_assert((int)DROP_SEEN == (int)MAILBOX_SEEN, "one flag, one value");
-
-struct maildrop {
-	struct engine *engine;
-	engine_part part;
-	uint32_t count;
-	uint64_t octets;
-	struct box_head head;		/* as it was */
-	struct drop_message *messages;
-};
 
 /* The head of the box, zeros when it is not made. */
 static bool find(struct store *s, const char *given, char name[MAILBOX_NAME_MAX + 1], struct view *v, struct box_head *head, struct err *e)
@@ -162,6 +153,8 @@ void maildrop_close(struct maildrop **drop)
 {
 	if (!*drop)
 		return;
+	if ((*drop)->mdir)
+		mdir_free(*drop);
 	free((*drop)->messages);
 	free(*drop);
 	*drop = NULL;
@@ -180,6 +173,23 @@ uint64_t maildrop_octets(const struct maildrop *drop)
 struct drop_message *maildrop_messages(struct maildrop *drop)
 {
 	return drop->messages;
+}
+
+void maildrop_keep(struct maildrop *drop, const bool *keep)
+{
+	uint32_t kept = 0;
+
+	if (drop->mdir)
+		mdir_stop(drop);	/* what it has open is under an old number */
+	drop->octets = 0;
+	for (uint32_t n = 0; n < drop->count; n++)
+		if (keep[n]) {
+			if (drop->mdir && drop->mdir->texts)
+				drop->mdir->texts[kept] = drop->mdir->texts[n];
+			drop->messages[kept++] = drop->messages[n];
+			drop->octets += drop_octets(&drop->messages[n]);
+		}
+	drop->count = kept;
 }
 
 static const struct drop_message *at(const struct maildrop *drop, uint32_t number)
@@ -221,6 +231,8 @@ bool maildrop_there(const struct maildrop *drop, uint32_t number)
 	struct err e;
 	bool there;
 
+	if (drop->mdir)
+		return mdir_there(drop, number);
 	if (!view_begin(drop->engine, &v, &e))
 		return false;
 	there = untouched(drop, v) || box_entry_find(v, drop->part, at(drop, number)->uid, &entry);
@@ -232,6 +244,10 @@ void maildrop_start(const struct maildrop *drop, uint32_t number, struct maildro
 {
 	const struct drop_message *m = at(drop, number);
 
+	if (drop->mdir) {
+		mdir_start(drop, number, r);
+		return;
+	}
 	*r = (struct maildrop_reading){ .number = number, .left = drop_octets(m) - (drop_flags(m) & DROP_NO_END ? 2 : 0) };
 }
 
@@ -259,6 +275,8 @@ enum maildrop_got maildrop_piece(const struct maildrop *drop, struct maildrop_re
 	struct view *v;
 	struct err e;
 
+	if (drop->mdir)
+		return mdir_piece(drop, r, wait, use, user);
 	if (!r->left)
 		return MAILDROP_END;
 	if (!view_begin(drop->engine, &v, &e))
@@ -283,6 +301,10 @@ void maildrop_touch(const struct maildrop *drop, const struct maildrop_reading *
 	struct maildrop_reading r = *reading;
 	uint64_t until = r.left > octets ? r.left - octets : 0;
 
+	if (drop->mdir) {
+		mdir_touch(drop, reading, octets);
+		return;
+	}
 	while (r.left > until) {
 		const volatile char *touched;
 		struct span piece;
@@ -306,4 +328,10 @@ void maildrop_touch(const struct maildrop *drop, const struct maildrop_reading *
 		if (!there)
 			return;
 	}
+}
+
+void maildrop_stop(const struct maildrop *drop)
+{
+	if (drop->mdir)
+		mdir_stop(drop);
 }

@@ -53,6 +53,10 @@ uint32_t maildrop_count(const struct maildrop *drop);
 uint64_t maildrop_octets(const struct maildrop *drop);	/* as POP3 counts */
 struct drop_message *maildrop_messages(struct maildrop *drop);	/* message `number` is [number - 1] */
 
+/* Only the messages of which keep[number - 1] is true are in it from now on, numbered anew: before it is lent to a
+ * session, and before anything of it was read. */
+void maildrop_keep(struct maildrop *drop, const bool *keep);
+
 /* The uids of messages that have one of `flags` and none of `but`, for mailbox_remove; *uids is
  * then the caller's to free (NULL: none).  Returns how many. */
 size_t maildrop_marked(const struct maildrop *drop, uint32_t flags, uint32_t but, uint64_t **uids);
@@ -63,5 +67,7 @@ bool maildrop_there(const struct maildrop *drop, uint32_t number);
 void maildrop_start(const struct maildrop *drop, uint32_t number, struct maildrop_reading *r);
 enum maildrop_got maildrop_piece(const struct maildrop *drop, struct maildrop_reading *r, bool wait,
 	size_t (*use)(void *user, struct span octets), void *user);
+/* A reading that is not taken to its end (TOP): of a Maildir a file is open meanwhile. */
+void maildrop_stop(const struct maildrop *drop);
 /* Takes at least the next `octets` of the body into memory, as far as there are so many; waits for the disk. */
 void maildrop_touch(const struct maildrop *drop, const struct maildrop_reading *r, uint64_t octets);

@@ -58,6 +58,11 @@ bool box_name(const char *given, char name[MAILBOX_NAME_MAX + 1], struct err *e)
 	return true;
 }
 
+bool mailbox_name(const char *given, char name[MAILBOX_NAME_MAX + 1], struct err *e)
+{
+	return box_name(given, name, e);
+}
+
 enum { NAME_KEY = 1 + MAILBOX_NAME_MAX + 1 };
 
 static engine_part directory(void)
@@ -96,6 +101,13 @@ bool box_find(struct store *s, const char *name, uint32_t *epoch)
 	char key[NAME_KEY];
 
 	return get_number(s, name_key(key, name), epoch);
+}
+
+bool mailbox_there(struct store *s, const char *name)
+{
+	uint32_t epoch;
+
+	return box_find(s, name, &epoch);
 }
 
 bool box_make(struct store *s, const char *name, uint32_t *epoch, struct err *e)

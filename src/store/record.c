@@ -96,6 +96,17 @@ bool record_unpack(struct span value, struct record *r)
 	return true;
 }
 
+uint64_t record_quota(struct span value)
+{
+	uint64_t quota;
+
+	if (take_u8(&value) != RECORD_FORMAT)
+		return ACCOUNT_QUOTA_DEFAULT;
+	(void)take_span(&value, 1 + 8);
+	quota = take_u64(&value);
+	return value.at ? quota : ACCOUNT_QUOTA_DEFAULT;
+}
+
 bool record_find(struct store *s, const char *name, struct record *r)
 {
 	char value[RECORD_MAX];
@@ -144,4 +155,20 @@ bool record_next(struct store *s, char kind, char name[ACCOUNT_NAME_MAX + 1], ch
 	}
 	view_end(&v);
 	return there;
+}
+
+static bool add_to(struct batch *b, struct span key, struct span value)
+{
+	return value.len ? batch_put(b, key, value) : batch_remove(b, key);
+}
+
+bool record_add(struct store *s, struct batch **b, struct span key, struct span value, struct err *e)
+{
+	if (add_to(*b, key, value))
+		return true;
+	if (!engine_commit_wait(s->engine, b, e))
+		return false;
+	*b = store_batch(record_part());
+	store_must(add_to(*b, key, value));
+	return true;
 }

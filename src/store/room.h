@@ -9,6 +9,9 @@
  * store_answer, which takes the answers over. */
 #pragma once
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "store/store.h"
 
 enum { STORE_BUCKETS = 256 };
@@ -53,8 +56,17 @@ struct store {
 	struct mailbox *boxes[STORE_BUCKETS];	/* by partition */
 	struct ledger *ledgers[STORE_BUCKETS];
 	struct reclaiming *reclaiming;	/* reclaim.c: NULL before it was first asked */
+	struct quotas *quotas;		/* quota.c */
 	struct trust_note *notes;	/* trust.c: the first is under way */
 	struct long_work *long_works;
+	struct {			/* place.c */
+		pthread_mutex_t mutex;
+		char *otherwise;	/* the default; NULL = none */
+		uint64_t changes;	/* of anything that says where boxes lie; from 1 on */
+	} places;
+	_Atomic(uint64_t) maildirs[STORE_BUCKETS * 4];	/* mdir.c: what was in memory a moment ago */
+	_Atomic(const struct route_field *) route_field;	/* routed.h: what is looked for; NULL: X-Real-To */
+	struct route_field *route_fields;	/* all that were */
 };
 
 void store_do(struct store *s, struct batch **b, struct deed *deed);
@@ -87,3 +99,5 @@ void ledger_free_all(struct store *s);
 /* Called by store_open: removes the pieces of messages that never became whole, and ends what a crash broke off. */
 void mailbox_reclaim_all(struct store *s);
 void reclaiming_free(struct store *s);
+void quotas_start(struct store *s);
+void quotas_free(struct store *s);

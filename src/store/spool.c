@@ -159,6 +159,27 @@ bool spool_read(const struct spool *s, bool (*use)(void *user, struct span octet
 	return s->fd < 0 || read_file(s, use, user, e);
 }
 
+bool spool_at(const struct spool *s, uint64_t at, char *out, size_t room, size_t *n, struct err *e)
+{
+	uint64_t left = at < s->size ? s->size - at : 0;
+	ssize_t got;
+
+	*n = 0;
+	if (at < s->len) {
+		*n = s->len - (size_t)at < room ? s->len - (size_t)at : room;
+		memcpy(out, s->memory + at, *n);
+	}
+	if (*n || !left)
+		return true;
+	do
+		got = pread(s->fd, out, left < room ? (size_t)left : room, (off_t)(at - s->len));
+	while (got < 0 && errno == EINTR);
+	if (got <= 0)
+		return err_errno(e, ERR_LOCAL, "spool file in %s cannot be read", s->state);
+	*n = (size_t)got;
+	return true;
+}
+
 void spool_free(struct spool **s)
 {
 	if (!*s)

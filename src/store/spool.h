@@ -21,4 +21,6 @@ uint64_t spool_size(const struct spool *s);
 void spool_digest(struct spool *s, uint8_t digest[32]);	/* after the last add */
 size_t spool_in_memory(const struct spool *s);
 [[nodiscard]] bool spool_read(const struct spool *s, bool (*use)(void *user, struct span octets), void *user, struct err *e);
+/* Some of its octets from `at` on, at most `room`; *n = 0: that is the end.  From any thread, as spool_read. */
+[[nodiscard]] bool spool_at(const struct spool *s, uint64_t at, char *out, size_t room, size_t *n, struct err *e);
 void spool_free(struct spool **s);

@@ -15,6 +15,24 @@ static void holds(const struct spool *s, struct span want)
 	free(got.at);
 }
 
+/* The same from any place on, in pieces of any size. */
+static void holds_at(const struct spool *s, struct span want, size_t from, size_t room)
+{
+	char *piece = malloc(room);
+	size_t n = 1;
+
+	assert_non_null(piece);
+	while (n) {
+		must(spool_at(s, from, piece, room, &n, &fixture_err));
+		assert_true(n <= room && from + n <= want.len);
+		if (n)
+			assert_memory_equal(piece, want.at + from, n);
+		from += n;
+	}
+	assert_int_equal(from, want.len);
+	free(piece);
+}
+
 static void what_goes_in_comes_out(void **state)
 {
 	static const size_t sizes[] = { 0, 1, 4096, SPOOL_MEMORY - 1, SPOOL_MEMORY, SPOOL_MEMORY + 1, 4 * SPOOL_MEMORY };
@@ -40,7 +58,8 @@ static void what_goes_in_comes_out(void **state)
 			assert_in_range(spool_in_memory(s), 0, SPOOL_MEMORY);
 			assert_true(sizes[i] > SPOOL_MEMORY || spool_in_memory(s) == sizes[i]);
 			holds(s, (struct span){ octets, sizes[i] });
-			holds(s, (struct span){ octets, sizes[i] });
+			holds_at(s, (struct span){ octets, sizes[i] }, sizes[i] / 3, 5000);
+			holds_at(s, (struct span){ octets, sizes[i] }, 0, 4 * SPOOL_MEMORY);
 			digest_add(d, (struct span){ octets, sizes[i] });
 			digest_end(d, want);
 			spool_digest(s, got);

@@ -7,10 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "store/allowance.h"
 #include "store/digest.h"
 #include "store/disk.h"
+#include "store/held_inside.h"
 #include "store/holder.h"
+#include "store/routed.h"
 #include "store/seal.h"
 #include "store/settle.h"
 
@@ -87,10 +91,14 @@ static void release(struct store *s)
 	mailbox_free_all(s);
 	ledger_free_all(s);
 	reclaiming_free(s);
+	route_fields_free(s);
+	quotas_free(s);
 	engine_close(&s->engine);
 	digest_free(&s->digest);
 	seal_free(&s->seal);
 	holder_drop(&s->run_lock);
+	(void)pthread_mutex_destroy(&s->places.mutex);
+	free(s->places.otherwise);
 	(void)pthread_mutex_destroy(&s->arrivals->mutex);
 	(void)pthread_cond_destroy(&s->arrivals->arrived);
 	free(s->arrivals);
@@ -113,6 +121,8 @@ bool store_open(const char *state, uint64_t map_size, const char *what, struct s
 	store_must(s->state);
 	s->run_lock = -1;
 	s->answers_last = &s->answers;
+	(void)pthread_mutex_init(&s->places.mutex, NULL);
+	s->places.changes = 1;
 	s->seal = seal_new(state);
 	s->arrivals = arrivals_new();
 	s->digest = digest_new(e);
@@ -124,7 +134,10 @@ bool store_open(const char *state, uint64_t map_size, const char *what, struct s
 		release(s);
 		return false;
 	}
+	quotas_start(s);
 	mailbox_reclaim_all(s);
+	held_settle(s);
+	allowance_settle(s, clock_now_s());
 	*store = s;
 	return true;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "wire/date.h"
 
+#include <stdio.h>
+
 #include "wire/header.h"
 
 static bool letter(char c)
@@ -195,4 +197,22 @@ bool date_of_message(struct span message, int64_t *seconds_utc)
 			date = field.value;
 	}
 	return date_parse(date, seconds_utc);
+}
+
+const char *date_text(int64_t seconds_utc, char out[DATE_TEXT])
+{
+	static const char days[][4] = { "Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed" };	/* 1970-01-01 was one of the first */
+	static const char months[][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+	const int64_t last = day_number(9999, 12, 31) * 86400 + 86399;
+	int64_t s = seconds_utc < 0 ? 0 : seconds_utc > last ? last : seconds_utc, day = s / 86400;
+	int year = 1970 + (int)(day / 366), month = 1;
+
+	while (day_number(year + 1, 1, 1) <= day)
+		year++;
+	while (month < 12 && day_number(year, month + 1, 1) <= day)
+		month++;
+	(void)snprintf(out, DATE_TEXT, "%s, %02u %s %04u %02u:%02u:%02u +0000", days[day % 7],
+		(unsigned)(day - day_number(year, month, 1) + 1) % 100, months[month - 1], (unsigned)year % 10000,
+		(unsigned)(s / 3600 % 24), (unsigned)(s / 60 % 60), (unsigned)(s % 60));
+	return out;
 }

@@ -178,6 +178,30 @@ static void a_hostile_field(void **state)
 	}
 }
 
+static void dates_are_written(void **state)
+{
+	static const struct { int64_t s; const char *text; } texts[] = {
+		{ 0, "Thu, 01 Jan 1970 00:00:00 +0000" },
+		{ 1795662735, "Thu, 26 Nov 2026 03:12:15 +0000" },
+		{ 951782399, "Mon, 28 Feb 2000 23:59:59 +0000" },
+		{ 951782400, "Tue, 29 Feb 2000 00:00:00 +0000" },
+		{ 1735689599, "Tue, 31 Dec 2024 23:59:59 +0000" },
+		{ 253402300799, "Fri, 31 Dec 9999 23:59:59 +0000" },
+		{ 253402300800, "Fri, 31 Dec 9999 23:59:59 +0000" },
+		{ INT64_MAX, "Fri, 31 Dec 9999 23:59:59 +0000" },
+		{ -1, "Thu, 01 Jan 1970 00:00:00 +0000" },
+		{ INT64_MIN, "Thu, 01 Jan 1970 00:00:00 +0000" },
+	};
+	char out[DATE_TEXT];
+	int64_t back;
+
+	(void)state;
+	for (size_t n = 0; n < COUNT(texts); n++)
+		assert_string_equal(date_text(texts[n].s, out), texts[n].text);
+	for (int64_t s = 0; s < 8000000000; s += 86400 * 13 + 4711)
+		assert_true(date_parse(span_of(date_text(s, out)), &back) && back == s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -187,6 +211,7 @@ int main(void)
 		cmocka_unit_test(the_calendar),
 		cmocka_unit_test(of_a_message),
 		cmocka_unit_test(a_hostile_field),
+		cmocka_unit_test(dates_are_written),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@ COLUMNS = (
     ('console',),
     ('control',),
     ('serve', 'collect'),
+    ('deliver',),
     ('pop3', 'imap', 'smtp', 'sasl', 'net', 'store', 'config'),
     ('wire',),
     ('base',),

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Which sink a target has.  A mailbox may lie in a Maildir (store/place.h): then it is delivered to as
+ * a Maildir is.  What the ledger says of the target, that it has a message, stays true when the account
+ * moves; what it says of a file on its way is of that one Maildir: an intent has the path in its tag. */
+#include "collect/visit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Ops of each kind of target; kinds that are not built have none. */
+static const struct sink_ops *ops_of(enum target_type type)
+{
+	switch (type) {
+	case TARGET_MAILBOX:
+		return &sink_mailbox;
+	case TARGET_MAILDIR:
+		return &sink_maildir;
+	case TARGET_FOLDER:
+	case TARGET_SMTP:
+	case TARGET_LMTP:
+	case TARGET_COMMAND:
+		break;
+	}
+	return NULL;
+}
+
+static void tag_intents(struct sink *k)
+{
+	size_t size = strlen(k->target->canonical) + strlen(k->place->path) + 5;
+	char *text = malloc(size);
+
+	if (!text)
+		abort();
+	(void)snprintf(text, size, "%s in %s", k->target->canonical, k->place->path);
+	k->intent = ledger_target_tag(text);
+	free(text);
+}
+
+static bool settle_place(struct sink *k, struct err *e)
+{
+	struct place place;
+
+	if (!place_find(collector_store(k->visit->collector), k->target->mailbox, NULL, &place, e))
+		return false;
+	switch (place.kind) {
+	case PLACE_STORE:
+		return true;
+	case PLACE_MAILDIR:
+		break;
+	}
+	k->place = malloc(sizeof *k->place);
+	if (!k->place)
+		return err_set(e, ERR_LOCAL, "out of memory");
+	*k->place = place;
+	k->ops = &sink_maildir;
+	tag_intents(k);
+	return true;
+}
+
+const char *sink_path(const struct sink *k)
+{
+	return k->place ? k->place->path : k->target->path;
+}
+
+/* Two would sweep each other's files, and each message would come twice. */
+static bool must_be_alone(const struct sink *k, struct err *e)
+{
+	for (const struct sink *other = k->visit->sinks; other < k; other++)
+		if (other->ops == &sink_maildir && k->ops == &sink_maildir && strcmp(sink_path(other), sink_path(k)) == 0)
+			return err_set(e, ERR_CONFIG, "%.200s is the Maildir of target %.150s, too; leave one of them out", sink_path(k), other->target->name);
+	return true;
+}
+
+bool sink_open(struct sink *k, struct visit *v, uint8_t index, struct err *e)
+{
+	*k = (struct sink){ .visit = v, .target = v->with->deliver[index], .index = index };
+	k->ops = ops_of(k->target->type);
+	if (!k->ops)
+		abort();	/* settings_usable */
+	k->tag = k->intent = ledger_target_tag(k->target->canonical);
+	if ((k->target->type != TARGET_MAILBOX || settle_place(k, e)) && must_be_alone(k, e) && k->ops->open(k, e))
+		return true;
+	free(k->place);
+	k->place = NULL;
+	return err_in(e, "target %s", k->target->name);
+}
+
+void sink_close(struct sink *k)
+{
+	k->ops->close(k);
+	free(k->place);
+	k->place = NULL;
+}
+
+void entry_set_sink(struct ledger_entry *entry, const struct sink *k, enum ledger_target_state state, const char place[MAILDIR_NAME_MAX])
+{
+	bool placing = state == LEDGER_TARGET_PLACING;
+	uint64_t tag = placing ? k->intent : k->tag, other = placing ? k->tag : k->intent;
+
+	for (uint32_t n = 0; n < entry->target_count; n++)
+		if (entry->targets[n].target == other)
+			entry->targets[n].target = tag;
+	entry_set_target(entry, tag, state, place);
+}

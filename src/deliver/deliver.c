@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "deliver/inside.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/text.h"
+
+static const struct deliver_ops *const types[] = { &deliver_to_mailbox, &deliver_to_maildir, &deliver_to_command };
+
+static const struct deliver_ops *ops_of(enum target_type type)
+{
+	for (size_t n = 0; n < COUNT(types); n++)
+		if (types[n]->type == type)
+			return types[n];
+	return NULL;
+}
+
+/* ---- targets */
+
+bool deliver_serves(const struct target *t)
+{
+	return ops_of(t->type);
+}
+
+static const char *copy(struct arena *a, const char *text)
+{
+	return text ? arena_text(a, span_of(text)) : NULL;
+}
+
+struct deliver_target *deliver_target_new(const struct target *target, struct err *e)
+{
+	struct deliver_target *t = calloc(1, sizeof *t);
+	const char **argv;
+
+	assert(deliver_serves(target));
+	if (!t) {
+		(void)err_set(e, ERR_LOCAL, "out of memory");
+		return NULL;
+	}
+	atomic_init(&t->holders, 1);
+	t->ops = ops_of(target->type);
+	t->name = copy(&t->arena, target->name);
+	t->canonical = copy(&t->arena, target->canonical);
+	t->mailbox = copy(&t->arena, target->mailbox);
+	t->path = copy(&t->arena, target->path);
+	argv = arena_take(&t->arena, (target->argv.count + 1) * sizeof *argv);
+	for (size_t n = 0; n < target->argv.count; n++)
+		argv[n] = copy(&t->arena, target->argv.at[n]);
+	t->argv = argv;
+	t->timeout_ms = target->timeout_ms;
+	t->parallel = target->parallel ? target->parallel : 1;
+	return t;
+}
+
+struct deliver_target *deliver_target_keep(struct deliver_target *t)
+{
+	(void)atomic_fetch_add_explicit(&t->holders, 1, memory_order_relaxed);
+	return t;
+}
+
+void deliver_target_put(struct deliver_target **target)
+{
+	struct deliver_target *t = *target;
+
+	*target = NULL;
+	if (!t || atomic_fetch_sub_explicit(&t->holders, 1, memory_order_acq_rel) != 1)
+		return;
+	arena_end(&t->arena);
+	free(t);
+}
+
+const char *deliver_target_name(const struct deliver_target *t)
+{
+	return t->name;
+}
+
+bool deliver_target_final(const struct deliver_target *t)
+{
+	return t->ops->final;
+}
+
+/* ---- deliveries */
+
+void delivery_end(struct delivery *d, enum deliver_said said, const char *why)
+{
+	assert(!d->ended);
+	d->ended = true;
+	d->said = said;
+	(void)snprintf(d->why, sizeof d->why, "%s", why ? why : "");
+	text_clean(d->why, strlen(d->why));
+	wake_send(d->all->wake);
+}
+
+void delivery_failed(struct delivery *d, const struct err *e)
+{
+	delivery_end(d, e->kind == ERR_CONFIG ? DELIVER_REFUSED : DELIVER_DEFERRED, e->text);
+}
+
+static size_t under_way(const struct deliveries *all, const struct deliver_target *t)
+{
+	size_t count = 0;
+
+	for (const struct delivery *d = all->first; d; d = d->next)
+		count += d->begun && !d->ended && strcmp(d->target->canonical, t->canonical) == 0;
+	return count;
+}
+
+static void begin(struct delivery *d)
+{
+	if (d->target->ops->at_once && under_way(d->all, d->target) >= d->target->parallel)
+		return;
+	d->begun = true;
+	d->target->ops->begin(d);
+}
+
+static void drop(struct delivery *d)
+{
+	*d->at = d->next;
+	if (d->next)
+		d->next->at = d->at;
+	if (d->target->ops->abandon)
+		d->target->ops->abandon(d);
+	deliver_target_put(&d->target);
+	free(d->place);
+	free(d);
+}
+
+static void tell(struct delivery *d)
+{
+	struct deliver_ask ask = d->ask;
+	char why[sizeof d->why], told[sizeof d->told];
+	const struct deliver_result result = { d->said, why, told };
+
+	memcpy(why, d->why, sizeof why);
+	memcpy(told, d->told, sizeof told);
+	drop(d);
+	ask.done(ask.user, &result);
+}
+
+static struct delivery *any_ended(const struct deliveries *all)
+{
+	struct delivery *d = all->first;
+
+	while (d && !d->ended)
+		d = d->next;
+	return d;
+}
+
+/* The oldest that waits and may begin: new ones are put in front. */
+static struct delivery *any_waiting(const struct deliveries *all)
+{
+	struct delivery *found = NULL;
+
+	for (struct delivery *d = all->first; d; d = d->next)
+		if (!d->begun && !d->ended && under_way(all, d->target) < d->target->parallel)
+			found = d;
+	return found;
+}
+
+/* `done` may ask for more, or end others: so each look is a new one. */
+static void on_wake(void *user)
+{
+	struct deliveries *all = user;
+	struct delivery *d;
+
+	while ((d = any_ended(all)))
+		tell(d);
+	while ((d = any_waiting(all)))
+		begin(d);
+	deliveries_turn(all);
+}
+
+void deliver(struct deliveries *all, const struct deliver_ask *ask)
+{
+	struct delivery *d = calloc(1, sizeof *d);
+
+	if (!d)
+		abort();	/* as of any small thing of the store's: nobody could be told */
+	assert(ask->fact_count <= DELIVER_FACTS && ask->target && ask->message && ask->sender && ask->done);
+	*d = (struct delivery){ .all = all, .next = all->first, .at = &all->first, .ask = *ask, .target = deliver_target_keep(ask->target) };
+	if (d->next)
+		d->next->at = &d->next;
+	all->first = d;
+	begin(d);
+}
+
+void deliver_settled(struct deliveries *all, const struct deliver_target *target, const struct mailbox_source *source)
+{
+	struct mailbox *box;
+	struct err e;
+
+	if (target->ops == &deliver_to_mailbox && mailbox_open(all->with.store, target->mailbox, false, &box, &e))	/* not of one in a Maildir */
+		mailbox_unmark(box, source);
+}
+
+void deliveries_answered(struct deliveries *all, const struct store_done *done)
+{
+	for (struct delivery *d = all->first; d; d = d->next) {
+		if (d->ticket != done->ticket || d->ended)
+			continue;
+		if (done->good)
+			delivery_end(d, DELIVER_ACCEPTED, NULL);
+		else
+			delivery_failed(d, &done->why);
+		return;
+	}
+}
+
+void deliveries_turn(struct deliveries *all)
+{
+	for (struct delivery *d = all->first; d; d = d->next)
+		if (d->begun && !d->ended && d->target->ops->turn)
+			d->target->ops->turn(d);
+}
+
+size_t deliveries_waiting(const struct deliveries *all)
+{
+	size_t count = 0;
+
+	for (const struct delivery *d = all->first; d; d = d->next)
+		count++;
+	return count;
+}
+
+void deliveries_hurry(struct deliveries *all)
+{
+	for (struct delivery *d = all->first; d; d = d->next) {
+		if (!d->begun && !d->ended)
+			delivery_end(d, DELIVER_DEFERRED, "it was not tried: the service ends");
+		else if (!d->ended && d->target->ops->hurry)
+			d->target->ops->hurry(d);
+	}
+}
+
+struct deliveries *deliveries_new(const struct deliveries_with *with, struct err *e)
+{
+	struct deliveries *all = calloc(1, sizeof *all);
+
+	if (!all) {
+		(void)err_set(e, ERR_LOCAL, "out of memory");
+		return NULL;
+	}
+	all->with = *with;
+	all->tasks = tasks_new(with->loop, e);
+	if (all->tasks)
+		all->wake = wake_new(with->loop, on_wake, all, e);
+	if (!all->wake)
+		deliveries_free(&all);
+	return all;
+}
+
+void deliveries_free(struct deliveries **deliveries)
+{
+	struct deliveries *all = *deliveries;
+
+	*deliveries = NULL;
+	if (!all)
+		return;
+	tasks_free(&all->tasks);
+	while (all->first)
+		drop(all->first);
+	wake_free(&all->wake);
+	deliver_sweep_free(all);
+	free(all);
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Delivering: one message to one target, asynchronously, for whoever has a message whole.
+ *
+ *     t = deliver_target_new(target, &e)          what a delivery needs of the settings, by itself: any thread
+ *     deliveries_new(&with, &d, &e)
+ *     deliver(d, &ask) → ask.done(user, &result), later, never from within
+ *     deliveries_free(&d)
+ * But for deliver_target_* all of it belongs to one thread, which is the store's consumer: it gives
+ * deliveries_answered each answer of the store whose ticket is deliver_ticket, and calls deliveries_turn whenever it has
+ * drained store_next.
+ *
+ * What the ask points to is borrowed until `done`, or until deliveries_free, which waits for what runs (a disk; programs are
+ * killed) and calls no `done` any more.  ACCEPTED: the target has the message durably.  DEFERRED: it may take it later.
+ * REFUSED: it never will; the settings it needs are not there, or it said so.
+ *
+ * Types that are built: mailbox (wherever it lies: store/place.h), maildir, command (deliver_serves).  A new type is a file and a row in deliver.c's table.
+ *
+ * Exactly once, for a message that is tried again (the held area): `source` is the mark by which a mailbox knows that it has
+ * the message already; `place` is the name that the message had got in a Maildir before, "" or NULL: none;
+ * `placing` is told a name before the file gets it, on a job's thread, and makes that durable ("": it will not get it).
+ * deliver_settled: the message is not held any more, so nobody needs the mark. */
+#pragma once
+
+#include "config/settings.h"
+#include "net/loop.h"
+#include "store/mailbox.h"
+#include "store/spool.h"
+
+enum { DELIVER_FACT_MAX = 8 * 1024, DELIVER_FACTS = 16, DELIVER_WHY_MAX = 400 };
+#define DELIVER_TICKETS (UINT64_C(1) << 54)	/* ours have this bit */
+
+struct deliver_target;
+struct deliveries;
+
+/* False: its type is not built yet. */
+bool deliver_serves(const struct target *t);
+/* Only of one that deliver_serves (asserted).  NULL: out of memory. */
+[[nodiscard]] struct deliver_target *deliver_target_new(const struct target *t, struct err *e);
+struct deliver_target *deliver_target_keep(struct deliver_target *t);
+void deliver_target_put(struct deliver_target **t);
+const char *deliver_target_name(const struct deliver_target *t);
+/* The message comes to rest there: it wants a Return-Path (RFC 5321 4.4). */
+bool deliver_target_final(const struct deliver_target *t);
+
+struct deliver_fact {		/* for a program: POSTRIDER_NAME=value, cut at DELIVER_FACT_MAX */
+	const char *name, *value;
+};
+
+enum deliver_said { DELIVER_ACCEPTED, DELIVER_DEFERRED, DELIVER_REFUSED };
+
+struct deliver_result {
+	enum deliver_said said;
+	const char *why;	/* not ACCEPTED: in words, for the log and who runs this */
+	const char *told;	/* what the target itself said to the sender; "" = nothing.  Safe to be shown, as `why` is */
+};
+
+struct deliver_ask {
+	struct deliver_target *target;	/* kept by the delivery */
+	const struct spool *message;
+	const char *sender;
+	const char *const *recipients;
+	size_t recipient_count;
+	const struct deliver_fact *facts;	/* beside SENDER, RECIPIENTS (one a line), SIZE and TARGET, which are made here; at most DELIVER_FACTS */
+	size_t fact_count;
+	const struct mailbox_source *source;	/* NULL: none */
+	const char *place;
+	bool place_old;		/* it is from so long ago that a file that is not in tmp any more may have been swept away */
+	bool (*placing)(void *user, const char *name, struct err *e);	/* NULL: nobody wants to know */
+	void (*done)(void *user, const struct deliver_result *result);
+	void *user;
+};
+
+struct deliveries_with {
+	struct loop *loop;
+	struct store *store;
+	uint64_t tickets;	/* all of ours are of this range, and have DELIVER_TICKETS */
+	/* Files in a Maildir's tmp that a crash left there: is this one's message still to get there?  From a job's thread. */
+	bool (*keep)(void *user, const char *name);
+	void *user;
+};
+
+[[nodiscard]] struct deliveries *deliveries_new(const struct deliveries_with *with, struct err *e);
+void deliver(struct deliveries *d, const struct deliver_ask *ask);
+void deliver_settled(struct deliveries *d, const struct deliver_target *target, const struct mailbox_source *source);
+static inline bool deliver_ticket(uint64_t ticket)
+{
+	return ticket & DELIVER_TICKETS;
+}
+void deliveries_answered(struct deliveries *d, const struct store_done *done);
+void deliveries_turn(struct deliveries *d);
+size_t deliveries_waiting(const struct deliveries *d);
+/* Programs end now, and so are deferred. */
+void deliveries_hurry(struct deliveries *d);
+void deliveries_free(struct deliveries **d);

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "deliver/fixture.h"
+
+static void which_types_are_built([[maybe_unused]] void **state)
+{
+	static const bool built[] = { [TARGET_MAILBOX] = true, [TARGET_MAILDIR] = true, [TARGET_FOLDER] = false, [TARGET_SMTP] = false,
+		[TARGET_LMTP] = false, [TARGET_COMMAND] = true };
+
+	for (size_t n = 0; n < COUNT(built); n++)
+		assert_int_equal(deliver_serves(&(struct target){ .type = (enum target_type)n }), built[n]);
+}
+
+/* It lives by itself: the settings may go. */
+static void a_target_is_a_copy([[maybe_unused]] void **state)
+{
+	char name[] = "relay", canonical[] = "command:relay", word[] = "relay";
+	const char *argv[] = { word };
+	const struct target given = { .name = name, .canonical = canonical, .type = TARGET_COMMAND, .argv = { argv, 1 } };
+	struct deliver_target *t = deliver_target_new(&given, &fixture_err), *other;
+
+	must(t);
+	name[0] = canonical[0] = word[0] = 'X';
+	assert_string_equal(deliver_target_name(t), "relay");
+	assert_false(deliver_target_final(t));
+	other = deliver_target_keep(t);
+	deliver_target_put(&t);
+	assert_null(t);
+	assert_string_equal(deliver_target_name(other), "relay");
+	deliver_target_put(&other);
+}
+
+/* A slow program does not keep the others: each comes back when it is done. */
+static void targets_do_not_wait_for_each_other([[maybe_unused]] void **state)
+{
+	static const char *slow[] = { "/bin/sleep", "0.4" };
+	const struct target command = { .name = "c", .type = TARGET_COMMAND, .canonical = "command:c", .argv = { slow, 2 }, .timeout_ms = 60000, .parallel = 1 };
+	const struct target box = { .name = "a", .type = TARGET_MAILBOX, .canonical = "mailbox:anna/INBOX", .mailbox = "anna/INBOX" };
+	struct world *w = world(10);
+
+	world_asks_for(w, &command, NULL);
+	world_asks_for(w, &box, NULL);
+	world_runs(w);
+	assert_int_equal(w->which[0], 1);
+	assert_int_equal(w->which[1], 0);
+	assert_int_equal(w->said[0], DELIVER_ACCEPTED);
+	assert_int_equal(w->said[1], DELIVER_ACCEPTED);
+	world_end(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(which_types_are_built),
+		cmocka_unit_test(a_target_is_a_copy),
+		cmocka_unit_test(targets_do_not_wait_for_each_other),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

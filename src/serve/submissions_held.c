@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Held messages are tried again: read in a job, delivered, and the outcome made durable in a job. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "serve/says.h"
+#include "serve/submissions_inside.h"
+#include "store/held.h"
+
+enum { MINUTE = 60, HOUR = 3600, AT_ONCE = 4, PATIENCE_S = 5 * 24 * HOUR, PLACE_OLD_S = 24 * HOUR };
+
+struct held_try {
+	struct submissions *all;
+	struct held_try *next, **at;
+	struct held_info info;
+	struct deliver_target *target;
+	struct spool *message;
+	const char **recipients;
+	size_t recipient_count;
+	struct mailbox_source source;
+	struct deliver_fact facts[2];
+	bool good, settled;		/* of the job that was last */
+	struct err e;
+	enum deliver_said said;
+	char why[DELIVER_WHY_MAX + 1];
+};
+
+/* ---- when */
+
+int64_t submissions_first_retry(int64_t now)
+{
+	return now + MINUTE;
+}
+
+/* After so many attempts, of which the first was the client's. */
+static int64_t next_after(uint32_t attempts, int64_t now)
+{
+	static const int64_t waits[] = { MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 4 * HOUR };
+
+	return now + waits[attempts < COUNT(waits) ? attempts : COUNT(waits) - 1];
+}
+
+/* ---- the end of one */
+
+static void drop(struct held_try *t)
+{
+	*t->at = t->next;
+	if (t->next)
+		t->next->at = t->at;
+	t->all->try_count--;
+	(void)atomic_fetch_sub(&t->all->waiting, 1);
+	spool_free(&t->message);
+	free(t->recipients);
+	deliver_target_put(&t->target);
+	free(t);
+}
+
+void submissions_end_tries(struct submissions *s)
+{
+	while (s->tries)
+		drop(s->tries);
+}
+
+static void say(const struct held_try *t)
+{
+	char id[HELD_ID_TEXT], line[SAYS_MAX];
+	const struct says_held facts = { .id = held_id_text(t->info.id, id), .account = t->info.account, .target = t->info.target,
+		.attempts = t->info.attempts + 1, .reason = t->why,
+		.what = t->said == DELIVER_ACCEPTED ? SAYS_HELD_DELIVERED : t->settled ? SAYS_HELD_FAILED : SAYS_HELD_DEFERRED };
+
+	if (!t->good)
+		log_error(&says_pop, "held message %s: %s", id, t->e.text);
+	else if (t->settled && t->said != DELIVER_ACCEPTED)
+		log_error(&says_pop, "%s", says_held(&facts, line));
+	else
+		log_info(&says_pop, "%s", says_held(&facts, line));
+}
+
+static void finish_work(void *user)
+{
+	struct held_try *t = user;
+	struct store *s = t->all->with.store;
+	int64_t now = clock_now_s();
+	bool patient = now - t->info.since < PATIENCE_S;
+
+	t->settled = t->said != DELIVER_DEFERRED || !patient;
+	if (t->said == DELIVER_ACCEPTED)
+		t->good = held_remove(s, t->info.id, &t->e);
+	else if (t->settled)
+		t->good = held_fail(s, t->info.id, t->why, now, &t->e);
+	else
+		t->good = held_defer(s, t->info.id, t->why, now, next_after(t->info.attempts, now), &t->e);
+}
+
+static void finish_done(void *user)
+{
+	struct held_try *t = user;
+	struct submissions *s = t->all;
+
+	if (t->good && t->said == DELIVER_ACCEPTED && t->target)
+		deliver_settled(t->all->deliveries, t->target, &t->source);
+	say(t);
+	drop(t);
+	if (s->running)
+		submissions_retry(s);	/* others may have waited for the room */
+}
+
+static void finish(struct held_try *t, enum deliver_said said, const char *why)
+{
+	t->said = said;
+	(void)snprintf(t->why, sizeof t->why, "%.*s", DELIVER_WHY_MAX, why);
+	if (task_start(t->all->tasks, finish_work, finish_done, t, &t->e))
+		return;
+	finish_work(t);
+	finish_done(t);
+}
+
+static void delivered(void *user, const struct deliver_result *r)
+{
+	finish(user, r->said, r->why);
+}
+
+/* ---- its beginning */
+
+static bool placing(void *user, const char *name, struct err *e)
+{
+	const struct held_try *t = user;
+
+	return held_placing(t->all->with.store, t->info.id, name, e);
+}
+
+static void load_work(void *user)
+{
+	struct held_try *t = user;
+
+	t->good = held_load(t->all->with.store, t->info.id, &t->message, &t->recipients, &t->recipient_count, &t->e);
+}
+
+static void load_done(void *user)
+{
+	struct held_try *t = user;
+	struct deliver_ask ask = { .target = t->target, .sender = t->info.sender, .source = &t->source, .place = t->info.place,
+		.place_old = clock_now_s() - t->info.tried > PLACE_OLD_S, .placing = placing, .done = delivered, .user = t };
+
+	if (!t->good) {
+		finish(t, DELIVER_DEFERRED, t->e.text);
+		return;
+	}
+	t->facts[0] = (struct deliver_fact){ "SOURCE", "submission" };
+	t->facts[1] = (struct deliver_fact){ "ACCOUNT", t->info.account };
+	ask.facts = t->facts;
+	ask.fact_count = COUNT(t->facts);
+	ask.message = t->message;
+	ask.recipients = t->recipients;
+	ask.recipient_count = t->recipient_count;
+	deliver(t->all->deliveries, &ask);
+}
+
+static void begin(struct submissions *s, const struct held_info *info)
+{
+	struct held_try *t = calloc(1, sizeof *t);
+	struct deliver_target *target = submissions_target(s, info->target);
+	struct err e;
+
+	if (!t)
+		return;
+	*t = (struct held_try){ .all = s, .next = s->tries, .at = &s->tries, .info = *info, .source = held_source(info),
+		.target = target ? deliver_target_keep(target) : NULL };
+	if (t->next)
+		t->next->at = &t->next;
+	s->tries = t;
+	s->try_count++;
+	(void)atomic_fetch_add(&s->waiting, 1);
+	if (!target)
+		finish(t, DELIVER_DEFERRED, "this target is not in the configuration, or not built");
+	else if (!task_start(s->tasks, load_work, load_done, t, &e))
+		drop(t);
+}
+
+static bool under_way(const struct submissions *s, uint64_t id)
+{
+	for (const struct held_try *t = s->tries; t; t = t->next)
+		if (t->info.id == id)
+			return true;
+	return false;
+}
+
+/* No more at once than can be in memory without harm; the others follow with the next look. */
+void submissions_retry(void *user)
+{
+	struct submissions *s = user;
+	struct held_info info = { .id = 0 };
+	int64_t now = clock_now_s();
+
+	while (s->try_count < AT_ONCE && held_next(s->with.store, &info))
+		if (info.state == HELD_WAITING && info.next <= now && !under_way(s, info.id))
+			begin(s, &info);
+}
+
+/* A job of a Maildir's asks, before it sweeps. */
+bool submissions_keep(void *user, const char *name)
+{
+	const struct submissions *s = user;
+	struct held_info info = { .id = 0 };
+
+	while (held_next(s->with.store, &info))
+		if (strcmp(info.place, name) == 0)
+			return true;
+	return false;
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/clock.h"
+#include "serve/test_guest.h"
+#include "serve/test_service.h"
+#include "store/allowance.h"
+#include "store/held.h"
+
+enum { MINUTE = 60, DAY_S = 24 * 3600, MANY = 20 };
+
+static struct guest g;
+static struct target box = { .name = "box", .type = TARGET_MAILBOX, .canonical = "mailbox:bob/INBOX", .mailbox = "bob/INBOX" };
+static struct target nowhere = { .name = "nowhere", .type = TARGET_MAILBOX, .canonical = "mailbox:nobody/INBOX", .mailbox = "nobody/INBOX" };
+static const char *later_words[] = { "/bin/sh", "-c", "echo later >&2; exit 75" };
+static struct target later = { .name = "later", .type = TARGET_COMMAND, .canonical = "command:later", .argv = { later_words, 3 }, .timeout_ms = 60000, .parallel = 8 };
+static struct target mail = { .name = "mail", .type = TARGET_SMTP, .canonical = "smtp://mx" };
+static struct target *all[] = { &box, &nowhere, &mail, &later };
+
+static void begin(void)
+{
+	service_make();
+	service.settings.targets = all;
+	service.settings.target_count = COUNT(all);
+	service.pop3.submission = &later;
+	service.pop3.submission_works = true;
+	service.pop3.submission_limit = 5;
+	service.pop3.submission_size = 100000;
+}
+
+/* One that came so long ago, and is due. */
+static uint64_t hold(const char *target, int64_t ago_s)
+{
+	static const char *const to[] = { "bert@example.org" };
+	int64_t now = clock_now_s();
+	const struct held_new what = { .account = "bob", .target = target, .sender = "bob@example.org", .recipients = to, .recipient_count = 1,
+		.why = "then", .next = now - 1 };
+	struct spool *m = spool_new(service.directory, &fixture_err);
+	uint64_t id;
+
+	must(m && spool_add(m, SPAN("To: bert@example.org\r\n\r\nheld\r\n"), &fixture_err));
+	must(held_add(service.store, &what, m, now - ago_s, &id, &fixture_err));
+	spool_free(&m);
+	return id;
+}
+
+static struct held_sums sums(void)
+{
+	struct held_sums s;
+
+	held_sums(service.store, &s);		/* reading is for any thread */
+	return s;
+}
+
+static bool none_held(void)
+{
+	struct held_sums s = sums();
+
+	return !s.waiting && !s.failed && !serve_delivering(service.serve);
+}
+
+static bool one_failed(void)
+{
+	struct held_sums s = sums();
+
+	return s.failed == 1 && !s.waiting && !serve_delivering(service.serve);
+}
+
+static bool one_tried(void)
+{
+	struct held_info info = { .id = 0 };
+
+	return held_next(service.store, &info) && info.attempts == 2 && !serve_delivering(service.serve);
+}
+
+static void what_is_due_is_delivered([[maybe_unused]] void **state)
+{
+	begin();
+	for (unsigned n = 0; n < MANY; n++)
+		(void)hold("box", 10);
+	service_open(1);
+	service_until(none_held);
+	assert_int_equal(service_count(), MANY);
+	service_end();
+}
+
+/* As after a kill between the mailbox's commit and that of the held area. */
+static void it_is_delivered_once([[maybe_unused]] void **state)
+{
+	struct held_info info;
+	struct mailbox_source source;
+	uint64_t id;
+
+	begin();
+	id = hold("box", 10);
+	assert_true(held_get(service.store, id, &info));
+	source = held_source(&info);
+	fixture_append(fixture_box(service.store, "bob/INBOX"), SPAN("To: bert@example.org\r\n\r\nheld\r\n"), &source, 1);
+	assert_int_equal(fixture_drain(service.store), 1);
+	service_open(1);
+	service_until(none_held);
+	assert_int_equal(service_count(), 1);
+	service_end();
+}
+
+static void a_refusal_is_kept([[maybe_unused]] void **state)
+{
+	begin();
+	(void)hold("nowhere", 10);
+	service_open(1);
+	service_until(one_failed);
+	service_end();
+}
+
+static void patience_has_an_end([[maybe_unused]] void **state)
+{
+	struct held_info info;
+	uint64_t id;
+
+	begin();
+	id = hold("later", 5 * DAY_S + MINUTE);
+	service_open(1);
+	service_until(one_failed);
+	assert_true(held_get(service.store, id, &info));
+	assert_string_equal(info.why, "exit status 75: it said \"later\"");
+	service_end();
+}
+
+static void it_waits_longer_and_longer([[maybe_unused]] void **state)
+{
+	struct held_info info;
+	uint64_t id;
+	int64_t now = clock_now_s();
+
+	begin();
+	id = hold("later", 10);
+	service_open(1);
+	service_until(one_tried);
+	assert_true(held_get(service.store, id, &info));
+	assert_int_equal(info.state, HELD_WAITING);
+	assert_in_range(info.next - now, 5 * MINUTE, 6 * MINUTE);
+	service_end();
+}
+
+/* Gone from the configuration, or of a type that is not built: it waits for better days. */
+static void a_target_may_be_gone([[maybe_unused]] void **state)
+{
+	static const char *const names[] = { "gone", "mail" };
+
+	for (size_t n = 0; n < COUNT(names); n++) {
+		struct held_info info;
+		uint64_t id;
+
+		begin();
+		id = hold(names[n], 10);
+		service_open(1);
+		service_until(one_tried);
+		assert_true(held_get(service.store, id, &info));
+		assert_int_equal(info.state, HELD_WAITING);
+		assert_non_null(strstr(info.why, "not in the configuration"));
+		service_end();
+	}
+}
+
+static bool one_waits(void)
+{
+	struct held_sums s = sums();
+
+	return s.waiting == 1 && !serve_delivering(service.serve);
+}
+
+static void what_is_deferred_is_held_and_counted([[maybe_unused]] void **state)
+{
+	struct held_info info = { .id = 0 };
+
+	begin();
+	service_open(1);
+	guest_enters(&g, "clear");
+	guest_asks(&g, "XTND XMIT", "+OK");
+	guest_send(&g, SPAN("To: bert@b.example\r\nBcc: x@b.example\r\n\r\nhello\r\n.\r\n"));
+	guest_hears(&g, "+OK");
+	assert_true(one_waits());
+	assert_true(held_next(service.store, &info));
+	assert_string_equal(info.account, "bob");
+	assert_string_equal(info.target, "later");
+	assert_int_equal(info.recipient_count, 2);
+	assert_in_range(info.next - clock_now_s(), MINUTE - 10, MINUTE);
+	guest_leave(&g);
+	service_close();
+	assert_int_equal(allowance_left(service.store, "bob", 5, clock_now_s()), 4);
+	service_end();
+}
+
+/* The area is full: the client keeps the message, and it counts for nothing. */
+static void what_cannot_be_held_is_not_taken([[maybe_unused]] void **state)
+{
+	char nearly[8] = { 0, 0, 0, 0, 0x3f, (char)0xff, (char)0xff, (char)0xf0 };	/* HELD_MAX - 16 */
+	struct batch *b = batch_new(engine_part_of("held", SPAN("")));
+
+	begin();
+	assert_true(batch_put(b, SPAN("t"), (struct span){ nearly, 8 }));
+	must(engine_commit_wait(store_engine(service.store), &b, &fixture_err));
+	service_open(1);
+	guest_enters(&g, "clear");
+	guest_asks(&g, "XTND XMIT", "+OK");
+	guest_send(&g, SPAN("To: bert@b.example\r\n\r\nhello\r\n.\r\n"));
+	guest_hears(&g, "-ERR [SYS/TEMP]");
+	guest_leave(&g);
+	service_close();
+	assert_int_equal(allowance_left(service.store, "bob", 5, clock_now_s()), 5);
+	service_end();
+}
+
+/* Amid what is tried: nothing is lost, nobody is told. */
+static void the_end_in_the_middle([[maybe_unused]] void **state)
+{
+	begin();
+	later_words[2] = "sleep 1000";
+	for (unsigned n = 0; n < MANY; n++)
+		(void)hold(n % 2 ? "later" : "box", 10);
+	service_open(1);
+	service_close();
+	later_words[2] = "echo later >&2; exit 75";
+	assert_int_equal(sums().waiting + service_count() >= MANY, 1);
+	assert_int_equal(sums().failed, 0);
+	service_end();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_due_is_delivered),
+		cmocka_unit_test(it_is_delivered_once),
+		cmocka_unit_test(a_refusal_is_kept),
+		cmocka_unit_test(patience_has_an_end),
+		cmocka_unit_test(it_waits_longer_and_longer),
+		cmocka_unit_test(a_target_may_be_gone),
+		cmocka_unit_test(what_is_deferred_is_held_and_counted),
+		cmocka_unit_test(what_cannot_be_held_is_not_taken),
+		cmocka_unit_test(the_end_in_the_middle),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

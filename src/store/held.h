@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The held area: messages that we have taken over and that their target did not take yet (PRODUCT 2.1, held_max).
+ *
+ *     held_add(store, &what, message, now, &id, &e)     true: it is durable, with its envelope
+ *     held_next(store, &info) … held_load → the delivery → held_remove, or held_defer, or held_fail
+ * A message is here until somebody says held_remove: what failed for good stays, in the state HELD_FAILED, until
+ * a person looks.  It survives restarts and is in a backup.  All messages together have at most HELD_MAX octets;
+ * beyond, held_add refuses with ERR_BUSY.
+ *
+ * held_placing is for targets that are written in two steps (a Maildir): the name that the file will get is durable before it
+ * gets it, so that after a crash it is known whether it got it (maildir_place_again).  For a mailbox of the store
+ * held_source is the mark that makes a second append change nothing.
+ *
+ * All of it blocks for a commit and is for any thread, jobs' too; held_next, held_get and held_sums only read.
+ * Moments are seconds since 1970 UTC.  Errors: ERR_CONFIG (there is no such message, or too long a name), ERR_BUSY,
+ * ERR_LOCAL. */
+#pragma once
+
+#include "store/account.h"
+#include "store/maildir.h"
+#include "store/mailbox.h"
+
+enum { HELD_TARGET_MAX = 1023, HELD_ADDRESS_MAX = 511, HELD_WHY_MAX = 200, HELD_RECIPIENTS_MAX = 100, HELD_ID_TEXT = 17 };
+#define HELD_MAX ((uint64_t)1 << 30)
+
+enum held_state { HELD_WAITING, HELD_FAILED };
+
+struct held_new {
+	const char *account;		/* whose message it is */
+	const char *target;		/* its name in the configuration */
+	const char *sender;
+	const char *const *recipients;	/* at most HELD_RECIPIENTS_MAX, without line ends */
+	size_t recipient_count;
+	const char *why;		/* it was not taken; made safe to be shown, and cut */
+	int64_t next;			/* when it is tried again */
+};
+
+struct held_info {
+	uint64_t id;			/* never 0; grows with time */
+	enum held_state state;
+	int64_t made, since, tried, next;	/* since: it waits, from which its patience is counted */
+	uint32_t attempts, recipient_count;
+	uint64_t size;
+	char account[ACCOUNT_NAME_MAX + 1];
+	char target[HELD_TARGET_MAX + 1];
+	char sender[HELD_ADDRESS_MAX + 1];
+	char why[HELD_WHY_MAX + 1];	/* safe to be shown */
+	char place[MAILDIR_NAME_MAX];	/* "" = none */
+};
+
+struct held_sums {
+	uint64_t waiting, failed, octets;
+};
+
+/* Walks all of them in the order in which they came; start with info->id 0. */
+bool held_next(struct store *s, struct held_info *info);
+bool held_get(struct store *s, uint64_t id, struct held_info *info);
+void held_sums(struct store *s, struct held_sums *sums);
+const char *held_id_text(uint64_t id, char out[HELD_ID_TEXT]);
+[[nodiscard]] bool held_id_read(const char *text, uint64_t *id);
+
+[[nodiscard]] bool held_add(struct store *s, const struct held_new *what, const struct spool *message, int64_t now, uint64_t *id, struct err *e);
+/* The message again, and the recipients: `*recipients` is one allocation for free(), that many texts behind its pointers. */
+[[nodiscard]] bool held_load(struct store *s, uint64_t id, struct spool **message, const char ***recipients, size_t *count, struct err *e);
+[[nodiscard]] bool held_placing(struct store *s, uint64_t id, const char *name, struct err *e);	/* "": it has no name any more */
+/* It was tried once more. */
+[[nodiscard]] bool held_defer(struct store *s, uint64_t id, const char *why, int64_t now, int64_t next, struct err *e);
+[[nodiscard]] bool held_fail(struct store *s, uint64_t id, const char *why, int64_t now, struct err *e);
+/* It waits, anew from now on, and is due. */
+[[nodiscard]] bool held_again(struct store *s, uint64_t id, int64_t now, struct err *e);
+[[nodiscard]] bool held_remove(struct store *s, uint64_t id, struct err *e);
+struct mailbox_source held_source(const struct held_info *info);
