@@ -24,14 +24,18 @@ struct endpoint {
 
 static bool take_request(struct server_peer *p, struct endpoint *n)
 {
-	size_t used = 0, length = 0;
+	static const struct span header = SPAN("Content-Length:");
+	uint64_t length = 0;
+	size_t used = 0;
 	char line[1024], request[sizeof n->request];
 
 	do {
 		if (!peer_line(p, line, sizeof line))
 			return false;
-		if (sscanf(line, "Content-Length: %zu", &length) == 1)
+		if (span_starts_nocase(span_of(line), header)) {
+			assert_true(span_number(span_trim(span_from(span_of(line), header.len)), 1 << 20, &length));
 			continue;
+		}
 		used += (size_t)snprintf(request + used, sizeof request - used, "%s|", line);
 	} while (line[0]);
 	for (size_t got; length; length -= got) {
@@ -265,7 +269,7 @@ static void urls([[maybe_unused]] void **state)
 	static const struct { const char *url; const char *why; } rows[] = {
 		{ "https://auth.example.org/introspect", NULL }, { "http://127.0.0.1:8080/x", NULL }, { "http://localhost/", NULL }, { "http://[::1]:1/", NULL },
 		{ "http://auth.example.org/", "write https://" }, { "ftp://127.0.0.1/", "cannot be asked" }, { "file:///etc/passwd", "not a URL" },
-		{ "", "not a URL" }, { "auth.example.org", "not a URL" }, { "https://", "not a URL" }, { "http://127.example.org@evil.example/", "write https://" },
+		{ "", "not a URL" }, { "auth.example.org", "not a URL" }, { "https://", "not a URL" }, { "http://127.example.org/", "write https://" }, { "http://127.0.0.1.example.org/", "write https://" }, { "http://127.example.org@evil.example/", "write https://" },
 	};
 
 	for (size_t i = 0; i < COUNT(rows); i++) {

@@ -9,13 +9,15 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "net/https.h"
-#include "serve/remembered.h"
+#include "serve/claims.h"
 
-enum { FORM_MAX = 3 * 16 * 1024, REMEMBERED = 4096, NAME_MAX_OCTETS = 1024 };
+enum { FORM_MAX = 3 * 16 * 1024, NAME_MAX_OCTETS = 1024, TELL_MS = 60000 };
 
-struct endpoint {		/* settings, shared by the jobs that go by them */
+struct introspect_endpoint {		/* settings, shared by the jobs that go by them */
 	unsigned holders;
+	uint64_t number;	/* no two that were taken have the same */
 	char *url, *id, *secret, *claim, *scope, *ca;
 };
 
@@ -28,20 +30,22 @@ struct introspect {
 	struct elsewhere judge;
 	int64_t (*now)(void);
 	pthread_mutex_t lock;		/* of what follows */
-	struct endpoint *endpoint;
+	struct introspect_endpoint *endpoint;
+	uint64_t numbers;
+	bool down;			/* it did not answer, which was told: */
+	uint64_t told_ms;
 	struct client clients[INTROSPECT_LOOPS];
 	size_t client_count, jobs;
-	struct remembered *remembered;	/* has locks of its own */
+	struct claims *claims;		/* has a lock of its own */
 };
 
 struct job {
 	struct introspect *i;
-	struct endpoint *endpoint;
+	struct introspect_endpoint *endpoint;
 	struct https_call *call;
 	struct timer *timer;		/* the answer is known, and waits for its turn */
-	struct remembered_mac mac;
-	bool named;
-	enum elsewhere_said said;
+	struct claims_key key;
+	char claim[CLAIM_MAX + 1];	/* remembered */
 	void (*done)(void *user, enum elsewhere_said said, const char *account, const char *why);
 	void *user;
 };
@@ -84,16 +88,11 @@ static void free_secret(char *text)
 	free(text);
 }
 
-static void endpoint_put(struct introspect *i, struct endpoint *p)
+void introspect_endpoint_free(struct introspect_endpoint **out)
 {
-	unsigned left;
+	struct introspect_endpoint *p = *out;
 
 	if (!p)
-		return;
-	(void)pthread_mutex_lock(&i->lock);
-	left = --p->holders;
-	(void)pthread_mutex_unlock(&i->lock);
-	if (left)
 		return;
 	free_secret(p->secret);
 	free(p->url);
@@ -102,6 +101,20 @@ static void endpoint_put(struct introspect *i, struct endpoint *p)
 	free(p->scope);
 	free(p->ca);
 	free(p);
+	*out = NULL;
+}
+
+static void endpoint_put(struct introspect *i, struct introspect_endpoint *p)
+{
+	unsigned left;
+
+	if (!p)
+		return;
+	(void)pthread_mutex_lock(&i->lock);
+	left = --p->holders;
+	(void)pthread_mutex_unlock(&i->lock);
+	if (!left)
+		introspect_endpoint_free(&p);
 }
 
 static char *copy(const char *text)
@@ -109,41 +122,72 @@ static char *copy(const char *text)
 	return strdup(text ? text : "");
 }
 
-static struct endpoint *endpoint_new(const struct introspect_settings *s)
+struct introspect_endpoint *introspect_endpoint_new(const struct introspect_settings *s, struct err *e)
 {
-	struct endpoint *p = calloc(1, sizeof *p);
+	struct introspect_endpoint *p;
 
-	if (!p)
+	if (!https_url_good(s->url, e))
 		return NULL;
-	p->holders = 1;
-	p->url = copy(s->url);
-	p->id = encoded(span_of(s->client_id ? s->client_id : ""));
-	p->secret = encoded(s->client_secret);
-	p->claim = copy(s->username_claim);
-	p->scope = copy(s->scope);
-	p->ca = copy(s->ca_certificates);
-	return p;
+	p = calloc(1, sizeof *p);
+	if (p) {
+		p->holders = 1;
+		p->url = copy(s->url);
+		p->id = encoded(span_of(s->client_id ? s->client_id : ""));
+		p->secret = encoded(s->client_secret);
+		p->claim = copy(s->username_claim);
+		p->scope = copy(s->scope);
+		p->ca = copy(s->ca_certificates);
+		if (p->url && p->id && p->secret && p->claim && p->scope && p->ca)
+			return p;
+	}
+	introspect_endpoint_free(&p);
+	(void)err_set(e, ERR_LOCAL, "out of memory");
+	return NULL;
 }
 
-bool introspect_set(struct introspect *i, const struct introspect_settings *settings, struct err *e)
+void introspect_take(struct introspect *i, struct introspect_endpoint **p)
 {
-	struct endpoint *p = NULL, *old;
+	struct introspect_endpoint *old;
 
-	if (settings) {
-		if (!https_url_good(settings->url, e))
-			return false;
-		p = endpoint_new(settings);
-		if (!p || !p->url || !p->id || !p->secret || !p->claim || !p->scope || !p->ca) {
-			endpoint_put(i, p);
-			return err_set(e, ERR_LOCAL, "out of memory");
-		}
-	}
 	(void)pthread_mutex_lock(&i->lock);
 	old = i->endpoint;
-	i->endpoint = p;
+	i->endpoint = *p;
+	if (*p)
+		(*p)->number = ++i->numbers;
+	i->down = false;
 	(void)pthread_mutex_unlock(&i->lock);
+	*p = NULL;
 	endpoint_put(i, old);
-	return true;
+}
+
+/* ---- the log */
+
+/* Not once a login: they may be many. */
+static void tell_down(struct introspect *i, const char *why)
+{
+	uint64_t now_ms = clock_mono_ms();
+	bool tell;
+
+	(void)pthread_mutex_lock(&i->lock);
+	tell = !i->down || now_ms - i->told_ms >= TELL_MS;
+	i->down = true;
+	if (tell)
+		i->told_ms = now_ms;
+	(void)pthread_mutex_unlock(&i->lock);
+	if (tell)
+		log_warn(NULL, "service=POP tokens cannot be judged now: %s", why);
+}
+
+static void tell_up(struct introspect *i)
+{
+	bool tell;
+
+	(void)pthread_mutex_lock(&i->lock);
+	tell = i->down;
+	i->down = false;
+	(void)pthread_mutex_unlock(&i->lock);
+	if (tell)
+		log_info(NULL, "service=POP tokens are judged again");
 }
 
 /* ---- what is answered */
@@ -193,18 +237,16 @@ static const char *judge_answer(const struct job *j, const json_t *answer, int64
 static void remember(const struct job *j, const json_t *answer, int64_t now)
 {
 	const json_t *exp = json_object_get(answer, "exp");
+	double left_ms = exp ? (json_number_value(exp) - (double)now) * 1000 : INTROSPECT_REMEMBERED_MS;
+	uint64_t last_ms = left_ms < INTROSPECT_REMEMBERED_MS ? (uint64_t)left_ms : INTROSPECT_REMEMBERED_MS;
 
-	if (j->named && (!exp || json_number_value(exp) > (double)(now + INTROSPECT_REMEMBERED_MS / 1000)))
-		remembered_put(j->i->remembered, &j->mac, clock_mono_ms());
+	assert(left_ms > 0);	/* judge_answer saw to that */
+	claims_put(j->i->claims, &j->key, text_of(answer, j->endpoint->claim), clock_mono_ms() + last_ms);
 }
 
-static void on_answer(void *user, const struct https_answer *a)
+static void not_judged(struct job *j, const struct https_answer *a)
 {
-	struct job *j = user;
-	json_t *answer = a->good && a->status == 200 ? json_loadb(a->body.at, a->body.len, JSON_REJECT_DUPLICATES, NULL) : NULL;
-	const int64_t now = j->i->now();
 	char why[sizeof a->why.text + 64];
-	const char *wrong;
 
 	if (!a->good)
 		(void)snprintf(why, sizeof why, "the introspection endpoint: %s", a->why.text);
@@ -213,15 +255,29 @@ static void on_answer(void *user, const struct https_answer *a)
 			a->status == 401 || a->status == 403 ? ": it does not take our client_id and client_secret" : "");
 	else
 		(void)snprintf(why, sizeof why, "the introspection endpoint's answer is no JSON object");
+	tell_down(j->i, why);
+	j->done(j->user, ELSEWHERE_BUSY, NULL, why);	/* ends the job */
+}
+
+static void on_answer(void *user, const struct https_answer *a)
+{
+	struct job *j = user;
+	json_t *answer = a->good && a->status == 200 ? json_loadb(a->body.at, a->body.len, JSON_REJECT_DUPLICATES, NULL) : NULL;
+	const int64_t now = j->i->now();
+	struct span claim;
+	const char *wrong;
+
 	if (!json_is_object(answer)) {
 		json_decref(answer);
-		j->done(j->user, ELSEWHERE_BUSY, NULL, why);	/* ends the job */
+		not_judged(j, a);
 		return;
 	}
+	tell_up(j->i);
 	wrong = judge_answer(j, answer, now);
+	claim = text_of(answer, j->endpoint->claim);
 	if (!wrong)
 		remember(j, answer, now);
-	j->done(j->user, wrong ? ELSEWHERE_WRONG : ELSEWHERE_RIGHT, wrong ? NULL : text_of(answer, j->endpoint->claim).at, wrong);
+	j->done(j->user, wrong ? ELSEWHERE_WRONG : ELSEWHERE_RIGHT, wrong ? NULL : claim.at, wrong);	/* ends the job */
 	json_decref(answer);
 }
 
@@ -231,7 +287,7 @@ static void on_remembered(void *user)
 {
 	struct job *j = user;
 
-	j->done(j->user, ELSEWHERE_RIGHT, NULL, NULL);	/* ends the job */
+	j->done(j->user, ELSEWHERE_RIGHT, j->claim, NULL);	/* ends the job */
 }
 
 /* This loop's connections; made on its thread, at its first token. */
@@ -306,12 +362,10 @@ static void end(void *context, void *job)
 static bool begin(struct job *j, const struct elsewhere_ask *ask, struct err *e)
 {
 	struct introspect *i = j->i;
-	const struct remembered_what what = { .account = ask->account ? ask->account : "", .way = "token", .password = ask->secret, .verifier = j->endpoint->url };
 	struct https *h;
 
-	j->named = ask->account && *ask->account;
-	remembered_mac(i->remembered, &what, &j->mac);
-	if (j->named && remembered_there(i->remembered, &j->mac, clock_mono_ms())) {
+	claims_key(i->claims, ask->secret, j->endpoint->number, &j->key);
+	if (claims_find(i->claims, &j->key, clock_mono_ms(), j->claim)) {
 		j->timer = timer_new(ask->loop, on_remembered, j);
 		if (!j->timer)
 			return err_set(e, ERR_LOCAL, "out of memory");
@@ -357,8 +411,8 @@ struct introspect *introspect_new(int64_t (*now)(void), struct err *e)
 	(void)pthread_mutex_init(&i->lock, NULL);
 	i->now = now ? now : clock_now_s;
 	i->judge = (struct elsewhere){ .context = i, .ask = ask_token, .end = end };
-	i->remembered = remembered_new(REMEMBERED, INTROSPECT_REMEMBERED_MS, e);
-	if (!i->remembered)
+	i->claims = claims_new(CLAIMS, e);
+	if (!i->claims)
 		introspect_free(&i);
 	return i;
 }
@@ -378,7 +432,7 @@ void introspect_free(struct introspect **out)
 	for (size_t n = 0; n < i->client_count; n++)
 		https_free(&i->clients[n].https);
 	endpoint_put(i, i->endpoint);
-	remembered_free(&i->remembered);
+	claims_free(&i->claims);
 	(void)pthread_mutex_destroy(&i->lock);
 	free(i);
 	*out = NULL;

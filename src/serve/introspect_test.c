@@ -6,7 +6,9 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
+#include "base/log.h"
 #include "net/test_server.h"
 #include "serve/introspect.h"
 
@@ -29,15 +31,19 @@ static struct {
 
 static bool take_request(struct server_peer *p)
 {
+	static const struct span header = SPAN("Content-Length:");
 	static char request[sizeof endpoint.request];
-	size_t used = 0, length = 0;
+	uint64_t length = 0;
+	size_t used = 0;
 	char line[1024];
 
 	do {
 		if (!peer_line(p, line, sizeof line))
 			return false;
-		if (sscanf(line, "Content-Length: %zu", &length) == 1)
+		if (span_starts_nocase(span_of(line), header)) {
+			assert_true(span_number(span_trim(span_from(span_of(line), header.len)), 1 << 20, &length));
 			continue;
+		}
 		used += (size_t)snprintf(request + used, sizeof request - used, "%s|", line);
 	} while (line[0]);
 	assert_true(used + length < sizeof request);
@@ -82,10 +88,14 @@ static void set(const char *id, const char *scope)
 	char url[64];
 	struct err e;
 	const struct introspect_settings s = { .url = url, .client_id = id, .client_secret = SPAN("s:cret"), .username_claim = "username", .scope = scope };
+	struct introspect_endpoint *p;
 
 	(void)snprintf(url, sizeof url, "http://127.0.0.1:%u/introspect", server.port);
-	if (!introspect_set(i, &s, &e))
+	p = introspect_endpoint_new(&s, &e);
+	if (!p)
 		fail_msg("%s", e.text);
+	introspect_take(i, &p);
+	assert_null(p);
 }
 
 static void begin(void)
@@ -199,45 +209,134 @@ static void how_it_is_asked([[maybe_unused]] void **state)
 	finish();
 }
 
-static void what_was_right_is_remembered([[maybe_unused]] void **state)
+/* Whose it is, and nothing else: who asks about bert hears of anna, each time. */
+static void whose_it_was_is_remembered([[maybe_unused]] void **state)
 {
+	static const char *const accounts[] = { "anna@example.org", "anna", "bert", "" };
+
 	begin();
 	endpoint.body = GOOD;
-	for (unsigned n = 0; n < 3; n++) {
-		ask("anna", "token");
+	for (size_t n = 0; n < COUNT(accounts); n++) {
+		ask(accounts[n], "token");
 		assert_int_equal(heard.said, ELSEWHERE_RIGHT);
+		assert_string_equal(heard.account, "anna@example.org");
 	}
 	assert_int_equal(endpoint.requests, 1);
-	ask("bert", "token");			/* for another one nothing is known */
 	ask("anna", "token2");
-	assert_int_equal(endpoint.requests, 3);
-	ask(NULL, "token");			/* whose it is must be heard */
-	ask(NULL, "token");
-	assert_int_equal(endpoint.requests, 5);
-	endpoint.body = "{\"active\":true,\"username\":\"anna\",\"exp\":1800000059}";	/* it ends before we would forget it */
-	ask("anna", "brief");
-	ask("anna", "brief");
-	assert_int_equal(endpoint.requests, 7);
+	assert_int_equal(endpoint.requests, 2);
 	endpoint.body = "{\"active\":false}";
 	ask("anna", "wrong");
 	ask("anna", "wrong");
-	assert_int_equal(endpoint.requests, 9);
+	assert_int_equal(endpoint.requests, 4);
+	ask("anna", "token");			/* revoked: not known yet */
+	assert_int_equal(endpoint.requests, 4);
+	set("client a", NULL);			/* other settings: all is forgotten */
+	ask("anna", "token");
+	assert_int_equal(endpoint.requests, 5);
+	assert_int_equal(heard.said, ELSEWHERE_WRONG);
+	finish();
+}
+
+static void not_longer_than_it_lasts([[maybe_unused]] void **state)
+{
+	begin();
+	endpoint.body = "{\"active\":true,\"username\":\"anna\",\"exp\":1800000000.01}";	/* ten milliseconds */
+	ask("anna", "brief");
+	assert_int_equal(heard.said, ELSEWHERE_RIGHT);
+	(void)usleep(20000);
+	ask("anna", "brief");
+	assert_int_equal(endpoint.requests, 2);
+	endpoint.body = "{\"active\":true,\"username\":\"anna\",\"exp\":1900000000}";
+	ask("anna", "long");
+	ask("anna", "long");
+	assert_int_equal(endpoint.requests, 3);
 	finish();
 }
 
 static void nobody_to_ask([[maybe_unused]] void **state)
 {
+	const struct introspect_settings bad = { .url = "http://auth.example.org/", .username_claim = "sub" };
+	struct introspect_endpoint *none = NULL;
 	struct err e;
 
 	begin();
 	endpoint.body = GOOD;
-	assert_true(introspect_set(i, NULL, &e));
+	assert_null(introspect_endpoint_new(&bad, &e));
+	assert_int_equal(e.kind, ERR_CONFIG);
+	ask("anna", "token");
+	introspect_take(i, &none);
 	assert_false(try_ask("anna", "token", &e));
 	assert_int_equal(e.kind, ERR_BUSY);
-	assert_false(introspect_set(i, &(struct introspect_settings){ .url = "http://auth.example.org/", .username_claim = "sub" }, &e));
-	assert_int_equal(e.kind, ERR_CONFIG);
-	assert_false(try_ask("anna", "token", &e));
 	finish();
+}
+
+/* Who asks while the settings change is answered by those that it asked under. */
+static void settings_change_meanwhile([[maybe_unused]] void **state)
+{
+	struct introspect_endpoint *none = NULL;
+	struct err e;
+
+	begin();
+	endpoint.body = GOOD;
+	if (!try_ask("anna", "token", &e))
+		fail_msg("%s", e.text);
+	introspect_take(i, &none);
+	loop_run(loop);
+	assert_int_equal(heard.count, 1);
+	assert_int_equal(heard.said, ELSEWHERE_RIGHT);
+	finish();
+}
+
+static char *read_all(FILE *f)
+{
+	static char text[8192];
+	size_t n;
+
+	rewind(f);
+	n = fread(text, 1, sizeof text - 1, f);
+	text[n] = '\0';
+	return text;
+}
+
+static unsigned count(const char *text, const char *words)
+{
+	unsigned n = 0;
+
+	for (; (text = strstr(text, words)); text++)
+		n++;
+	return n;
+}
+
+/* Why nobody can log in by a token is told, and not once a login. */
+static void the_log_tells_when_it_is_down([[maybe_unused]] void **state)
+{
+	char path[] = "/tmp/postrider-introspect-XXXXXX";
+	int fd = mkstemp(path);
+	FILE *f;
+	struct err e;
+
+	assert_true(fd >= 0 && log_start(LOG_DEBUG, LOG_TEXT, path, &e));
+	f = fdopen(fd, "r");
+	assert_non_null(f);
+	begin();
+	endpoint.body = "oops";
+	for (int n = 0; n < 3; n++)
+		ask("anna", "secret-token");
+	assert_int_equal(heard.said, ELSEWHERE_BUSY);
+	endpoint.body = GOOD;
+	for (int n = 0; n < 3; n++)
+		ask(NULL, n ? "another-token" : "secret-token");
+	endpoint.status = "503 Busy";
+	ask("anna", "third-token");
+	finish();
+	assert_int_equal(count(read_all(f), "cannot be judged now"), 2);
+	assert_int_equal(count(read_all(f), "no JSON object"), 1);
+	assert_int_equal(count(read_all(f), "judged again"), 1);
+	assert_int_equal(count(read_all(f), "-token"), 0);
+	assert_int_equal(count(read_all(f), "s:cret"), 0);
+	(void)fclose(f);
+	(void)unlink(path);
+	assert_true(log_start(LOG_ERROR, LOG_TEXT, "/dev/null", &e));
 }
 
 static void no_more_at_once_than_there_may_be([[maybe_unused]] void **state)
@@ -264,8 +363,9 @@ static void no_more_at_once_than_there_may_be([[maybe_unused]] void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_answers_mean), cmocka_unit_test(how_it_is_asked), cmocka_unit_test(what_was_right_is_remembered),
-		cmocka_unit_test(nobody_to_ask), cmocka_unit_test(no_more_at_once_than_there_may_be),
+		cmocka_unit_test(what_answers_mean), cmocka_unit_test(how_it_is_asked), cmocka_unit_test(whose_it_was_is_remembered),
+		cmocka_unit_test(not_longer_than_it_lasts), cmocka_unit_test(nobody_to_ask), cmocka_unit_test(settings_change_meanwhile),
+		cmocka_unit_test(the_log_tells_when_it_is_down), cmocka_unit_test(no_more_at_once_than_there_may_be),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
