@@ -97,7 +97,7 @@ static bool make_parts(struct serve *s, const struct settings *settings, struct 
 	s->users = users_new(s->with.store, settings, e);
 	if (!s->users)
 		return false;
-	s->logins = logins_new(&(struct logins_with){ .store = s->with.store, .admission = s->admission, .users = s->users }, e);
+	s->logins = logins_new(&(struct logins_with){ .store = s->with.store, .admission = s->admission, .users = s->users, .pam = s->with.pam }, e);
 	if (!s->logins)
 		return false;
 	s->alerts = alerts_new(s->with.home, s->with.loops, s->with.store, e);
