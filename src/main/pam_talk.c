@@ -63,11 +63,12 @@ static void no_delay(int status, unsigned us, void *user)
 	(void)user;
 }
 
-/* Is it the stack's fault, not the user's?  What is not known fails closed: a failed login. */
+/* Could it not be told?  All else fails closed, and counts as a failed login: PAM_SYSTEM_ERR, too, since it is what pam_exec
+ * says of a program that refuses, and nobody may try passwords for nothing. */
 static bool is_fault(int status)
 {
-	return status == PAM_OPEN_ERR || status == PAM_SYMBOL_ERR || status == PAM_SERVICE_ERR || status == PAM_SYSTEM_ERR || status == PAM_BUF_ERR ||
-	       status == PAM_AUTHINFO_UNAVAIL || status == PAM_ABORT || status == PAM_MODULE_UNKNOWN;
+	return status == PAM_OPEN_ERR || status == PAM_SYMBOL_ERR || status == PAM_MODULE_UNKNOWN || status == PAM_BUF_ERR || status == PAM_ABORT ||
+	       status == PAM_AUTHINFO_UNAVAIL;
 }
 
 /* A stack may name another user than was asked for. */
