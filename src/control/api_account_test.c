@@ -15,7 +15,7 @@ static const struct row rows[] = {
 		"\"recoverable\":false,\"scram_sha1\":false,\"quota\":null,\"max_sessions\":null,\"maildir\":null,\"path\":null,\"quota_in_force\":null,\"usage\":0,\"aliases\":[]}" },
 	{ "account.set", "{\"account\":\"bert@client1.com\",\"quota\":1000}", "{*}" },
 	{ "account.set", "{\"account\":\"bert@client1.com\",\"max_sessions\":0}", "{*}" },
-	{ "account.show", "{\"account\":\"bert@client1.com\"}", "*\"quota\":1000,\"max_sessions\":0,\"quota_in_force\":1000,*" },
+	{ "account.show", "{\"account\":\"bert@client1.com\"}", "*\"quota\":1000,\"max_sessions\":0,*\"quota_in_force\":1000,*" },
 	{ "account.set", "{\"account\":\"bert@client1.com\",\"quota\":null}", "{*}" },
 	{ "account.set", "{\"account\":\"bert@client1.com\",\"max_sessions\":4294967295}", "config: account.set: max_sessions is more than 4294967294" },
 	{ "account.set", "{\"account\":\"nobody\"}", "config: there is no account nobody@main.example*" },

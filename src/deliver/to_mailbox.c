@@ -77,7 +77,6 @@ static void abandon(struct delivery *d)
 {
 	if (d->incoming)
 		incoming_abort(&d->incoming);
-	free(d->place);
 }
 
 const struct deliver_ops deliver_to_mailbox = { .type = TARGET_MAILBOX, .final = true, .begin = begin, .turn = turn, .abandon = abandon };

@@ -31,7 +31,7 @@ static void on_answers(void *user)
 		else if (serve_ticket(done.ticket) && i->serve)
 			serve_answered(i->serve, &done);
 	if (i->serve)
-		serve_turn(i->serve);
+		submissions_turn(serve_submissions(i->serve));
 	if (i->visits)
 		visits_turn(i->visits);
 	if (i->control)
@@ -226,8 +226,8 @@ static bool busy(const struct instance *i)
 	bool visits = i->visits && visits_left(i->visits);
 
 	if (i->hurried)
-		return visits || (i->serve && serve_delivering(i->serve));
-	return visits || (i->serve && (serve_sessions(i->serve) || serve_delivering(i->serve)));
+		return visits || (i->serve && submissions_waiting(serve_submissions(i->serve)));
+	return visits || (i->serve && (serve_sessions(i->serve) || submissions_waiting(serve_submissions(i->serve))));
 }
 
 /* Who waits for a visit's result is to get it, before the control socket goes. */
@@ -241,7 +241,7 @@ static void hurry(struct instance *i)
 	i->hurried = true;
 	i->drain_until_ms = clock_mono_ms() + INSTANCE_HURRY_MS;
 	if (i->serve)
-		serve_hurry(i->serve);
+		submissions_hurry(serve_submissions(i->serve));
 	if (i->visits)
 		visits_drop(i->visits);
 }

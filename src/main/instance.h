@@ -17,6 +17,7 @@
 #include "main/cli.h"
 #include "net/loops.h"
 #include "serve/serve.h"
+#include "serve/submissions.h"
 
 enum { INSTANCE_PATIENCE_MS = 30 * 1000, INSTANCE_HURRY_MS = COLLECTOR_DROP_MS + 2000 };
 

@@ -226,7 +226,7 @@ static void held_retry(void *user)
 	struct instance *i = user;
 
 	if (i->serve)
-		serve_retry(i->serve);
+		submissions_kick(serve_submissions(i->serve));
 }
 
 struct api_hooks instance_hooks(struct instance *i)

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -100,6 +101,31 @@ static void a_program_gets_a_message_and_says_what_it_did([[maybe_unused]] void 
 	}
 	(void)close(held[0]);
 	(void)close(held[1]);
+}
+
+/* The whole group goes: a pipe that a grandchild holds comes to its end. */
+static void a_time_out_kills_the_group([[maybe_unused]] void **state)
+{
+	char c, path[] = "/tmp/postrider-test.XXXXXX", fifo[40], script[100];
+	const char *const argv[] = { "sh", "-c", script, NULL };
+	struct child_task task = { .argv = argv, .environment = environment, .input = input, .timeout_ms = 500 };
+	struct child_end end;
+	int held;
+
+	input_len = 0;
+	assert_non_null(mkdtemp(path));
+	(void)snprintf(fifo, sizeof fifo, "%s/fifo", path);
+	(void)snprintf(script, sizeof script, "exec 7<>%s; sleep 1000 & wait", fifo);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	held = open(fifo, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	assert_true(held >= 0);
+	child_run(&task, NULL, &end);
+	assert_int_equal(end.how, CHILD_TIMED_OUT);
+	(void)fcntl(held, F_SETFL, 0);
+	assert_int_equal(read(held, &c, 1), 0);
+	(void)close(held);
+	(void)unlink(fifo);
+	(void)rmdir(path);
 }
 
 static void there_may_be_no_such_program([[maybe_unused]] void **state)
@@ -207,6 +233,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_program_gets_a_message_and_says_what_it_did),
+		cmocka_unit_test(a_time_out_kills_the_group),
 		cmocka_unit_test(there_may_be_no_such_program),
 		cmocka_unit_test(there_is_no_shell),
 		cmocka_unit_test(the_answer_comes_on_the_loop),

@@ -20,7 +20,7 @@ static struct fake {
 	const char *claim, *why;
 	unsigned asked, ended, told;
 	struct asked *held;		/* with `hold`: nothing is said */
-	bool hold;
+	bool hold, token;
 } fake;
 
 static void fake_say(void *user)
@@ -49,7 +49,7 @@ static void *fake_ask(void *context, const struct elsewhere_ask *ask, struct err
 	(void)snprintf(a->secret, sizeof a->secret, "%.*s", (int)ask->secret.len, ask->secret.at);
 	(void)snprintf(a->rhost, sizeof a->rhost, "%s", ask->rhost);
 	assert_string_equal(a->rhost, w.from);
-	assert_string_equal(a->service, "fake");
+	assert_string_equal(a->service, fake.token ? "" : "fake");
 	a->timer = timer_new(ask->loop, fake_say, a);
 	fake.asked++;
 	if (fake.hold)
@@ -134,7 +134,7 @@ static void end(struct users *u)
 static void assert_refused(struct told t)
 {
 	if (t.said != LOGIN_SAYS_WRONG)
-		fail_msg("%d by %s", t.said, t.how);
+		fail_msg("%d by %s: %s", t.said, t.how, t.account);
 }
 
 static void users_of_a_file_log_in(void **state)
@@ -276,6 +276,49 @@ static void what_elsewhere_may_say(void **state)
 	end(u);
 }
 
+/* As an exchange does it that gave a name and a token. */
+static struct told try_token(const char *name, const char *token)
+{
+	struct login *x = world_login(SASL_USER);
+	struct account_login l;
+	struct told t = { 0 };
+
+	login_name(x, span_of(name), &l);
+	login_wipe(&l);
+	told_of(&t, world_await(login_turn(x, DUE_TOKEN, span_of(token), NULL)));
+	login_end(&x);
+	return t;
+}
+
+/* A token is asked about each time, and whom only PAM knows it lets in never. */
+static void tokens_are_judged_elsewhere(void **state)
+{
+	struct users *u = begin(NULL, "ifp");
+
+	(void)state;
+	assert_int_equal(try_token("bob", "token").said, LOGIN_SAYS_BUSY);	/* by nobody */
+	logins_free(&w.logins);
+	w.logins = logins_new(&(struct logins_with){ .store = w.store, .admission = w.admission, .users = u, .token = &judge }, &fixture_err);
+	must(w.logins);
+	fake.token = fake.say = true;
+	fake.said = ELSEWHERE_RIGHT;
+	assert_how(try_token("bob", "token"), "token", 0);
+	assert_how(try_token("bob", "token"), "token", 0);
+	assert_how(try_token("file", "token"), "token", 0);
+	assert_int_equal(fake.asked, 3);
+	assert_refused(try_token("pam", "token"));
+	assert_refused(try_token("anna", "token"));	/* she cannot log in */
+	fake.claim = "carl";
+	assert_refused(try_token("bob", "token"));
+	fake.claim = "chef";				/* bob's alias */
+	assert_how(try_token("bob", "token"), "token", 0);
+	fake.claim = NULL;
+	fake.said = ELSEWHERE_WRONG;
+	assert_refused(try_token("bob", "token"));
+	assert_int_equal(fake.asked, 8);
+	end(u);
+}
+
 /* A login that ends meanwhile ends the job, and hears nothing. */
 static void who_goes_hears_nothing(void **state)
 {
@@ -367,6 +410,7 @@ int main(void)
 		cmocka_unit_test(the_cache_follows_the_file),
 		cmocka_unit_test(who_is_judged_elsewhere),
 		cmocka_unit_test(what_elsewhere_may_say),
+		cmocka_unit_test(tokens_are_judged_elsewhere),
 		cmocka_unit_test(who_goes_hears_nothing),
 		cmocka_unit_test(no_judge_is_busy),
 		cmocka_unit_test(guesses_side_by_side_wait),

@@ -57,6 +57,7 @@ static void make_worker(struct loop *l, unsigned index, void *user)
 	w->store = s->with.store;
 	w->admission = s->admission;
 	w->logins = s->logins;
+	w->users = s->users;
 	w->alerts = s->alerts;
 	w->commits = s->commits;
 	w->submissions = s->submissions;
@@ -431,24 +432,9 @@ void serve_answered(struct serve *s, const struct store_done *done)
 		commits_answered(s->commits, done);
 }
 
-void serve_turn(struct serve *s)
+struct submissions *serve_submissions(const struct serve *s)
 {
-	submissions_turn(s->submissions);
-}
-
-uint64_t serve_delivering(const struct serve *s)
-{
-	return submissions_waiting(s->submissions);
-}
-
-void serve_hurry(struct serve *s)
-{
-	submissions_hurry(s->submissions);
-}
-
-void serve_retry(struct serve *s)
-{
-	submissions_kick(s->submissions);
+	return s->submissions;
 }
 
 /* ---- the list of sessions */

@@ -63,12 +63,11 @@ static inline bool serve_ticket(uint64_t ticket)
 	return ticket >> 56 == 1;
 }
 void serve_answered(struct serve *s, const struct store_done *done);
-void serve_turn(struct serve *s);	/* whenever store_next was drained */
-/* Messages on their way to a target, submitted just now or held before.  At the end of the program they are waited for;
- * serve_hurry makes it short: programs are ended, and what they had is held. */
-uint64_t serve_delivering(const struct serve *s);
-void serve_hurry(struct serve *s);
-void serve_retry(struct serve *s);	/* held messages that are due are tried now, not in some seconds */
+/* What clients submit, and what is held of it.  submissions_turn whenever store_next was drained; with
+ * submissions_waiting the service has not ended yet, submissions_hurry makes it short: programs are ended, and what
+ * they had is held; submissions_kick: held messages that are due are tried now, not in some seconds. */
+struct submissions;
+struct submissions *serve_submissions(const struct serve *s);
 void serve_free(struct serve **serve);
 
 /* One session as it is now. */

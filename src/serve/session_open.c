@@ -212,6 +212,21 @@ static bool name_box(struct session *s)
 	return s->box;
 }
 
+/* The Maildir that the sources of users know of whose box it is: the login's own, or another one's. */
+static void find_mail(struct session *s)
+{
+	struct session_opening *o = s->opening;
+	struct account_login owner;
+	char name[ACCOUNT_NAME_MAX + 1];
+
+	(void)snprintf(name, sizeof name, "%.*s", (int)span_find(span_of(o->box), '/'), o->box);
+	if (strcmp(name, s->account) == 0)
+		return;
+	users_find(s->worker->users, name, NULL, &owner);
+	(void)snprintf(o->mail, sizeof o->mail, "%s", owner.mail);
+	login_wipe(&owner);
+}
+
 static bool find_box(struct session *s)
 {
 	struct session_opening *o = s->opening;
@@ -224,6 +239,7 @@ static bool find_box(struct session *s)
 		return false;
 	}
 	s->rights = (uint8_t)rights;
+	find_mail(s);
 	if (!place_find(s->worker->store, o->box, *o->mail ? o->mail : NULL, &o->place, &e)) {
 		open_failed(s, &e);
 		return false;

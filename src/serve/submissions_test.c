@@ -54,21 +54,21 @@ static bool none_held(void)
 {
 	struct held_sums s = sums();
 
-	return !s.waiting && !s.failed && !serve_delivering(service.serve);
+	return !s.waiting && !s.failed && !submissions_waiting(serve_submissions(service.serve));
 }
 
 static bool one_failed(void)
 {
 	struct held_sums s = sums();
 
-	return s.failed == 1 && !s.waiting && !serve_delivering(service.serve);
+	return s.failed == 1 && !s.waiting && !submissions_waiting(serve_submissions(service.serve));
 }
 
 static bool one_tried(void)
 {
 	struct held_info info = { .id = 0 };
 
-	return held_next(service.store, &info) && info.attempts == 2 && !serve_delivering(service.serve);
+	return held_next(service.store, &info) && info.attempts == 2 && !submissions_waiting(serve_submissions(service.serve));
 }
 
 static void what_is_due_is_delivered([[maybe_unused]] void **state)
@@ -164,7 +164,7 @@ static bool one_waits(void)
 {
 	struct held_sums s = sums();
 
-	return s.waiting == 1 && !serve_delivering(service.serve);
+	return s.waiting == 1 && !submissions_waiting(serve_submissions(service.serve));
 }
 
 static void what_is_deferred_is_held_and_counted([[maybe_unused]] void **state)
@@ -213,13 +213,14 @@ static void what_cannot_be_held_is_not_taken([[maybe_unused]] void **state)
 static void the_end_in_the_middle([[maybe_unused]] void **state)
 {
 	begin();
+	service_put(SPAN("one\r\n"));
 	later_words[2] = "sleep 1000";
 	for (unsigned n = 0; n < MANY; n++)
 		(void)hold(n % 2 ? "later" : "box", 10);
 	service_open(1);
 	service_close();
 	later_words[2] = "echo later >&2; exit 75";
-	assert_int_equal(sums().waiting + service_count() >= MANY, 1);
+	assert_true(sums().waiting + service_count() >= MANY + 1);
 	assert_int_equal(sums().failed, 0);
 	service_end();
 }

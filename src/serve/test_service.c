@@ -167,7 +167,7 @@ static void on_answers([[maybe_unused]] void *user)
 			serve_answered(service.serve, &done);
 	}
 	if (service.serve)
-		serve_turn(service.serve);
+		submissions_turn(serve_submissions(service.serve));
 }
 
 static void on_store([[maybe_unused]] void *user)	/* on the committer's thread */

@@ -17,6 +17,7 @@
 
 #include "net/test_pki.h"
 #include "serve/serve.h"
+#include "serve/submissions.h"
 #include "serve/worker.h"
 #include "store/mailbox.h"
 

@@ -112,6 +112,28 @@ static void the_first_source_that_knows_a_name_answers(void **state)
 	fixture_remove(directory);
 }
 
+/* "*" leads nobody away whom a file knows; a route is for who is not there. */
+static void a_route_comes_behind_the_users_of_files(void **state)
+{
+	static const struct row { const char *name, *account, *routed; bool known; } rows[] = {
+		{ "x@x.example", "x@x.example", "", true }, { "X%X.example", "x@x.example", "", true }, { "y@x.example", "bob", "y@x.example", true },
+		{ "bob", "bob", "", true }, { "nobody", "nobody", "", false }, { "z@y.example", "z@y.example", "", false },
+	};
+	const struct pop3_users list[] = { { POP3_USERS_INTERNAL, NULL }, { POP3_USERS_PASSWD_FILE, path } };
+	struct resolved r;
+	struct users *u;
+
+	(void)state;
+	begin();
+	must(route_add(store, "*@x.example", "bob", ACCOUNT_ANY_DOMAIN, &fixture_err));
+	put("x@x.example:{PLAIN}x\n");
+	u = users(list, 2, NULL);
+	for (const struct row *w = rows; w < rows + COUNT(rows); w++)
+		if (users_resolve(u, span_of(w->name), NULL, NULL, &r) != w->known || strcmp(r.account, w->account) || strcmp(r.routed, w->routed))
+			fail_msg("%s: %s %s", w->name, r.account, r.routed);
+	end(&u);
+}
+
 /* What costs how much: an unknown name is like some user of the last source, the same one at each try. */
 static void nobody_costs_what_somebody_does(void **state)
 {
@@ -209,6 +231,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_first_source_that_knows_a_name_answers),
+		cmocka_unit_test(a_route_comes_behind_the_users_of_files),
 		cmocka_unit_test(nobody_costs_what_somebody_does),
 		cmocka_unit_test(mechanisms_are_what_can_work),
 		cmocka_unit_test(a_change_of_the_file_is_seen_by_itself),

@@ -14,6 +14,7 @@
 #include "serve/commits.h"
 #include "serve/login.h"
 #include "serve/rules.h"
+#include "serve/users.h"
 #include "serve/submissions.h"
 
 /* A message of up to WORKER_COPY octets is copied, so that its three parts, and others, leave in one
@@ -34,6 +35,7 @@ struct worker {
 	struct admission *admission;
 	struct logins *logins;
 	struct alerts *alerts;
+	struct users *users;
 	struct commits *commits;
 	struct submissions *submissions;
 	struct timer *sweep;

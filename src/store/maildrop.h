@@ -62,7 +62,8 @@ void maildrop_keep(struct maildrop *drop, const bool *keep);
 size_t maildrop_marked(const struct maildrop *drop, uint32_t flags, uint32_t but, uint64_t **uids);
 
 /* 1 <= number <= maildrop_count.  Is it in the box still?  What another session removed is not, though its body
- * can be read for a while yet: for those who are amid it. */
+ * can be read for a while yet: for those who are amid it.
+ * Of a Maildir (mdir.h) it is always true: only who opens the file knows, and MAILDROP_GONE tells him. */
 bool maildrop_there(const struct maildrop *drop, uint32_t number);
 void maildrop_start(const struct maildrop *drop, uint32_t number, struct maildrop_reading *r);
 enum maildrop_got maildrop_piece(const struct maildrop *drop, struct maildrop_reading *r, bool wait,

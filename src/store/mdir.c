@@ -12,8 +12,9 @@
 #include "store/routed_known.h"
 #include "store/room.h"
 
-enum { ATTEMPTS = 8, AT_ONCE = 4096 };		/* messages that a loop copies out of the index: 0.1 ms */
-enum { MOMENT_MS = 30000 };
+/* Messages that a loop copies out of the index in 0.1 ms, when it asks whether they are in memory, and when not. */
+enum { AT_ONCE = 4096, AT_ONCE_REMEMBERED = 16384 };
+enum { ATTEMPTS = 8, MOMENT_MS = 30000 };
 
 bool maildrop_is_maildir(const struct maildrop *drop)
 {
@@ -319,7 +320,7 @@ bool maildrop_try_maildir(struct store *s, const struct maildrop_maildir *with, 
 	case MDIR_FAILED:
 		break;
 	case MDIR_THERE:
-		good = unchanged(drop, with->uidl_dovecot, folder, cached, AT_ONCE);
+		good = unchanged(drop, with->uidl_dovecot, folder, cached, cached ? AT_ONCE : AT_ONCE_REMEMBERED);
 		break;
 	}
 	if (good)

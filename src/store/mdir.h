@@ -15,8 +15,8 @@
  * line may lack; other files are read once, to be counted.  A file that cannot be read (permissions) is left out, and
  * the log says so, until it can.
  *
- * Order and unique-ids: once given they stay, new messages come behind.  native: 64 bits of BLAKE2b over the file's
- * name up to ':', so whoever reads the same Maildir again says the same.  `uidl_dovecot`: what Dovecot says
+ * Order and unique-ids: once given they stay, new messages come behind (as long as the cache is there: made anew, it has native
+ * ids as before, and all in the order of their times).  native: 64 bits of BLAKE2b over the file's name up to ':'.  `uidl_dovecot`: what Dovecot says
  * (pop3_uidl_format at its default, %08Xu%08Xv) for all that its dovecot-uidlist names, and its order; what it does not name
  * yet is native, and stays so when it names it later, for which the commit is waited for.  dovecot-uidlist is read
  * when a message is new, and never written or locked.

@@ -47,7 +47,7 @@ static bool taken_start(struct taken *t, uint32_t count)
 {
 	uint32_t size = 64;
 
-	while (size < UINT32_C(1) << 31 && size / 4 < count)
+	while (size < UINT32_C(1) << 31 && size / 2 < count)
 		size *= 2;
 	*t = (struct taken){ .ids = calloc(size, sizeof *t->ids), .mask = size - 1 };
 	return t->ids;
@@ -283,7 +283,7 @@ static void give(struct taken *t, const struct mdir_list *list, struct mdir_entr
 
 bool mdir_ids(const char *path, bool dovecot, struct mdir_list *list, bool *fresh, struct err *e)
 {
-	uint32_t first = list->count;
+	uint32_t first = list->count, texts = 0;
 	struct taken taken;
 
 	while (first && list->entries[first - 1].page == MDIR_FRESH)
@@ -293,7 +293,9 @@ bool mdir_ids(const char *path, bool dovecot, struct mdir_list *list, bool *fres
 		return true;
 	if (dovecot && !read_uidlist(path, list, first, e))
 		return false;
-	if (!put_in_order(list, first) || !taken_start(&taken, list->count * 2))
+	for (uint32_t n = 0; n < list->count; n++)
+		texts += list->entries[n].text != 0;
+	if (!put_in_order(list, first) || !taken_start(&taken, list->count + texts))
 		return no_memory(path, e);
 	for (uint32_t n = 0; n < list->count; n++) {
 		struct mdir_entry *entry = &list->entries[n];

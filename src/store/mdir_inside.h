@@ -18,6 +18,7 @@ struct mdir_reader;	/* mdir_read.c's */
 
 struct mdir {
 	struct mdir_reader *reader;	/* NULL at first; mdir_close's to end */
+	uint32_t ahead;			/* mdir_read.c's: messages before this one were asked of the disk */
 	struct store *store;
 	char *path;
 	char *names;			/* each ends with NUL; texts are among them */

@@ -30,6 +30,7 @@
 
 /* RAW octets of lines of mail's usual length become OUT at most, and what does not fit is read again. */
 enum { RAW = 63 * 1024, OUT = 64 * 1024, SEARCHES = 16 };
+enum { AHEAD = 32, AHEAD_OCTETS = 4 << 20 };	/* messages that are asked of the disk with the one that is wanted */
 
 struct mdir_reader {
 	bool open, gone;	/* gone: message `number` could not be read, and is not asked for again before mdir_stop */
@@ -277,6 +278,29 @@ enum maildrop_got mdir_piece(const struct maildrop *drop, struct maildrop_readin
 	return MAILDROP_END;
 }
 
+/* Who reads one message reads the next: the disk gets them together, and nobody waits for it here. */
+static void look_ahead(const struct maildrop *drop, uint32_t number)
+{
+	struct mdir *m = drop->mdir;
+	uint32_t next = m->ahead > number ? m->ahead : number + 1;
+	uint64_t octets = 0;
+
+	if (m->ahead > number + AHEAD / 2 && m->ahead <= number + AHEAD + 1)
+		return;
+	if (m->ahead > number + AHEAD + 1)	/* back to where it was before */
+		next = number + 1;
+	for (; next <= drop->count && next <= number + AHEAD && octets < AHEAD_OCTETS; next++) {
+		int fd = drop_flags(message(drop, next)) & DROP_DELETED ? -1 : open_as_known(drop, next, true, false);
+
+		if (fd < 0)
+			continue;
+		(void)posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED);
+		(void)close(fd);
+		octets += drop_octets(message(drop, next));
+	}
+	m->ahead = next;
+}
+
 void mdir_touch(const struct maildrop *drop, const struct maildrop_reading *r, uint64_t octets)
 {
 	struct mdir_reader *at;
@@ -304,4 +328,6 @@ void mdir_touch(const struct maildrop *drop, const struct maildrop_reading *r, u
 	}
 	if (from > at->ready)
 		at->ready = from;
+	if (!r->skip)
+		look_ahead(drop, r->number);
 }

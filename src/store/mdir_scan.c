@@ -19,11 +19,16 @@
 
 enum { LOOKS = 8, OLD_S = 3, READ_SIZE = 128 * 1024 };	/* OLD_S: whole seconds, so two at least */
 
+struct slot {			/* by base name */
+	uint32_t hash, entry;	/* entry + 1; 0: free */
+};
+
 struct scan {
 	const char *path;
 	struct mdir_list *list;
 	int folder[2];
-	uint32_t *slots, mask;		/* entry + 1; 0: free */
+	struct slot *slots;
+	uint32_t mask;
 	unsigned char key[crypto_shorthash_KEYBYTES];
 	bool changed, left_out;
 };
@@ -117,20 +122,29 @@ static bool open_folders(struct scan *s, struct mdir_head *head, struct err *e)
 
 /* ---- names */
 
-static struct span base_of(const struct scan *s, const struct mdir_entry *entry)
-{
-	return mdirname_base(span_of(mdir_list_text(s->list, entry->name)));
-}
-
-static uint32_t *slot_of(const struct scan *s, struct span base)
+static uint32_t hash_of(const struct scan *s, struct span base)
 {
 	unsigned char hash[crypto_shorthash_BYTES];
-	uint32_t at;
+	uint32_t h;
 
 	(void)crypto_shorthash(hash, (const unsigned char *)base.at, base.len, s->key);
-	memcpy(&at, hash, sizeof at);
-	for (at &= s->mask; s->slots[at]; at = (at + 1) & s->mask)
-		if (span_equal(base_of(s, &s->list->entries[s->slots[at] - 1]), base))
+	memcpy(&h, hash, sizeof h);
+	return h;
+}
+
+static bool has_base(const struct scan *s, uint32_t entry, struct span base)
+{
+	const char *name = mdir_list_text(s->list, s->list->entries[entry].name);
+
+	return strncmp(name, base.at, base.len) == 0 && (!name[base.len] || name[base.len] == ':');
+}
+
+static struct slot *slot_of(const struct scan *s, struct span base, uint32_t hash)
+{
+	uint32_t at = hash & s->mask;
+
+	for (; s->slots[at].entry; at = (at + 1) & s->mask)
+		if (s->slots[at].hash == hash && has_base(s, s->slots[at].entry - 1, base))
 			break;
 	return &s->slots[at];
 }
@@ -140,15 +154,20 @@ static bool fill_table(struct scan *s)
 {
 	uint32_t size = 256;
 
-	while (size < UINT32_C(1) << 31 && size / 4 < s->list->count)
+	while (size < UINT32_C(1) << 31 && size / 3 < s->list->count)
 		size *= 2;
 	free(s->slots);
 	s->slots = calloc(size, sizeof *s->slots);
 	if (!s->slots)
 		return false;
 	s->mask = size - 1;
-	for (uint32_t n = 0; n < s->list->count; n++)
-		*slot_of(s, base_of(s, &s->list->entries[n])) = n + 1;
+	for (uint32_t n = 0; n < s->list->count; n++) {
+		const char *name = mdir_list_text(s->list, s->list->entries[n].name);
+		struct span base = { name, (size_t)(strchrnul(name, ':') - name) };
+		uint32_t hash = hash_of(s, base);
+
+		*slot_of(s, base, hash) = (struct slot){ hash, n + 1 };
+	}
 	return true;
 }
 
@@ -169,17 +188,19 @@ static bool meet(struct scan *s, enum mdir_dir dir, const char *name, uint64_t i
 {
 	struct mdir_entry *entry;
 	struct mdirname says;
-	uint32_t *slot;
+	struct slot *slot;
+	uint32_t hash;
 
 	mdirname_read(span_of(name), &says);
 	if (!says.base.len)
 		return true;
-	slot = slot_of(s, says.base);
-	if (!*slot) {
+	hash = hash_of(s, says.base);
+	slot = slot_of(s, says.base, hash);
+	if (!slot->entry) {
 		entry = mdir_list_add(s->list);
 		if (!entry || !mdir_list_name(s->list, span_of(name), &entry->name))
 			return false;
-		*slot = s->list->count;
+		*slot = (struct slot){ hash, s->list->count };
 		entry->octets = inode;
 		entry->flags = MDIR_UNCOUNTED;
 		s->changed = true;
@@ -187,7 +208,7 @@ static bool meet(struct scan *s, enum mdir_dir dir, const char *name, uint64_t i
 			return false;
 		entry = &s->list->entries[s->list->count - 1];
 	} else {
-		entry = &s->list->entries[*slot - 1];
+		entry = &s->list->entries[slot->entry - 1];
 		if (renamed(s, entry, dir, name)) {
 			dirty(s, entry);
 			if (!mdir_list_name(s->list, span_of(name), &entry->name))

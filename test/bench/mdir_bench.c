@@ -13,7 +13,7 @@
 #include "store/account.h"
 #include "store/mdir.h"
 
-enum { MORE = 20 };
+enum { MORE = 200 };
 
 static struct err e;
 static char directory[] = "/tmp/postrider-bench.XXXXXX";

@@ -6,6 +6,7 @@
         d.fill("anna", messages, "lists/a")     into a folder of it
         d.pop3, d.pop3s, d.imap, d.imaps        ports (STLS, STARTTLS offered on the first ones)
         d.password                    every user's; any name is a user
+        d.register("maria", "SSHA256", password)    but for these, whom its passwd-file has
         with d.client("anna") as c:   another IMAP client of hers: see Client
 
 As root it runs as `nobody`: Dovecot serves no mail as root.
@@ -53,8 +54,15 @@ namespace inbox {{
 }}
 mail_fsync = never
 passdb {{
-  driver = static
-  args = password={password}
+  driver = passwd-file
+  args = username_format=%u {home}/users
+}}
+userdb {{
+  driver = passwd-file
+  args = username_format=%u {home}/users
+}}
+passdb {{
+  driver = {passdb}
 }}
 userdb {{
   driver = static
@@ -173,7 +181,8 @@ class Client:
 
 
 class Dovecot:
-    def __init__(self, authority, password=PASSWORD, names=("DNS:localhost", "IP:127.0.0.1"), compress=False):
+    def __init__(self, authority, password=PASSWORD, names=("DNS:localhost", "IP:127.0.0.1"), compress=False, passwd=None):
+        """passwd: the text of a passwd-file, path("passwd"); its users instead of any name."""
         self.home = tempfile.mkdtemp(prefix="pr-dovecot-")
         os.chmod(self.home, 0o755)
         who = pwd.getpwnam("nobody") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
@@ -181,10 +190,17 @@ class Dovecot:
         self.group = grp.getgrgid(self.gid).gr_name
         self.password, self.process, self.filled, self.users = password, None, 0, 0
         self.authority, self.plugins = authority, ("zlib", "zlib imap_zlib") if compress else ("", "")
+        self.passdb = f"static\n  args = password={password}"
+        if passwd is not None:
+            self.passdb = "passwd-file\n  args = " + self.path("passwd")
+            with open(self.path("passwd"), "w", encoding="utf-8") as f:
+                f.write(passwd)
         cert, key = authority.sign("dovecot", names)
         self.cert, self.key = (shutil.copy(p, self.home) for p in (cert, key))
         for name in ("run", "state", "mail"):
             os.mkdir(self.path(name))
+        with open(self.path("users"), "wb"):        # nobody is in it, until register
+            pass
         self.give(self.home)
 
     def path(self, *parts):
@@ -218,6 +234,17 @@ class Dovecot:
         user = f"user{self.users}"
         self.fill(user, messages)
         return user
+
+    def register(self, user, scheme, password):
+        """From now on this user is one of the passwd-file, with a Maildir of its own → (the passwd-file, the Maildir)"""
+        secret = subprocess.run(["doveadm", "pw", "-s", scheme, "-p", password], check=True, capture_output=True, timeout=60).stdout.decode().strip()
+        box = self.path("mail", user + "-mail")
+        with open(self.path("users"), "a", encoding="utf-8") as f:
+            f.write(f"{user}:{secret}:{self.uid}:{self.gid}::{self.path('mail', user)}::userdb_mail=maildir:{box}\n")
+        os.makedirs(os.path.join(box, "new"))
+        self.give(box)
+        time.sleep(1.05)        # Dovecot looks at the file once a second
+        return self.path("users"), box
 
     def recreate(self, user, folder="INBOX"):
         """The folder deleted and made again with the same mail: a new UIDVALIDITY.  → how many"""
@@ -256,7 +283,7 @@ class Dovecot:
         for _ in range(5):      # a port may be taken between choosing and listening
             self.pop3, self.pop3s, self.imap, self.imaps = ports = free_ports(4)
             conf = CONFIG.format(home=self.home, user=self.user, group=self.group, uid=self.uid, gid=self.gid,
-                                 cert=self.cert, key=self.key, pop3=self.pop3, pop3s=self.pop3s, imap=self.imap, imaps=self.imaps, password=self.password,
+                                 cert=self.cert, key=self.key, pop3=self.pop3, pop3s=self.pop3s, imap=self.imap, imaps=self.imaps, passdb=self.passdb,
                                  plugins=self.plugins[0], imap_plugins=self.plugins[1])
             with open(self.path("dovecot.conf"), "w", encoding="ascii") as f:
                 f.write(conf)
