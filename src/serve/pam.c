@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -19,7 +20,9 @@
 #include "base/text.h"
 #include "serve/pam_wire.h"
 
-enum { PATIENCE_MS = 2 * PAM_TIMEOUT_MS + 5000, AGAIN_MS = 1000, END_MS = 2000, TICK_MS = 5, PREFIX_SIX = 6 };
+enum { PATIENCE_MS = 2 * PAM_TIMEOUT_MS + 5000, AGAIN_MS = 1000, COMPLAIN_MS = 1000, END_MS = 2000, TICK_MS = 5, PREFIX_SIX = 6 };
+
+#define NO_ANSWER "the helper for PAM gives no answer"
 
 static_assert(PAM_FROM_ONE * 4 == PAM_TAKES, "a range has at most a quarter");
 
@@ -49,7 +52,8 @@ struct pam_client {
 	char *main_domain;
 	bool stop, wanted;		/* wanted: there is or was a helper */
 	int kick;			/* an eventfd: look at `stop` and the oldest job */
-	uint64_t started_ms;
+	uint64_t started_ms, complained_ms;
+	uint64_t unsaid;		/* complaints since then that the log was spared */
 	bool thread_there;
 	pthread_t thread;
 };
@@ -95,6 +99,20 @@ static void on_wake(void *user)
 	j->done(j->user, j->said, NULL, j->said == ELSEWHERE_RIGHT ? NULL : why);
 }
 
+/* Clients hear [SYS/TEMP] and no more: that a stack is not well stands in the log, once a second at most.  With the lock. */
+static void complain(struct pam_client *c, const char *why)
+{
+	uint64_t now = clock_mono_ms();
+
+	if (c->complained_ms && now < c->complained_ms + COMPLAIN_MS) {
+		c->unsaid++;
+		return;
+	}
+	log_warn(NULL, "a login could not be judged: %s (and %" PRIu64 " before it that were not told)", why, c->unsaid);
+	c->complained_ms = now;
+	c->unsaid = 0;
+}
+
 static void take_reply(struct pam_client *c, struct pam_reply *r)
 {
 	struct pam_job **at = &c->jobs;
@@ -104,10 +122,12 @@ static void take_reply(struct pam_client *c, struct pam_reply *r)
 		at = &(*at)->next;
 	if (!*at)
 		return;		/* the first word of the helper, or what came too late */
-	if (r->said == ELSEWHERE_RIGHT || r->said == ELSEWHERE_WRONG)
+	if (r->said == ELSEWHERE_RIGHT || r->said == ELSEWHERE_WRONG) {
 		answer(c, at, r->said, r->why);
-	else
+	} else {
+		complain(c, r->why);
 		answer(c, at, ELSEWHERE_BUSY, r->why);
+	}
 }
 
 /* ---- the helper */
@@ -213,8 +233,10 @@ static int give_up(struct pam_client *c)
 	int left;
 
 	pthread_mutex_lock(&c->lock);
-	while (c->jobs && c->jobs->until_ms <= now)
-		answer(c, &c->jobs, ELSEWHERE_BUSY, "the helper for PAM gives no answer");
+	while (c->jobs && c->jobs->until_ms <= now) {
+		complain(c, NO_ANSWER);
+		answer(c, &c->jobs, ELSEWHERE_BUSY, NO_ANSWER);
+	}
 	left = c->jobs ? (int)(c->jobs->until_ms - now) : -1;
 	pthread_mutex_unlock(&c->lock);
 	return left;
