@@ -71,20 +71,18 @@ static bool there(const char *folder, const char *service)
 	return snprintf(path, sizeof path, "%s/%s", folder, service) < (int)sizeof path && access(path, F_OK) == 0;
 }
 
-static void tell(const struct pop3_settings *p)
+void pam_begin_check(const struct settings *s)
 {
+	const struct pop3_settings *p = s->pop3;
 	const char *own = confdir();
 
-	for (size_t n = 0; n < p->user_count; n++) {
+	for (size_t n = 0; p && n < p->user_count; n++) {
 		const char *service = p->users[n].text;
 
 		if (p->users[n].kind != POP3_USERS_PAM || there(own ? own : "/etc/pam.d", service) || (!own && there("/usr/lib/pam.d", service)))
 			continue;
 		log_warn(NULL, "users: there is no %s/%s: PAM judges pam:%s by its service \"other\"", own ? own : "/etc/pam.d", service, service);
 	}
-	if (geteuid() != 0)
-		log_warn(NULL, "users: PAM is asked without root, which modules such as pam_unix need to see other users' passwords; "
-			"start as root and write run_as");
 }
 
 bool pam_begin_wants(const struct settings *s)
@@ -103,7 +101,10 @@ bool pam_begin(const struct settings *s, struct pam_helper *h, struct err *e)
 	if (!pam_begin_again(NULL, h, e))
 		return false;
 	if (says_hello(h)) {
-		tell(s->pop3);
+		pam_begin_check(s);
+		if (geteuid() != 0)
+			log_warn(NULL, "users: PAM is asked without root, which modules such as pam_unix need to see other users' passwords; "
+				"start as root and write run_as");
 		return true;
 	}
 	(void)close(h->fd);

@@ -16,6 +16,8 @@
 
 [[nodiscard]] bool pam_begin(const struct settings *s, struct pam_helper *h, struct err *e);
 [[nodiscard]] bool pam_begin_again(void *context, struct pam_helper *h, struct err *e);
+/* For `check`, too: warns of services that have no file. */
+void pam_begin_check(const struct settings *s);
 /* Do these settings want the helper? */
 bool pam_begin_wants(const struct settings *s);
 /* The process that was told so, with its words: returns its exit status. */

@@ -207,29 +207,11 @@ static void follow(const struct helper *h, struct slot *s, uint64_t now)
 
 /* ---- requests */
 
-static bool is_text(const char *at, size_t size)
-{
-	return at[0] && memchr(at, '\0', size);
-}
-
-static bool is_service(const char *name)
-{
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-
-	return name[0] != '.' && !name[strspn(name, letters)];
-}
-
-static bool is_good(const struct pam_request *r)
-{
-	return r->id && is_text(r->service, sizeof r->service) && is_service(r->service) && is_text(r->user, sizeof r->user) &&
-	       is_text(r->rhost, sizeof r->rhost) && memchr(r->secret, '\0', sizeof r->secret);
-}
-
 static void take(struct helper *h, const struct pam_request *r)
 {
 	struct waiting *w = &h->queue[h->count];
 
-	if (!is_good(r)) {
+	if (!pam_request_good(r)) {
 		reply(h, r->id, ELSEWHERE_BUSY, "PAM: the question has not the form of one");
 	} else if (h->count == PAM_QUEUE) {
 		reply(h, r->id, ELSEWHERE_BUSY, "PAM: too many logins");

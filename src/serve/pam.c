@@ -311,39 +311,13 @@ static bool has_room(const struct pam_client *c, uint64_t prefix, struct err *e)
 	return same < PAM_FROM_ONE || err_set(e, ERR_BUSY, "%zu logins of one address range wait for PAM", same);
 }
 
-/* With the lock.  False: it does not fit. */
-static bool set_user(const struct pam_client *c, const char *account, struct pam_request *r)
-{
-	const char *at = strrchr(account, '@');
-	size_t len = at && c->main_domain && strcasecmp(at + 1, c->main_domain) == 0 ? (size_t)(at - account) : strlen(account);
-
-	if (!len || len >= sizeof r->user)
-		return false;
-	memcpy(r->user, account, len);
-	return true;
-}
-
-static bool set_texts(const struct elsewhere_ask *a, struct pam_request *r)
-{
-	if (a->secret.len >= sizeof r->secret || strlen(a->service) >= sizeof r->service || strlen(a->rhost) >= sizeof r->rhost ||
-	    (a->secret.len && memchr(a->secret.at, '\0', a->secret.len)))
-		return false;
-	if (a->secret.len)
-		memcpy(r->secret, a->secret.at, a->secret.len);
-	memcpy(r->service, a->service, strlen(a->service));
-	memcpy(r->rhost, a->rhost, strlen(a->rhost));
-	return true;
-}
-
 /* With the lock. */
 static bool send_request(struct pam_client *c, struct pam_job *j, const struct elsewhere_ask *a, struct err *e)
 {
 	struct pam_request r;
 	bool good = true;
 
-	memset(&r, 0, sizeof r);
-	r.id = j->id;
-	if (!set_texts(a, &r) || !set_user(c, a->account, &r))
+	if (!pam_request_fill(&r, j->id, a, c->main_domain))
 		good = err_set(e, ERR_LOCAL, "what PAM should be asked has not the form for it");
 	if (good && send(c->helper.fd, &r, sizeof r, MSG_DONTWAIT | MSG_NOSIGNAL) != sizeof r)
 		good = err_errno(e, ERR_BUSY, "the helper for PAM takes no questions");

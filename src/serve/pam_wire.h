@@ -26,6 +26,12 @@ struct pam_request {
 	char secret[ACCOUNT_PASSWORD_MAX + 1];
 };
 
+/* Of `main_domain` (NULL: there is none) PAM is told the local part, of others the whole name.  *r is wiped by the caller.
+ * False: something does not fit, or has a NUL in it. */
+[[nodiscard]] bool pam_request_fill(struct pam_request *r, uint64_t id, const struct elsewhere_ask *ask, const char *main_domain);
+/* Has it the form of one?  Whatever the octets are. */
+bool pam_request_good(const struct pam_request *r);
+
 struct pam_reply {
 	uint64_t id;
 	uint32_t said;				/* enum elsewhere_said */
