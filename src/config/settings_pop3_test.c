@@ -272,7 +272,8 @@ static const struct row warned[] = {
 		"c.conf:3: pop3: users: pam:x is " UNBUILT },
 	{ IN("route_header = X-To"), "" },
 	{ IN("exclusive = true uidl = dovecot users = internal submission = '' maildir = ''"), "" },
-	{ IN("users = {'passwd-file:/p', internal, 'pam:login'}"), AT "users: pam:login is " UNBUILT },
+	{ IN("users = {'passwd-file:/p', internal, 'pam:login'}"), POSTRIDER_PAM ? "" :
+		AT "users: pam:login: this build has no PAM and does not run with it; leave it out, or build with -Dpam=enabled\n" },
 	{ IN("submission = 'maildir:M'\nsubmission_limit = 1\nsubmission_size = 1MB"),
 		"" },
 	{ IN("submission = 'command:/bin/x a'"), "" },
