@@ -244,10 +244,17 @@ const struct login_answer *login_exchange(struct login *x, const struct span *re
 		login_act_as(x, proof.authzid);
 		x->right = true;
 		break;
+	case SASL_SAYS_TOKEN:
+		login_forget_words(x);
+		if (!x->named)
+			login_nameless(x);
+		return login_turn(x, DUE_TOKEN, proof.password, NULL);
 	case SASL_SAYS_NAMED:
 		judge_certificate(x, proof.authzid);
 		break;
 	case SASL_SAYS_REFUSED:
+		if (x->refused)
+			return login_refused(x);
 		if (e.kind != ERR_AUTH || !x->named)
 			return login_over(x, e.kind == ERR_LOCAL ? LOGIN_SAYS_BUSY : LOGIN_SAYS_MALFORMED, &e);
 		x->answer.why = e;

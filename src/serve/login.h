@@ -54,6 +54,11 @@
  * wrong password is, after as long, since nothing says that there is such a user.  A PAM password is
  * remembered as others are: one that was changed there may be good for LOGIN_REMEMBERED_MS.
  *
+ * A token (OAUTHBEARER, XOAUTH2) is judged elsewhere, each time: nothing of it is remembered here.  Whom it names is
+ * resolved as names are, and must be the account that the client named; where it named none, it is whom the token names.
+ * A route of a whole domain makes no token good for its account.  A wrong one is counted, then there is MORE, with a challenge
+ * that says so, and the next step, whatever is in it, has the refusal.
+ *
  * EXTERNAL: the client's certificate names the account by its only e-mail address,
  * else by its only CN.  With several e-mail addresses either all mean one account, or
  * the authorization identity chooses one of theirs.  Anything else is WRONG.  A route of a whole domain makes no
