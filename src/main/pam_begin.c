@@ -76,7 +76,7 @@ void pam_begin_check(const struct settings *s)
 	const struct pop3_settings *p = s->pop3;
 	const char *own = confdir();
 
-	for (size_t n = 0; p && n < p->user_count; n++) {
+	for (size_t n = 0; POSTRIDER_PAM && p && n < p->user_count; n++) {
 		const char *service = p->users[n].text;
 
 		if (p->users[n].kind != POP3_USERS_PAM || there(own ? own : "/etc/pam.d", service) || (!own && there("/usr/lib/pam.d", service)))
