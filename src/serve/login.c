@@ -144,6 +144,15 @@ struct login *login_begin(struct logins *g, const struct login_who *who, enum sa
 	return x;
 }
 
+const struct login_answer *login_left(struct login *x)
+{
+	if (x->at == AT_WORDS && x->refused)
+		x->answer.said = x->counted.blocked ? LOGIN_SAYS_BLOCKED : LOGIN_SAYS_WRONG;
+	else if (x->at != AT_DELAY)
+		return NULL;
+	return &x->answer;
+}
+
 void login_end(struct login **out)
 {
 	struct login *x = *out;

@@ -144,4 +144,6 @@ uint32_t login_mechs(const struct logins *g);
 [[nodiscard]] const struct login_answer *login_words(struct login *x, struct span name, struct span password);
 /* given: the client sent `response` (octets, decoded); only the first step may be without. */
 [[nodiscard]] const struct login_answer *login_step(struct login *x, bool given, struct span response);
+/* Before login_end: what was found wrong and counted, and not answered yet, for the log: WRONG or BLOCKED.  NULL: nothing. */
+[[nodiscard]] const struct login_answer *login_left(struct login *x);
 void login_end(struct login **x);

@@ -358,6 +358,42 @@ static void who_goes_hears_nothing([[maybe_unused]] void **state)
 	finish();
 }
 
+/* For the log: what was counted and not said. */
+static void what_was_not_said_is_left([[maybe_unused]] void **state)
+{
+	static const struct admission_limits none = { 0 }, late = { .failed_delay_ms = 20000 }, last = { .failed_limit = 1, .failed_block_ms = 60000 };
+	struct login *x;
+
+	world_begin(NULL);
+	begin(&none, NULL);
+	x = world_login(SASL_XOAUTH2);
+	assert_null(login_left(x));
+	assert_int_equal(world_await(login_step(x, true, message(SASL_XOAUTH2, "bob", "stolen")))->said, LOGIN_SAYS_MORE);
+	assert_int_equal(login_left(x)->said, LOGIN_SAYS_WRONG);
+	assert_string_equal(login_left(x)->why.text, "the fake does not know it");
+	assert_string_equal(login_left(x)->user, "bob");
+	assert_int_equal(world_await(login_step(x, true, SPAN("")))->said, LOGIN_SAYS_WRONG);
+	assert_null(login_left(x));
+	login_end(&x);
+	begin(&last, NULL);
+	x = world_login(SASL_XOAUTH2);
+	assert_int_equal(world_await(login_step(x, true, message(SASL_XOAUTH2, "bob", "stolen")))->said, LOGIN_SAYS_MORE);
+	assert_int_equal(login_left(x)->said, LOGIN_SAYS_BLOCKED);
+	login_end(&x);
+	begin(&late, NULL);			/* and of a password */
+	x = world_login(SASL_APOP);
+	assert_null(login_left(x));
+	assert_null(login_words(x, SPAN("carl"), SPAN("00000000000000000000000000000000")));
+	assert_int_equal(login_left(x)->said, LOGIN_SAYS_WRONG);
+	login_end(&x);
+	x = world_login(SASL_XOAUTH2);		/* nothing is proved yet */
+	w.from = "203.0.113.50";
+	assert_null(login_step(x, true, message(SASL_XOAUTH2, "anna", "stolen")));
+	assert_null(login_left(x));
+	login_end(&x);
+	finish();
+}
+
 static void the_account_must_be_known_to_a_source([[maybe_unused]] void **state)
 {
 	const struct pop3_users list[] = { { POP3_USERS_INTERNAL, NULL }, { POP3_USERS_PAM, "fake" } };
@@ -385,6 +421,7 @@ int main(void)
 		cmocka_unit_test(an_empty_challenge_asks_for_it), cmocka_unit_test(who_cannot_judge_is_busy), cmocka_unit_test(refusals_are_late),
 		cmocka_unit_test(one_too_many_blocks), cmocka_unit_test(strangers_hinder_nobody_without_a_name),
 		cmocka_unit_test(who_goes_hears_nothing), cmocka_unit_test(the_account_must_be_known_to_a_source),
+		cmocka_unit_test(what_was_not_said_is_left),
 	};
 	struct err e;
 

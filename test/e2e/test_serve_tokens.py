@@ -387,12 +387,24 @@ def test_a_failed_login_is_late_and_counts_once(s, e):
     with s.raw("tls") as c:                 # gone before the refusal: counted all the same
         assert c.ask(f"AUTH XOAUTH2 {xoauth2('anna', bad)}").startswith("+ ")
         c.reset()
+    until(lambda: failures(s) == 2, "its line in the log")
     with s.raw("tls") as c:
         assert c.ask(f"AUTH OAUTHBEARER {bearer('anna', bad)}").startswith("+ ")
         assert c.ask(coded("\1")).startswith("-ERR [AUTH]")
         c.closed()                          # the third
     s.wait_log("blocked address=127.0.0.1 failures=3")
+    assert failures(s) == 3
     assert len(e.asked) == 3
+
+
+def test_who_goes_at_the_last_try_is_blocked_in_the_log_too(s, e):
+    s.keys |= {"failed_delay": "1s", "failed_limit": 1, "failed_block": "1h"}
+    start(s)
+    with s.raw("tls") as c:
+        assert c.ask(f"AUTH XOAUTH2 {xoauth2('anna', token(s, e, 'bad', {'active': False}))}").startswith("+ ")
+        c.reset()
+    s.wait_log("blocked address=127.0.0.1 failures=1")
+    assert failures(s) == 1
 
 
 def test_a_cancelled_refusal(s, e):
@@ -400,6 +412,7 @@ def test_a_cancelled_refusal(s, e):
     with s.raw("tls") as c:
         assert c.ask(f"AUTH OAUTHBEARER {bearer('anna', token(s, e, 'x', {'active': False}))}").startswith("+ ")
         c.bad("*")
+        assert failures(s) == 1
         c.good(f"AUTH OAUTHBEARER {bearer('anna', token(s, e, 'anna'))}")
         c.quit()
 
