@@ -28,6 +28,7 @@ struct held_try {
 	bool good, settled;		/* of the job that was last */
 	bool unwritten;			/* its outcome, so far: it is waited for by nobody */
 	bool writing;
+	bool displaced;			/* it has not the name that its record still has: after a crash that would mean delivered */
 	struct err e;
 	enum deliver_said said;
 	char why[DELIVER_WHY_MAX + 1];
@@ -95,6 +96,10 @@ static void finish_work(void *user)
 	bool patient = now - t->info.since < PATIENCE_S;
 
 	t->settled = t->said != DELIVER_DEFERRED || !patient;
+	t->good = !t->displaced || held_placing(s, t->info.id, "", &t->e);
+	if (!t->good)
+		return;
+	t->displaced = false;
 	if (t->said == DELIVER_ACCEPTED)
 		t->good = held_remove(s, t->info.id, &t->e);
 	else if (t->settled)
@@ -157,9 +162,11 @@ static void delivered(void *user, const struct deliver_result *r)
 
 static bool placing(void *user, const char *name, struct err *e)
 {
-	const struct held_try *t = user;
+	struct held_try *t = user;
+	bool good = held_placing(t->all->with.store, t->info.id, name, e);
 
-	return held_placing(t->all->with.store, t->info.id, name, e);
+	t->displaced = !good && !*name;
+	return good;
 }
 
 static void load_work(void *user)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
 #include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -18,8 +19,9 @@ static const char *later_words[] = { "/bin/sh", "-c", "echo later >&2; exit 75" 
 static struct target later = { .name = "later", .type = TARGET_COMMAND, .canonical = "command:later", .argv = { later_words, 3 }, .timeout_ms = 60000, .parallel = 8 };
 static const char *taker_words[] = { "/bin/sh", "-c", NULL };
 static struct target taker = { .name = "taker", .type = TARGET_COMMAND, .canonical = "command:taker", .argv = { taker_words, 3 }, .timeout_ms = 60000, .parallel = 8 };
+static struct target folder = { .name = "folder", .type = TARGET_MAILDIR };
 static struct target mail = { .name = "mail", .type = TARGET_SMTP, .canonical = "smtp://mx" };
-static struct target *all[] = { &box, &nowhere, &mail, &later, &taker };
+static struct target *all[] = { &box, &nowhere, &mail, &later, &taker, &folder };
 
 static void begin(void)
 {
@@ -309,6 +311,45 @@ static void who_is_asked_for_is_tried_at_once([[maybe_unused]] void **state)
 	service_end();
 }
 
+static bool one_deferred(void)
+{
+	struct held_info info = { .id = 0 };
+
+	return held_next(service.store, &info) && info.attempts == 2 && none_under_way();
+}
+
+static size_t files_in(const char *path)
+{
+	DIR *d = opendir(path);
+	size_t count = 0;
+
+	assert_non_null(d);
+	for (struct dirent *entry; (entry = readdir(d));)
+		count += entry->d_name[0] != '.';
+	(void)closedir(d);
+	return count;
+}
+
+/* A name that is at rest and not in tmp means delivered: so who lost his file has no name any more before he is tried again. */
+static void a_file_that_vanished_is_written_again([[maybe_unused]] void **state)
+{
+	char path[PATH_MAX - 8], fresh[PATH_MAX];
+	uint64_t id;
+
+	begin();
+	(void)snprintf(path, sizeof path, "%s/Maildir", service.directory);
+	(void)snprintf(fresh, sizeof fresh, "%s/new", path);
+	folder.path = folder.canonical = path;
+	id = hold("folder", 10);
+	service.vanishes = path;
+	service_open(1);
+	service_until(one_deferred);
+	service_on_home(ask_again, &id);
+	service_until(none_held);
+	assert_int_equal(files_in(fresh), 1);
+	service_end();
+}
+
 /* Amid what is tried: nothing is lost, nobody is told. */
 static void the_end_in_the_middle([[maybe_unused]] void **state)
 {
@@ -339,6 +380,7 @@ int main(void)
 		cmocka_unit_test(an_outcome_is_remembered_until_it_is_durable),
 		cmocka_unit_test(an_outcome_that_stays_unwritten_keeps_no_end_waiting),
 		cmocka_unit_test(who_is_asked_for_is_tried_at_once),
+		cmocka_unit_test(a_file_that_vanished_is_written_again),
 		cmocka_unit_test(the_end_in_the_middle),
 	};
 
