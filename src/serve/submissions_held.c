@@ -13,7 +13,7 @@
 #include "serve/submissions_inside.h"
 #include "store/held.h"
 
-enum { MINUTE = 60, HOUR = 3600, AT_ONCE = 4, PATIENCE_S = 5 * 24 * HOUR, PLACE_OLD_S = 24 * HOUR };
+enum { MINUTE = 60, HOUR = 3600, AT_ONCE = 4, IN_A_TURN = 2000, PATIENCE_S = 5 * 24 * HOUR, PLACE_OLD_S = 24 * HOUR };
 
 struct held_try {
 	struct submissions *all;
@@ -28,6 +28,7 @@ struct held_try {
 	bool good, settled;		/* of the job that was last */
 	bool unwritten;			/* its outcome, so far: it is waited for by nobody */
 	bool writing;
+	bool displaced;			/* it has not the name that its record still has: after a crash that would mean delivered */
 	struct err e;
 	enum deliver_said said;
 	char why[DELIVER_WHY_MAX + 1];
@@ -95,6 +96,10 @@ static void finish_work(void *user)
 	bool patient = now - t->info.since < PATIENCE_S;
 
 	t->settled = t->said != DELIVER_DEFERRED || !patient;
+	t->good = !t->displaced || held_placing(s, t->info.id, "", &t->e);
+	if (!t->good)
+		return;
+	t->displaced = false;
 	if (t->said == DELIVER_ACCEPTED)
 		t->good = held_remove(s, t->info.id, &t->e);
 	else if (t->settled)
@@ -157,9 +162,11 @@ static void delivered(void *user, const struct deliver_result *r)
 
 static bool placing(void *user, const char *name, struct err *e)
 {
-	const struct held_try *t = user;
+	struct held_try *t = user;
+	bool good = held_placing(t->all->with.store, t->info.id, name, e);
 
-	return held_placing(t->all->with.store, t->info.id, name, e);
+	t->displaced = !good && !*name;
+	return good;
 }
 
 static void load_work(void *user)
@@ -218,15 +225,41 @@ static bool under_way(const struct submissions *s, uint64_t id)
 	return false;
 }
 
-/* No more at once than can be in memory without harm; the others follow with the next look. */
+/* A walk over all of them begins when the first can be due: who is held meanwhile is not before. */
+static bool walks(struct submissions *s, int64_t now)
+{
+	if (!s->walked && now < s->walk_at && s->walk_at <= now + MINUTE)
+		return false;
+	if (!s->walked)
+		s->walk_at = now + MINUTE;
+	return true;
+}
+
+/* No more at once than can be in memory without harm, nor than home has time for; the others follow. */
 static void start_due(struct submissions *s)
 {
-	struct held_info info = { .id = 0 };
+	struct held_info info = { .id = s->walked };
 	int64_t now = clock_now_s();
 
-	while (s->try_count < AT_ONCE && held_next(s->with.store, &info))
-		if (info.state == HELD_WAITING && info.next <= now && !under_way(s, info.id))
+	if (!walks(s, now))
+		return;
+	for (unsigned n = 0; s->try_count < AT_ONCE; n++) {
+		if (n == IN_A_TURN) {
+			timer_set(s->timer, 1, SUBMISSIONS_LOOK_MS);
+			return;
+		}
+		if (!held_next(s->with.store, &info)) {
+			s->walked = 0;
+			return;
+		}
+		s->walked = info.id;
+		if (info.state != HELD_WAITING || under_way(s, info.id))
+			continue;
+		if (info.next <= now)
 			begin(s, &info);
+		else if (info.next < s->walk_at)
+			s->walk_at = info.next;
+	}
 }
 
 static void write_outcomes(struct submissions *s)

@@ -11,6 +11,8 @@
 #include "net/tasks.h"
 #include "serve/submissions.h"
 
+enum { SUBMISSIONS_LOOK_MS = 5000 };
+
 struct held_try;
 
 struct submissions {
@@ -27,7 +29,9 @@ struct submissions {
 	struct held_try *tries;		/* under way */
 	size_t try_count;
 	atomic_size_t waiting;
-	bool running, hurried;
+	bool running;
+	uint64_t walked;		/* the last held message that was looked at; 0: no walk is under way */
+	int64_t walk_at;		/* before it none is due */
 };
 
 /* NULL: there is none of that name. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
 #include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -18,8 +19,9 @@ static const char *later_words[] = { "/bin/sh", "-c", "echo later >&2; exit 75" 
 static struct target later = { .name = "later", .type = TARGET_COMMAND, .canonical = "command:later", .argv = { later_words, 3 }, .timeout_ms = 60000, .parallel = 8 };
 static const char *taker_words[] = { "/bin/sh", "-c", NULL };
 static struct target taker = { .name = "taker", .type = TARGET_COMMAND, .canonical = "command:taker", .argv = { taker_words, 3 }, .timeout_ms = 60000, .parallel = 8 };
+static struct target folder = { .name = "folder", .type = TARGET_MAILDIR };
 static struct target mail = { .name = "mail", .type = TARGET_SMTP, .canonical = "smtp://mx" };
-static struct target *all[] = { &box, &nowhere, &mail, &later, &taker };
+static struct target *all[] = { &box, &nowhere, &mail, &later, &taker, &folder };
 
 static void begin(void)
 {
@@ -281,6 +283,73 @@ static void an_outcome_that_stays_unwritten_keeps_no_end_waiting([[maybe_unused]
 	service_end();
 }
 
+static void ask_again(void *user)
+{
+	const uint64_t *id = user;
+
+	must(held_again(service.store, *id, clock_now_s(), &fixture_err));
+	submissions_kick(serve_submissions(service.serve));
+}
+
+/* Whatever was looked at before, and when the next is due. */
+static void who_is_asked_for_is_tried_at_once([[maybe_unused]] void **state)
+{
+	uint64_t id;
+
+	begin();
+	service_put(SPAN("one\r\n"));
+	(void)hold("box", 10);
+	id = hold("box", 10);
+	must(held_defer(service.store, id, "not yet", clock_now_s(), clock_now_s() + DAY_S, &fixture_err));
+	service_open(1);
+	service_until(one_more);
+	service_until(none_under_way);
+	assert_int_equal(sums().waiting, 1);
+	service_on_home(ask_again, &id);
+	service_until(none_held);
+	assert_int_equal(service_count(), 3);
+	service_end();
+}
+
+static bool one_deferred(void)
+{
+	struct held_info info = { .id = 0 };
+
+	return held_next(service.store, &info) && info.attempts == 2 && none_under_way();
+}
+
+static size_t files_in(const char *path)
+{
+	DIR *d = opendir(path);
+	size_t count = 0;
+
+	assert_non_null(d);
+	for (struct dirent *entry; (entry = readdir(d));)
+		count += entry->d_name[0] != '.';
+	(void)closedir(d);
+	return count;
+}
+
+/* A name that is at rest and not in tmp means delivered: so who lost his file has no name any more before he is tried again. */
+static void a_file_that_vanished_is_written_again([[maybe_unused]] void **state)
+{
+	char path[PATH_MAX - 8], fresh[PATH_MAX];
+	uint64_t id;
+
+	begin();
+	(void)snprintf(path, sizeof path, "%s/Maildir", service.directory);
+	(void)snprintf(fresh, sizeof fresh, "%s/new", path);
+	folder.path = folder.canonical = path;
+	id = hold("folder", 10);
+	service.vanishes = path;
+	service_open(1);
+	service_until(one_deferred);
+	service_on_home(ask_again, &id);
+	service_until(none_held);
+	assert_int_equal(files_in(fresh), 1);
+	service_end();
+}
+
 /* Amid what is tried: nothing is lost, nobody is told. */
 static void the_end_in_the_middle([[maybe_unused]] void **state)
 {
@@ -310,6 +379,8 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_held_is_not_taken),
 		cmocka_unit_test(an_outcome_is_remembered_until_it_is_durable),
 		cmocka_unit_test(an_outcome_that_stays_unwritten_keeps_no_end_waiting),
+		cmocka_unit_test(who_is_asked_for_is_tried_at_once),
+		cmocka_unit_test(a_file_that_vanished_is_written_again),
 		cmocka_unit_test(the_end_in_the_middle),
 	};
 
