@@ -181,8 +181,8 @@ static void build_users(struct settings *s, struct pop3_settings *p, const struc
 				section_error(section, r, "users", "%s stands there twice; leave one of them out", texts->at[n]);
 		if (n && all[n - 1].kind == POP3_USERS_PAM)
 			section_error(section, r, "users", "%s is never asked: %s knows every name; write it last", texts->at[n], texts->at[n - 1]);
-		if (all[n].kind == POP3_USERS_PAM)
-			section_warning(section, r, "users", "%s is not built yet; it has no effect", texts->at[n]);
+		if (all[n].kind == POP3_USERS_PAM && !POSTRIDER_PAM)
+			section_warning(section, r, "users", "%s: this build has no PAM and does not run with it; leave it out, or build with -Dpam=enabled", texts->at[n]);
 		p->user_count++;
 	}
 }

@@ -10,6 +10,8 @@
 #include "config/settings.h"
 #include "wire/template.h"
 
+enum { SERVICE_MAX = 64 };	/* a name of a PAM service */
+
 struct unit {
 	const char *name;
 	uint64_t factor;
@@ -312,6 +314,14 @@ bool value_user(const char *text, struct err *e)
 	return !number || wrong(e, text, "is no name of a user");
 }
 
+static bool is_service(const char *name)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+	size_t len = strspn(name, letters);
+
+	return name[0] != '.' && len <= SERVICE_MAX && !name[len];
+}
+
 bool value_users(const char *text, struct err *e)
 {
 	if (strcmp(text, "internal") == 0)
@@ -319,7 +329,7 @@ bool value_users(const char *text, struct err *e)
 	if (strncmp(text, "passwd-file:", 12) == 0 && text[12])
 		return true;
 	if (strncmp(text, "pam:", 4) == 0 && text[4])
-		return true;
+		return is_service(text + 4) || wrong(e, text, "has no name of a PAM service: a file's in /etc/pam.d, letters, digits, '.', '_' and '-', at most 64");
 	return wrong(e, text, "is no source of users");
 }
 

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "config/settings_pop3.h"
 #include "main/commands.h"
+#include "main/pam_begin.h"
 #include "main/permitted.h"
 #include "serve/certificates.h"
 #include "serve/oauth.h"
@@ -18,6 +19,7 @@ static bool check_files(const struct settings *s, struct err *e)
 
 	if (s->pop3 && (!certificates_check(s->pop3, e) || !users_check(s, e) || !oauth_check(s->pop3, e)))
 		return false;
+	pam_begin_check(s);
 	if (!privileges_find(s->run_as, &p, &who))
 		log_warn(NULL, "%s", who.text);
 	else

@@ -62,7 +62,7 @@
  * EXTERNAL: the client's certificate names the account by its only e-mail address,
  * else by its only CN.  With several e-mail addresses either all mean one account, or
  * the authorization identity chooses one of theirs.  Anything else is WRONG.  A route of a whole domain makes no
- * certificate good for its account. */
+ * certificate good for its account, and no token, which says whose it is. */
 #pragma once
 
 #include "net/address.h"

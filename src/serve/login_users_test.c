@@ -315,10 +315,14 @@ static void tokens_are_judged_elsewhere(void **state)
 	assert_refused(try_token("bob", "token"));
 	fake.claim = "chef";				/* bob's alias */
 	assert_how(try_token("bob", "token"), "token", 0);
+	must(route_add(w.store, "*@shop.example", "bob", ACCOUNT_ANY_DOMAIN, &fixture_err));
+	fake.claim = "anybody@shop.example";		/* an address is no account */
+	assert_refused(try_token("bob", "token"));
+	assert_refused(try_token("anybody@shop.example", "token"));
 	fake.claim = NULL;
 	fake.said = ELSEWHERE_WRONG;
 	assert_refused(try_token("bob", "token"));
-	assert_int_equal(fake.asked, 8);
+	assert_int_equal(fake.asked, 10);
 	end(u);
 }
 

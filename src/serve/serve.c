@@ -113,7 +113,7 @@ static bool make_parts(struct serve *s, const struct settings *settings, struct 
 	s->users = users_new(s->with.store, settings, e);
 	if (!s->users || !make_introspect(s, &p, e))
 		return false;
-	s->logins = logins_new(&(struct logins_with){ .store = s->with.store, .admission = s->admission, .users = s->users,
+	s->logins = logins_new(&(struct logins_with){ .store = s->with.store, .admission = s->admission, .users = s->users, .pam = s->with.pam,
 		.token = introspect_judge(s->introspect) }, e);
 	if (!s->logins)
 		return false;

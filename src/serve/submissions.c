@@ -257,7 +257,7 @@ static bool make(struct submissions *s, const struct settings *settings, struct 
 	s->wake = s->tasks ? wake_new(s->with.home, on_wake, s, e) : NULL;
 	if (!s->wake)
 		return false;
-	s->timer = timer_new(s->with.home, submissions_retry, s);
+	s->timer = timer_new(s->with.home, submissions_look, s);
 	if (!s->timer)
 		return err_set(e, ERR_LOCAL, "out of memory");
 	return submissions_reload(s, settings, e);

@@ -33,6 +33,6 @@ struct submissions {
 /* NULL: there is none of that name. */
 struct deliver_target *submissions_target(const struct submissions *s, const char *name);
 int64_t submissions_first_retry(int64_t now);
-void submissions_retry(void *user);	/* the timer's: starts what is due */
+void submissions_look(void *user);	/* the timer's: starts what is due, writes what could not be written */
 bool submissions_keep(void *user, const char *name);
 void submissions_end_tries(struct submissions *s);

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
 #include "base/clock.h"
 #include "serve/test_guest.h"
 #include "serve/test_service.h"
@@ -12,8 +16,10 @@ static struct target box = { .name = "box", .type = TARGET_MAILBOX, .canonical =
 static struct target nowhere = { .name = "nowhere", .type = TARGET_MAILBOX, .canonical = "mailbox:nobody/INBOX", .mailbox = "nobody/INBOX" };
 static const char *later_words[] = { "/bin/sh", "-c", "echo later >&2; exit 75" };
 static struct target later = { .name = "later", .type = TARGET_COMMAND, .canonical = "command:later", .argv = { later_words, 3 }, .timeout_ms = 60000, .parallel = 8 };
+static const char *taker_words[] = { "/bin/sh", "-c", NULL };
+static struct target taker = { .name = "taker", .type = TARGET_COMMAND, .canonical = "command:taker", .argv = { taker_words, 3 }, .timeout_ms = 60000, .parallel = 8 };
 static struct target mail = { .name = "mail", .type = TARGET_SMTP, .canonical = "smtp://mx" };
-static struct target *all[] = { &box, &nowhere, &mail, &later };
+static struct target *all[] = { &box, &nowhere, &mail, &later, &taker };
 
 static void begin(void)
 {
@@ -209,6 +215,72 @@ static void what_cannot_be_held_is_not_taken([[maybe_unused]] void **state)
 	service_end();
 }
 
+static bool one_more(void)
+{
+	return service_count() == 2;
+}
+
+static bool none_under_way(void)
+{
+	return !submissions_waiting(serve_submissions(service.serve));
+}
+
+/* How often the program had a message. */
+static char taken[PATH_MAX];
+
+static off_t times_taken(void)
+{
+	struct stat st;
+
+	return stat(taken, &st) == 0 ? st.st_size : 0;
+}
+
+static bool two_outcomes(void)
+{
+	return service.outcomes >= 2;
+}
+
+/* A full disk: that a program has the message cannot be written down.  It does not get it again and again until it can. */
+static void an_outcome_is_remembered_until_it_is_durable([[maybe_unused]] void **state)
+{
+	char words[PATH_MAX + 32];
+
+	begin();
+	(void)snprintf(taken, sizeof taken, "%s/taken", service.directory);
+	(void)snprintf(words, sizeof words, "printf x >>%s", taken);
+	taker_words[2] = words;
+	(void)hold("taker", 10);
+	service.no_outcome = true;
+	service.outcomes = 0;
+	service_open(1);
+	service_until(two_outcomes);
+	assert_int_equal(times_taken(), 1);
+	assert_int_equal(sums().waiting, 1);
+	service.no_outcome = false;
+	service_until(none_held);
+	assert_int_equal(times_taken(), 1);
+	service_end();
+}
+
+/* The service does not wait for a disk that stays full. */
+static void an_outcome_that_stays_unwritten_keeps_no_end_waiting([[maybe_unused]] void **state)
+{
+	begin();
+	service_put(SPAN("one\r\n"));
+	(void)hold("box", 10);
+	service.no_outcome = true;
+	service_open(1);
+	service_until(one_more);
+	service_until(none_under_way);
+	service_close();
+	service.no_outcome = false;
+	assert_int_equal(sums().waiting, 1);
+	service_open(1);
+	service_until(none_held);
+	assert_int_equal(service_count(), 2);
+	service_end();
+}
+
 /* Amid what is tried: nothing is lost, nobody is told. */
 static void the_end_in_the_middle([[maybe_unused]] void **state)
 {
@@ -236,6 +308,8 @@ int main(void)
 		cmocka_unit_test(a_target_may_be_gone),
 		cmocka_unit_test(what_is_deferred_is_held_and_counted),
 		cmocka_unit_test(what_cannot_be_held_is_not_taken),
+		cmocka_unit_test(an_outcome_is_remembered_until_it_is_durable),
+		cmocka_unit_test(an_outcome_that_stays_unwritten_keeps_no_end_waiting),
 		cmocka_unit_test(the_end_in_the_middle),
 	};
 
