@@ -269,6 +269,29 @@ static void a_maildir([[maybe_unused]] void **state)
 	service_end();
 }
 
+/* As long, with as many lines, and now with a dot in front of one: what was counted before says nothing of that. */
+static void a_file_that_was_replaced([[maybe_unused]] void **state)
+{
+	struct fixture_text t = { 0 };
+	char path[256];
+
+	begin_maildir();
+	service_open(1);
+	in(&g, "bob", "+OK 3 messages");
+	retr(&g, "2");
+	leave(&g);
+	(void)snprintf(path, sizeof path, "%s/cur/1700000002.M2P1.host:2,S", maildir);
+	assert_int_equal(unlink(path), 0);
+	write_file("cur/1700000002.M2P1.host:2,S", "X-Real-To: abc@client1.com\nSubject: tw\n.\n");
+	in(&g, "bob", "+OK 3 messages");
+	guest_asks(&g, "RETR 2", "+OK 44 octets");
+	assert_true(guest_body(&g, &t));
+	assert_string_equal(t.at, "X-Real-To: abc@client1.com\r\nSubject: tw\r\n..\r\n.\r\n");
+	free(t.at);
+	leave(&g);
+	service_end();
+}
+
 static void a_routed_view_of_a_maildir([[maybe_unused]] void **state)
 {
 	begin_maildir();
@@ -311,7 +334,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(own_boxes), cmocka_unit_test(rights_are_looked_at), cmocka_unit_test(rights_that_went_meanwhile),
 		cmocka_unit_test(alone_is_of_the_box), cmocka_unit_test(alert_first), cmocka_unit_test(who_goes_before_he_is_told),
-		cmocka_unit_test(a_maildir), cmocka_unit_test(a_routed_view_of_a_maildir), cmocka_unit_test(a_maildir_that_is_none),
+		cmocka_unit_test(a_maildir), cmocka_unit_test(a_file_that_was_replaced), cmocka_unit_test(a_routed_view_of_a_maildir), cmocka_unit_test(a_maildir_that_is_none),
 		cmocka_unit_test(a_name_that_no_folder_has),
 	};
 

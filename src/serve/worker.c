@@ -68,10 +68,13 @@ bool worker_rest(struct worker *w, struct session *s)
 		w->go_on = timer_new(w->loop, on_go_on, w);
 	if (!w->go_on)
 		return false;
+	if (s->resting)		/* it had a turn meanwhile: the socket took what it was full of */
+		return true;
+	if (!w->resting)	/* not for each: who comes again and again would keep the others waiting */
+		timer_set(w->go_on, REST_MS, 0);
 	s->resting = true;
 	s->next_resting = w->resting;
 	w->resting = s;
-	timer_set(w->go_on, REST_MS, 0);
 	return true;
 }
 

@@ -148,6 +148,29 @@ static void no_session_no_rounds([[maybe_unused]] void **state)
 	end(w);
 }
 
+/* A session that rests may have a turn before its time, and rest again: once it stands in the row, not twice. */
+static void who_rests_twice_rests_once([[maybe_unused]] void **state)
+{
+	struct worker *w = begin();
+	struct session *s[3];
+	size_t count = 0;
+
+	for (size_t n = 0; n < COUNT(s); n++)
+		s[n] = add(w);
+	for (size_t n = 0; n < 2 * COUNT(s); n++)
+		assert_true(worker_rest(w, s[n % COUNT(s)]));
+	assert_true(worker_rest(w, s[0]));
+	for (const struct session *at = w->resting; at && count < 10; at = at->next_resting)
+		count++;
+	assert_int_equal(count, COUNT(s));
+	session_free(s[1]);
+	assert_true(w->resting == s[2] && s[2]->next_resting == s[0] && !s[0]->next_resting);
+	session_free(s[2]);
+	session_free(s[0]);
+	assert_null(w->resting);
+	end(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -155,7 +178,7 @@ int main(void)
 		cmocka_unit_test(sessions_leave_in_any_order),
 		cmocka_unit_test(the_oldest_that_is_not_known_goes_first),
 		cmocka_unit_test(the_holder_that_leaves_holds_nothing),
-		cmocka_unit_test(no_session_no_rounds),
+		cmocka_unit_test(no_session_no_rounds), cmocka_unit_test(who_rests_twice_rests_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -72,10 +72,11 @@ static bool make_room(struct maildrop *drop, uint32_t count, uint32_t texts)
 	return drop->messages && (drop->mdir->texts || !texts);
 }
 
+/* Never DROP_PLAIN: the file may be another one when it is sent, and its dots must then be stuffed all the same. */
 static void add(struct maildrop *drop, uint64_t uid, uint64_t octets, uint32_t flags, uint32_t name, const char *text)
 {
 	drop->messages[drop->count] = drop_message_of(uid, (uint64_t)name << 1 | (flags & MDIR_IN_CUR ? 1 : 0), octets,
-		flags & (DROP_SEEN | DROP_PLAIN | DROP_NO_END));
+		flags & (DROP_SEEN | DROP_NO_END));
 	if (drop->mdir->texts)
 		drop->mdir->texts[drop->count] = text;
 	drop->count++;

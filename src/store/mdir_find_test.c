@@ -75,7 +75,7 @@ static void a_size_that_proved_wrong_is_counted_anew(void **state)
 	world_put(&w, "cur/1.M1.h,S=4,W=5:2,S", SPAN("a\nb\n"));
 	world_put(&w, "cur/2.M1.h:2,", SPAN("x\n"));
 	drop = world_open(&w);
-	assert_string_equal(world_tell_drop(drop), "cur/1.M1.h,S=4,W=5:2,S 5 seen;cur/2.M1.h:2, 3 plain;");
+	assert_string_equal(world_tell_drop(drop), "cur/1.M1.h,S=4,W=5:2,S 5 seen;cur/2.M1.h:2, 3;");
 	uid = maildrop_messages(drop)[0].uid;
 	world_settle(&w);
 	assert_true(world_known(&w));
@@ -89,7 +89,7 @@ static void a_size_that_proved_wrong_is_counted_anew(void **state)
 	world_settle(&w);
 	assert_false(world_known(&w));
 	drop = world_open(&w);
-	assert_string_equal(world_tell_drop(drop), "cur/1.M1.h,S=4,W=5:2,S 6 plain seen;cur/2.M1.h:2, 3 plain;");
+	assert_string_equal(world_tell_drop(drop), "cur/1.M1.h,S=4,W=5:2,S 6 seen;cur/2.M1.h:2, 3;");
 	assert_true(maildrop_messages(drop)[0].uid == uid);
 	world_settle(&w);
 	assert_true(world_known(&w));

@@ -248,21 +248,19 @@ static bool read_folder(struct scan *s, enum mdir_dir dir, struct err *e)
 
 /* ---- sizes */
 
-/* Line ends that lack their CR, and lines that begin with a dot. */
-static void count_piece(const char *at, size_t len, char before, uint64_t *bare, uint64_t *dots)
+/* Line ends that lack their CR. */
+static void count_piece(const char *at, size_t len, char before, uint64_t *bare)
 {
 	for (size_t done = 0; done < len;) {
 		size_t end = len - done < 255 ? len : done + 255;
-		unsigned char lf = 0, dot = 0;
+		unsigned char lf = 0;
 
 		for (size_t i = done; i < end; i++) {
 			char was = i ? at[i - 1] : before;
 
 			lf = (unsigned char)(lf + (at[i] == '\n' && was != '\r'));
-			dot = (unsigned char)(dot + (at[i] == '.' && was == '\n'));
 		}
 		*bare += lf;
-		*dots += dot;
 		done = end;
 	}
 }
@@ -270,7 +268,7 @@ static void count_piece(const char *at, size_t len, char before, uint64_t *bare,
 bool mdir_count(int fd, struct mdir_size *size)
 {
 	char *buffer = malloc(READ_SIZE), last = '\n';	/* the first octet begins a line */
-	uint64_t bare = 0, dots = 0;
+	uint64_t bare = 0;
 	ssize_t n = -1;
 
 	size->octets = 0;
@@ -279,12 +277,12 @@ bool mdir_count(int fd, struct mdir_size *size)
 	while (buffer && ((n = read(fd, buffer, READ_SIZE)) > 0 || (n < 0 && errno == EINTR))) {
 		if (n < 0)
 			continue;
-		count_piece(buffer, (size_t)n, last, &bare, &dots);
+		count_piece(buffer, (size_t)n, last, &bare);
 		last = buffer[n - 1];
 		size->octets += (uint64_t)n;
 	}
 	free(buffer);
-	size->flags = (uint8_t)((last != '\n' ? DROP_NO_END : 0) | (dots ? 0 : DROP_PLAIN));
+	size->flags = last != '\n' ? DROP_NO_END : 0;
 	size->octets += bare + (last != '\n' ? 2 : 0);
 	return n == 0;
 }

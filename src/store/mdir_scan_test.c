@@ -9,33 +9,33 @@
 static void files_are_counted_as_pop3_sends_them(void **state)
 {
 	static const struct row { const char *name; struct span octets; const char *want; } rows[] = {
-		{ "1", SPAN("a\nb\n"), "6 plain" },
-		{ "1", SPAN("a\r\nb\r\n"), "6 plain" },
-		{ "1", SPAN("a\r\nb\n"), "6 plain" },
-		{ "1", SPAN("a"), "3 plain no-end" },
-		{ "1", SPAN("a\nb"), "6 plain no-end" },
-		{ "1", SPAN("a\r"), "4 plain no-end" },		/* a lone CR is no line's end */
-		{ "1", SPAN("a\r\r\n"), "4 plain" },
-		{ "1", SPAN("\n"), "2 plain" },
-		{ "1", SPAN("\n\n"), "4 plain" },
-		{ "1", SPAN("\r\n"), "2 plain" },
-		{ "1", SPAN(""), "0 plain" },
-		{ "1", SPAN("a\0b\0\n"), "6 plain" },
+		{ "1", SPAN("a\nb\n"), "6" },
+		{ "1", SPAN("a\r\nb\r\n"), "6" },
+		{ "1", SPAN("a\r\nb\n"), "6" },
+		{ "1", SPAN("a"), "3 no-end" },
+		{ "1", SPAN("a\nb"), "6 no-end" },
+		{ "1", SPAN("a\r"), "4 no-end" },		/* a lone CR is no line's end */
+		{ "1", SPAN("a\r\r\n"), "4" },
+		{ "1", SPAN("\n"), "2" },
+		{ "1", SPAN("\n\n"), "4" },
+		{ "1", SPAN("\r\n"), "2" },
+		{ "1", SPAN(""), "0" },
+		{ "1", SPAN("a\0b\0\n"), "6" },
 		{ "1", SPAN(".\n"), "3" },
 		{ "1", SPAN("a\n.b"), "7 no-end" },
 		{ "1", SPAN("a\r\n.\r\n"), "6" },
-		{ "1", SPAN("a.\r.b\n"), "7 plain" },
+		{ "1", SPAN("a.\r.b\n"), "7" },
 		/* Names tell: W= is believed, and the end is looked at. */
 		{ "1,W=6", SPAN("a\nb\n"), "6" },
 		{ "1,S=4,W=6", SPAN("a\nb\n"), "6" },
 		{ "1,S=4,W=5", SPAN("a\nb\n"), "5" },			/* who lies in names is believed, until it is read */
 		{ "1,S=3,W=4", SPAN("a\nb"), "6 no-end" },
 		{ "1,S=0,W=0", SPAN(""), "0" },
-		{ "1,S=9,W=11", SPAN("a\nb\n"), "6 plain" },		/* another file's, or a compressed one's */
-		{ "1,W=3", SPAN("a\nb\n"), "6 plain" },		/* less than there is */
-		{ "1,W=9", SPAN("a\nb\n"), "6 plain" },		/* more than there can be */
-		{ "1,S=4", SPAN("a\nb\n"), "6 plain" },
-		{ "1:2,,W=5", SPAN("a\nb\n"), "6 plain" },
+		{ "1,S=9,W=11", SPAN("a\nb\n"), "6" },		/* another file's, or a compressed one's */
+		{ "1,W=3", SPAN("a\nb\n"), "6" },		/* less than there is */
+		{ "1,W=9", SPAN("a\nb\n"), "6" },		/* more than there can be */
+		{ "1,S=4", SPAN("a\nb\n"), "6" },
+		{ "1:2,,W=5", SPAN("a\nb\n"), "6" },
 	};
 	struct mdir_world w;
 
@@ -86,7 +86,7 @@ static void pieces_hide_no_line_end(void **state)
 		assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
 		assert_true(mdir_count(fd, &size));
 		assert_true(size.octets == want);
-		assert_int_equal(size.flags, DROP_NO_END | (at % 3 == 1 ? 0 : DROP_PLAIN));
+		assert_int_equal(size.flags, DROP_NO_END);
 	}
 	(void)close(fd);
 	free(octets);
@@ -114,7 +114,7 @@ static void other_things_are_left_out(void **state)
 	(void)snprintf(a, sizeof a, "%s/cur/5.M1.h", w.path);
 	(void)snprintf(b, sizeof b, "%s/tmp/2.M1.h", w.path);
 	assert_int_equal(symlink(b, a), 0);
-	assert_string_equal(world_tell(&w), "cur/1.M1.h:2,S 3 plain seen;");
+	assert_string_equal(world_tell(&w), "cur/1.M1.h:2,S 3 seen;");
 	world_settle(&w);
 	assert_true(world_known(&w));
 	world_end(&w);
@@ -129,9 +129,9 @@ static void one_message_in_both_folders_counts_once(void **state)
 	world_start(&w);
 	world_put(&w, "new/1.M1.h", SPAN("a\n"));
 	world_put(&w, "cur/1.M1.h:2,S", SPAN("a\n"));
-	assert_string_equal(world_tell(&w), "cur/1.M1.h:2,S 3 plain seen;");
+	assert_string_equal(world_tell(&w), "cur/1.M1.h:2,S 3 seen;");
 	world_move(&w, "new/1.M1.h", NULL);
-	assert_string_equal(world_tell(&w), "cur/1.M1.h:2,S 3 plain seen;");
+	assert_string_equal(world_tell(&w), "cur/1.M1.h:2,S 3 seen;");
 	world_end(&w);
 }
 
