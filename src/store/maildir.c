@@ -237,7 +237,7 @@ bool maildir_place_again(struct maildir *m, const char *name, struct err *e)
 
 bool maildir_waits(struct maildir *m, const char *name)
 {
-	return faccessat(m->tmp, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	return faccessat(m->tmp, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
 }
 
 bool maildir_dress(struct maildir *m, const char *name, int64_t arrived, bool seen, struct err *e)
