@@ -252,6 +252,14 @@ bool maildir_dress(struct maildir *m, const char *name, int64_t arrived, bool se
 	return true;
 }
 
+void maildir_take_back(struct maildir *m, const char *name)
+{
+	struct err e;
+
+	if (check_name(name, &e))
+		(void)unlinkat(m->new, name, 0);
+}
+
 bool maildir_sync(struct maildir *m, struct err *e)
 {
 	if (fsync(m->new) != 0)
