@@ -69,6 +69,16 @@ static bool tell(const struct delivery *d, const char *name, struct err *e)
 	return !d->ask.placing || d->ask.placing(d->ask.user, name, e);
 }
 
+/* Whose name nobody holds is written anew when it is tried again: it must not be there then. */
+static bool make_durable(const struct delivery *d, struct maildir *m, const char *name, struct err *e)
+{
+	if (maildir_sync(m, e))
+		return true;
+	if (!d->ask.placing)
+		maildir_take_back(m, name);
+	return false;
+}
+
 static bool write_new(const struct delivery *d, struct maildir *m, const uint8_t tag[8], struct err *e)
 {
 	char name[MAILDIR_NAME_MAX];
@@ -77,7 +87,7 @@ static bool write_new(const struct delivery *d, struct maildir *m, const uint8_t
 	if (!maildir_write(m, d->ask.message, tag, name, e) || !maildir_sync_tmp(m, e) || !tell(d, name, e))
 		return false;
 	if (maildir_place(m, name, e))
-		return maildir_sync(m, e);
+		return make_durable(d, m, name, e);
 	if (!maildir_waits(m, name))
 		(void)!tell(d, "", &other);	/* after a crash that would mean delivered; now it means lost */
 	return false;

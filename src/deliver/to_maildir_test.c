@@ -4,6 +4,16 @@
 
 #include "deliver/fixture.h"
 
+extern bool __real_maildir_sync(struct maildir *m, struct err *e);
+extern bool __wrap_maildir_sync(struct maildir *m, struct err *e);
+
+static bool no_sync;
+
+bool __wrap_maildir_sync(struct maildir *m, struct err *e)
+{
+	return no_sync ? err_set(e, ERR_LOCAL, "a test says that this fails") : __real_maildir_sync(m, e);
+}
+
 static char path[128], canonical[160], new_name[256], tmp_name[256];
 static struct target box;
 
@@ -42,6 +52,25 @@ static void it_is_in_new([[maybe_unused]] void **state)
 		(void)snprintf(file, sizeof file, "%s/new/%s", path, new_name);
 		assert_int_equal(stat(file, &st), 0);
 		assert_int_equal(st.st_size, sizes[n]);
+		world_end(w);
+	}
+}
+
+/* Tried again it has another name; whose name is known finds it there. */
+static void what_is_not_durable_is_there_once([[maybe_unused]] void **state)
+{
+	const struct deliver_ask held = { .placing = world_placing, .place = "" };
+
+	for (int known = 0; known < 2; known++) {
+		struct world *w = begin(10);
+		struct deliver_ask again = held;
+
+		no_sync = true;
+		assert_int_equal(world_delivers(w, &box, known ? &held : NULL), DELIVER_DEFERRED);
+		no_sync = false;
+		again.place = w->placed;
+		assert_int_equal(world_delivers(w, &box, known ? &again : NULL), DELIVER_ACCEPTED);
+		assert_int_equal(new_files(), 1);
 		world_end(w);
 	}
 }
@@ -174,6 +203,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_is_in_new),
+		cmocka_unit_test(what_is_not_durable_is_there_once),
 		cmocka_unit_test(a_path_that_cannot_be_is_tried_again),
 		cmocka_unit_test(whoever_holds_it_knows_the_name_first),
 		cmocka_unit_test(after_a_crash_it_is_there_once),

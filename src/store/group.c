@@ -132,8 +132,18 @@ static void add_body(struct builder *b, struct incoming *in)
 	in->piece = NULL;
 }
 
+/* The default may have moved the box while the message came: where nobody looks any more it is not put. */
+static bool is_here(const struct builder *b, struct err *why)
+{
+	if (box_here(b->box, why))
+		return true;
+	why->kind = ERR_BUSY;		/* tried again it goes to the right place */
+	return false;
+}
+
 static void add_message(struct builder *b, struct incoming *in)
 {
+	struct err why;
 	char key[9];
 
 	if (in->has_source && is_there(b, in)) {
@@ -141,9 +151,11 @@ static void add_message(struct builder *b, struct incoming *in)
 		incoming_discard(&in);
 		return;
 	}
+	if (!is_here(b, &why)) {
+		incoming_refuse(&in, &why);
+		return;
+	}
 	if (in->over || octets_of(in) > b->room - b->taken) {
-		struct err why;
-
 		quota_over(b->box->store, b->box->name, b->taken, octets_of(in), &why);
 		incoming_refuse(&in, &why);
 		return;

@@ -237,7 +237,7 @@ bool maildir_place_again(struct maildir *m, const char *name, struct err *e)
 
 bool maildir_waits(struct maildir *m, const char *name)
 {
-	return faccessat(m->tmp, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	return faccessat(m->tmp, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
 }
 
 bool maildir_dress(struct maildir *m, const char *name, int64_t arrived, bool seen, struct err *e)
@@ -250,6 +250,14 @@ bool maildir_dress(struct maildir *m, const char *name, int64_t arrived, bool se
 		return err_errno(e, ERR_LOCAL, "%s/new/%s cannot be changed", m->path, name);
 	m->cur_changed |= seen;
 	return true;
+}
+
+void maildir_take_back(struct maildir *m, const char *name)
+{
+	struct err e;
+
+	if (check_name(name, &e))
+		(void)unlinkat(m->new, name, 0);
 }
 
 bool maildir_sync(struct maildir *m, struct err *e)

@@ -34,8 +34,9 @@ void maildir_close(struct maildir **m);
 [[nodiscard]] bool maildir_sync_tmp(struct maildir *m, struct err *e);
 [[nodiscard]] bool maildir_place(struct maildir *m, const char *name, struct err *e);
 [[nodiscard]] bool maildir_place_again(struct maildir *m, const char *name, struct err *e);	/* after a crash */
-bool maildir_waits(struct maildir *m, const char *name);	/* in tmp */
+bool maildir_waits(struct maildir *m, const char *name);	/* in tmp, as far as can be told: false only when it surely is not */
 [[nodiscard]] bool maildir_sync(struct maildir *m, struct err *e);
+void maildir_take_back(struct maildir *m, const char *name);	/* out of new, if nobody has taken it: maildir_sync failed, and it will be written again */
 bool maildir_has(struct maildir *m, const char *name);
 /* A host's name as part of a file's: what has a meaning there as \ooo, and cut. */
 void maildir_host(const char *given, char out[MAILDIR_HOST_MAX + 1]);

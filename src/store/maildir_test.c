@@ -175,6 +175,28 @@ static void placing_twice_is_placing_once(void **state)
 	closed(m);
 }
 
+/* tmp says nothing of what is in it: that is no delivery. */
+static void who_cannot_be_seen_was_not_placed(void **state)
+{
+	struct maildir *m = opened();
+	struct spool *s = spooled(SPAN("x"), SPAN(""));
+	bool root = geteuid() == 0;
+	char name[MAILDIR_NAME_MAX];
+
+	(void)state;
+	must(maildir_write(m, s, tag, name, &fixture_err));
+	assert_int_equal(chmod(in("tmp", ""), 0), 0);
+	assert_int_equal(root ? setresuid(65534, 65534, 0) : 0, 0);
+	assert_false(maildir_place_again(m, name, &fixture_err));
+	assert_true(maildir_waits(m, name));
+	assert_int_equal(root ? setresuid(0, 0, 0) : 0, 0);
+	assert_int_equal(chmod(in("tmp", ""), 0700), 0);
+	must(maildir_place_again(m, name, &fixture_err));
+	assert_true(there("new", name));
+	spool_free(&s);
+	closed(m);
+}
+
 static void a_maildir_that_went_away_is_an_error(void **state)
 {
 	struct maildir *m = opened();
@@ -263,6 +285,7 @@ int main(void)
 		cmocka_unit_test(a_name_is_unique_and_tells_its_connection),
 		cmocka_unit_test(a_host_s_name_is_made_harmless),
 		cmocka_unit_test(placing_twice_is_placing_once),
+		cmocka_unit_test(who_cannot_be_seen_was_not_placed),
 		cmocka_unit_test(a_maildir_that_went_away_is_an_error),
 		cmocka_unit_test(a_name_is_no_path),
 		cmocka_unit_test(only_our_leftovers_are_swept),

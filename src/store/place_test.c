@@ -205,6 +205,26 @@ static void nothing_is_put_where_nobody_looks(void **state)
 	end(s);
 }
 
+/* A default cannot wait for what is coming in: that is refused, and comes again. */
+static void what_comes_in_while_the_default_changes_is_not_hidden(void **state)
+{
+	struct store *s = begin();
+	struct incoming *in = incoming_new(fixture_box(s, "anna/INBOX"), &fixture_err);
+	struct store_done done;
+	uint64_t messages = 1, octets;
+
+	(void)state;
+	must(in && incoming_add(in, SPAN("x\r\n"), &fixture_err));
+	store_maildirs(s, "/all/%u");
+	incoming_finish(&in, NULL, 1000, 0, 7);
+	assert_true(store_wait(s) && store_next(s, &done));
+	assert_true(done.ticket == 7 && !done.good && done.why.kind == ERR_BUSY);
+	assert_non_null(strstr(done.why.text, "lies in the Maildir /all/anna"));
+	must(maildrop_peek(s, "anna/INBOX", &messages, &octets, &fixture_err));
+	assert_int_equal(messages, 0);
+	end(s);
+}
+
 /* Mail that is in the store, or is coming in, is not hidden by a setting. */
 static void mail_is_not_hidden(void **state)
 {
@@ -335,6 +355,7 @@ int main(void)
 		cmocka_unit_test(only_good_settings_are_kept),
 		cmocka_unit_test(a_setting_goes_with_its_owner),
 		cmocka_unit_test(nothing_is_put_where_nobody_looks),
+		cmocka_unit_test(what_comes_in_while_the_default_changes_is_not_hidden),
 		cmocka_unit_test(mail_is_not_hidden),
 		cmocka_unit_test(what_the_default_hides_is_told),
 		cmocka_unit_test(a_damaged_setting_leads_nowhere),
