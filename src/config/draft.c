@@ -51,10 +51,9 @@ static const char *legal(struct draft *d, const char *name)
 	if (len > NAME_CUT)
 		text[len = NAME_CUT] = '\0';
 	for (size_t n = 0; n < len; n++)
-		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._@+-", text[n]) || (!n && strchr(".-+", text[n])))
+		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._@+-", text[n]))
 			text[n] = '-';
-	while (text[0] == '-')
-		text++;
+	text += strspn(text, ".-+");
 	return text[0] ? text : "imported";
 }
 
@@ -101,6 +100,10 @@ void draft_note(struct draft *d, struct draft_section *s, uint32_t line, const c
 	va_end(args);
 	text_clean(text, strlen(text));
 	if (notes->last && notes->last->line == line && strcmp(notes->last->text, text) == 0)
+		return;
+	if (++d->note_count == DRAFT_NOTES_MAX)
+		(void)snprintf(text, sizeof text, "there is more that could not be carried over than is shown");
+	else if (d->note_count > DRAFT_NOTES_MAX)
 		return;
 	note = arena_take(d->arena, sizeof *note);
 	*note = (struct draft_note){ .line = line, .text = arena_text(d->arena, span_of(text)) };
@@ -173,9 +176,9 @@ static bool put(struct draft *d, struct draft_section *s, const char *key, struc
 	struct draft_key *k = find(s, key), **last = &s->keys;
 	struct given g = { 0 };
 	struct err e;
+	bool known = option_find(connection ? connection_rows : target_rows, span_of(key), &g);
 
-	if (!option_find(connection ? connection_rows : target_rows, span_of(key), &g))
-		assert(!"a key that is in no table");
+	assert(known);
 	g.name = key;
 	g.values = values;
 	if (!good(d, s, &g, &e)) {

@@ -15,7 +15,8 @@
  * Files that a key names (a certificate) are not looked for: `check` does that.
  *
  * A note is a comment "FILE:LINE: word: what became of it", above its section or,
- * of none, at the top; the same said twice in a row is one.  Everything lives in the arena, secrets too: who
+ * of none, at the top; the same said twice in a row is one.  Beyond DRAFT_NOTES_MAX
+ * one more says that there were more.  Everything lives in the arena, secrets too: who
  * ends it wipes them first (draft_wipe). */
 #pragma once
 
@@ -23,7 +24,7 @@
 #include "base/buf.h"
 #include "config/option.h"
 
-enum { DRAFT_LIST_MAX = 1000 };	/* values of one key */
+enum { DRAFT_LIST_MAX = 1000, DRAFT_NOTES_MAX = 100000 };	/* values of one key; notes of all sections together */
 
 struct draft_key {
 	struct draft_key *next;
@@ -58,6 +59,7 @@ struct draft {
 	const char *tool, *file;
 	struct draft_section *sections, *last;
 	struct draft_notes notes;
+	unsigned note_count;
 };
 
 void draft_start(struct draft *d, struct arena *a, const char *tool, const char *file);

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The parameter file of the mail reader of BS2000 (interNet Services): SERVER=POP3(…) or
- * IMAP(…), and MAILHANDLING=PARAMETERS(…). Texts stand in single quotes, a doubled one is one;
- * a line that begins with # or * is a comment, as is text in double quotes; a - at the end of a line goes on. */
-#include <stdio.h>
+ * IMAP(…), and MAILHANDLING=PARAMETERS(…). */
 #include <strings.h>
 
+#include "config/import_bs2000.h"
 #include "config/import_target.h"
-
-enum { NESTING_MAX = 16, WORDS_MAX = 40 };
 
 enum own { TLS = 1, REQUIRED, MODE, KEEP, INTERVAL, CIPHERS, VERIFY, FILE_NAME, PREFIX, SMIME, BODY, PROCEDURE, MESSAGEBODY, ATTACHMENT, STATEMENTS,
 	ENTER };
@@ -57,205 +54,12 @@ static const struct import_row handling[] = {
 	{ 0 }
 };
 
-struct node {			/* NAME=TEXT(inner), each part of it perhaps missing */
-	struct node *next, *inner;
-	const char *name, *text;
-	uint32_t line;
-	bool list;		/* it has parentheses */
-};
-
-struct reading {
-	struct import *in;
-	struct span rest;
-	uint32_t line;
-	bool fresh;		/* nothing but blanks in this line so far */
-};
-
-/* --- text to nodes --- */
-
-static bool ends_line(struct span s)
-{
-	while (s.len && strchr(" \t\r", s.at[0]))
-		s = span_from(s, 1);
-	return !s.len || s.at[0] == '\n';
-}
-
-static bool blank(struct reading *r)
-{
-	char c = r->rest.at[0];
-	size_t n = 1;
-
-	if (c == '\n') {
-		r->line++;
-		r->fresh = true;
-	} else if (r->fresh && (c == '#' || c == '*')) {
-		n = span_find(r->rest, '\n');
-	} else if (c == '-' && ends_line(span_from(r->rest, 1))) {
-	} else if (!strchr(" \t\r\f\v", c)) {
-		r->fresh = false;
-		return false;
-	}
-	r->rest = span_from(r->rest, n);
-	return true;
-}
-
-static bool skip(struct reading *r, struct err *e)
-{
-	uint32_t line = r->line;
-	size_t n;
-
-	while (r->rest.len) {
-		if (blank(r))
-			continue;
-		if (r->rest.at[0] != '"')
-			return true;
-		for (n = 1; n < r->rest.len && r->rest.at[n] != '"'; n++)
-			r->line += r->rest.at[n] == '\n';
-		if (n >= r->rest.len)
-			return import_wrong(r->in, line, e, "this comment in double quotes is not closed; a text stands in single ones");
-		r->rest = span_from(r->rest, n + 1);
-	}
-	return true;
-}
-
-static bool next_is(struct reading *r, char c)
-{
-	return r->rest.len && r->rest.at[0] == c;
-}
-
-static bool quoted(struct reading *r, const char **text, struct err *e)
-{
-	uint32_t line = r->line;
-	size_t n = 1, len = 0;
-	char *to;
-
-	while (n < r->rest.len && r->rest.at[n] != '\n')
-		n++;
-	to = arena_take(r->in->arena, n + 1);
-	n = 1;
-
-	for (; n < r->rest.len; n++) {
-		if (r->rest.at[n] == '\'' && !(n + 1 < r->rest.len && r->rest.at[n + 1] == '\''))
-			break;
-		n += r->rest.at[n] == '\'';
-		if (r->rest.at[n] == '\n')
-			return import_wrong(r->in, line, e, "this text has no end on its line; write the closing '");
-		to[len++] = r->rest.at[n];
-	}
-	if (n >= r->rest.len)
-		return import_wrong(r->in, line, e, "this text has no end; write the closing '");
-	r->rest = span_from(r->rest, n + 1);
-	*text = to;
-	return true;
-}
-
-static struct span word(struct reading *r)
-{
-	size_t n = 0;
-
-	while (n < r->rest.len && !strchr(" \t\r\n\f\v,()='\"", r->rest.at[n]))
-		n++;
-	return (struct span){ r->rest.at, n };
-}
-
-/* Is what comes NAME= ? */
-static bool names(const struct reading *r)
-{
-	struct reading ahead = *r;
-	struct err e;
-
-	ahead.rest = span_from(ahead.rest, word(&ahead).len);
-	return word((struct reading *)r).len && skip(&ahead, &e) && next_is(&ahead, '=');
-}
-
-static bool text_of(struct reading *r, struct node *node, struct err *e)
-{
-	for (size_t count = 0; ; count++) {	/* bare words may stand beside each other: All -TLSv1.3 */
-		struct span bare = word(r);
-
-		if (count > WORDS_MAX)
-			return import_wrong(r->in, node->line, e, "too many words stand beside each other; is a comma missing?");
-
-		if (next_is(r, '\''))
-			return quoted(r, &node->text, e);
-		if (!bare.len || (node->text && names(r)))
-			return true;
-		node->text = import_print(r->in->arena, "%s%s%.*s", node->text ? node->text : "", node->text ? " " : "", (int)bare.len, bare.at);
-		r->rest = span_from(r->rest, bare.len);
-		if (!skip(r, e))
-			return false;
-	}
-}
-
-static bool nodes(struct reading *r, struct node **first, unsigned depth, struct err *e);
-
-static bool one(struct reading *r, struct node *node, unsigned depth, struct err *e)
-{
-	uint32_t opened;
-
-	if (names(r)) {
-		node->name = arena_text(r->in->arena, word(r));
-		r->rest = span_from(r->rest, word(r).len);
-		if (!skip(r, e))
-			return false;
-		r->rest = span_from(r->rest, 1);
-		if (!skip(r, e))
-			return false;
-	}
-	if (!text_of(r, node, e) || !skip(r, e))
-		return false;
-	if (!next_is(r, '('))
-		return node->name || node->text || import_wrong(r->in, r->line, e, "here stands %.1s where an operand ought to", r->rest.len ? r->rest.at : "nothing");
-	if (depth >= NESTING_MAX)
-		return import_wrong(r->in, r->line, e, "parentheses are nested too deeply");
-	opened = r->line;
-	node->list = true;
-	r->rest = span_from(r->rest, 1);
-	if (!nodes(r, &node->inner, depth + 1, e))
-		return false;
-	if (!next_is(r, ')'))
-		return import_wrong(r->in, opened, e, "this parenthesis is not closed; write )");
-	r->rest = span_from(r->rest, 1);
-	return skip(r, e);
-}
-
-static bool nodes(struct reading *r, struct node **first, unsigned depth, struct err *e)
-{
-	for (;;) {
-		struct node *node;
-
-		if (!skip(r, e))
-			return false;
-		if (next_is(r, ',')) {
-			r->rest = span_from(r->rest, 1);
-			continue;
-		}
-		if (!depth && next_is(r, ')')) {	/* one too many, as in the manual's own example */
-			draft_note(&r->in->draft, NULL, r->line, ")", "a closing parenthesis too many; passed over");
-			r->rest = span_from(r->rest, 1);
-			continue;
-		}
-		if (!r->rest.len || next_is(r, ')'))
-			return true;
-		if (!depth && !import_count(r->in, r->line, e))
-			return false;
-		node = arena_take(r->in->arena, sizeof *node);
-		node->line = r->line;
-		if (!one(r, node, depth, e))
-			return false;
-		*first = node;
-		first = &node->next;
-	}
-}
-
-/* --- what becomes of them --- */
-
 struct wanted {
 	bool tls, explicit, required, required_said;
 	uint32_t line, required_line;
 };
 
-static bool yes(struct import *in, struct draft_section *s, const struct node *node)
+static bool yes(struct import *in, struct draft_section *s, const struct bs2000_node *node)
 {
 	if (node->text && strcasecmp(node->text, "YES") == 0)
 		return true;
@@ -264,23 +68,23 @@ static bool yes(struct import *in, struct draft_section *s, const struct node *n
 	return false;
 }
 
-static struct texts values_of(struct import *in, const struct node *node)
+static struct texts values_of(struct import *in, const struct bs2000_node *node)
 {
 	struct texts values = import_texts(in->arena, span_of(node->text ? node->text : ""));
 	size_t count = 0;
 
-	for (const struct node *n = node->inner; n; n = n->next)
+	for (const struct bs2000_node *n = node->inner; n; n = n->next)
 		count++;
 	if (node->text || !count)
 		return values;
 	values = (struct texts){ arena_take(in->arena, count * sizeof *values.at), 0 };
-	for (const struct node *n = node->inner; n; n = n->next)
+	for (const struct bs2000_node *n = node->inner; n; n = n->next)
 		values.at[values.count++] = n->text ? n->text : "";
 	return values;
 }
 
 /* :CATALOGUE:$USER.NAME means nothing here. */
-static void file_name(struct import *in, struct draft_section *s, const struct import_row *row, const struct node *node)
+static void file_name(struct import *in, struct draft_section *s, const struct import_row *row, const struct bs2000_node *node)
 {
 	const char *text = node->text ? node->text : "";
 
@@ -290,7 +94,7 @@ static void file_name(struct import *in, struct draft_section *s, const struct i
 		draft_note(&in->draft, s, node->line, node->name, "%.*s is a file of BS2000's; bring it here and write %s { %s = \"PATH\" }", VALUE_SHOWN, text, "tls", row->key + 4);
 }
 
-static void ciphers(struct import *in, struct draft_section *s, const struct node *node)
+static void ciphers(struct import *in, struct draft_section *s, const struct bs2000_node *node)
 {
 	bool newer = node->text && strncasecmp(node->text, "TLSv1.3", 7) == 0;
 	const char *text = node->text;
@@ -303,16 +107,16 @@ static void ciphers(struct import *in, struct draft_section *s, const struct nod
 		(void)draft_set(&in->draft, s, newer || strncmp(text, "TLS_", 4) == 0 ? "tls.ciphersuites" : "tls.ciphers", text, node->line);
 }
 
-static void operands(struct import *in, struct draft_section *s, const struct node *node, const struct import_row *rows, struct wanted *w);
+static void operands(struct import *in, struct draft_section *s, const struct bs2000_node *node, const struct import_row *rows, struct wanted *w);
 
-static void interval(struct import *in, struct draft_section *s, const struct node *node)
+static void interval(struct import *in, struct draft_section *s, const struct bs2000_node *node)
 {
 	const char *text = node->text ? node->text : "";
 
 	(void)draft_set(&in->draft, s, "interval", strcmp(text, "0") == 0 ? "0" : import_print(in->arena, "%ss", text), node->line);
 }
 
-static void own(struct import *in, struct draft_section *s, const struct import_row *row, const struct node *node, struct wanted *w)
+static void own(struct import *in, struct draft_section *s, const struct import_row *row, const struct bs2000_node *node, struct wanted *w)
 {
 	switch ((enum own)row->own) {
 	case KEEP:
@@ -351,7 +155,7 @@ static void own(struct import *in, struct draft_section *s, const struct import_
 	}
 }
 
-static void operands(struct import *in, struct draft_section *s, const struct node *node, const struct import_row *rows, struct wanted *w)
+static void operands(struct import *in, struct draft_section *s, const struct bs2000_node *node, const struct import_row *rows, struct wanted *w)
 {
 	for (; node; node = node->next) {
 		const char *name = node->name ? node->name : node->text ? node->text : "(";
@@ -368,7 +172,7 @@ static void operands(struct import *in, struct draft_section *s, const struct no
 	}
 }
 
-static void write_server(struct import *in, const struct node *node, const struct draft_section *folder, const struct draft_section *procedure)
+static void write_server(struct import *in, const struct bs2000_node *node, const struct draft_section *folder, const struct draft_section *procedure)
 {
 	bool pop3 = node->text && strcasecmp(node->text, "POP3") == 0, imap = node->text && strcasecmp(node->text, "IMAP") == 0;
 	struct wanted w = { .required = true, .line = node->line };
@@ -379,7 +183,7 @@ static void write_server(struct import *in, const struct node *node, const struc
 		draft_note(&in->draft, NULL, node->line, "SERVER", "it is neither POP3(…) nor IMAP(…); not carried over");
 		return;
 	}
-	for (const struct node *n = node->inner; n; n = n->next)
+	for (const struct bs2000_node *n = node->inner; n; n = n->next)
 		if (n->name && n->text && strcasecmp(n->name, "HOSTNAME") == 0)
 			host = n->text;
 	s = draft_connection(&in->draft, host, node->line);
@@ -402,17 +206,17 @@ static void write_server(struct import *in, const struct node *node, const struc
 		draft_note(&in->draft, s, node->line, "PROCEDURE", "when its program is written, add \"%s\" to deliver", procedure->name);
 }
 
-static void statements(struct import *in, struct draft_section *s, const struct node *node)
+static void statements(struct import *in, struct draft_section *s, const struct bs2000_node *node)
 {
-	for (const struct node *n = node->inner; n; n = n->next)
+	for (const struct bs2000_node *n = node->inner; n; n = n->next)
 		if (!n->name)
 			draft_note(&in->draft, s, n->line, node->name, "%.*s", 400, n->text ? n->text : "");
 }
 
-static void handle(struct import *in, struct draft_section *folder, struct draft_section **procedure, const struct node *node);
+static void handle(struct import *in, struct draft_section *folder, struct draft_section **procedure, const struct bs2000_node *node);
 
 /* The procedure that was started for each message: its program is still to be written. */
-static void make_procedure(struct import *in, struct draft_section **procedure, const struct node *node)
+static void make_procedure(struct import *in, struct draft_section **procedure, const struct bs2000_node *node)
 {
 	if (!*procedure) {
 		*procedure = draft_target(&in->draft, "procedure", node->line);
@@ -423,14 +227,14 @@ static void make_procedure(struct import *in, struct draft_section **procedure, 
 			"write that program: the message is its standard input, POSTRIDER_SENDER and others its environment; exit 0 when it is done, 75 to be asked again");
 	}
 	statements(in, *procedure, node);
-	for (const struct node *n = node->inner; n; n = n->next)
+	for (const struct bs2000_node *n = node->inner; n; n = n->next)
 		if (n->name && n->list)
 			statements(in, *procedure, n);
 		else if (n->name)
 			draft_note(&in->draft, *procedure, n->line, n->name, "%.*s", 400, n->text ? n->text : "");
 }
 
-static void handling_own(struct import *in, struct draft_section *folder, struct draft_section **procedure, const struct import_row *row, const struct node *node)
+static void handling_own(struct import *in, struct draft_section *folder, struct draft_section **procedure, const struct import_row *row, const struct bs2000_node *node)
 {
 	switch ((enum own)row->own) {
 	case PREFIX:
@@ -465,7 +269,7 @@ static void handling_own(struct import *in, struct draft_section *folder, struct
 	}
 }
 
-static void handle(struct import *in, struct draft_section *folder, struct draft_section **procedure, const struct node *node)
+static void handle(struct import *in, struct draft_section *folder, struct draft_section **procedure, const struct bs2000_node *node)
 {
 	for (; node; node = node->next) {
 		const struct import_row *row = node->name ? import_row(handling, span_of(node->name), true) : NULL;
@@ -485,22 +289,21 @@ static void handle(struct import *in, struct draft_section *folder, struct draft
 
 bool import_bs2000(struct import *in, struct span text, struct err *e)
 {
-	struct reading r = { .in = in, .rest = text, .line = 1, .fresh = true };
 	struct draft_section *folder, *procedure = NULL;
-	struct node *first = NULL;
+	struct bs2000_node *first = NULL;
 	bool any = false;
 
-	if (!nodes(&r, &first, 0, e))
+	if (!bs2000_nodes(in, text, &first, e))
 		return false;
 	folder = draft_target(&in->draft, "mail", first ? first->line : 1);
 	(void)draft_set(&in->draft, folder, "type", "folder", folder->line);
 	(void)draft_set(&in->draft, folder, "path", "~/mail", folder->line);
 	(void)draft_set(&in->draft, folder, "prefix", "MAIL", folder->line);
 	draft_note(&in->draft, folder, 0, "path", "files went where the mail reader ran; say where they shall lie");
-	for (const struct node *n = first; n; n = n->next)
+	for (const struct bs2000_node *n = first; n; n = n->next)
 		if (n->name && strcasecmp(n->name, "MAILHANDLING") == 0)
 			handle(in, folder, &procedure, n->inner);
-	for (const struct node *n = first; n; n = n->next) {
+	for (const struct bs2000_node *n = first; n; n = n->next) {
 		if (n->name && strcasecmp(n->name, "SERVER") == 0)
 			write_server(in, n, folder, procedure);
 		else if (!n->name || strcasecmp(n->name, "MAILHANDLING") != 0)

@@ -187,8 +187,8 @@ bool import_mbsync(struct import *in, struct span text, struct err *e)
 	for (const struct mbsync_object *o = m.objects; o; o = o->next) {
 		if (o->kind == MBSYNC_GROUP)
 			draft_note(&in->draft, NULL, o->line, "Group", "connections have no groups; name them: postrider collect NAME…");
-		if (o->kind == MBSYNC_CHANNEL)
-			mbsync_channel(&m, o);
+		if (o->kind == MBSYNC_CHANNEL && !mbsync_channel(&m, o, e))
+			return false;
 	}
 	return true;
 }

@@ -32,5 +32,5 @@ extern const struct import_row mbsync_rows[];
 
 /* NULL when there is none of that name. */
 struct mbsync_object *mbsync_object(const struct mbsync *m, enum mbsync_kind kind, struct span name);
-/* The connections of a channel. */
-void mbsync_channel(struct mbsync *m, const struct mbsync_object *channel);
+/* The connections of a channel; false when there are too many. */
+[[nodiscard]] bool mbsync_channel(struct mbsync *m, const struct mbsync_object *channel, struct err *e);

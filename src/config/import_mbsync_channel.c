@@ -263,13 +263,15 @@ static void account(struct channel *c, struct draft_section *s)
 /* Does it bring new mail from the server?  `more`: and does it do anything else? */
 static bool pulls(const struct channel *c, const struct import_item *item, bool *more)
 {
-	bool pull = false, push = false, new = false, types = false, both = false, none = false, compound = false;
+	bool pull = false, push = false, new = false, types = false, both = false, none = false, compound = false, ours = false, other = false;
 
 	for (size_t n = 0; item && n < item->values.count; n++) {
 		const char *word = item->values.at[n];
 		bool down = strncasecmp(word, "Pull", 4) == 0, up = strncasecmp(word, "Push", 4) == 0;
 		const char *type = down || up ? word + 4 : word;
 
+		ours |= c->reversed ? up : down;
+		other |= c->reversed ? down : up;
 		none |= strcasecmp(word, "None") == 0;
 		both |= strcasecmp(word, "All") == 0 || strcasecmp(word, "Full") == 0;
 		pull |= down && !*type;
@@ -279,7 +281,7 @@ static bool pulls(const struct channel *c, const struct import_item *item, bool 
 		new |= (c->reversed ? !down : !up) && strcasecmp(type, "New") == 0;
 		*more |= *type && strcasecmp(type, "New") != 0;
 	}
-	*more |= both || !item || !(c->reversed ? push : pull) || (c->reversed ? pull : push);
+	*more |= both || !item || other || !ours;
 	if (none)
 		return false;
 	if (!item || both || new)
@@ -329,7 +331,7 @@ static void write_box(struct channel *c, const char *box, const char *local, uns
 			note(c, s, item, "no mailbox is made on the server");
 		if (item->row->own == MBSYNC_PATTERN)
 			for (size_t n = 0; n < item->values.count; n++)
-				if (item->values.at[n][0] == '!')
+				if (item->values.at[n][0] == '!' && !number)
 					note(c, s, item, "mailboxes cannot be taken out of patterns; name those that are wanted");
 	}
 	if (pulls(c, sync, &more) && more)
@@ -341,7 +343,7 @@ static void write_box(struct channel *c, const char *box, const char *local, uns
 	(void)import_to_maildir(in, s, wildcard(box) ? common(c, local) : maildir_of(c, local), "Path", c->line);
 }
 
-void mbsync_channel(struct mbsync *m, const struct mbsync_object *o)
+bool mbsync_channel(struct mbsync *m, const struct mbsync_object *o, struct err *e)
 {
 	struct channel c = { .m = m, .o = o, .line = o->line };
 	const struct import_item *sync = import_last(&o->items, MBSYNC_SYNC);
@@ -349,10 +351,10 @@ void mbsync_channel(struct mbsync *m, const struct mbsync_object *o)
 	bool more = false, patterns = false;
 
 	if (!stores(&c))
-		return;
+		return true;
 	if (!pulls(&c, sync, &more)) {
 		draft_note(&m->in->draft, NULL, sync->line, "Sync", "channel %.*s brings no new mail from the server; not carried over", VALUE_SHOWN, o->name);
-		return;
+		return true;
 	}
 	for (const struct import_item *item = o->items.first; item; item = item->next) {
 		for (size_t n = 0; item->row->own == MBSYNC_PATTERN && n < item->values.count; n++) {
@@ -361,9 +363,12 @@ void mbsync_channel(struct mbsync *m, const struct mbsync_object *o)
 			if (name[0] == '!' || !name[0])
 				continue;
 			patterns = true;
+			if (!import_count(m->in, item->line, e))
+				return false;
 			write_box(&c, import_print(m->in->arena, "%s%s", c.box, name), import_print(m->in->arena, "%s%s", c.local, name), number++);
 		}
 	}
 	if (!patterns)
 		write_box(&c, c.box, c.local[0] ? c.local : "INBOX", 0);
+	return true;
 }
