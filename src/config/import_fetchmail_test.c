@@ -13,7 +13,7 @@ static const struct import_row_told rows[] = {
 	{ "several users", P("user 'v@w' there with password q is bob here ssl"), "connection u@h.example {|connection v@h.example {|user = \"v@w\" password = 'q'" },
 	{ "here and there", "poll h proto pop3 user anna here is u there pass p ssl", "anna@localhost|user = \"u\"" },
 	{ "defaults", "defaults proto pop3 ssl keep timeout 90 poll a user u poll b user v no keep", "after = keep timeout = 90s|connection b {|!unknown" },
-	{ "escapes", P("pass \"a\\\"b\\x27\\0101\\99\\\\\""), "password = \"a\\\"b'Ac\\\\\"" }, { "keywords as names", "poll h proto pop3 user keep pass poll ssl", "user = \"keep\" password = 'poll'" },
+	{ "escapes", P("pass \"a\\x22b\\x27\\065\\99\\\\\""), "password = \"a\\\"b'5c\\\\\"" }, { "keywords as names", "poll h proto pop3 user keep pass poll ssl", "user = \"keep\" password = 'poll'" },
 	{ "a # inside", P("pass a#b # c\n"), "password = 'a#b'" }, { "lines joined", P("pass \"a\\\nb\""), "password = 'ab'" },
 	{ "in clear", "poll h proto pop3 user u is a", "# rc:1: ssl:|allow_cleartext = true|mode = explicit required = false" },
 	{ "starttls", "poll h proto pop3 user u is a sslproto TLS1.2+", "mode = explicit }|!allow_cleartext" }, { "no starttls", "poll h proto pop3 user u is a sslproto ''", "mode = none" },

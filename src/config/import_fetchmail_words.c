@@ -157,7 +157,7 @@ static unsigned digits(struct span s, size_t at, size_t most, unsigned base, siz
 	return value & 0xff;
 }
 
-/* What stands behind a backslash: \n \t \b \r, \nnn decimal, \0ooo octal, \xhh; else itself. */
+/* What stands behind a backslash: \n \t \b \r, \nnn decimal, \0oo octal (fetchmail takes no more digits, whatever its manual says), \xhh; else itself. */
 static size_t escape(struct span s, size_t at, char *to, size_t *len)
 {
 	static const char from[] = "ntbr", into[] = "\n\t\b\r";
@@ -176,7 +176,7 @@ static size_t escape(struct span s, size_t at, char *to, size_t *len)
 	if (s.at[at] == 'x')
 		value = digits(s, at + 1, 2, 16, &used), used += used > 0;
 	else if (s.at[at] == '0')
-		value = digits(s, at + 1, 3, 8, &used), used += used > 0;
+		value = digits(s, at + 1, 2, 8, &used), used += used > 0;
 	else
 		value = digits(s, at, 3, 10, &used);
 	if (!used || !value) {
@@ -189,25 +189,26 @@ static size_t escape(struct span s, size_t at, char *to, size_t *len)
 
 static bool take(struct fetchmail_tokens *t, char quote, struct fetchmail_token *token, struct err *e)
 {
-	size_t n = quote != '\0', len = 0, end = n;
+	struct span text = span_from(t->rest, quote != '\0');
+	size_t len = 0, end = 0;
 	char *to;
 
-	while (end < t->rest.len && (quote ? t->rest.at[end] != quote : !strchr("=;:, \t\r\n", t->rest.at[end])))
-		end += t->rest.at[end] == '\\' ? 2 : 1;
-	to = arena_take(t->in->arena, end + 8);		/* what an escape makes is never longer than it */
-	for (; n < t->rest.len && (quote ? t->rest.at[n] != quote : !strchr("=;:, \t\r\n", t->rest.at[n])); ) {
-		t->line += t->rest.at[n] == '\n';
-		if (t->rest.at[n] != '\\') {
-			to[len++] = t->rest.at[n++];
+	while (end < text.len && (quote ? text.at[end] != quote : !strchr("=;:, \t\r\n", text.at[end])))
+		end++;		/* a quote ends it, also behind a backslash: there it is \x22 */
+	if (quote && end == text.len)
+		return import_wrong(t->in, token->line, e, "this text in quotes is not closed");
+	t->rest = span_from(text, end + (quote != '\0'));
+	text.len = end;
+	to = arena_take(t->in->arena, end + 1);		/* what an escape makes is never longer than it */
+	for (size_t n = 0; n < text.len; ) {
+		t->line += text.at[n] == '\n';
+		if (text.at[n] != '\\') {
+			to[len++] = text.at[n++];
 			continue;
 		}
-		t->line += n + 1 < t->rest.len && t->rest.at[n + 1] == '\n';
-		n += 1 + escape(t->rest, n + 1, to, &len);
+		t->line += n + 1 < text.len && text.at[n + 1] == '\n';
+		n += 1 + escape(text, n + 1, to, &len);
 	}
-	if (quote && n >= t->rest.len)
-		return import_wrong(t->in, token->line, e, "this text in quotes is not closed");
-	t->rest = span_from(t->rest, n + (quote != '\0'));
-	to[len] = '\0';
 	token->text = to;
 	return true;
 }

@@ -41,7 +41,7 @@ static void large_ones_end(void **state)
 		{ IMPORT_FETCHMAIL, "", "wibble " }, { IMPORT_FETCHMAIL, "poll h proto pop3 user u ", "keep " }, { IMPORT_FETCHMAIL, "poll h user u folder ", "'a' " },
 		{ IMPORT_FETCHMAIL, "", "poll h user u " },
 	};
-	static char text[200000];
+	static char text[60000];
 
 	(void)state;
 	for (size_t n = 0; n < COUNT(rows_); n++) {
