@@ -9,7 +9,6 @@
 
 NOT_BUILT(cmd_secret, "secret", "the vault for passwords");
 NOT_BUILT(cmd_oauth, "oauth", "log in by OAuth");
-NOT_BUILT(cmd_import, "import", "configurations of fetchmail, getmail, mpop, mbsync, BS2000");
 
 const struct command *const commands[] = {
 	&cmd_run, &cmd_collect, &cmd_check, &cmd_test, &cmd_trust, &cmd_status, &cmd_history, &cmd_held, &cmd_retry, &cmd_rescan,

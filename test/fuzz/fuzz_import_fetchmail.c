@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The importer of fetchmail: see fuzz_import.h. */
+#include "fuzz_import.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	return import_fuzz(IMPORT_FETCHMAIL, data, size);
+}
