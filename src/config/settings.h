@@ -108,7 +108,8 @@ struct connection {
 	uint64_t delete_after_s;	/* 0 = not set */
 	enum on_refused on_refused;
 	uint64_t held_max;
-	uint64_t interval_ms;
+	uint64_t interval_ms;	/* 0 = once */
+	struct texts active;	/* windows of time, as value_hours takes them */
 	bool idle;
 	uint64_t max_retries, retry_interval_ms, delay_failed_host_ms, delay_failed_account_ms;
 	const char *source_address, *proxy;
