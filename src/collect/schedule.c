@@ -203,7 +203,7 @@ void schedule_reload(struct schedule *s, const struct settings *settings, int64_
 	s->max_per_host = settings->max_per_host;
 	for (size_t n = 0; n < settings->connection_count; n++) {
 		const struct connection *c = settings->connections[n];
-		uint8_t sum[SCHEDULE_SUM];
+		uint8_t sum[VISITED_SUM];
 
 		for (size_t i = 0; i < count && !all[n]; i++)
 			if (old[i] && strcmp(old[i]->name, c->name) == 0) {
@@ -233,14 +233,14 @@ void schedule_reload(struct schedule *s, const struct settings *settings, int64_
 }
 
 /* A moment out of another time, when the clock was wrong, is not believed. */
-void schedule_recall(struct schedule *s, const char *name, const struct schedule_kept *kept, int64_t now)
+void schedule_recall(struct schedule *s, const char *name, const struct visited *kept, int64_t now)
 {
 	struct planned *p = find(s, name);
 	int64_t most = later_of(SCHEDULE_ACCOUNT_MAX_S, p ? p->account_delay : 0) * 2;
 
 	if (!p)
 		return;
-	p->kept.visited = kept->visited;
+	p->kept.last = kept->last;
 	p->kept.success = kept->success;
 	if (memcmp(kept->sum, p->kept.sum, sizeof kept->sum) != 0)
 		return;
@@ -256,7 +256,7 @@ void schedule_recall(struct schedule *s, const char *name, const struct schedule
 	settle(p);
 }
 
-bool schedule_kept(const struct schedule *s, const char *name, struct schedule_kept *kept)
+bool schedule_kept(const struct schedule *s, const char *name, struct visited *kept)
 {
 	const struct planned *p = find(s, name);
 
@@ -346,7 +346,7 @@ void schedule_ended(struct schedule *s, const char *name, const struct err *why,
 	set_running(p, false);
 	p->why = *why;
 	p->class = schedule_class(why);
-	p->kept.visited = now;
+	p->kept.last = now;
 	if (why->kind == ERR_NONE)
 		p->kept.success = now;
 	changed = !p->stale && backoff_note(s, p, why, now);
@@ -376,8 +376,17 @@ static void show(const struct planned *p, int64_t now, struct schedule_shown *sh
 	int64_t until = held_until(p);
 
 	*shown = (struct schedule_shown){ .name = p->name, .enabled = p->enabled, .running = p->running, .once_done = p->once_done,
-		.next = p->next, .backoff_until = until > now ? until : 0, .visited = p->kept.visited, .success = p->kept.success,
+		.next = p->next, .backoff_until = until > now ? until : 0, .visited = p->kept.last, .success = p->kept.success,
 		.failures = p->kept.failures, .class = p->class, .why = p->why };
+}
+
+bool schedule_find(const struct schedule *s, const char *name, int64_t now, struct schedule_shown *shown)
+{
+	const struct planned *p = find(s, name);
+
+	if (p)
+		show(p, now, shown);
+	return p;
 }
 
 bool schedule_each(const struct schedule *s, const char *after, int64_t now, struct schedule_shown *shown)
@@ -395,7 +404,7 @@ bool schedule_each(const struct schedule *s, const char *after, int64_t now, str
 
 /* ---- the whole */
 
-struct schedule *schedule_new(uint64_t seed, const uint8_t key[32])
+struct schedule *schedule_new(uint64_t seed, const uint8_t key[VISITED_KEY])
 {
 	struct schedule *s = calloc(1, sizeof *s);
 

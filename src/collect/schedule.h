@@ -31,6 +31,7 @@
 
 #include "base/err.h"
 #include "config/settings.h"
+#include "store/visited.h"
 
 #define SCHEDULE_NEVER INT64_MAX
 
@@ -39,21 +40,11 @@ enum {
 	SCHEDULE_FIRST_PER_S = 20,
 	SCHEDULE_HOST_MAX_S = 3600,
 	SCHEDULE_ACCOUNT_MAX_S = 24 * 3600,
-	SCHEDULE_SUM = 16,
 };
 
 struct schedule;
 
 enum schedule_class { SCHEDULE_GOOD, SCHEDULE_UNCOUNTED, SCHEDULE_COUNTED, SCHEDULE_FATAL, SCHEDULE_CLASSES };
-
-struct schedule_kept {			/* what outlives the process */
-	int64_t visited, success;	/* ends; 0 = never */
-	int64_t backoff_until;		/* 0 = none */
-	uint32_t failures;		/* in a row, counted and fatal ones */
-	uint32_t throttled;		/* in a row */
-	bool of_host;			/* the back-off is the host's */
-	uint8_t sum[SCHEDULE_SUM];	/* of the settings with which that was, secrets too, under `key` */
-};
 
 struct schedule_shown {
 	const char *name;		/* borrowed until the next reload */
@@ -68,13 +59,13 @@ struct schedule_shown {
 
 enum schedule_class schedule_class(const struct err *why);
 const char *schedule_class_name(enum schedule_class class);	/* "none", "uncounted", "counted", "fatal" */
-/* `key`: 32 octets that only this store has. */
-struct schedule *schedule_new(uint64_t seed, const uint8_t key[32]);
+/* `key`: visited_key's, for the sums of settings. */
+struct schedule *schedule_new(uint64_t seed, const uint8_t key[VISITED_KEY]);
 void schedule_free(struct schedule **s);
 void schedule_reload(struct schedule *s, const struct settings *settings, int64_t now);
-/* Back-off and failures count only if the connection is as it was then. */
-void schedule_recall(struct schedule *s, const char *name, const struct schedule_kept *kept, int64_t now);
-bool schedule_kept(const struct schedule *s, const char *name, struct schedule_kept *kept);	/* false: there is none of that name */
+/* Back-off and failures count only if the connection's settings are what they were then. */
+void schedule_recall(struct schedule *s, const char *name, const struct visited *kept, int64_t now);
+bool schedule_kept(const struct schedule *s, const char *name, struct visited *kept);	/* false: there is none of that name */
 /* One that is to be visited now, who waits longest first; NULL.  It must be begun, or ended, before the next call. */
 const char *schedule_due(struct schedule *s, int64_t now);
 /* When to look next: not before the past ones were looked at; SCHEDULE_NEVER. */
@@ -84,5 +75,6 @@ void schedule_began(struct schedule *s, const char *name, int64_t now);
 void schedule_ended(struct schedule *s, const char *name, const struct err *why, int64_t now);
 /* All that no back-off holds are due now; those that run, again when they have ended. */
 void schedule_all(struct schedule *s, int64_t now);
+bool schedule_find(const struct schedule *s, const char *name, int64_t now, struct schedule_shown *shown);
 /* The connections in the order of the configuration; the first for NULL.  False: no more, or `after` is not there. */
 bool schedule_each(const struct schedule *s, const char *after, int64_t now, struct schedule_shown *shown);

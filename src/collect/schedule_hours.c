@@ -4,8 +4,6 @@
 #include <assert.h>
 #include <time.h>
 
-#include "base/log.h"
-
 enum { DAYS = 7, DAY_MINUTES = 24 * 60, ALL_DAYS = (1 << DAYS) - 1, CHANGES_MAX = 64 };
 
 /* ---- texts */
@@ -69,10 +67,7 @@ void hours_read(struct hours *h, const struct texts *texts)
 	for (size_t n = 0; n < texts->count; n++)
 		if (strcmp(texts->at[n], "always") == 0)
 			return;
-	if (texts->count > HOURS_MAX) {
-		log_warn(NULL, "active: %zu windows are too many, %d are the most: they are taken for always", texts->count, HOURS_MAX);
-		return;
-	}
+	assert(texts->count <= SETTINGS_ACTIVE_MAX);
 	for (size_t n = 0; n < texts->count; n++)
 		h->windows[h->count++] = window_of(span_of(texts->at[n]));
 }

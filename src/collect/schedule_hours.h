@@ -12,17 +12,15 @@
 
 #include "config/settings.h"
 
-enum { HOURS_MAX = 64 };	/* windows of one connection */
-
 struct hours {
 	size_t count;		/* 0 = always */
 	struct window {
 		uint8_t days;		/* bits 1 << day, 0 = Sunday, as tm_wday */
 		uint16_t from, to;	/* minutes of the day, 0..1440 */
-	} windows[HOURS_MAX];
+	} windows[SETTINGS_ACTIVE_MAX];
 };
 
-/* Texts that value_hours found good; one "always" among them is always, as is one too many. */
+/* Texts that value_hours found good, at most SETTINGS_ACTIVE_MAX; one "always" among them is always. */
 void hours_read(struct hours *h, const struct texts *texts);
 bool hours_open(const struct hours *h, int64_t at);
 /* The first moment that is open, from `at` on. */

@@ -139,26 +139,11 @@ static void as_by_looking_at_every_minute(void **state)
 	}
 }
 
-static void too_many_are_always(void **state)
-{
-	const char *at[HOURS_MAX + 1];
-	struct hours h;
-
-	(void)state;
-	for (size_t n = 0; n < COUNT(at); n++)
-		at[n] = "Mon 00:00-00:01";
-	hours_read(&h, &(struct texts){ at, HOURS_MAX });
-	assert_int_equal(h.count, HOURS_MAX);
-	hours_read(&h, &(struct texts){ at, HOURS_MAX + 1 });
-	assert_int_equal(h.count, 0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(openings),
 		cmocka_unit_test(as_by_looking_at_every_minute),
-		cmocka_unit_test(too_many_are_always),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

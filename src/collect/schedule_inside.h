@@ -27,13 +27,13 @@ struct planned {		/* one connection */
 	int64_t due;		/* before windows and back-offs; SCHEDULE_NEVER */
 	int64_t next;		/* with them */
 	int64_t began;		/* the visit under way, or the last one */
-	struct schedule_kept kept;
+	struct visited kept;
 	enum schedule_class class;
 	struct err why;
 };
 
 struct schedule {
-	uint8_t key[32];
+	uint8_t key[VISITED_KEY];
 	uint64_t random;
 	uint32_t max_per_host;
 	int64_t last;		/* the clock, when it was last told */
@@ -48,4 +48,4 @@ uint64_t schedule_chance(struct schedule *s, uint64_t below);
 /* A visit's outcome into the back-offs of its connection and its host.  True: the host's has changed. */
 bool backoff_note(struct schedule *s, struct planned *p, const struct err *why, int64_t now);
 /* What stands in the section of a connection, secrets too. */
-void schedule_sum(const struct connection *c, const uint8_t key[32], uint8_t sum[SCHEDULE_SUM]);
+void schedule_sum(const struct connection *c, const uint8_t key[VISITED_KEY], uint8_t sum[VISITED_SUM]);

@@ -75,16 +75,16 @@ static void add_rows(crypto_generichash_state *h, const struct option *rows, con
 			add_field(h, o, (const char *)base + o->at);
 }
 
-void schedule_sum(const struct connection *c, const uint8_t key[32], uint8_t sum[SCHEDULE_SUM])
+void schedule_sum(const struct connection *c, const uint8_t key[VISITED_KEY], uint8_t sum[VISITED_SUM])
 {
 	crypto_generichash_state h;
 
-	static_assert(SCHEDULE_SUM >= (int)crypto_generichash_BYTES_MIN, "a sum of libsodium's");
-	(void)crypto_generichash_init(&h, key, 32, SCHEDULE_SUM);
+	static_assert(VISITED_SUM >= (int)crypto_generichash_BYTES_MIN, "a sum of libsodium's");
+	(void)crypto_generichash_init(&h, key, VISITED_KEY, VISITED_SUM);
 	add_rows(&h, connection_rows, c);
 	add(&h, c->auth, c->auth_count);
 	add(&h, &c->after, sizeof c->after);
 	add_text(&h, c->move_folder);
-	(void)crypto_generichash_final(&h, sum, SCHEDULE_SUM);
+	(void)crypto_generichash_final(&h, sum, VISITED_SUM);
 	sodium_memzero(&h, sizeof h);
 }

@@ -11,10 +11,10 @@
 
 #include "config/read.h"
 
-static const uint8_t key[32] = "a key of 32 octets, for a test.";
+static const uint8_t key[VISITED_KEY] = "a key of 32 octets, for a test.";
 static char path[64];
 
-static void sum_of(const char *keys, uint8_t sum[SCHEDULE_SUM])
+static void sum_of(const char *keys, uint8_t sum[VISITED_SUM])
 {
 	FILE *f = fopen(path, "w");
 	struct settings s;
@@ -52,8 +52,8 @@ static const char *const others[] = {
 
 static void every_key_counts(void **state)
 {
-	static uint8_t sums[COUNT(others) + 1][SCHEDULE_SUM];
-	uint8_t again[SCHEDULE_SUM];
+	static uint8_t sums[COUNT(others) + 1][VISITED_SUM];
+	uint8_t again[VISITED_SUM];
 
 	(void)state;
 	sum_of(BASE, sums[COUNT(others)]);
@@ -61,7 +61,7 @@ static void every_key_counts(void **state)
 		sum_of(others[n], sums[n]);
 	for (size_t a = 0; a <= COUNT(others); a++)
 		for (size_t b = 0; b < a; b++)
-			if (memcmp(sums[a], sums[b], SCHEDULE_SUM) == 0)
+			if (memcmp(sums[a], sums[b], VISITED_SUM) == 0)
 				fail_msg("as good as the same: %s and %s", a < COUNT(others) ? others[a] : BASE, others[b]);
 	sum_of("\n\n# a comment\n" BASE "interval = 15min", again);	/* as by default */
 	assert_memory_equal(again, sums[COUNT(others)], sizeof again);

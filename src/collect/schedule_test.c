@@ -307,7 +307,7 @@ static void a_host_that_moves_is_counted_where_it_is(void **state)
 static void what_was_kept_comes_back(void **state)
 {
 	struct plans *p = plans_new(14);
-	struct schedule_kept kept, other;
+	struct visited kept, other;
 	struct schedule_shown before;
 
 	(void)state;
@@ -350,7 +350,7 @@ static void what_was_kept_comes_back(void **state)
 static void a_host_comes_back_too(void **state)
 {
 	struct plans *p = plans_new(15);
-	struct schedule_kept kept;
+	struct visited kept;
 
 	(void)state;
 	(void)plans_add(p, "a.example");

@@ -25,7 +25,7 @@ struct plans {
 	uint64_t seed;
 };
 
-static const uint8_t plans_key[32] = "a key of 32 octets, for a test.";
+static const uint8_t plans_key[VISITED_KEY] = "a key of 32 octets, for a test.";
 
 /* A connection as by default, to `host`; *p is settings only until plans_begin. */
 [[maybe_unused]] static struct connection *plans_add(struct plans *p, const char *host)

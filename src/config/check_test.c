@@ -3,6 +3,7 @@
 
 /* The lines of one connection; the rest is good. */
 #define IN(keys) SPAN("connection box { protocol = pop3 host = h.example user = anna deliver = 'maildir:M' password = p\n" keys "\n}\n")
+#define WEEKS "Mon, Tue, Wed, Thu, Fri, Sat, Sun, "
 #define AT "c.conf:2: connection box: "
 #define HEXES "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 #define FORMS "mailbox:ACCOUNT/BOX, maildir:PATH, folder:PATH, smtp://HOST, lmtp://HOST:PORT or command:CMD\n"
@@ -108,6 +109,7 @@ static const struct wrong {
 	{ SPAN("connection b { protocol = pop3 host = h user = u\ndeliver = {'maildir:1', 'maildir:2', 'maildir:3', 'maildir:4', 'maildir:5',"
 		"'maildir:6', 'maildir:7', 'maildir:8', 'maildir:9'} }"),
 		"c.conf:2: connection b: deliver: 9 targets are too many; write at most 8\n" },
+	{ IN("active = {" WEEKS WEEKS WEEKS WEEKS WEEKS WEEKS WEEKS WEEKS WEEKS "Mon, Tue}"), AT "active: 65 windows are too many; write at most 64\n" },
 };
 
 static void wrong_connections(void **state)

@@ -14,8 +14,9 @@
 #include "base/arena.h"
 #include "base/err.h"
 
-enum {				/* characters; but SETTINGS_DELIVER_MAX: targets of one connection */
-	SETTINGS_NAME_MAX = 128, SETTINGS_DESCRIPTION_MAX = 2048, SETTINGS_USER_MAX = 320, SETTINGS_DELIVER_MAX = 8
+enum {				/* characters; but SETTINGS_DELIVER_MAX, SETTINGS_ACTIVE_MAX: targets, windows of one connection */
+	SETTINGS_NAME_MAX = 128, SETTINGS_DESCRIPTION_MAX = 2048, SETTINGS_USER_MAX = 320, SETTINGS_DELIVER_MAX = 8,
+	SETTINGS_ACTIVE_MAX = 64
 };
 
 struct where {
