@@ -21,7 +21,7 @@
  *              named, else delay_failed_host, doubling.  What is only in use is tried again after `interval`.
  *   counted    no connection, time-outs: the host's connections all wait, delay_failed_host, doubling to
  *              SCHEDULE_HOST_MAX_S; then one of them goes first, and any answer of the host frees the others.
- *              A server that broke its protocol: that connection alone, delay_failed_host doubling to delay_failed_account.
+ *              A server that broke its protocol, or said why it ends: that connection alone, delay_failed_host doubling to delay_failed_account.
  *   fatal      credentials, configuration, certificates: delay_failed_account, doubling to SCHEDULE_ACCOUNT_MAX_S.
  * A delay of 0 is none.  A visit without an error ends it; a reload with other settings of the connection, too.
  *

@@ -8,7 +8,7 @@ static const struct span in_use[] = { SPAN("[IN-USE"), SPAN("[INUSE"), SPAN("loc
 /* Whatever was refused. */
 static const struct span sure[] = {
 	SPAN("throttl"), SPAN("rate limit"), SPAN("ratelimit"), SPAN("login limit"), SPAN("bandwidth limit"), SPAN("[LOGIN-DELAY"), SPAN("[LIMIT"),
-	SPAN("[SYS/TEMP"), SPAN("[UNAVAILABLE"), SPAN("[THROTTLED"), SPAN("too many"), SPAN("time between logins"), SPAN("login allowed only"),
+	SPAN("[SYS/TEMP"), SPAN("[UNAVAILABLE"), SPAN("[SERVERBUG"), SPAN("[THROTTLED"), SPAN("too many"), SPAN("time between logins"), SPAN("login allowed only"),
 	SPAN("authenticated but not connected"), SPAN("backoff"), SPAN("back-off"), SPAN("too often"), SPAN("too frequent"),
 	SPAN("frequency of requests"), SPAN("lockdown in sector"), SPAN("server busy"), SPAN("server is busy"), SPAN("too busy"),
 	SPAN("temporarily unavailable"), SPAN("server unavailable"), SPAN("maximum number of connections"), SPAN("connection limit"), SPAN("user_ip_connections"),
@@ -93,7 +93,7 @@ static int64_t delay_of(struct span text)
 struct hint hint_read(const struct err *why)
 {
 	struct span words = words_of(why);
-	struct hint h = { .throttled = has_one(words, sure, COUNT(sure)) };
+	struct hint h = { .said = words.len > 1, .throttled = has_one(words, sure, COUNT(sure)) };
 
 	if (!h.throttled && why->kind != ERR_AUTH && !has_one(words, in_use, COUNT(in_use)))
 		h.throttled = has_one(words, unsure, COUNT(unsure));

@@ -23,6 +23,9 @@ static const struct row {
 	{ ERR_BUSY, "-ERR [IN-USE] Unable to lock maildrop, try again later", NO, false },
 	{ ERR_BUSY, "-ERR [IN-USE] mailbox is locked, try again in 10 minutes", 600, false },
 	{ ERR_BUSY, "NO [UNAVAILABLE] Temporary authentication failure.", 0, false },
+	{ ERR_BUSY, "[LIMIT] Sorry", 0, false },
+	{ ERR_NET, "[SERVERBUG] oops", 0, false },
+	{ ERR_NET, "Session invalidated - AccessTokenExpired", NO, false },
 	{ ERR_BUSY, "NO [LIMIT] Too many sessions for this user", 0, false },
 	{ ERR_PEER, "BYE [THROTTLED] come back", 0, false },
 	/* times */
@@ -78,6 +81,7 @@ static void hints(void **state)
 		h = hint_read(&e);
 		if (h.throttled != (r->delay_s != NO) || (h.throttled && h.delay_s != r->delay_s) || h.host != r->host)
 			fail_msg("%s: %s, %lld s, %s", r->words, h.throttled ? "throttled" : "no hint", (long long)h.delay_s, h.host ? "host" : "account");
+		assert_int_equal(h.said, r->words[0] != 0);
 	}
 }
 

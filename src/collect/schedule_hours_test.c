@@ -24,11 +24,9 @@ static void zone(const char *tz)
 static int64_t moment(const char *text)		/* 2026-03-28T07:00:00Z */
 {
 	struct tm tm = { 0 };
-	int n = sscanf(text, "%d-%d-%dT%d:%d:%dZ", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec);
+	const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
 
-	assert_int_equal(n, 6);
-	tm.tm_year -= 1900;
-	tm.tm_mon--;
+	assert_true(end && !*end);
 	return timegm(&tm);
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * For tests: a schedule over connections made in memory, in virtual time.  The zone is UTC. */
+ * For tests: a schedule over connections made in memory, in virtual time.  The zone is UTC.
+ *     plans_new(seed) → plans_add for each connection: box0, box1, … → plans_begin prints the seed
+ *     plans_next begins what is due next, plans_over ends it, plans_wait does both for box0 → plans_end */
 #pragma once
 
 #include <setjmp.h>

@@ -240,6 +240,20 @@ def test_a_server_that_wants_to_be_left_alone(s, says, least, most, kind):
             assert visits(origin) == 1
 
 
+@pytest.mark.parametrize("says, tries, collected", [
+    ("[IN-USE] another session has it", 2, 1),
+    ("[SYS/TEMP] try again in 1 second", 2, 1),
+    ("[SYS/TEMP] try again in 20 minutes", 1, 0),       # longer than retry_interval: not within this visit
+])
+def test_retries_within_a_visit(s, says, tries, collected):
+    script = Script(parse_script(["> PASS *", "< -ERR " + says, "> PASS *", "! faithful"]))
+    with Pop3d(Maildrop(MAIL[:1]), script=script) as origin:
+        box(s, origin, interval="1h", max_retries=3, retry_interval="1s")
+        s.start()
+        r = ended(s)
+        assert visits(origin) == tries and r["failures"] == 0 and bool(r["last_success"]) is bool(collected), r
+
+
 def test_a_dead_host_is_one_failure_of_all_its_connections(s):
     with Pop3d(Maildrop(MAIL[:1])) as origin:
         for n in range(6):
