@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "collect/schedule_hint.h"
 
 enum { PASSWORD_MAX = 4096, BUSY_TRIES_MAX = 10, MECH_TRIES_MAX = 2 };
 
@@ -142,10 +143,10 @@ static bool may_fall_back(const struct visit *v)
 
 static bool worth_another_try(struct visit *v)
 {
-	uint64_t most = v->with->max_retries;
+	uint64_t most = v->with->max_retries, asked_ms = (uint64_t)hint_read(&v->why).delay_s * 1000;
 
-	if (!v->prepared || v->what == VISIT_TEST || !most || !v->with->retry_interval_ms)
-		return false;
+	if (!v->prepared || v->what == VISIT_TEST || !most || asked_ms > v->with->retry_interval_ms || !v->with->retry_interval_ms)
+		return false;	/* what a server wants to wait for longer is the schedule's */
 	switch (v->why.kind) {
 	case ERR_BUSY:		/* not counted, but not for ever */
 		return v->busy_tries++ < BUSY_TRIES_MAX;

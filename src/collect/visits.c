@@ -31,6 +31,7 @@ struct one {
 };
 
 struct visits {
+	struct visits_with with;
 	const struct settings *settings;
 	struct era *eras;	/* the present one first */
 	struct collector *collector;
@@ -182,6 +183,8 @@ static void on_ended(void *user, uint64_t id, const struct connection *connectio
 	v->counts.failed += result->why.kind || result->failed;
 	v->counts.messages += result->collected;
 	v->counts.octets += result->octets;
+	if (v->with.ended)
+		v->with.ended(v->with.user, o->name, result);
 }
 
 const char *visits_each(const struct visits *v, const char *after)
@@ -257,6 +260,8 @@ bool visits_start(struct visits *v, const char *name, enum visit_what what, uint
 	*id = o->id = ++v->last_id;
 	keep(v, o);
 	o->at = collector_add(v->collector, settings_connection(v->settings, name), what);
+	if (v->with.began)
+		v->with.began(v->with.user, o->name);
 	return true;
 }
 
@@ -366,6 +371,7 @@ bool visits_new(const struct visits_with *with, const struct settings *settings,
 		.ended = on_ended, .user = v };
 
 	must(v);
+	v->with = *with;
 	v->settings = settings;
 	v->last_id = (uint64_t)clock_now_s() << ID_BITS;	/* another life's are below, and JSON's numbers above */
 	v->eras = era_new();

@@ -22,6 +22,7 @@ struct instance {
 	struct visits *visits;
 	struct wake *answers;
 	size_t foreign;
+	unsigned began, ended, failed;	/* as we are told */
 };
 
 static void on_answers(void *user)
@@ -42,6 +43,24 @@ static void on_store(void *user)
 	struct instance *i = user;
 
 	wake_send(i->answers);
+}
+
+static void on_began(void *user, const char *connection)
+{
+	struct instance *i = user;
+
+	assert_non_null(settings_connection(&i->settings, connection));
+	i->began++;
+}
+
+static void on_ended(void *user, const char *connection, const struct visit_result *result)
+{
+	struct instance *i = user;
+
+	assert_int_equal(strncmp(connection, "box", 3), 0);
+	i->ended++;
+	i->failed += result->why.kind != ERR_NONE;
+	assert_true(i->ended <= i->began);
 }
 
 /* A configuration with `count` connections box0, box1, … to the world's maildrop, into anna/NAME, and one that is disabled. */
@@ -79,7 +98,8 @@ static struct instance *begin(struct world *w, unsigned count)
 	i.answers = wake_new(w->loop, on_answers, &i, &e);
 	assert_non_null(i.answers);
 	store_on_wake(w->store, on_store, &i);
-	assert_true(visits_new(&(struct visits_with){ .loop = w->loop, .store = w->store }, &i.settings, &i.visits, &e));
+	assert_true(visits_new(&(struct visits_with){ .loop = w->loop, .store = w->store, .began = on_began, .ended = on_ended, .user = &i },
+		&i.settings, &i.visits, &e));
 	return &i;
 }
 
@@ -177,6 +197,7 @@ static void many_at_once(void **state)
 	assert_int_equal(c.messages, 120);
 	assert_int_equal(c.running_now + c.waiting_now, 0);
 	assert_int_equal(i->foreign, 0);
+	assert_true(i->began == 6 && i->ended == 6 && !i->failed);
 	end(i);
 }
 
@@ -185,7 +206,10 @@ static void refused(struct instance *i, const char *name, enum err_kind kind, co
 	uint64_t id;
 	struct err e;
 
+	unsigned began = i->began;
+
 	assert_false(visits_start(i->visits, name, VISIT_COLLECT, &id, &e));
+	assert_int_equal(i->began, began);
 	assert_int_equal(e.kind, kind);
 	if (!strstr(e.text, words))
 		fail_msg("%s", e.text);

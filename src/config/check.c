@@ -235,6 +235,8 @@ struct connection *build_connection(struct settings *s, const struct section *se
 		section_error(section, r, NULL, "%s", e.text);
 	if (!section_given(section, "host"))
 		section_error(section, r, NULL, "host is missing; write host = \"mail.example.org\"");
+	if (c->active.count > SETTINGS_ACTIVE_MAX)
+		section_error(section, r, "active", "%zu windows are too many; write at most %d", c->active.count, SETTINGS_ACTIVE_MAX);
 	if (!section_given(section, "user"))
 		section_error(section, r, NULL, "user is missing; write user = \"anna@example.org\"");
 	check_protocol(c, section, r);

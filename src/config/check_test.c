@@ -3,6 +3,7 @@
 
 /* The lines of one connection; the rest is good. */
 #define IN(keys) SPAN("connection box { protocol = pop3 host = h.example user = anna deliver = 'maildir:M' password = p\n" keys "\n}\n")
+#define WEEKS "Mon, Tue, Wed, Thu, Fri, Sat, Sun, "
 #define AT "c.conf:2: connection box: "
 #define HEXES "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 #define FORMS "mailbox:ACCOUNT/BOX, maildir:PATH, folder:PATH, smtp://HOST, lmtp://HOST:PORT or command:CMD\n"
@@ -108,6 +109,7 @@ static const struct wrong {
 	{ SPAN("connection b { protocol = pop3 host = h user = u\ndeliver = {'maildir:1', 'maildir:2', 'maildir:3', 'maildir:4', 'maildir:5',"
 		"'maildir:6', 'maildir:7', 'maildir:8', 'maildir:9'} }"),
 		"c.conf:2: connection b: deliver: 9 targets are too many; write at most 8\n" },
+	{ IN("active = {" WEEKS WEEKS WEEKS WEEKS WEEKS WEEKS WEEKS WEEKS WEEKS "Mon, Tue}"), AT "active: 65 windows are too many; write at most 64\n" },
 };
 
 static void wrong_connections(void **state)
@@ -164,6 +166,8 @@ static void defaults(void **state)
 	assert_int_equal(c->on_refused, REFUSED_QUARANTINE);
 	assert_int_equal(c->held_max, 1ull << 30);
 	assert_int_equal(c->interval_ms, 15 * 60 * 1000);
+	assert_int_equal(c->active.count, 1);
+	assert_string_equal(c->active.at[0], "always");
 	assert_false(c->idle);
 	assert_int_equal(c->max_retries, 0);
 	assert_int_equal(c->retry_interval_ms, 0);
@@ -192,7 +196,7 @@ static void every_key_has_its_effect(void **state)
 		"ciphersuites = TLS_AES_128_GCM_SHA256 certificate = pem key = './pem' ca_certificates = pem crl = pem verify_server = off\n"
 		"verify_host = false verify_depth = 2 pin = '" HEXES "' }\n"
 		"mailbox = {a, b} pull = last-unread search = UNSEEN newer_than = 7d max_size = 25MB max_messages = 100 use_top = true\n"
-		"after = keep delete_after = 30d on_refused = return held_max = 2GB interval = 1h idle = true active = 'Mon-Fri 08:00-18:00'\n"
+		"after = keep delete_after = 30d on_refused = return held_max = 2GB interval = 1h idle = true active = {'Mon-Fri 08:00-18:00', 'Sat 22:00-06:00'}\n"
 		"max_retries = 3 retry_interval = 10s delay_failed_host = 1min delay_failed_account = 2min source_address = '::1'\n"
 		"proxy = 'socks5://localhost:1080' connect_timeout = 5s timeout = 1d trace = wire\n"
 		"oauth { flow = device client_id = i client_secret = 'file:s' token_url = t device_url = d scope = s }\n"
@@ -236,8 +240,8 @@ static void every_key_has_its_effect(void **state)
 	assert_int_equal(c->on_refused, REFUSED_RETURN);
 	assert_int_equal(c->held_max, 2ull << 30);
 	assert_int_equal(c->interval_ms, 3600000);
-	assert_int_equal(c->max_retries, 3);
-	assert_int_equal(c->retry_interval_ms, 10000);
+	assert_true(c->active.count == 2 && strcmp(c->active.at[1], "Sat 22:00-06:00") == 0);
+	assert_true(c->max_retries == 3 && c->retry_interval_ms == 10000);
 	assert_true(c->delay_failed_host_ms == 60000 && c->delay_failed_account_ms == 120000);
 	assert_string_equal(c->source_address, "::1");
 	assert_string_equal(c->proxy, "socks5://localhost:1080");
@@ -349,10 +353,10 @@ static const struct unbuilt {
 	{ IN("search = ALL"), AT "search: POP3 cannot search; it has no effect\n" },
 	{ IN("proxy = 'socks5://h:1'"), AT "proxy: not built yet; it has no effect\n" },
 	{ IN("held_max = 1GB"), AT "held_max: not built yet; it has no effect\n" },
-	{ IN("interval = 0"), AT "interval: not built yet; it has no effect\n" },
-	{ IN("active = always"), AT "active: not built yet; it has no effect\n" },
-	{ IN("delay_failed_host = 1h"), AT "delay_failed_host: not built yet; it has no effect\n" },
-	{ IN("delay_failed_account = 1h"), AT "delay_failed_account: not built yet; it has no effect\n" },
+	{ IN("interval = 0"), "" },
+	{ IN("active = always"), "" },
+	{ IN("delay_failed_host = 1h"), "" },
+	{ IN("delay_failed_account = 1h"), "" },
 	{ IN("mailbox = x"), AT "mailbox: POP3 has one mailbox without a name; it has no effect\n" },
 	{ IN("on_refused = quarantine"), "" },
 	{ IN("on_refused = delete"), AT "on_refused: not built yet; it has no effect\n" },

@@ -14,8 +14,9 @@
 #include "base/arena.h"
 #include "base/err.h"
 
-enum {				/* characters; but SETTINGS_DELIVER_MAX: targets of one connection */
-	SETTINGS_NAME_MAX = 128, SETTINGS_DESCRIPTION_MAX = 2048, SETTINGS_USER_MAX = 320, SETTINGS_DELIVER_MAX = 8
+enum {				/* characters; but SETTINGS_DELIVER_MAX, SETTINGS_ACTIVE_MAX: targets, windows of one connection */
+	SETTINGS_NAME_MAX = 128, SETTINGS_DESCRIPTION_MAX = 2048, SETTINGS_USER_MAX = 320, SETTINGS_DELIVER_MAX = 8,
+	SETTINGS_ACTIVE_MAX = 64
 };
 
 struct where {
@@ -108,7 +109,8 @@ struct connection {
 	uint64_t delete_after_s;	/* 0 = not set */
 	enum on_refused on_refused;
 	uint64_t held_max;
-	uint64_t interval_ms;
+	uint64_t interval_ms;	/* 0 = once */
+	struct texts active;	/* windows of time, as value_hours takes them */
 	bool idle;
 	uint64_t max_retries, retry_interval_ms, delay_failed_host_ms, delay_failed_account_ms;
 	const char *source_address, *proxy;

@@ -10,6 +10,7 @@
  * are borrowed until the next turn of the loop; moments are seconds since 1970. */
 #pragma once
 
+#include "collect/schedule.h"
 #include "collect/visits.h"
 #include "config/settings.h"
 #include "net/network.h"
@@ -87,5 +88,7 @@ struct api_hooks {
 	bool (*visit_start)(void *user, const char *name, enum visit_what what, uint64_t *id, struct err *e);
 	bool (*visit_show)(void *user, uint64_t id, struct visits_shown *shown);
 	void (*visit_stop)(void *user, uint64_t id);
+	/* Connections in the order of the configuration, the first for NULL; as schedule.h has it. */
+	bool (*schedule_each)(void *user, const char *after, struct schedule_shown *shown);
 	bool (*reload)(void *user, struct err *e);	/* as SIGHUP does; ERR_CONFIG: nothing has changed, and why */
 };

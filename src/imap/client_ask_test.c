@@ -10,7 +10,7 @@ static const struct story_row rows[] = {
 	{ "examine a quoted name", .ask = "xa \"b\\c", .peer = SPAN(LOGGED_IN "P2 OK\r\n"), .want = "ready;done 2;",
 	  .sent = LOGIN_SENT "P2 EXAMINE \"a \\\"b\\\\c\"\r\n" },
 	{ "select refused", .ask = "sx", .peer = SPAN(LOGGED_IN "P2 NO [NONEXISTENT] none\r\n"), .want = "ready;refused 2 0 peer [none];" },
-	{ "select in use", .ask = "sx", .peer = SPAN(LOGGED_IN "P2 NO [INUSE] wait\r\n"), .want = "ready;refused 2 0 busy [wait];" },
+	{ "select in use", .ask = "sx", .peer = SPAN(LOGGED_IN "P2 NO [INUSE] wait\r\n"), .want = "ready;refused 2 0 busy [[INUSE] wait];" },
 	{ "not connected", .ask = "sx", .peer = SPAN(LOGGED_IN "P2 BAD User is authenticated but not connected.\r\n"), .want = "ready;failed busy;" },
 	{ "malformed PERMANENTFLAGS", .ask = "sx", .peer = SPAN(LOGGED_IN "* OK [PERMANENTFLAGS (\\Seen \\*] x\r\n* FLAGS ()\r\nP2 OK\r\n"), .want = "ready;done 2;" },
 	{ "select since, CONDSTORE only", .ask = "y5 90 INBOX", .peer = SPAN(CAPA("") IN("CONDSTORE ENABLE") "* OK [UIDVALIDITY 5] x\r\n"

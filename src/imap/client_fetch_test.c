@@ -18,7 +18,7 @@ static const struct story_row rows[] = {
 	{ "OK without FETCH", .ask = "f5,6", .peer = SPAN(LOGGED_IN "* 2 FETCH (UID 6 BODY[] \"a\")\r\nP2 OK x\r\n"),
 	  .want = "ready;begin 6:aend 6;refused 2 5 peer [x];done 2;" },
 	{ "refused as a whole", .ask = "f5,6;f7", .peer = SPAN(LOGGED_IN "* 2 FETCH (UID 6 BODY[] \"a\")\r\nP2 NO [UNAVAILABLE] x\r\n* 3 FETCH (UID 7 BODY[] \"b\")\r\nP3 OK\r\n"),
-	  .want = "ready;begin 6:aend 6;refused 2 5 busy [x];refused 2 0 busy [x];begin 7:bend 7;done 3;" },
+	  .want = "ready;begin 6:aend 6;refused 2 5 busy [[UNAVAILABLE] x];refused 2 0 busy [[UNAVAILABLE] x];begin 7:bend 7;done 3;" },
 	{ "told twice", .ask = "f5,6", .peer = SPAN(LOGGED_IN "* 1 FETCH (UID 5 BODY[] \"a\")\r\n* 1 FETCH (UID 5 BODY[] \"zz\")\r\n* 2 FETCH (UID 6 BODY[] \"b\")\r\nP2 OK\r\n"),
 	  .want = "ready;begin 5:aend 5;begin 6:bend 6;done 2;" },
 	{ "twice in one", .ask = "f5", .peer = SPAN(LOGGED_IN "* 1 FETCH (UID 5 BODY[] \"a\" BODY[] \"zz\")\r\nP2 OK\r\n"), .want = "ready;begin 5:aend 5;done 2;" },

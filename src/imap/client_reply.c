@@ -193,6 +193,8 @@ static void on_code(struct imc *s, const struct token *tok)
 		s->mailbox.modseq = 0;
 	else if (s->r.code == CODE_CLOSED)
 		mailbox_changes(s);
+	else if (s->r.code == CODE_BUSY)	/* the words alone do not say whether to come later, and people want to see it */
+		(void)(buf_add(&s->text, SPAN("[")) && buf_add(&s->text, tok->text) && buf_add(&s->text, SPAN("] ")));
 }
 
 static void on_validity(struct imc *s, uint32_t n)

@@ -41,6 +41,25 @@ static bool ask_usage(struct cli *cli, json_t **usage, struct err *e)
 	return *usage || err_set(e, ERR_LOCAL, "out of memory");
 }
 
+static bool add_row(void *user, json_t *row)
+{
+	return json_array_append(user, row) == 0;
+}
+
+/* When each connection is visited, and how it went. */
+static json_t *ask_connections(struct cli *cli, struct err *e)
+{
+	json_t *all = json_array();
+
+	if (!all) {
+		(void)err_set(e, ERR_LOCAL, "out of memory");
+	} else if (!ask_rows(cli->ask, "collect.schedule", NULL, add_row, all, e)) {
+		json_decref(all);
+		all = NULL;
+	}
+	return all;
+}
+
 static const char *span_of_time(int64_t s, char out[SIZE_TEXT])
 {
 	if (s < 0)
@@ -102,6 +121,49 @@ static void print_collect(const json_t *c)
 	(void)printf("collected        %llu messages, %s\n", number(c, "messages"), say_size(json_member_number(c, "octets"), size, sizeof size));
 }
 
+/* "in 5 min 3 s", "12 s ago" */
+static const char *from_now(const json_t *status, const json_t *row, const char *member, char out[SIZE_TEXT + 8])
+{
+	int64_t ago = since(status, row, member);
+	char text[SIZE_TEXT];
+
+	if (!*json_member_text(row, member))
+		(void)snprintf(out, SIZE_TEXT + 8, "never");
+	else if (ago < 0)
+		(void)snprintf(out, SIZE_TEXT + 8, "in %s", span_of_time(-ago, text));
+	else
+		(void)snprintf(out, SIZE_TEXT + 8, "%s ago", span_of_time(ago, text));
+	return out;
+}
+
+static const char *next_of(const json_t *status, const json_t *row, char out[SIZE_TEXT + 8])
+{
+	if (json_member_flag(row, "running"))
+		return "now";
+	if (!json_member_flag(row, "enabled"))
+		return "disabled";
+	if (json_member_flag(row, "done"))
+		return "done";
+	return since(status, row, "next") >= 0 ? "due" : from_now(status, row, "next", out);
+}
+
+static void print_connections(const json_t *status)
+{
+	const json_t *all = json_object_get(status, "connections"), *row;
+	char next[SIZE_TEXT + 8], last[SIZE_TEXT + 8], success[SIZE_TEXT + 8];
+	size_t n;
+
+	if (json_array_size(all))
+		(void)printf("\nconnection       next visit       last visit       last success     failures\n");
+	json_array_foreach(all, n, row) {
+		const char *why = json_member_text(row, "error");
+
+		(void)printf("%-16s %-16s %-16s %-16s %llu%s%s\n", json_member_text(row, "connection"), next_of(status, row, next),
+			from_now(status, row, "last", last), from_now(status, row, "last_success", success), number(row, "failures"),
+			*why ? "  " : "", why);
+	}
+}
+
 static void print_certificates(const json_t *status)
 {
 	char text[SIZE_TEXT];
@@ -138,15 +200,22 @@ static void print(const json_t *status)
 		say_size(json_member_number(store, "octets"), text, sizeof text));
 	print_held(json_object_get(status, "held"));
 	print_certificates(status);
+	print_connections(status);
 }
 
 static bool show(struct cli *cli, json_t *usage, bool redraw, struct err *e)
 {
-	json_t *status;
+	json_t *status, *connections;
 
 	if (!ask_call(cli->ask, "status", NULL, &status, e))
 		return false;
+	connections = ask_connections(cli, e);
+	if (!connections) {
+		json_decref(status);
+		return false;
+	}
 	(void)json_object_set(status, "store", usage);
+	(void)json_object_set_new(status, "connections", connections);
 	if (cli->json) {
 		json_print(status);
 	} else {
@@ -210,7 +279,8 @@ const struct command cmd_status = {
 	.options = { { "watch", false }, { NULL, false } },
 	.help = "Services with their state and for how long; POP3 sessions, logins, what was sent and deleted since the start;\n"
 		"visits under way and how fast they are, and what was collected;\n"
-		"blocked addresses; what is in the store; when certificates expire.\n"
+		"blocked addresses; what is in the store; when certificates expire;\n"
+		"of each connection when it is visited next, when it was, failures in a row, why.\n"
 		"  --watch  again every second, until Ctrl-C\n"
 		"Exit status 1 when postrider is not running.\n",
 };

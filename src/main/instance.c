@@ -134,16 +134,6 @@ static void warn_of_restart(const struct settings *now, const struct settings *f
 		log_warn(NULL, "reload: workers and run_as change with a restart only");
 }
 
-bool instance_visits(struct instance *i, struct visits **v, struct err *e)
-{
-	const struct visits_with with = { .loop = i->home, .store = i->cli->store };
-
-	if (!i->visits && !visits_new(&with, &i->cli->settings, &i->visits, e))
-		return false;
-	*v = i->visits;
-	return true;
-}
-
 /* All who can refuse the new settings are asked before anything is changed. */
 static bool agree(struct instance *i, const struct settings *fresh, struct err *e)
 {
@@ -184,6 +174,7 @@ static bool change(struct instance *i, struct err *e)
 		visits_reload(i->visits, &old, &i->cli->settings);
 	else
 		settings_end(&old);
+	instance_schedule_reload(i);
 	api_reload(i->api, i->cli->settings.main_domain);
 	pam_client_domain(i->pam, i->cli->settings.main_domain);
 	tell_places(i);
@@ -337,7 +328,7 @@ static bool make(struct instance *i, struct err *e)
 	if (!i->loops)
 		return false;
 	i->pulse = pulse_new(i->loops, e);
-	return i->pulse && make_pam(i, e) && make_control(i, e) && (!wants_pop3(i) || instance_start_pop3(i, e));
+	return i->pulse && make_pam(i, e) && instance_schedule_make(i, e) && make_control(i, e) && (!wants_pop3(i) || instance_start_pop3(i, e));
 }
 
 bool instance_new(struct cli *cli, struct instance **out, struct err *e)
@@ -422,6 +413,7 @@ void instance_free(struct instance **instance)
 	if (i->visits)
 		visits_end(i->visits);
 	free_timers(i);
+	instance_schedule_free(i);
 	notify_end(&i->notify);
 	if (i->home)
 		loop_free(&i->home);

@@ -30,7 +30,6 @@ static void tell_pop3(struct instance *i, struct hooks_pop3 *out)
 		.failed_logins = c.failed_logins, .denied = c.refused, .messages = c.messages, .octets = c.octets, .deleted = c.deleted };
 }
 
-/* Visits on demand; the schedule is not built yet. */
 static enum hooks_state collect_state(const struct instance *i)
 {
 	if (!i->collect_stopped)
@@ -102,11 +101,15 @@ static bool start_pop3(struct instance *i, struct err *e)
 /* What is stopped gets no further than what a stopped visit does. */
 static void switch_collect(struct instance *i, enum hooks_action action)
 {
+	bool changes = i->collect_stopped != (action == HOOKS_STOP) || action == HOOKS_RESTART;
+
 	if (i->visits && action != HOOKS_START)
 		visits_stop_all(i->visits);
-	if (i->collect_stopped != (action == HOOKS_STOP) || action == HOOKS_RESTART)
+	if (changes)
 		i->collect_since = clock_now_s();
 	i->collect_stopped = action == HOOKS_STOP;
+	if (changes && action != HOOKS_STOP)
+		instance_schedule_again(i);
 }
 
 static bool service(void *user, const char *name, enum hooks_action action, enum hooks_state *state, struct err *e)
@@ -177,6 +180,13 @@ static void visit_stop(void *user, uint64_t id)
 		visits_stop(i->visits, id);
 }
 
+static bool schedule_shown(void *user, const char *after, struct schedule_shown *shown)
+{
+	const struct instance *i = user;
+
+	return schedule_each(i->schedule, after, clock_now_s(), shown);
+}
+
 static bool reload(void *user, struct err *e)
 {
 	return instance_reload(user, e);
@@ -233,5 +243,5 @@ struct api_hooks instance_hooks(struct instance *i)
 {
 	return (struct api_hooks){ .user = i, .status = status, .service = service, .sessions = sessions, .blocks = blocks,
 		.block_add = block_made, .block_remove = block_ended, .visit_each = visit_each, .visit_may = visit_may,
-		.visit_start = visit_start, .visit_show = visit_show, .visit_stop = visit_stop, .reload = reload, .held_retry = held_retry };
+		.visit_start = visit_start, .visit_show = visit_show, .visit_stop = visit_stop, .schedule_each = schedule_shown, .reload = reload, .held_retry = held_retry };
 }

@@ -4,6 +4,7 @@
  * control socket.  All of it belongs to the main thread; what others do comes back over the home loop. */
 #pragma once
 
+#include "collect/schedule.h"
 #include "collect/visits.h"
 #include "control/server.h"
 #include "main/instance.h"
@@ -17,7 +18,7 @@ struct instance {
 	struct loop *home;
 	struct loops *loops;
 	struct wake *answers;
-	struct timer *reclaim, *drain, *ping;
+	struct timer *reclaim, *drain, *ping, *visiting;
 	struct notify notify;
 	struct pulse *pulse;
 	struct tls_contexts *contexts;
@@ -25,7 +26,8 @@ struct instance {
 	struct pam_client *pam;
 	struct serve *serve;		/* NULL: there was no section pop3 yet */
 	bool pop3_due;			/* not stopped by hand: its section was gone, or its start failed */
-	struct visits *visits;		/* NULL: none was asked for yet */
+	struct visits *visits;		/* NULL: none was begun yet */
+	struct schedule *schedule;
 	int64_t collect_since;
 	bool collect_stopped;		/* by hand */
 	struct api *api;
@@ -42,5 +44,11 @@ struct instance {
 [[nodiscard]] bool instance_start_pop3(struct instance *i, struct err *e);
 /* The instance's visits, made when first needed. */
 [[nodiscard]] bool instance_visits(struct instance *i, struct visits **v, struct err *e);
+/* The schedule: made before anything may be visited; the configuration was read again; the service was started (again):
+ * all are due that no back-off holds; freed when no visit is left. */
+[[nodiscard]] bool instance_schedule_make(struct instance *i, struct err *e);
+void instance_schedule_reload(struct instance *i);
+void instance_schedule_again(struct instance *i);
+void instance_schedule_free(struct instance *i);
 [[nodiscard]] bool instance_reload(struct instance *i, struct err *e);
 struct api_hooks instance_hooks(struct instance *i);

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the program under test in a home of its own.
 
-    p = Postrider(home)                  p.state, p.maildir, p.config
+    p = Postrider(home)                  p.state, p.maildir, p.config; `run` visits by itself what is active="always"
     p.connection("box", host=…, tls__mode="none", deliver=["maildir:…"])
     done = p("collect", "box")           done.code, done.out, done.err, done.text
 Keys are written with `__` for the dot of a section: tls__mode → tls { mode = … }.
@@ -13,6 +13,7 @@ import json
 import os
 import re
 import subprocess
+import time
 
 from dovecot import PASSWORD
 
@@ -20,6 +21,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAM = os.path.abspath(os.environ.get("POSTRIDER", os.path.join(HERE, "..", "..", "build", "postrider")))
 SUMMARY = re.compile(r"^(?P<name>\S+): (?P<collected>\d+) collected, (?P<skipped>\d+) skipped, (?P<held>\d+) held, "
                      r"(?P<failed>\d+) failed in [\d.]+ s", re.M)
+
+
+# A window that is closed for days: what `run` is not to visit by itself.
+AWAY = "Mon Tue Wed Thu Fri Sat Sun".split()[(time.localtime().tm_wday + 3) % 7]
 
 
 def value(v):
@@ -94,7 +99,8 @@ class Postrider:
     def connection(self, name, **keys):
         """Adds a connection, or replaces it."""
         base = {"protocol": "pop3", "host": "127.0.0.1", "user": "anna", "password": PASSWORD,
-                "connect_timeout": "5s", "timeout": "20s", "deliver": ["maildir:" + self.maildir]}
+                "connect_timeout": "5s", "timeout": "20s", "deliver": ["maildir:" + self.maildir],
+                "active": AWAY}
         keys = {**base, **keys}
         self.sections[name] = section("connection " + name, {k: v for k, v in keys.items() if v is not None})
         self.write()

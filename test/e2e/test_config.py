@@ -94,10 +94,10 @@ def test_all_errors_of_meaning_in_one_run(p):
 
 
 def test_features_to_come_are_warnings(p):
-    write(p, [f"state = '{p.state}'", *GOOD[:-1], "\tidle = true", "\tproxy = 'socks5://localhost:1080'", "\tactive = 'always'", "}",
+    write(p, [f"state = '{p.state}'", *GOOD[:-1], "\tidle = true", "\tproxy = 'socks5://localhost:1080'", "\theld_max = 2GB", "}",
               "console { listen = '127.0.0.1:8110' }", "pop3 { listen a { tls = none } submission_limit = 5 }"])
     done = p.good("check")
-    for key in "idle", "proxy", "console", "active":
+    for key in "idle", "proxy", "console", "held_max":
         assert re.search(rf"postrider\.conf:\d+: .*{key}: not built yet", done.text), (key, done)
     assert "5 warnings" not in done.text and "4 warnings" in done.text, done
 

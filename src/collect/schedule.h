@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The schedule: which connection is to be visited when (PRODUCT 2.1: interval, active, delay_failed_host,
+ * delay_failed_account; max_per_host).  Computation over settings and outcomes: it reads no clock, sleeps never,
+ * starts nothing; the same calls with the same seed give the same moments.
+ *
+ *     schedule_new(seed, key) → schedule_reload(s, settings, now); schedule_recall for what the store kept
+ *     while ((name = schedule_due(s, now))) start it: schedule_began(s, name, now) …
+ *     when a visit has ended: schedule_ended(s, name, &why, now), then schedule_kept is to be stored
+ *     look again at schedule_next(s), or after SCHEDULE_LOOK_S, since a clock can be set
+ * A visit that somebody else began is told by schedule_began all the same: it sets the connection's own clock anew,
+ * whatever its windows and its back-off, and counts in max_per_host.
+ * Moments are seconds since 1970 UTC.  A clock that goes back takes all moments to come with it.
+ *
+ * When: `interval` after a visit's end, give or take a twentieth, by chance; interval 0 is one visit, however it
+ * ends.  Outside of the windows of `active` it waits for the next opening, and a little, by chance, so that not all
+ * begin at once.  What is new begins now, SCHEDULE_FIRST_PER_S of them a second.
+ *
+ * What failed (schedule_class) waits longer, where it does anyhow not:
+ *   uncounted  busy, in use, throttled; stopped, our own disk.  What a server asked for is waited for: a time that it
+ *              named, else delay_failed_host, doubling.  What is only in use is tried again after `interval`.
+ *   counted    no connection, time-outs: the host's connections all wait, delay_failed_host, doubling to
+ *              SCHEDULE_HOST_MAX_S; then one of them goes first, and any answer of the host frees the others.
+ *              A server that broke its protocol, or said why it ends: that connection alone, delay_failed_host doubling to delay_failed_account.
+ *   fatal      credentials, configuration, certificates: delay_failed_account, doubling to SCHEDULE_ACCOUNT_MAX_S.
+ * A delay of 0 is none.  A visit without an error ends it; a reload with other settings of the connection, too.
+ *
+ * schedule_reload keeps of each connection what it knows (next moment, back-off, results) as long as nothing in
+ * its section changed, adds those that are new, drops others.  Settings are copied: nothing of them is borrowed. */
+#pragma once
+
+#include "base/err.h"
+#include "config/settings.h"
+#include "store/visited.h"
+
+#define SCHEDULE_NEVER INT64_MAX
+
+enum {
+	SCHEDULE_LOOK_S = 60,
+	SCHEDULE_FIRST_PER_S = 20,
+	SCHEDULE_HOST_MAX_S = 3600,
+	SCHEDULE_ACCOUNT_MAX_S = 24 * 3600,
+};
+
+struct schedule;
+
+enum schedule_class { SCHEDULE_GOOD, SCHEDULE_UNCOUNTED, SCHEDULE_COUNTED, SCHEDULE_FATAL, SCHEDULE_CLASSES };
+
+struct schedule_shown {
+	const char *name;		/* borrowed until the next reload */
+	bool enabled, running, once_done;
+	int64_t next;			/* SCHEDULE_NEVER: disabled, interval 0 and done, or while it runs */
+	int64_t backoff_until;		/* the connection's or the host's; 0 = none, or past */
+	int64_t visited, success;	/* 0 = never */
+	uint32_t failures;
+	enum schedule_class class;	/* of the last visit; SCHEDULE_GOOD too when there was none */
+	struct err why;			/* of the last visit since the process began; kind ERR_NONE */
+};
+
+enum schedule_class schedule_class(const struct err *why);
+const char *schedule_class_name(enum schedule_class class);	/* "none", "uncounted", "counted", "fatal" */
+/* `key`: visited_key's, for the sums of settings. */
+struct schedule *schedule_new(uint64_t seed, const uint8_t key[VISITED_KEY]);
+void schedule_free(struct schedule **s);
+void schedule_reload(struct schedule *s, const struct settings *settings, int64_t now);
+/* Back-off and failures count only if the connection's settings are what they were then. */
+void schedule_recall(struct schedule *s, const char *name, const struct visited *kept, int64_t now);
+bool schedule_kept(const struct schedule *s, const char *name, struct visited *kept);	/* false: there is none of that name */
+/* One that is to be visited now, who waits longest first; NULL.  It must be begun, or ended, before the next call. */
+const char *schedule_due(struct schedule *s, int64_t now);
+/* When to look next: not before the past ones were looked at; SCHEDULE_NEVER. */
+int64_t schedule_next(const struct schedule *s, int64_t now);
+void schedule_began(struct schedule *s, const char *name, int64_t now);
+/* Kind ERR_NONE is a visit that came to its end.  Names that are not there (any more) are passed over. */
+void schedule_ended(struct schedule *s, const char *name, const struct err *why, int64_t now);
+/* All that no back-off holds are due now; those that run, again when they have ended. */
+void schedule_all(struct schedule *s, int64_t now);
+bool schedule_find(const struct schedule *s, const char *name, int64_t now, struct schedule_shown *shown);
+/* The connections in the order of the configuration; the first for NULL.  False: no more, or `after` is not there. */
+bool schedule_each(const struct schedule *s, const char *after, int64_t now, struct schedule_shown *shown);

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Inside the schedule: what its two files share.  schedule.c: connections, when; schedule_backoff.c: what an error
+ * means.  The sum of a connection's settings is schedule_sum.c's. */
+#pragma once
+
+#include "collect/schedule.h"
+#include "collect/schedule_hours.h"
+
+struct host {
+	char *name;		/* lower case */
+	size_t running;
+	uint32_t failures;	/* in a row */
+	int64_t noted;		/* when the last of them was: a visit that began before tells nothing new */
+	int64_t until;		/* 0 = no back-off */
+};
+
+struct planned {		/* one connection */
+	char *name;
+	struct host *host;
+	bool enabled, running, once_done;
+	bool again;		/* at once, when the visit under way has ended; */
+	bool stale;		/* which has other settings, so its outcome says nothing */
+	int64_t interval, host_delay, account_delay;	/* seconds */
+	struct hours hours;
+	uint32_t chance;	/* its own: how late it is at an opening */
+	int64_t due;		/* before windows and back-offs; SCHEDULE_NEVER */
+	int64_t next;		/* with them */
+	int64_t began;		/* the visit under way, or the last one */
+	struct visited kept;
+	enum schedule_class class;
+	struct err why;
+};
+
+struct schedule {
+	uint8_t key[VISITED_KEY];
+	uint64_t random;
+	uint32_t max_per_host;
+	int64_t last;		/* the clock, when it was last told */
+	struct planned **all;	/* in the order of the configuration */
+	size_t count;
+	struct host **hosts;
+	size_t host_count;
+};
+
+/* From 0 to `below` - 1. */
+uint64_t schedule_chance(struct schedule *s, uint64_t below);
+/* A visit's outcome into the back-offs of its connection and its host.  True: the host's has changed. */
+bool backoff_note(struct schedule *s, struct planned *p, const struct err *why, int64_t now);
+/* What stands in the section of a connection, secrets too. */
+void schedule_sum(const struct connection *c, const uint8_t key[VISITED_KEY], uint8_t sum[VISITED_SUM]);

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A running instance visits its connections by itself: the schedule says when, the visits say how it went, the
+ * store keeps what must outlive us. */
+#include "base/buf.h"
+#include "base/clock.h"
+#include "main/instance_inside.h"
+
+enum { SECOND_MS = 1000 };
+
+static void say_next(const struct instance *i, const char *name, int64_t now)
+{
+	const struct tag tag = { NULL, "connection", name };
+	struct schedule_shown shown;
+	char at[MOMENT_TEXT];
+
+	if (!schedule_find(i->schedule, name, now, &shown) || shown.class == SCHEDULE_GOOD)
+		return;
+	log_info(&tag, "visit next=%s class=%s failures=%u", shown.next == SCHEDULE_NEVER ? "none" : moment_text(shown.next, at),
+		schedule_class_name(shown.class), shown.failures);
+}
+
+static void keep(const struct instance *i, const char *name)
+{
+	struct visited v;
+
+	if (schedule_kept(i->schedule, name, &v))
+		visited_note(i->cli->store, name, &v);
+}
+
+static void on_began(void *user, const char *name)
+{
+	const struct instance *i = user;
+
+	schedule_began(i->schedule, name, clock_now_s());
+}
+
+static void on_ended(void *user, const char *name, const struct visit_result *result)
+{
+	const struct instance *i = user;
+	int64_t now = clock_now_s();
+
+	schedule_ended(i->schedule, name, &result->why, now);
+	if (!i->drain_until_ms)		/* what we stopped ourselves tells nothing */
+		keep(i, name);
+	say_next(i, name, now);
+	timer_set(i->visiting, 0, 0);
+}
+
+bool instance_visits(struct instance *i, struct visits **v, struct err *e)
+{
+	const struct visits_with with = { .loop = i->home, .store = i->cli->store, .began = on_began, .ended = on_ended, .user = i };
+
+	if (!i->visits && !visits_new(&with, &i->cli->settings, &i->visits, e))
+		return false;
+	*v = i->visits;
+	return true;
+}
+
+/* What cannot even begin has ended: it waits as any other that failed. */
+static void start(struct instance *i, const char *name, int64_t now)
+{
+	const struct tag tag = { NULL, "connection", name };
+	struct visits *v;
+	uint64_t id;
+	struct err e;
+
+	if (instance_visits(i, &v, &e) && visits_start(v, name, VISIT_COLLECT, &id, &e))
+		return;
+	log_error(&tag, "%s", e.text);
+	schedule_began(i->schedule, name, now);
+	schedule_ended(i->schedule, name, &e, now);
+}
+
+static void on_time(void *user)
+{
+	struct instance *i = user;
+	int64_t now = clock_now_s(), next;
+	const char *name;
+
+	if (i->collect_stopped || i->drain_until_ms)
+		return;
+	while ((name = schedule_due(i->schedule, now)))
+		start(i, name, now);
+	next = schedule_next(i->schedule, now);
+	if (next > now + SCHEDULE_LOOK_S)
+		next = now + SCHEDULE_LOOK_S;
+	timer_set(i->visiting, (uint64_t)(next - now) * SECOND_MS, 0);
+}
+
+/* Those that the configuration has no more. */
+static void forget_others(const struct instance *i)
+{
+	char name[VISITED_NAME_MAX + 1] = "";
+
+	while (visited_each(i->cli->store, name))
+		if (!settings_connection(&i->cli->settings, name))
+			visited_forget(i->cli->store, name);
+}
+
+bool instance_schedule_make(struct instance *i, struct err *e)
+{
+	const struct settings *s = &i->cli->settings;
+	int64_t now = clock_now_s();
+	uint8_t key[VISITED_KEY];
+	uint64_t seed;
+
+	i->visiting = timer_new(i->home, on_time, i);
+	if (!i->visiting)
+		return err_set(e, ERR_LOCAL, "out of memory");
+	random_fill(&seed, sizeof seed);
+	visited_key(i->cli->store, key);
+	i->schedule = schedule_new(seed, key);
+	wipe(key, sizeof key);
+	schedule_reload(i->schedule, s, now);
+	for (size_t n = 0; n < s->connection_count; n++) {
+		struct visited v;
+
+		if (visited_get(i->cli->store, s->connections[n]->name, &v))
+			schedule_recall(i->schedule, s->connections[n]->name, &v, now);
+	}
+	forget_others(i);
+	timer_set(i->visiting, 0, 0);
+	return true;
+}
+
+void instance_schedule_reload(struct instance *i)
+{
+	schedule_reload(i->schedule, &i->cli->settings, clock_now_s());
+	forget_others(i);
+	timer_set(i->visiting, 0, 0);
+}
+
+void instance_schedule_again(struct instance *i)
+{
+	schedule_all(i->schedule, clock_now_s());
+	timer_set(i->visiting, 0, 0);
+}
+
+void instance_schedule_free(struct instance *i)
+{
+	if (i->visiting)
+		timer_free(&i->visiting);
+	schedule_free(&i->schedule);
+}
