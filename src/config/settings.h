@@ -13,6 +13,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "wire/envelope.h"
 
 enum {				/* characters; but SETTINGS_DELIVER_MAX: targets of one connection */
 	SETTINGS_NAME_MAX = 128, SETTINGS_DESCRIPTION_MAX = 2048, SETTINGS_USER_MAX = 320, SETTINGS_DELIVER_MAX = 8
@@ -64,6 +65,12 @@ struct tls_keys {
 	uint32_t verify_depth;
 };
 
+struct envelope_keys {
+	struct texts headers, recipients;
+	const char *source_domain, *target_domain, *no_recipient;	/* as written; */
+	struct envelope_rules rules;					/* and ready for use: the defaults where there is no such section */
+};
+
 struct target {
 	const char *name;	/* of its section; of an inline target its canonical text */
 	struct where where;
@@ -71,12 +78,16 @@ struct target {
 	const char *canonical;	/* "mailbox:anna/INBOX", "maildir:/abs/path": the ledger's word for it */
 	const char *mailbox;	/* TARGET_MAILBOX: ACCOUNT/BOX */
 	const char *path;	/* TARGET_MAILDIR, TARGET_FOLDER: absolute, ~ expanded */
+	const char *prefix;	/* TARGET_FOLDER: how its files' names begin */
+	const char *template;	/* TARGET_FOLDER: the path of a text with keywords; NULL = none */
+	bool split;		/* TARGET_FOLDER: into body and attachment files too */
 	struct texts argv;	/* TARGET_COMMAND: at least the program; no shell */
 	uint32_t timeout_ms;	/* TARGET_COMMAND */
 	uint32_t parallel;	/* TARGET_SMTP, TARGET_LMTP, TARGET_COMMAND: deliveries at once */
 	bool has_envelope;
+	struct envelope_keys envelope;
 	const char *unbuilt;	/* what of it is not built yet for connections ("type smtp"); NULL = it can be used */
-	/* smtp, lmtp, folder details come with their issue */
+	/* smtp, lmtp details come with their issue */
 };
 
 struct connection {
@@ -118,6 +129,7 @@ struct connection {
 	const struct target **deliver;	/* and the targets that are meant */
 	size_t deliver_count;
 	bool has_envelope;
+	struct envelope_keys envelope;
 };
 
 struct pop3_settings;		/* settings_pop3.h */

@@ -11,6 +11,12 @@
 
 enum { COMMAND_TIMEOUT_MS = 30 * 1000, COMMAND_PARALLEL = 2 };	/* as in the table: there they are texts */
 
+#ifdef POSTRIDER_GMIME
+static const bool split_built = true;
+#else
+static const bool split_built = false;
+#endif
+
 static const struct form {
 	struct span prefix;
 	enum target_type type;
@@ -103,6 +109,7 @@ static bool rest_of(struct arena *a, const char *file, const struct form *f, con
 	case TARGET_MAILDIR:
 	case TARGET_FOLDER:
 		t->path = path_absolute(a, file, rest);
+		t->prefix = "mail";	/* as in the table */
 		t->canonical = joined(a, f->prefix, t->path);
 		return true;
 	case TARGET_LMTP:
@@ -147,6 +154,11 @@ bool target_read(struct arena *a, const char *file, const char *text, struct tar
 		return true;
 	}
 	return true;
+}
+
+bool target_for_submission(const struct target *t)
+{
+	return !t->unbuilt || t->type == TARGET_COMMAND || t->type == TARGET_FOLDER;
 }
 
 bool target_needs_envelope(const struct target *t)
@@ -282,8 +294,11 @@ static void by_type(struct settings *s, const struct section *section, struct ta
 			section_error(section, r, "mailbox", "%s; write for instance anna/INBOX", e.text);
 		t->canonical = joined(&s->arena, SPAN("mailbox:"), t->mailbox);
 		return;
-	case TARGET_MAILDIR:
 	case TARGET_FOLDER:
+		if (t->split && !split_built)
+			section_warning(section, r, "split", "this Postrider was built without GMime; it has no effect");
+		[[fallthrough]];
+	case TARGET_MAILDIR:
 		if (required(section, "path", r) && t->path)
 			t->canonical = joined(&s->arena, t->type == TARGET_MAILDIR ? SPAN("maildir:") : SPAN("folder:"), t->path);
 		return;
@@ -322,9 +337,10 @@ void build_target(struct settings *s, const struct section *section, struct repo
 	if (!section_given(section, "type") || strcmp(only_value(section, "type"), types[t->type].name) != 0)
 		return;		/* no type: what else could be said of it? */
 	t->unbuilt = types[t->type].unbuilt;
-	if (t->unbuilt && t->type != TARGET_COMMAND)	/* which submission can have: a connection that has it is warned of */
+	if (!target_for_submission(t))	/* one that it can have: a connection that has it is warned of */
 		section_warning(section, r, "type", "%s is not built yet; it has no effect", types[t->type].name);
 	check_keys(section, t, r);
+	build_envelope(s, section, &t->envelope, r);
 	by_type(s, section, t, r);
 	if (!t->canonical)
 		t->canonical = t->name;
