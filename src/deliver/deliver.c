@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 
-static const struct deliver_ops *const types[] = { &deliver_to_mailbox, &deliver_to_maildir, &deliver_to_command };
+static const struct deliver_ops *const types[] = { &deliver_to_mailbox, &deliver_to_maildir, &deliver_to_folder, &deliver_to_command };
 
 static const struct deliver_ops *ops_of(enum target_type type)
 {
@@ -49,6 +49,9 @@ struct deliver_target *deliver_target_new(const struct target *target, struct er
 	for (size_t n = 0; n < target->argv.count; n++)
 		argv[n] = copy(&t->arena, target->argv.at[n]);
 	t->argv = argv;
+	t->prefix = copy(&t->arena, target->prefix);
+	t->template = copy(&t->arena, target->template);
+	t->split = target->split;
 	t->timeout_ms = target->timeout_ms;
 	t->parallel = target->parallel ? target->parallel : 1;
 	return t;

@@ -14,10 +14,10 @@
  * killed) and calls no `done` any more.  ACCEPTED: the target has the message durably.  DEFERRED: it may take it later.
  * REFUSED: it never will; the settings it needs are not there, or it said so.
  *
- * Types that are built: mailbox (wherever it lies: store/place.h), maildir, command (deliver_serves).  A new type is a file and a row in deliver.c's table.
+ * Types that are built: mailbox (wherever it lies: store/place.h), maildir, folder, command (deliver_serves).  A new type is a file and a row in deliver.c's table.
  *
  * Exactly once, for a message that is tried again (the held area): `source` is the mark by which a mailbox knows that it has
- * the message already; `place` is the name that the message had got in a Maildir before, "" or NULL: none;
+ * the message already; `place` is the name that the message had got in a Maildir or a folder before, "" or NULL: none;
  * `placing` is told a name before the file gets it, on a job's thread, and makes that durable ("": it will not get it).
  * deliver_settled: the message is not held any more, so nobody needs the mark. */
 #pragma once
@@ -75,7 +75,7 @@ struct deliveries_with {
 	struct loop *loop;
 	struct store *store;
 	uint64_t tickets;	/* all of ours are of this range, and have DELIVER_TICKETS */
-	/* Files in a Maildir's tmp that a crash left there: is this one's message still to get there?  From a job's thread. */
+	/* Files in tmp of a Maildir or folder that a crash left there: is this one's message still to get there?  From a job's thread. */
 	bool (*keep)(void *user, const char *name);
 	void *user;
 };

@@ -3,7 +3,7 @@
 
 static void which_types_are_built([[maybe_unused]] void **state)
 {
-	static const bool built[] = { [TARGET_MAILBOX] = true, [TARGET_MAILDIR] = true, [TARGET_FOLDER] = false, [TARGET_SMTP] = false,
+	static const bool built[] = { [TARGET_MAILBOX] = true, [TARGET_MAILDIR] = true, [TARGET_FOLDER] = true, [TARGET_SMTP] = false,
 		[TARGET_LMTP] = false, [TARGET_COMMAND] = true };
 
 	for (size_t n = 0; n < COUNT(built); n++)
