@@ -2,6 +2,7 @@
  *
  * The section `envelope` of a connection or a target, made ready for wire/envelope.h. */
 #include "config/build.h"
+#include "wire/addresses.h"
 
 /* Addresses with their domains, and nothing else. */
 static bool are_addresses(const char *text)

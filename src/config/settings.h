@@ -13,7 +13,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
-#include "wire/envelope.h"
+#include "wire/envelope_rules.h"
 
 enum {				/* characters; but SETTINGS_DELIVER_MAX: targets of one connection */
 	SETTINGS_NAME_MAX = 128, SETTINGS_DESCRIPTION_MAX = 2048, SETTINGS_USER_MAX = 320, SETTINGS_DELIVER_MAX = 8

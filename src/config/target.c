@@ -6,6 +6,7 @@
 #include "config/host.h"
 #include "config/nearest.h"
 #include "config/path.h"
+#include "wire/keywords.h"
 
 #define FORMS "mailbox:ACCOUNT/BOX, maildir:PATH, folder:PATH, smtp://HOST, lmtp://HOST:PORT or command:CMD"
 
@@ -271,6 +272,28 @@ static const char *smtp_text(struct settings *s, const struct section *section, 
 	return joined(&s->arena, prefix, host_text(&s->arena, name, own));
 }
 
+/* What it says may change until a message comes; better to know now. */
+static void check_template(const struct section *section, const char *path, struct report *r)
+{
+	static char text[KEYWORDS_TEXT + 1];	/* configurations are read by one thread */
+	FILE *f = fopen(path, "re");
+	size_t len = f ? fread(text, 1, sizeof text, f) : 0;
+	struct err e;
+
+	if (f)
+		(void)fclose(f);
+	if (!keywords_check((struct span){ text, len }, &e))
+		section_error(section, r, "template", "%s; shorten it", e.text);
+}
+
+static void check_folder(const struct section *section, const struct target *t, struct report *r)
+{
+	if (t->template)
+		check_template(section, t->template, r);
+	if (t->split && !split_built)
+		section_warning(section, r, "split", "this Postrider was built without GMime; it has no effect");
+}
+
 static const char *command_text(struct settings *s, const struct section *section)
 {
 	const struct given *g = section_given(section, "argv");
@@ -295,8 +318,7 @@ static void by_type(struct settings *s, const struct section *section, struct ta
 		t->canonical = joined(&s->arena, SPAN("mailbox:"), t->mailbox);
 		return;
 	case TARGET_FOLDER:
-		if (t->split && !split_built)
-			section_warning(section, r, "split", "this Postrider was built without GMime; it has no effect");
+		check_folder(section, t, r);
 		[[fallthrough]];
 	case TARGET_MAILDIR:
 		if (required(section, "path", r) && t->path)

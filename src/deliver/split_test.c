@@ -139,7 +139,8 @@ static char *repeated(const char *head, const char *unit, size_t count, size_t *
 	char *text = malloc(strlen(head) + n * count + 1);
 
 	assert_non_null(text);
-	*len = (size_t)sprintf(text, "%s", head);
+	*len = strlen(head);
+	memcpy(text, head, *len + 1);
 	for (size_t i = 0; i < count; i++, *len += n)
 		memcpy(text + *len, unit, n);
 	return text;

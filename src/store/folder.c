@@ -16,7 +16,9 @@
 #include "store/disk.h"
 #include "store/ledger.h"
 
-enum { TAG_TEXT = 17, BASE_MAX = MAILDIR_NAME_MAX - TAG_TEXT, NUMBERS_MAX = 1000000, RECENT = 16 };
+enum { TAG_TEXT = 17, BASE_MAX = 112, NUMBERS_MAX = 1000000, RECENT = 16 };
+
+static_assert((int)BASE_MAX + (int)TAG_TEXT <= (int)MAILDIR_NAME_MAX && (int)BASE_MAX + 1 + (int)FOLDER_SUFFIX_MAX < (int)FOLDER_FILE_MAX, "names fit");
 
 struct folder {
 	char *path;

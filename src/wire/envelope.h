@@ -33,23 +33,9 @@
 
 #include "base/buf.h"
 #include "wire/addresses.h"
+#include "wire/envelope_rules.h"
 
 enum { ENVELOPE_RECIPIENTS = 100, ENVELOPE_HOPS = 50, ENVELOPE_WHY = 400, ENVELOPE_MARK = 320, ENVELOPE_PATH = 2 * ADDRESS_MAX + 2 };
-
-enum envelope_what { ENVELOPE_DELIVER, ENVELOPE_HOLD, ENVELOPE_DELETE, ENVELOPE_QUARANTINE, ENVELOPE_REFUSED };
-
-struct envelope_list {
-	const char *const *at;
-	size_t count;
-};
-
-struct envelope_rules {			/* texts are NUL-terminated; NULL: not set */
-	struct envelope_list headers;
-	const char *source_domain, *target_domain;
-	struct envelope_list recipients;
-	enum envelope_what no_recipient;	/* DELIVER: to `otherwise` */
-	struct envelope_list otherwise;
-};
 
 struct envelope {
 	enum envelope_what what;
