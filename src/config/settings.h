@@ -71,6 +71,11 @@ struct envelope_keys {
 	struct envelope_rules rules;					/* and ready for use: the defaults where there is no such section */
 };
 
+struct smime_files {			/* PEM; NULL: none */
+	const char *certificate, *key;	/* ours, for decryption; the key may be in the certificate's file */
+	const char *ca_certificates;	/* NULL: the system's */
+};
+
 struct target {
 	const char *name;	/* of its section; of an inline target its canonical text */
 	struct where where;
@@ -81,6 +86,8 @@ struct target {
 	const char *prefix;	/* TARGET_FOLDER: how its files' names begin */
 	const char *template;	/* TARGET_FOLDER: the path of a text with keywords; NULL = none */
 	bool split;		/* TARGET_FOLDER: into body and attachment files too */
+	bool has_smime;		/* TARGET_FOLDER, TARGET_COMMAND: what comes is decrypted and verified */
+	struct smime_files smime;
 	struct texts argv;	/* TARGET_COMMAND: at least the program; no shell */
 	uint32_t timeout_ms;	/* TARGET_COMMAND */
 	uint32_t parallel;	/* TARGET_SMTP, TARGET_LMTP, TARGET_COMMAND: deliveries at once */

@@ -13,6 +13,7 @@
 #define TLS(field) FIELD(struct tls_keys, field)
 #define TARGET(field) FIELD(struct target, field)
 #define ENVELOPE(field) FIELD(struct envelope_keys, field)
+#define SMIME(field) FIELD(struct smime_files, field)
 #define POP3(field) FIELD(struct pop3_settings, field)
 #define POP3_TLS(field) FIELD(struct pop3_tls_keys, field)
 #define LISTEN(field) FIELD(struct pop3_listener, field)
@@ -153,6 +154,13 @@ const struct option connection_rows[] = {
 	{ 0 }
 };
 
+static const struct option smime_rows[] = {
+	{ "certificate",     OPTION_FILE, SMIME(certificate), .min = 1, .help = "the path of a PEM file" },
+	{ "key",             OPTION_FILE, SMIME(key), .min = 1, .help = "the path of a PEM file" },
+	{ "ca_certificates", OPTION_FILE, SMIME(ca_certificates), .min = 1, .help = "the path of a PEM file" },
+	{ 0 }
+};
+
 const struct option target_rows[] = {
 	{ "type",     OPTION_CHOICE,  TARGET(type), .names = type_names, .types = UINT8_MAX,
 		.help = "mailbox, maildir, folder, smtp, lmtp or command" },
@@ -162,6 +170,7 @@ const struct option target_rows[] = {
 		.help = "how the names of the files begin, such as invoice" },
 	{ "template", OPTION_FILE,    TARGET(template), .min = 1, .form = value_suffix, .types = FOLDER, .help = "the path of a template" },
 	{ "split",    OPTION_BOOL,    TARGET(split), "false", .types = FOLDER, .help = TRUTH },
+	{ "smime",    OPTION_SECTION, TARGET(smime), .inner = smime_rows, .types = FOLDER | COMMAND },
 	{ "host",     OPTION_TEXT,    NOWHERE, .min = 1, .types = SMTP | LMTP, .help = "a name, an address or, for lmtp, the path of a socket" },
 	{ "port",     OPTION_UINT,    NOWHERE, .min = 1, .max = 65535, .types = SMTP | LMTP, .help = "a port number, 25 for smtp" },
 	{ "tls",      OPTION_SECTION, NOWHERE, .inner = tls_rows, .types = SMTP | LMTP },

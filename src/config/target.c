@@ -349,6 +349,7 @@ void build_target(struct settings *s, const struct section *section, struct repo
 	t->name = section->title;
 	t->where = section->where;
 	t->has_envelope = section_given(section, "envelope");
+	t->has_smime = section_given(section, "smime");
 	if (!name_good(t->name, &e))
 		section_error(section, r, NULL, "%s", e.text);
 	else if (target_read(&s->arena, NULL, t->name, &unused, &form, &e) ? form : form)
@@ -362,6 +363,8 @@ void build_target(struct settings *s, const struct section *section, struct repo
 	if (!target_for_submission(t))	/* one that it can have: a connection that has it is warned of */
 		section_warning(section, r, "type", "%s is not built yet; it has no effect", types[t->type].name);
 	check_keys(section, t, r);
+	if (t->smime.key && !t->smime.certificate)
+		section_error(section, r, "smime.key", "a key needs its certificate; write smime.certificate as well");
 	build_envelope(s, section, &t->envelope, r);
 	by_type(s, section, t, r);
 	if (!t->canonical)

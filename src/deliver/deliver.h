@@ -35,7 +35,7 @@ struct deliveries;
 
 /* False: its type is not built yet. */
 bool deliver_serves(const struct target *t);
-/* Only of one that deliver_serves (asserted).  NULL: out of memory. */
+/* Only of one that deliver_serves (asserted).  It reads the files of S/MIME.  NULL: out of memory, or one of them cannot be used. */
 [[nodiscard]] struct deliver_target *deliver_target_new(const struct target *t, struct err *e);
 struct deliver_target *deliver_target_keep(struct deliver_target *t);
 void deliver_target_put(struct deliver_target **t);
@@ -61,7 +61,7 @@ struct deliver_ask {
 	const char *sender;
 	const char *const *recipients;
 	size_t recipient_count;
-	const struct deliver_fact *facts;	/* beside SENDER, RECIPIENTS (one a line), SIZE and TARGET, which are made here; at most DELIVER_FACTS */
+	const struct deliver_fact *facts;	/* beside SENDER, RECIPIENTS (one a line), SIZE and TARGET, which are made here, as SMIME_… are; at most DELIVER_FACTS */
 	size_t fact_count;
 	const struct mailbox_source *source;	/* NULL: none */
 	const char *place;

@@ -123,6 +123,21 @@ void folder_index_part(struct folder_index *x, const struct split_part *part, co
 	x->good = json_array_append_new(x->parts, one) == 0 && x->good;
 }
 
+void folder_index_smime(struct folder_index *x, const struct smime_facts *facts)
+{
+	json_t *all = json_object();
+
+	set(x, all, "encrypted", json_string(smime_encrypted_name(facts->encrypted)));
+	set(x, all, "signed", json_string(smime_signed_name(facts->is_signed)));
+	if (facts->signer[0])
+		set(x, all, "signer", safe(facts->signer));
+	if (facts->fingerprint[0])
+		set(x, all, "fingerprint", safe(facts->fingerprint));
+	if (facts->why[0])
+		set(x, all, "why", safe(facts->why));
+	set(x, x->all, "smime", all);
+}
+
 /* Jansson's memory may not be the heap's (json_set_alloc_funcs): so a copy. */
 struct growing {
 	char *at;

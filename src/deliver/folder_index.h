@@ -12,6 +12,7 @@
 #pragma once
 
 #include "deliver/deliver.h"
+#include "deliver/smime.h"
 #include "deliver/split.h"
 
 struct folder_index;
@@ -19,6 +20,8 @@ struct folder_index;
 struct folder_index *folder_index_new(const struct deliver_ask *ask, int64_t now, struct span header);
 void folder_index_file(struct folder_index *x, const char *member, const char *file);	/* "message", "text"; "unsplit" */
 void folder_index_part(struct folder_index *x, const struct split_part *part, const char *file);
+/* smime: encrypted, signed (as smime_…_name have them), signer, fingerprint, why. */
+void folder_index_smime(struct folder_index *x, const struct smime_facts *facts);
 /* To be freed by free(). */
 char *folder_index_text(const struct folder_index *x);
 void folder_index_free(struct folder_index **x);

@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "deliver/deliver.h"
+#include "deliver/smime.h"
 #include "net/child.h"
 #include "net/tasks.h"
 #include "store/maildir.h"
@@ -24,6 +25,7 @@ struct deliver_target {
 	uint32_t timeout_ms, parallel;
 	const char *prefix, *template;	/* folder; template NULL: none */
 	bool split;
+	struct smime_keys *smime;	/* folder, command; NULL: messages go as they are */
 };
 
 struct delivery {
@@ -34,6 +36,8 @@ struct delivery {
 	bool begun, ended;
 	enum deliver_said said;
 	char why[DELIVER_WHY_MAX + 1], told[CHILD_SAID_MAX + 1];
+	struct spool *opened;		/* S/MIME: what ask.message is then; NULL: it is as it came */
+	struct smime_facts smime;
 	/* mailbox */
 	struct incoming *incoming;
 	uint64_t ticket;		/* 0: not asked for */
@@ -45,6 +49,7 @@ struct delivery {
 	/* command */
 	struct child_task task;
 	struct child_start *child;
+	bool hurried;			/* no program is started any more */
 	struct buf environment;
 	const char **variables;
 };
@@ -76,6 +81,8 @@ void delivery_failed(struct delivery *d, const struct err *e);
 void deliver_into_maildir(struct delivery *d);
 /* Whoever holds the message knows the name ("": it will not get it); true when nobody does. */
 [[nodiscard]] bool deliver_tell(const struct delivery *d, const char *name, struct err *e);
+/* Takes S/MIME off the message, if its target wants that.  Blocks (jobs). */
+[[nodiscard]] bool deliver_open(struct delivery *d, struct err *e);
 /* Of the files that are written into this place (a text that no other place has). */
 void deliver_tag(const struct deliveries *all, const char *place, uint8_t out[8]);
 /* sweep(directory, …), unless that was done for this place before. */

@@ -161,7 +161,11 @@ static bool write_index(struct writing *w, struct err *e)
 static bool write_files(const struct delivery *d, struct folder *f, struct span header, int64_t now, struct err *e)
 {
 	struct writing w = { .d = d, .folder = f, .header = header, .index = folder_index_new(&d->ask, now, header) };
-	bool good = write_message(&w, e) && write_text(&w, e) && write_index(&w, e) && folder_written(f, e);
+	bool good;
+
+	if (d->target->smime)
+		folder_index_smime(w.index, &d->smime);
+	good = write_message(&w, e) && write_text(&w, e) && write_index(&w, e) && folder_written(f, e);
 
 	folder_index_free(&w.index);
 	return good;
@@ -228,7 +232,7 @@ static void work(void *user)
 	struct folder *f;
 	uint8_t tag[8];
 
-	d->good = folder_open(d->target->path, &f, &d->e);
+	d->good = deliver_open(d, &d->e) && folder_open(d->target->path, &f, &d->e);
 	if (!d->good)
 		return;
 	deliver_tag(d->all, d->target->canonical, tag);

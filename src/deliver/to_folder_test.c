@@ -303,6 +303,22 @@ static void a_name_of_another_folder_is_none_here([[maybe_unused]] void **state)
 	world_end(w);
 }
 
+/* Without a key there is nothing to decrypt, and what is no S/MIME is told so. */
+static void smime_is_told([[maybe_unused]] void **state)
+{
+	struct world *w = begin(SPAN(MESSAGE));
+	json_t *index, *smime;
+
+	box.has_smime = true;
+	assert_int_equal(world_delivers(w, &box, NULL), DELIVER_ACCEPTED);
+	index = index_read();
+	smime = json_object_get(index, "smime");
+	assert_string_equal(json_string_value(json_object_get(smime, "encrypted")), "clear");
+	assert_string_equal(json_string_value(json_object_get(smime, "signed")), "unsigned");
+	json_decref(index);
+	world_end(w);
+}
+
 /* At once, by several threads: each has its name. */
 static void many_in_one_second([[maybe_unused]] void **state)
 {
@@ -330,6 +346,7 @@ int main(void)
 		cmocka_unit_test(after_a_crash_it_is_there_once),
 		cmocka_unit_test(what_waits_is_placed),
 		cmocka_unit_test(a_name_of_another_folder_is_none_here),
+		cmocka_unit_test(smime_is_told),
 		cmocka_unit_test(many_in_one_second),
 	};
 
