@@ -3,12 +3,13 @@
 import json
 import os
 import re
+import subprocess
 
 import pytest
 
 from postrider import section
 from serving import Server, until
-from test_serve_submission import MESSAGE, submit
+from test_serve_submission import MESSAGE, program, submit
 
 MIXED = (b"From: Anna <anna@example.org>\r\nTo: bert@example.net\r\nSubject: the \"offer\"\r\n\t'x'\r\nMIME-Version: 1.0\r\n"
          b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain; charset=iso-8859-1\r\n"
@@ -162,3 +163,65 @@ def test_wrong_keys_are_errors_at_their_line(s, keys, says):
     s.write()
     done = s.p("check")
     assert done.code == 2 and re.search(r"postrider\.conf:\d+: target out: " + re.escape(says), done.text), done
+
+
+# ---- S/MIME
+
+INNER = b"Content-Type: text/plain\r\n\r\nthe secret\r\n"
+
+
+def cms(home, entity, *args):
+    path = os.path.join(home, "entity")
+    with open(path, "wb") as f:
+        f.write(entity)
+    return subprocess.run(["openssl", "cms", "-in", path, "-outform", "SMIME", *args], check=True, capture_output=True).stdout
+
+
+def sealed(s, cert, key):
+    """A message to whoever has that certificate, signed by the same."""
+    inside = cms(s.home, INNER, "-sign", "-nodetach", "-signer", cert, "-inkey", key)
+    entity = cms(s.home, inside, "-encrypt", "-aes256", cert)
+    return b"From: anna@example.org\r\nTo: bert@example.net\r\nSubject: x\r\n" + entity.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+
+
+def test_smime_into_a_folder(s, authority):
+    path, c = begin(s, smime__certificate=s.cert, smime__key=s.key, smime__ca_certificates=authority.ca)
+    assert submit(c, sealed(s, s.cert, s.key)).startswith("+OK")
+    assert submit(c, MESSAGE).startswith("+OK")
+    first, second = sorted(indexes(path), key=lambda i: i["headers"]["subject"] != "x")
+    octets = files(path)[first["message"]]
+    assert octets.endswith(b"MIME-Version: 1.0\r\n" + INNER) and b"Subject: x\r\n" in octets and b"pkcs7" not in octets
+    assert first["smime"]["encrypted"] == "decrypted" and first["smime"]["signed"] == "verified", first
+    assert re.fullmatch("[0-9a-f]{64}", first["smime"]["fingerprint"])
+    assert second["smime"] == {"encrypted": "clear", "signed": "unsigned"}
+    c.quit()
+
+
+def test_smime_into_a_program(s, authority):
+    out = os.path.join(s.home, "taken")
+    take = program(s, f'cat > {out}.eml; env > {out}\n')
+    s.p.sections["target"] = section("target out", {"type": "command", "argv": [take], "smime__certificate": s.cert, "smime__key": s.key,
+                                                    "smime__ca_certificates": authority.ca})
+    s.keys["submission"] = "out"
+    s.account("anna", [])
+    s.start()
+    c = s.login()
+    assert submit(c, sealed(s, s.cert, s.key)).startswith("+OK")
+    with open(out + ".eml", "rb") as f:
+        octets = f.read()
+    with open(out, encoding="utf-8") as f:
+        said = f.read()
+    assert octets.endswith(INNER) and f"POSTRIDER_SIZE={len(octets)}\n" in said
+    assert "POSTRIDER_SMIME_ENCRYPTED=decrypted\n" in said and "POSTRIDER_SMIME_SIGNED=verified\n" in said
+    c.quit()
+
+
+def test_a_key_that_others_can_read_is_refused(s):
+    os.chmod(s.key, 0o644)
+    s.keys.update(key=None, certificate=None, submission="out")
+    s.listen = {"open": {"tls": "none", "allow_cleartext": True}}
+    s.p.sections["target"] = section("target out", {"type": "folder", "path": os.path.join(s.home, "Out"), "smime__certificate": s.cert,
+                                                    "smime__key": s.key})
+    s.account("anna", [])
+    done = s.p("run")
+    assert done.code in (1, 2) and "others can read it" in done.text, done
