@@ -85,7 +85,7 @@ static bool add_list(struct envelope *v, struct span list, const struct envelope
 	struct address a;
 
 	while (addresses_next(&list, &a))
-		if (!is_mark(&a) && take(&a, rules, bare) && !add(v, &a))
+		if (take(&a, rules, bare) && !add(v, &a))
 			return false;
 	return true;
 }

@@ -177,6 +177,17 @@ def cms(home, entity, *args):
     return subprocess.run(["openssl", "cms", "-in", path, "-outform", "SMIME", *args], check=True, capture_output=True).stdout
 
 
+@pytest.fixture
+def pair(home):
+    """A certificate for mail, signed by itself, and its key."""
+    cert, key = os.path.join(str(home), "mail.pem"), os.path.join(str(home), "mail.key")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=Bert", "-keyout", key, "-out", cert,
+                    "-addext", "subjectAltName=email:bert@example.net", "-addext", "extendedKeyUsage=emailProtection"],
+                   check=True, capture_output=True)
+    os.chmod(key, 0o600)
+    return cert, key
+
+
 def sealed(s, cert, key):
     """A message to whoever has that certificate, signed by the same."""
     inside = cms(s.home, INNER, "-sign", "-nodetach", "-signer", cert, "-inkey", key)
@@ -184,20 +195,23 @@ def sealed(s, cert, key):
     return b"From: anna@example.org\r\nTo: bert@example.net\r\nSubject: x\r\n" + entity.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
 
-def test_smime_into_a_folder(s, authority):
-    path, c = begin(s, smime__certificate=s.cert, smime__key=s.key, smime__ca_certificates=authority.ca)
-    assert submit(c, sealed(s, s.cert, s.key)).startswith("+OK")
+def test_smime_into_a_folder(s, pair):
+    cert, key = pair
+    path, c = begin(s, smime__certificate=cert, smime__key=key, smime__ca_certificates=cert)
+    assert submit(c, sealed(s, cert, key)).startswith("+OK")
     assert submit(c, MESSAGE).startswith("+OK")
     first, second = sorted(indexes(path), key=lambda i: i["headers"]["subject"] != "x")
     octets = files(path)[first["message"]]
     assert octets.endswith(b"MIME-Version: 1.0\r\n" + INNER) and b"Subject: x\r\n" in octets and b"pkcs7" not in octets
     assert first["smime"]["encrypted"] == "decrypted" and first["smime"]["signed"] == "verified", first
+    assert first["smime"]["signer"] == "bert@example.net"
     assert re.fullmatch("[0-9a-f]{64}", first["smime"]["fingerprint"])
     assert second["smime"] == {"encrypted": "clear", "signed": "unsigned"}
     c.quit()
 
 
 def test_smime_into_a_program(s, authority):
+    """The signer's certificate is a server's: that is not trusted for mail."""
     out = os.path.join(s.home, "taken")
     take = program(s, f'cat > {out}.eml; env > {out}\n')
     s.p.sections["target"] = section("target out", {"type": "command", "argv": [take], "smime__certificate": s.cert, "smime__key": s.key,
@@ -212,7 +226,7 @@ def test_smime_into_a_program(s, authority):
     with open(out, encoding="utf-8") as f:
         said = f.read()
     assert octets.endswith(INNER) and f"POSTRIDER_SIZE={len(octets)}\n" in said
-    assert "POSTRIDER_SMIME_ENCRYPTED=decrypted\n" in said and "POSTRIDER_SMIME_SIGNED=verified\n" in said
+    assert "POSTRIDER_SMIME_ENCRYPTED=decrypted\n" in said and "POSTRIDER_SMIME_SIGNED=untrusted\n" in said
     c.quit()
 
 
