@@ -4,11 +4,14 @@ import json
 import os
 import re
 import subprocess
+import threading
+import time
 
 import pytest
 
 from postrider import section
 from serving import Server, until
+from test_memory import rss_anon, sanitized
 from test_serve_submission import MESSAGE, program, submit
 
 MIXED = (b"From: Anna <anna@example.org>\r\nTo: bert@example.net\r\nSubject: the \"offer\"\r\n\t'x'\r\nMIME-Version: 1.0\r\n"
@@ -239,3 +242,31 @@ def test_a_key_that_others_can_read_is_refused(s):
     s.account("anna", [])
     done = s.p("run")
     assert done.code in (1, 2) and "others can read it" in done.text, done
+
+
+def test_memory_does_not_grow_with_an_attachment(s):
+    """Split, decoded, written: from file to file."""
+    path, c = begin(s, split=True)
+    if sanitized() or not has_gmime(s):
+        pytest.skip("a sanitizer's memory is not ours; or built without GMime")
+
+    def peak(size):
+        seen, ends = [], threading.Event()
+
+        def watch():
+            while not ends.is_set():
+                seen.append(rss_anon(s.process.pid))
+                time.sleep(0.002)
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        line = b"QUFB" * 19 + b"\r\n"
+        octets = MIXED.replace(b"AAECAw==\r\n", line * (size // len(line)))
+        assert submit(c, octets).startswith("+OK")
+        ends.set()
+        watcher.join()
+        return max(seen)
+    peak(1 << 20)       # what is lent once
+    small, large = peak(1 << 20), peak(20 << 20)
+    assert large - small < 1024, (small, large)
+    assert max(part["size"] for index in indexes(path) for part in index["parts"]) > 14 << 20
+    c.quit()
