@@ -2,67 +2,13 @@
 #include "collect/visit.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
+#include "config/secret.h"
 #include "net/child.h"
 #include "net/jobs.h"
 
 enum { COMMAND_TIMEOUT_MS = 60000 };
-
-/* Line ends at the end belong to the file, not to the password. */
-static void trim(struct buf *b)
-{
-	while (b->len && (b->at[b->len - 1] == '\n' || b->at[b->len - 1] == '\r'))
-		b->len--;
-}
-
-static bool read_all(int fd, const char *path, struct buf *out, struct err *e)
-{
-	for (;;) {
-		size_t left = out->max - out->len;
-		ssize_t n;
-
-		if (!left)
-			return err_set(e, ERR_CONFIG, "password file %s is longer than a password can be", path);
-		n = read(fd, out->at + out->len, left);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_errno(e, ERR_CONFIG, "password file %s cannot be read", path);
-		if (n == 0)
-			return true;
-		out->len += (size_t)n;
-	}
-}
-
-static bool from_file(const char *path, struct buf *out, struct err *e)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	bool good;
-
-	if (fd < 0)
-		return err_errno(e, ERR_CONFIG, "password file %s cannot be opened", path);
-	good = read_all(fd, path, out, e);
-	(void)close(fd);
-	return good;
-}
-
-/* A credential that systemd passed: LoadCredential=NAME:… in the unit. */
-static bool from_credential(const char *name, struct buf *out, struct err *e)
-{
-	const char *directory = getenv("CREDENTIALS_DIRECTORY");
-	char path[4096];
-
-	if (!directory)
-		return err_set(e, ERR_CONFIG, "credential:%s needs systemd: no CREDENTIALS_DIRECTORY is set", name);
-	if (strchr(name, '/') || snprintf(path, sizeof path, "%s/%s", directory, name) >= (int)sizeof path)
-		return err_set(e, ERR_CONFIG, "credential:%s is not the name of a credential", name);
-	return from_file(path, out, e);
-}
 
 struct password_job {
 	struct visit *visit;
@@ -83,7 +29,7 @@ static void command_done(void *user)
 	struct visit *v = j->visit;
 
 	v->waiting--;
-	trim(&v->password);
+	secret_trim(&v->password);
 	if (!j->good)
 		(void)err_in(&j->e, "password command");
 	visit_password_known(v, j->good ? NULL : &j->e);
@@ -118,15 +64,10 @@ void password_get(struct visit *v)
 	}
 	switch (s->kind) {
 	case SECRET_NONE:
-		break;
 	case SECRET_LITERAL:
-		good = buf_add(&v->password, span_of(s->text)) || err_set(&e, ERR_CONFIG, "the password is too long");
-		break;
 	case SECRET_FILE:
-		good = from_file(s->text, &v->password, &e);
-		break;
 	case SECRET_CREDENTIAL:
-		good = from_credential(s->text, &v->password, &e);
+		good = secret_read(s, &v->password, &e);
 		break;
 	case SECRET_COMMAND:
 		if (from_command(v, &e))
@@ -140,7 +81,5 @@ void password_get(struct visit *v)
 		good = err_set(&e, ERR_CONFIG, "no password is set; write password = 'file:PATH' or 'command:CMD'");
 		break;
 	}
-	if (s->kind != SECRET_LITERAL)
-		trim(&v->password);
 	visit_password_known(v, good ? NULL : &e);
 }

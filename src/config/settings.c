@@ -113,14 +113,18 @@ bool settings_usable(const struct connection *c, struct err *e)
 	return true;
 }
 
+static void wipe_secret(const struct secret *secret)
+{
+	if (secret->kind == SECRET_LITERAL && secret->text)
+		wipe((char *)secret->text, strlen(secret->text));
+}
+
 void settings_end(struct settings *s)
 {
-	for (size_t n = 0; n < s->connection_count; n++) {
-		const struct secret *secret = &s->connections[n]->password;
-
-		if (secret->kind == SECRET_LITERAL && secret->text)
-			wipe((char *)secret->text, strlen(secret->text));
-	}
+	for (size_t n = 0; n < s->connection_count; n++)
+		wipe_secret(&s->connections[n]->password);
+	if (s->pop3)
+		wipe_secret(&s->pop3->oauth.client_secret);
 	arena_end(&s->arena);
 	*s = (struct settings){ 0 };
 }

@@ -181,10 +181,24 @@ static void build_users(struct settings *s, struct pop3_settings *p, const struc
 				section_error(section, r, "users", "%s stands there twice; leave one of them out", texts->at[n]);
 		if (n && all[n - 1].kind == POP3_USERS_PAM)
 			section_error(section, r, "users", "%s is never asked: %s knows every name; write it last", texts->at[n], texts->at[n - 1]);
-		if (all[n].kind == POP3_USERS_PAM)
-			section_warning(section, r, "users", "%s is not built yet; it has no effect", texts->at[n]);
+		if (all[n].kind == POP3_USERS_PAM && !POSTRIDER_PAM)
+			section_warning(section, r, "users", "%s: this build has no PAM and does not run with it; leave it out, or build with -Dpam=enabled", texts->at[n]);
 		p->user_count++;
 	}
+}
+
+/* --- tokens --- */
+
+static void check_oauth(const struct pop3_oauth *o, const struct section *section, struct report *r)
+{
+	if (!section_given(section, "oauth"))
+		return;
+	if (!section_given(section, "oauth.introspection_url"))
+		section_error(section, r, "oauth", "nobody is there who could be asked about tokens; write introspection_url = \"https://HOST/PATH\" into it");
+	if (o->client_secret.kind == SECRET_VAULT || o->client_secret.kind == SECRET_COMMAND)
+		section_error(section, r, "oauth.client_secret", "it is read at the start and by a reload; write file:PATH or credential:NAME");
+	if (o->client_secret.kind != SECRET_NONE && !section_given(section, "oauth.client_id"))
+		section_error(section, r, "oauth.client_secret", "it belongs to a client_id; write that as well");
 }
 
 /* --- mechanisms --- */
@@ -213,11 +227,16 @@ static const char *hindrance(const struct pop3_settings *p, enum mechanism mecha
 		if (has_users(p, POP3_USERS_INTERNAL) || has_users(p, POP3_USERS_PASSWD_FILE))
 			return NULL;
 		return "needs recoverable passwords; leave it out, or write internal or passwd-file:PATH into users";
+	case MECHANISM_OAUTHBEARER:
+	case MECHANISM_XOAUTH2:
+		if (!p->oauth.introspection_url)
+			return "needs somebody to be asked about tokens; write oauth { introspection_url = … } as well";
+		if (has_users(p, POP3_USERS_INTERNAL) || has_users(p, POP3_USERS_PASSWD_FILE))
+			return NULL;
+		return "needs users that are known without a password; leave it out, or write internal or passwd-file:PATH into users";
 	case MECHANISM_PLAIN:
 	case MECHANISM_LOGIN:
 	case MECHANISM_USER:
-	case MECHANISM_OAUTHBEARER:
-	case MECHANISM_XOAUTH2:
 		return NULL;
 	case MECHANISM_GSSAPI:
 	case MECHANISM_DIGEST_MD5:
@@ -226,11 +245,6 @@ static const char *hindrance(const struct pop3_settings *p, enum mechanism mecha
 		break;
 	}
 	return "is not served; leave it out";
-}
-
-static bool is_built(enum mechanism mechanism)
-{
-	return mechanism != MECHANISM_OAUTHBEARER && mechanism != MECHANISM_XOAUTH2;
 }
 
 static void add_mechanism(struct pop3_settings *p, const char *text, uint32_t *seen, const struct section *section, struct report *r)
@@ -248,8 +262,6 @@ static void add_mechanism(struct pop3_settings *p, const char *text, uint32_t *s
 		section_error(section, r, "mechanisms", "%s stands there twice; leave one of them out", value_mechanism_name(m));
 	else if (why)
 		section_error(section, r, "mechanisms", "%s %s", value_mechanism_name(m), why);
-	else if (!is_built(m))
-		section_warning(section, r, "mechanisms", "%s is not built yet; it has no effect", value_mechanism_name(m));
 	else
 		p->mechanisms |= 1u << m;
 	*seen |= 1u << m;
@@ -265,12 +277,15 @@ static void build_mechanisms(struct pop3_settings *p, const struct section *sect
 	if (automatic)
 		p->mechanisms_as_written.count = 0;
 	for (uint8_t m = 0; automatic && m < MECHANISMS; m++)
-		if (is_built(m) && !hindrance(p, m))
+		if (!hindrance(p, m))
 			p->mechanisms |= 1u << m;
 	for (size_t n = 0; n < texts->count; n++)
 		add_mechanism(p, texts->at[n], &seen, section, r);
 	if (section_given(section, "apop") && p->apop && !automatic && !(seen & 1u << MECHANISM_APOP))
 		section_warning(section, r, "apop", "mechanisms is without it; it has no effect");
+	if (p->oauth.introspection_url && !(p->mechanisms & (1u << MECHANISM_OAUTHBEARER | 1u << MECHANISM_XOAUTH2)))
+		section_warning(section, r, "oauth", "%s; it has no effect", automatic ? "pam alone knows no user without a password" :
+			"mechanisms is without oauthbearer and xoauth2");
 }
 
 /* --- the rest --- */
@@ -330,6 +345,9 @@ void build_pop3(struct settings *s, const struct section *section, const struct 
 	check_tls(p, section, r);
 	build_listeners(s, p, section, listeners, count, r);
 	build_users(s, p, section, r);
+	p->oauth.where = section_where(section, "oauth");
+	forgive(section, "oauth.introspection_url", &p->oauth.introspection_url);
+	check_oauth(&p->oauth, section, r);
 	build_mechanisms(p, section, r);
 	check_greeting(p, section, r);
 	check_sessions(p, section, r);

@@ -7,7 +7,7 @@
  * as in settings.h.  What is here fits together already: implicit TLS has a
  * certificate, a proxy has somebody who is trusted, no two listeners have one
  * address and port, `mechanisms` holds only what can work.
- * The files (certificate, key, ca_certificates, passwd-file) are only named here, with
+ * The files (certificate, key, ca_certificates, passwd-file, client_secret) are only named here, with
  * absolute paths: whoever opens them says what is wrong with them, also that
  * a key can be read by others (net's tls_server_get, mode & 007).  Networks are well-formed
  * for net's network_parse, their bits behind the prefix are 0. */
@@ -45,6 +45,17 @@ struct pop3_users {
 	const char *text;	/* the absolute path, the name of the PAM service; NULL for internal */
 };
 
+/* Whom bearer tokens are shown to (RFC 7662). */
+struct pop3_oauth {
+	struct where where;	/* of the section */
+	const char *introspection_url;	/* value_endpoint; NULL = there is no such section, and tokens are refused */
+	const char *client_id;	/* NULL = the endpoint asks for none */
+	struct secret client_secret;	/* SECRET_NONE, LITERAL, FILE or CREDENTIAL */
+	const char *username_claim;	/* of the answer: whose the token is */
+	const char *scope;	/* words that a token must have; NULL = none */
+	const char *ca_certificates;	/* NULL = the system's */
+};
+
 struct pop3_settings {
 	struct where where;
 	const struct pop3_listener *listeners;	/* at least one */
@@ -80,4 +91,5 @@ struct pop3_settings {
 	struct texts users_as_written;
 	const struct pop3_users *users;	/* to be asked in this order; at least one */
 	size_t user_count;
+	struct pop3_oauth oauth;
 };

@@ -184,6 +184,27 @@ static const struct row {
 	{ IN("mechanisms = {cram-md5, scram-sha-1}\nusers = 'pam:x'"),
 		AT "mechanisms: cram-md5 needs recoverable passwords; leave it out, or write internal or passwd-file:PATH into users\n"
 		AT "mechanisms: scram-sha-1 needs the keys of its users; leave it out, or write internal or passwd-file:PATH into users\n" },
+	{ IN("mechanisms = {oauthbearer, plain, xoauth2}"),
+		AT "mechanisms: oauthbearer needs somebody to be asked about tokens; write oauth { introspection_url = … } as well\n"
+		AT "mechanisms: xoauth2 needs somebody to be asked about tokens; write oauth { introspection_url = … } as well\n" },
+	{ IN("mechanisms = xoauth2 oauth {\nintrospection_url = 'https://a'\n}\nusers = 'pam:x'"),
+		AT "mechanisms: xoauth2 needs users that are known without a password; leave it out, or write internal or passwd-file:PATH into users\n" },
+	{ IN("oauth { }"), AT "oauth: nobody is there who could be asked about tokens; write introspection_url = \"https://HOST/PATH\" into it\n" },
+	{ IN("oauth {\nscope = pop\n}"), AT "oauth: nobody is there who could be asked about tokens; write introspection_url = \"https://HOST/PATH\" into it\n" },
+	{ IN("mechanisms = xoauth2 oauth {\nintrospection_url = 'http://auth.example.org/i'\n}"),
+		"c.conf:3: pop3: oauth.introspection_url: http://auth.example.org/i shows tokens to whoever is on the way; write https://HOST/PATH\n" },
+	{ IN("oauth { introspection_url = 'https://me:geheim@auth.example.org/' }"),
+		AT "oauth.introspection_url: a name and a password do not belong into the URL; write client_id and client_secret; write https://HOST/PATH\n" },
+	{ IN("oauth { introspection_url = 'https://a' client_id = me\nclient_secret = 'command:pass' }"),
+		"c.conf:3: pop3: oauth.client_secret: it is read at the start and by a reload; write file:PATH or credential:NAME\n" },
+	{ IN("oauth { introspection_url = 'https://a' client_id = me\nclient_secret = 'vault:x' }"),
+		"c.conf:3: pop3: oauth.client_secret: it is read at the start and by a reload; write file:PATH or credential:NAME\n" },
+	{ IN("oauth { introspection_url = 'https://a'\nclient_secret = 'file:x' }"), "c.conf:3: pop3: oauth.client_secret: it belongs to a client_id; write that as well\n" },
+	{ IN("oauth { introspection_url = 'https://a' username_claim = ''\nclient_sekret = x }"),
+		AT "oauth.username_claim: it is empty; write the member of the endpoint's answer that names the user, such as username, sub or email\n"
+		"c.conf:3: pop3: oauth: unknown key client_sekret; the nearest one is client_secret\n" },
+	{ IN("oauth { introspection_url = 'https://a' }\noauth { introspection_url = 'https://b' }"),
+		"c.conf:3: pop3: oauth is given twice, first at c.conf:2; leave one of them out\n" },
 	{ IN("apop = perhaps"), AT "apop: perhaps is neither true nor false; write true or false\n" },
 	{ IN("greeting = \"a\\nb\""), AT "greeting: control characters cannot stand in it; write a text of at most 400 characters\n" },
 	{ IN("login_delay = 2d"), AT "login_delay: 2d is too much; write a duration of at most 1d, 0 for none\n" },
@@ -246,10 +267,12 @@ static const struct row warned[] = {
 	{ IN("greeting = 'gr\xc3\xbc\xc3\x9f'"), AT "greeting: POP3 greets in ASCII; each octet of another character is shown as ?\n" },
 	{ IN("mechanisms = plain\napop = true"), "c.conf:3: pop3: apop: mechanisms is without it; it has no effect\n" },
 	{ IN("mechanisms = plain\napop = false"), "" },
-	{ IN("mechanisms = {oauthbearer, plain, xoauth2}"), AT "mechanisms: oauthbearer is " UNBUILT AT "mechanisms: xoauth2 is " UNBUILT },
+	{ IN("oauth { introspection_url = 'https://a' }\nmechanisms = plain"), AT "oauth: mechanisms is without oauthbearer and xoauth2; it has no effect\n" },
+	{ IN("oauth { introspection_url = 'https://a' }\nusers = 'pam:x'"), AT "oauth: pam alone knows no user without a password; it has no effect\n" },
 	{ IN("route_header = X-To"), "" },
 	{ IN("exclusive = true uidl = dovecot users = internal submission = '' maildir = ''"), "" },
-	{ IN("users = {'passwd-file:/p', internal, 'pam:login'}"), AT "users: pam:login is " UNBUILT },
+	{ IN("users = {'passwd-file:/p', internal, 'pam:login'}"), POSTRIDER_PAM ? "" :
+		AT "users: pam:login: this build has no PAM and does not run with it; leave it out, or build with -Dpam=enabled\n" },
 	{ IN("submission = 'maildir:M'\nsubmission_limit = 1\nsubmission_size = 1MB"),
 		"" },
 	{ IN("submission = 'command:/bin/x a'"), "" },
@@ -319,13 +342,54 @@ static void mechanisms(void **state)
 		{ IN("users = 'pam:x'"), "plain login user " },
 		{ IN("users = {internal, 'pam:x'}"), "scram-sha-256-plus scram-sha-256 scram-sha-1-plus scram-sha-1 cram-md5 apop plain login user " },
 		{ IN("mechanisms = {user, apop, scram-sha-256-plus}"), "scram-sha-256-plus apop user " },
-		{ IN("mechanisms = {oauthbearer, plain}"), "plain " },
-		{ IN("mechanisms = xoauth2"), "" },
+		{ IN("oauth { introspection_url = 'https://a' }"), "scram-sha-256-plus scram-sha-256 scram-sha-1-plus scram-sha-1 oauthbearer xoauth2 cram-md5 apop plain login user " },
+		{ IN("oauth { introspection_url = 'https://a' }\nusers = 'pam:x'"), "plain login user " },
+		{ IN("oauth { introspection_url = 'https://a' }\nmechanisms = {oauthbearer, plain}"), "oauthbearer plain " },
 	};
 
 	(void)state;
 	for (size_t n = 0; n < COUNT(rows); n++)
 		assert_string_equal(mechanisms_of(good(rows[n].text)), rows[n].names);
+}
+
+static void whom_tokens_are_shown_to(void **state)
+{
+	const struct pop3_oauth *o;
+	char want[100];
+
+	(void)state;
+	assert_null(good(IN(""))->oauth.introspection_url);
+	o = &good(IN("oauth { introspection_url = 'https://a/b?c' }"))->oauth;
+	assert_string_equal(o->introspection_url, "https://a/b?c");
+	assert_string_equal(o->username_claim, "username");
+	assert_true(!o->client_id && !o->scope && !o->ca_certificates && o->client_secret.kind == SECRET_NONE);
+	assert_true(o->where.line == 2 && strcmp(o->where.file, "c.conf") == 0);
+	o = &good(IN("\noauth { introspection_url = 'http://[::1]:80/' client_id = me client_secret = 'file:s' username_claim = sub scope = 'a b' ca_certificates = ca }"))->oauth;
+	assert_string_equal(o->client_id, "me");
+	assert_string_equal(o->username_claim, "sub");
+	assert_string_equal(o->scope, "a b");
+	assert_int_equal(o->client_secret.kind, SECRET_FILE);
+	(void)snprintf(want, sizeof want, "%s/s", scratch_folder);
+	assert_string_equal(o->client_secret.text, want);
+	(void)snprintf(want, sizeof want, "%s/ca", scratch_folder);
+	assert_string_equal(o->ca_certificates, want);
+	assert_int_equal(o->where.line, 3);
+}
+
+/* As of a password: in clear only where nobody else can read. */
+static void the_secret_makes_the_file_private(void **state)
+{
+	static const struct span clear = SPAN("pop3 { certificate = c\noauth { introspection_url = 'https://a' client_id = me\nclient_secret = geheim } }"),
+		elsewhere = SPAN("pop3 { certificate = c\noauth { introspection_url = 'https://a' client_id = me\nclient_secret = 'credential:x' } }");
+
+	(void)state;
+	settings_end(&given);
+	assert_string_equal(scratch_read(clear, 0644, &given),
+		"c.conf:3: pop3: oauth.client_secret: it stands here in clear, and others can read this file: chmod 600 it; write file:PATH or credential:NAME\n");
+	settings_end(&given);
+	assert_string_equal(scratch_read(elsewhere, 0644, &given), "");
+	assert_int_equal(given.pop3->oauth.client_secret.kind, SECRET_CREDENTIAL);
+	assert_string_equal(good(clear)->oauth.client_secret.text, "geheim");
 }
 
 static void many_listeners(void **state)
@@ -366,6 +430,8 @@ int main(void)
 		cmocka_unit_test(paths_start_at_the_file_they_stand_in),
 		cmocka_unit_test(mechanisms),
 		cmocka_unit_test(many_listeners),
+		cmocka_unit_test(whom_tokens_are_shown_to),
+		cmocka_unit_test(the_secret_makes_the_file_private),
 	};
 
 	return cmocka_run_group_tests(tests, scratch_start, end);

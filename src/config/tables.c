@@ -16,6 +16,7 @@
 #define SMIME(field) FIELD(struct smime_files, field)
 #define POP3(field) FIELD(struct pop3_settings, field)
 #define POP3_TLS(field) FIELD(struct pop3_tls_keys, field)
+#define POP3_OAUTH(field) FIELD(struct pop3_oauth, field)
 #define LISTEN(field) FIELD(struct pop3_listener, field)
 #define NOWHERE 0, 0		/* checked only: its feature keeps it when it is built */
 
@@ -211,6 +212,17 @@ static const struct option server_tls_rows[] = {
 	{ 0 }
 };
 
+static const struct option server_oauth_rows[] = {
+	{ "introspection_url", OPTION_TEXT,   POP3_OAUTH(introspection_url), .min = 1, .max = 2000, .form = value_endpoint, .help = "https://HOST/PATH" },
+	{ "client_id",         OPTION_TEXT,   POP3_OAUTH(client_id), .min = 1, .max = 1000, .help = "our name at the endpoint" },
+	{ "client_secret",     OPTION_SECRET, POP3_OAUTH(client_secret), .help = "file:PATH or credential:NAME" },
+	{ "username_claim",    OPTION_TEXT,   POP3_OAUTH(username_claim), "username", .min = 1, .max = 200,
+		.help = "the member of the endpoint's answer that names the user, such as username, sub or email" },
+	{ "scope",             OPTION_TEXT,   POP3_OAUTH(scope), .max = 1000, .help = "the scopes with blanks between them, or \"\" for none" },
+	{ "ca_certificates",   OPTION_PATH,   POP3_OAUTH(ca_certificates), .min = 1, .help = "the path of a PEM file" },
+	{ 0 }
+};
+
 const struct option pop3_rows[] = {
 	{ "listen",           OPTION_SECTION, NOWHERE, .inner = listen_rows, .flags = OPTION_TITLED },
 	{ "certificate",      OPTION_PATH,    POP3(certificate), .min = 1, .help = "the path of a PEM file" },
@@ -246,6 +258,7 @@ const struct option pop3_rows[] = {
 	{ "uidl",             OPTION_CHOICE,  POP3(uidl), "native", .names = uidl_names, .help = "native or dovecot" },
 	{ "users",            OPTION_TEXTS,   POP3(users_as_written), "internal", .form = value_users, .flags = OPTION_FILLED,
 		.help = "a list out of internal, passwd-file:PATH and pam:SERVICE" },
+	{ "oauth",            OPTION_SECTION, POP3(oauth), .inner = server_oauth_rows },
 	{ 0 }
 };
 

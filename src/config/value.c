@@ -13,6 +13,7 @@
 enum { PREFIX_MAX = 64, SUFFIX_MAX = 16 };	/* octets */
 
 static const char suffix_octets[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+enum { SERVICE_MAX = 64 };	/* a name of a PAM service */
 
 struct unit {
 	const char *name;
@@ -338,6 +339,14 @@ bool value_user(const char *text, struct err *e)
 	return !number || wrong(e, text, "is no name of a user");
 }
 
+static bool is_service(const char *name)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+	size_t len = strspn(name, letters);
+
+	return name[0] != '.' && len <= SERVICE_MAX && !name[len];
+}
+
 bool value_users(const char *text, struct err *e)
 {
 	if (strcmp(text, "internal") == 0)
@@ -345,13 +354,48 @@ bool value_users(const char *text, struct err *e)
 	if (strncmp(text, "passwd-file:", 12) == 0 && text[12])
 		return true;
 	if (strncmp(text, "pam:", 4) == 0 && text[4])
-		return true;
+		return is_service(text + 4) || wrong(e, text, "has no name of a PAM service: a file's in /etc/pam.d, letters, digits, '.', '_' and '-', at most 64");
 	return wrong(e, text, "is no source of users");
 }
 
 bool value_maildirs(const char *text, struct err *e)
 {
 	return !text[0] || template_check(text, true, e);
+}
+
+static bool is_this_machine(struct span host)
+{
+	char text[INET_ADDRSTRLEN];
+	struct in_addr v4;
+
+	if (host.len >= sizeof text)
+		return false;
+	(void)snprintf(text, sizeof text, "%.*s", (int)host.len, host.at);
+	return (inet_pton(AF_INET, text, &v4) == 1 && ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET) ||
+	       strcasecmp(text, "localhost") == 0 || strcmp(text, "[::1]") == 0;
+}
+
+bool value_endpoint(const char *text, struct err *e)
+{
+	static const struct span secure = SPAN("https://"), clear = SPAN("http://");
+	struct span rest = span_of(text), host;
+	bool is_secure = span_starts_nocase(rest, secure);
+
+	for (size_t n = 0; n < rest.len; n++)
+		if ((unsigned char)rest.at[n] <= ' ' || (unsigned char)rest.at[n] >= 0x7f)
+			return err_set(e, ERR_CONFIG, "a URL has no blanks, and nothing that is not ASCII");
+	if (!is_secure && !span_starts_nocase(rest, clear))
+		return wrong(e, text, "is no URL of HTTPS");
+	rest = span_from(rest, is_secure ? secure.len : clear.len);
+	host = (struct span){ rest.at, strcspn(rest.at, "/?#") };
+	if (!host.len || host.at[0] == ':')
+		return wrong(e, text, "names no host");
+	if (span_find(host, '@') < host.len)
+		return err_set(e, ERR_CONFIG, "a name and a password do not belong into the URL; write client_id and client_secret");
+	host.len = host.at[0] == '[' ? span_find(host, ']') + (span_find(host, ']') < host.len) : span_find(host, ':');
+	if (!is_secure && !is_this_machine(host))
+		return wrong(e, text, "shows tokens to whoever is on the way");
+	return true;
 }
 
 bool value_proxy(const char *text, struct err *e)

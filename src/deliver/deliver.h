@@ -28,6 +28,7 @@
 #include "store/spool.h"
 
 enum { DELIVER_FACT_MAX = 8 * 1024, DELIVER_FACTS = 16, DELIVER_WHY_MAX = 400 };
+enum { DELIVER_RECIPIENTS_MAX = 100 * 1024 };	/* octets for a program, one a line: never cut; Linux takes 128 KiB a variable */
 #define DELIVER_TICKETS (UINT64_C(1) << 54)	/* ours have this bit */
 
 struct deliver_target;

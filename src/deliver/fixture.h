@@ -145,8 +145,10 @@ static inline void world_asks_for(struct world *w, const struct target *target, 
 	must(ask.target);
 	ask.message = w->message;
 	ask.sender = "anna@example.org";
-	ask.recipients = recipients;
-	ask.recipient_count = COUNT(recipients);
+	if (!ask.recipients) {
+		ask.recipients = recipients;
+		ask.recipient_count = COUNT(recipients);
+	}
 	ask.done = world_done;
 	ask.user = &world_asks[n];
 	deliver(w->all, &ask);

@@ -9,7 +9,7 @@
 
 enum {
 	ACCEPTED = 0, AGAIN = 75, REFUSED = 100,	/* exit statuses */
-	OWN_FACTS = 9, VARIABLES = 9, ENVIRONMENT_MAX = (DELIVER_FACTS + OWN_FACTS + VARIABLES) * (DELIVER_FACT_MAX + 256),
+	OWN_FACTS = 9, VARIABLES = 9, ENVIRONMENT_MAX = (DELIVER_FACTS + OWN_FACTS + VARIABLES) * (DELIVER_FACT_MAX + 256) + DELIVER_RECIPIENTS_MAX,
 };
 
 /* What a program needs to work at all, and none of it a secret. */
@@ -32,23 +32,28 @@ static struct span cut(const char *value)
 	return (struct span){ value, max };
 }
 
-static void put(struct environment *v, const char *prefix, const char *name, const char *value)
+static void put_whole(struct environment *v, const char *prefix, const char *name, struct span value)
 {
 	v->at[v->count++] = v->out->len;
 	v->good = v->good && buf_add(v->out, span_of(prefix)) && buf_add(v->out, span_of(name)) && buf_add_byte(v->out, '=') &&
-		  buf_add(v->out, cut(value)) && buf_add_byte(v->out, '\0');
+		  buf_add(v->out, value) && buf_add_byte(v->out, '\0');
 }
 
+static void put(struct environment *v, const char *prefix, const char *name, const char *value)
+{
+	put_whole(v, prefix, name, cut(value));
+}
+
+/* All of them: who is cut off gets no message, and half an address may be somebody's. */
 static void put_recipients(struct environment *v, const struct deliver_ask *ask)
 {
 	struct buf all;
 
-	buf_start(&all, 4 * DELIVER_FACT_MAX);
-	for (size_t n = 0; n < ask->recipient_count && all.len <= DELIVER_FACT_MAX; n++)
+	buf_start(&all, DELIVER_RECIPIENTS_MAX);
+	for (size_t n = 0; n < ask->recipient_count; n++)
 		v->good = v->good && (!n || buf_add_byte(&all, '\n')) && buf_add(&all, span_of(ask->recipients[n]));
-	v->good = v->good && buf_terminate(&all);
 	if (v->good)
-		put(v, "POSTRIDER_", "RECIPIENTS", all.at);
+		put_whole(v, "POSTRIDER_", "RECIPIENTS", buf_span(&all));
 	buf_end(&all);
 }
 
@@ -59,6 +64,15 @@ static void put_smime(struct environment *v, const struct smime_facts *f)
 	put(v, "POSTRIDER_", "SMIME_SIGNER", f->signer);
 	put(v, "POSTRIDER_", "SMIME_FINGERPRINT", f->fingerprint);
 	put(v, "POSTRIDER_", "SMIME_WHY", f->why);
+}
+
+static size_t recipients_len(const struct deliver_ask *ask)
+{
+	size_t len = 0;
+
+	for (size_t n = 0; n < ask->recipient_count; n++)
+		len += strlen(ask->recipients[n]) + 1;
+	return len;
 }
 
 static bool make_environment(struct delivery *d)
@@ -138,6 +152,10 @@ static void start(struct delivery *d)
 {
 	struct err e;
 
+	if (recipients_len(&d->ask) > DELIVER_RECIPIENTS_MAX) {
+		delivery_end(d, DELIVER_REFUSED, "it has more recipients than fit into a program's environment");
+		return;
+	}
 	if (!make_environment(d)) {
 		delivery_end(d, DELIVER_DEFERRED, "out of memory");
 		return;

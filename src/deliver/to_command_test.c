@@ -50,6 +50,27 @@ static void its_exit_status_is_the_answer([[maybe_unused]] void **state)
 	world_end(w);
 }
 
+/* A hundred addresses are more than the 8 KiB at which other facts are cut. */
+static void all_recipients_are_named([[maybe_unused]] void **state)
+{
+	static const char *const count[] = { "/bin/sh", "-c", "set -- $POSTRIDER_RECIPIENTS; test $# = 100 && test ${#POSTRIDER_RECIPIENTS} = 30099" };
+	const struct target t = target_of(count, COUNT(count));
+	char address[301];
+	const char *many[400];
+	struct deliver_ask more = { .recipients = many, .recipient_count = 100 };
+	struct world *w = world(10);
+
+	memset(address, 'x', sizeof address - 1);
+	address[sizeof address - 1] = '\0';
+	for (size_t n = 0; n < COUNT(many); n++)
+		many[n] = address;
+	assert_int_equal(world_delivers(w, &t, &more), DELIVER_ACCEPTED);
+	more.recipient_count = COUNT(many);
+	assert_int_equal(world_delivers(w, &t, &more), DELIVER_REFUSED);
+	assert_string_equal(w->why, "it has more recipients than fit into a program's environment");
+	world_end(w);
+}
+
 static void a_program_that_is_not_there_or_slow_is_tried_again([[maybe_unused]] void **state)
 {
 	static const char *const none[] = { "/no/such/program" }, *const slow[] = { "/bin/sleep", "1000" };
@@ -109,6 +130,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(its_exit_status_is_the_answer),
+		cmocka_unit_test(all_recipients_are_named),
 		cmocka_unit_test(a_program_that_is_not_there_or_slow_is_tried_again),
 		cmocka_unit_test(no_more_at_once_than_was_said),
 		cmocka_unit_test(the_end_of_the_service_ends_them),

@@ -12,6 +12,7 @@
 
 #include "config/read.h"
 #include "control/ask.h"
+#include "serve/pam.h"
 #include "store/store.h"
 
 enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
@@ -49,6 +50,8 @@ struct cli {
 	bool settings_there;
 	struct store *store;
 	uint32_t sessions_fit;	/* of `run`: for so many there are descriptors */
+	struct pam_helper pam;	/* of `run`: was begun before root was given up, is the instance's; fd -1: none is needed */
+	bool pam_again;		/* and another one would have the same rights */
 	struct ask *ask;
 };
 

@@ -4,8 +4,10 @@
 #include "base/log.h"
 #include "config/settings_pop3.h"
 #include "main/commands.h"
+#include "main/pam_begin.h"
 #include "main/permitted.h"
 #include "serve/certificates.h"
+#include "serve/oauth.h"
 #include "serve/users.h"
 
 /* What `run` will open; and what its user could not, as far as we can ask.  This may be
@@ -15,8 +17,9 @@ static bool check_files(const struct settings *s, struct err *e)
 	struct privileges p;
 	struct err who;
 
-	if (s->pop3 && (!certificates_check(s->pop3, e) || !users_check(s, e)))
+	if (s->pop3 && (!certificates_check(s->pop3, e) || !users_check(s, e) || !oauth_check(s->pop3, e)))
 		return false;
+	pam_begin_check(s);
 	if (!privileges_find(s->run_as, &p, &who))
 		log_warn(NULL, "%s", who.text);
 	else
@@ -49,6 +52,6 @@ static int run(struct cli *cli)
 const struct command cmd_check = {
 	.name = "check", .warns = true, .usage = "[-c FILE]", .does = "validate the configuration", .run = run,
 	.help = "Reports every error of meaning in one run, each with file, line and what to write instead.\n"
-		"The certificate, key, ca_certificates and passwd-files of section pop3 are opened, too.\n"
+		"The certificate, key, ca_certificates, passwd-files and client_secret of section pop3 are opened, too.\n"
 		"Warnings name keys whose feature is not built yet.  Exit status 2 when there is an error.\n",
 };

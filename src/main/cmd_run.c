@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <poll.h>
+#include <sys/prctl.h>
 
 #include "main/commands.h"
 #include "main/instance.h"
+#include "main/pam_begin.h"
 #include "main/permitted.h"
 #include "main/privileges.h"
 #include "main/restrict.h"
@@ -13,12 +15,17 @@ enum { PATIENCE_MS = 5000, RETRY_MS = 50 };
 static bool become(struct cli *cli, struct err *e)
 {
 	struct privileges p;
+	int before;
 
 	if (!privileges_find(cli->settings.run_as, &p, e) || !permitted_state(&p, cli->settings.state, e))
 		return false;
 	permitted_files(&p, &cli->settings);
 	cli->sessions_fit = restrict_files(&cli->settings).sessions;
-	return privileges_drop(&p, e);
+	before = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0);
+	if (!pam_begin(&cli->settings, &cli->pam, e) || !privileges_drop(&p, e))
+		return false;
+	cli->pam_again = p.how != PRIVILEGES_BECOME && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == before;
+	return true;
 }
 
 /* A command that just has the store is waited for; another `run` is not. */

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "main/pam_begin.h"
 #include "main/restrict.h"
 #include "net/certificate.h"
 #include "net/tls.h"
@@ -81,7 +82,7 @@ bool instance_start_pop3(struct instance *i, struct err *e)
 {
 	const struct settings *settings = &i->cli->settings;
 	const struct serve_with with = { .loops = i->loops, .home = i->home, .store = i->cli->store, .contexts = i->contexts,
-		.inherited = &i->inherited, .sessions_fit = &i->cli->sessions_fit };
+		.inherited = &i->inherited, .pam = pam_client_judge(i->pam), .sessions_fit = &i->cli->sessions_fit };
 
 	if (!settings->pop3)
 		return err_set(e, ERR_CONFIG, "there is no section pop3 in the configuration");
@@ -147,6 +148,8 @@ bool instance_visits(struct instance *i, struct visits **v, struct err *e)
 static bool agree(struct instance *i, const struct settings *fresh, struct err *e)
 {
 	i->cli->sessions_fit = restrict_files(fresh).sessions;
+	if (pam_begin_wants(fresh) && !pam_client_want(i->pam, e))
+		return false;
 	return !i->serve || !fresh->pop3 || serve_reload(i->serve, fresh, e);
 }
 
@@ -182,6 +185,7 @@ static bool change(struct instance *i, struct err *e)
 	else
 		settings_end(&old);
 	api_reload(i->api, i->cli->settings.main_domain);
+	pam_client_domain(i->pam, i->cli->settings.main_domain);
 	tell_places(i);
 	return cli_route_header(&i->cli->settings, i->cli->store, e) && settle_pop3(i, e);
 }
@@ -305,6 +309,15 @@ static bool wants_pop3(const struct instance *i)
 	return i->cli->settings.pop3 && i->cli->settings.pop3->max_sessions;
 }
 
+static bool make_pam(struct instance *i, struct err *e)
+{
+	const struct pam_with with = { .first = i->cli->pam, .start = i->cli->pam_again ? pam_begin_again : NULL,
+		.main_domain = i->cli->settings.main_domain };
+
+	i->pam = pam_client_new(&with, e);
+	return i->pam;
+}
+
 static bool make(struct instance *i, struct err *e)
 {
 	i->home = loop_new(e);
@@ -324,7 +337,7 @@ static bool make(struct instance *i, struct err *e)
 	if (!i->loops)
 		return false;
 	i->pulse = pulse_new(i->loops, e);
-	return i->pulse && make_control(i, e) && (!wants_pop3(i) || instance_start_pop3(i, e));
+	return i->pulse && make_pam(i, e) && make_control(i, e) && (!wants_pop3(i) || instance_start_pop3(i, e));
 }
 
 bool instance_new(struct cli *cli, struct instance **out, struct err *e)
@@ -400,6 +413,7 @@ void instance_free(struct instance **instance)
 		loops_join(i->loops);
 	}
 	serve_free(&i->serve);
+	pam_client_free(&i->pam);
 	pulse_free(&i->pulse);
 	if (i->loops)
 		loops_free(&i->loops);

@@ -22,6 +22,7 @@ struct instance {
 	struct pulse *pulse;
 	struct tls_contexts *contexts;
 	struct inherited inherited;
+	struct pam_client *pam;
 	struct serve *serve;		/* NULL: there was no section pop3 yet */
 	bool pop3_due;			/* not stopped by hand: its section was gone, or its start failed */
 	struct visits *visits;		/* NULL: none was asked for yet */

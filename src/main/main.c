@@ -4,8 +4,10 @@
 #include <stdio.h>
 
 #include "main/cli.h"
+#include "main/pam_begin.h"
 #include "main/restrict.h"
 #include "main/version.h"
+#include "serve/pam_wire.h"
 
 enum { HELP_COLUMN = 12 };
 
@@ -75,6 +77,8 @@ int main(int argc, char **argv)
 	int status;
 
 	prepare_process();
+	if (argc > 1 && strcmp(argv[1], PAM_HELPER_OPTION) == 0)
+		return pam_begin_helper(argc, argv);
 	status = run(&cli, argc, argv);
 	cli_end(&cli);
 	if (fflush(stdout) != 0 && status == EXIT_GOOD) {

@@ -232,6 +232,9 @@ static void list(struct files *all)
 		for (size_t i = 0; i < p->user_count; i++)
 			if (p->users[i].kind == POP3_USERS_PASSWD_FILE)
 				add(all, "users", p->users[i].text, p->where);
+		if (p->oauth.client_secret.kind == SECRET_FILE)
+			add_file(all, "oauth.client_secret", p->oauth.client_secret.text, p->oauth.where, true);
+		add(all, "oauth.ca_certificates", p->oauth.ca_certificates, p->oauth.where);
 	}
 	for (size_t i = 0; i < s->connection_count; i++) {
 		const struct connection *c = s->connections[i];

@@ -164,6 +164,14 @@ int child_spawn(pid_t *pid, const char *const *argv, const char *const *environm
 	return failed;
 }
 
+bool child_beside(const char *const *argv, int socket, pid_t *pid, struct err *e)
+{
+	const char *const none[] = { NULL };
+
+	errno = child_spawn(pid, argv, none, &(struct child_files){ socket, -1, -1 });
+	return !errno || err_errno(e, ERR_LOCAL, "%s cannot be started", argv[0]);
+}
+
 static bool start(struct child *c, const char *command, struct err *e)
 {
 	const char *const argv[] = { "/bin/sh", "-c", command, NULL };

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <stdatomic.h>
+#include <sys/types.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -59,3 +60,7 @@ void child_run(const struct child_task *task, const atomic_bool *stop, struct ch
 void child_stop(struct child_start *c);			/* `done` is called soon, on the loop */
 /* Ends it and waits for that; `done` is not called.  Before the loop is freed. */
 void child_forget(struct child_start **c);
+
+/* A process beside ours: `argv` (argv[0] as above) with `socket` as its descriptor 0, /dev/null as 1 and 2, and nothing else of
+ * ours: no other descriptors, no variables, no ignored signals; in a group of its own.  Who starts it waits for it. */
+[[nodiscard]] bool child_beside(const char *const *argv, int socket, pid_t *pid, struct err *e);

@@ -96,7 +96,9 @@ static enum sasl_said step(struct sasl_server *s, const struct span *response, s
 		return server_cram(s, response, challenge, e);
 	case SASL_SCRAM_SHA_256_PLUS: case SASL_SCRAM_SHA_256: case SASL_SCRAM_SHA_1_PLUS: case SASL_SCRAM_SHA_1:
 		return server_scram(s, response, challenge, e);
-	case SASL_OAUTHBEARER: case SASL_XOAUTH2: case SASL_GSSAPI: case SASL_DIGEST_MD5: case SASL_NTLM: case SASL_APOP:
+	case SASL_OAUTHBEARER: case SASL_XOAUTH2:
+		return server_bearer(s, response, challenge, e);
+	case SASL_GSSAPI: case SASL_DIGEST_MD5: case SASL_NTLM: case SASL_APOP:
 	case SASL_USER: case SASL_MECHS:
 		break;
 	}

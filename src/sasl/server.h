@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * SASL, the server's side (RFC 4422): SCRAM (RFC 5802, RFC 7677), PLAIN (RFC 4616),
- * LOGIN, CRAM-MD5 (RFC 2195) and EXTERNAL, all ours: see ARCHITECTURE.md for why
+ * LOGIN, CRAM-MD5 (RFC 2195), EXTERNAL, OAUTHBEARER (RFC 7628) and XOAUTH2, all ours: see ARCHITECTURE.md for why
  * GNU SASL, which the client's side has, is not asked here.
  *
  *     s = sasl_server_new(mech, &with, &e);
@@ -21,6 +21,9 @@
  *               right is for the caller to find out
  *     PROVED    SCRAM, CRAM-MD5: the client knows the password whose keys `find` gave.
  *               Whether there is such an account, the caller looks
+ *     TOKEN     OAUTHBEARER, XOAUTH2: `password` is a bearer token for `name` (with OAUTHBEARER perhaps empty:
+ *               whoever's it is).  Is it not good, sasl_server_refuse_token gives the challenge that says so, and the
+ *               next step, whatever the client answers, is REFUSED with ERR_AUTH
  *     NAMED     EXTERNAL: a name to act as was given, or none; nothing is proved here
  *     REFUSED   e->kind: ERR_AUTH, the proof is wrong, or a client that could bind was
  *               made to believe that we cannot ("y" of RFC 5802 section 6); ERR_PEER, the
@@ -58,7 +61,7 @@ enum {
 	SASL_CHALLENGE_MAX = 1024, SASL_SALT = 16, SASL_KEY_MAX = 32, SASL_SECRET_MAX = 1024, SASL_HOST_MAX = 255,
 };
 
-enum sasl_said { SASL_SAYS_MORE, SASL_SAYS_PASSWORD, SASL_SAYS_PROVED, SASL_SAYS_NAMED, SASL_SAYS_REFUSED };
+enum sasl_said { SASL_SAYS_MORE, SASL_SAYS_PASSWORD, SASL_SAYS_TOKEN, SASL_SAYS_PROVED, SASL_SAYS_NAMED, SASL_SAYS_REFUSED };
 
 struct sasl_scram_keys {	/* RFC 5802 section 3, of the password after SASLprep */
 	uint32_t iterations;	/* never 0 */
@@ -93,4 +96,5 @@ bool sasl_mech_serves(enum sasl_mech mech);	/* this build can do it here */
 [[nodiscard]] struct sasl_server *sasl_server_new(enum sasl_mech mech, const struct sasl_server_with *with, struct err *e);
 [[nodiscard]] enum sasl_said sasl_server_step(struct sasl_server *s, const struct span *response, struct buf *challenge,
 					      struct sasl_proof *proof, struct err *e);
+void sasl_server_refuse_token(struct sasl_server *s, struct buf *challenge);	/* after TOKEN, once */
 void sasl_server_free(struct sasl_server **s);

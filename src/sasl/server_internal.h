@@ -2,7 +2,7 @@
  *
  * The SASL server's insides, shared by its own files: server.c has the life of a
  * server and the mechanisms that only carry words, server_cram.c and
- * server_scram.c those that prove something.
+ * server_scram.c those that prove something, server_bearer.c those that carry a token.
  *
  * A mechanism's step is called with the response that is due (NULL only at
  * first), s->steps counts those before it;
@@ -33,6 +33,7 @@ struct sasl_server {
 	size_t nonce_len;		/* SCRAM: the client's and ours, behind "r=" in `second` */
 	struct span binding;		/* SCRAM: of this exchange; empty without -PLUS */
 	bool verified;			/* SCRAM: the proof was right, and ours is on its way */
+	bool refused;			/* a token was, and the client was told */
 };
 
 enum sasl_said server_refuse(struct sasl_server *s, struct err *e, enum err_kind kind, const char *what);
@@ -40,4 +41,5 @@ enum sasl_said server_refuse(struct sasl_server *s, struct err *e, enum err_kind
 bool server_names_good(const struct sasl_server *s, bool named);
 
 enum sasl_said server_cram(struct sasl_server *s, const struct span *response, struct buf *challenge, struct err *e);
+enum sasl_said server_bearer(struct sasl_server *s, const struct span *response, struct buf *challenge, struct err *e);
 enum sasl_said server_scram(struct sasl_server *s, const struct span *response, struct buf *challenge, struct err *e);

@@ -32,7 +32,7 @@ struct elsewhere_ask {
 	struct span secret;	/* the password, any octets but NUL; or the token */
 	const char *rhost;	/* the client's address, without a port */
 	/* account: whom the judge says it is, as names are written there, for the caller to resolve: another one
-	 * than was asked about is WRONG; NULL: the one asked about.  why: for the log alone, NULL for RIGHT.
+	 * than was asked about is WRONG, also one whom a route of a whole domain leads to it; NULL: the one asked about.  why: for the log alone, NULL for RIGHT.
 	 * Both are borrowed during the call. */
 	void (*done)(void *user, enum elsewhere_said said, const char *account, const char *why);
 	void *user;

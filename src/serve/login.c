@@ -144,6 +144,15 @@ struct login *login_begin(struct logins *g, const struct login_who *who, enum sa
 	return x;
 }
 
+const struct login_answer *login_left(struct login *x)
+{
+	if (x->at == AT_WORDS && x->refused)
+		x->answer.said = x->counted.blocked ? LOGIN_SAYS_BLOCKED : LOGIN_SAYS_WRONG;
+	else if (x->at != AT_DELAY)
+		return NULL;
+	return &x->answer;
+}
+
 void login_end(struct login **out)
 {
 	struct login *x = *out;
@@ -244,10 +253,17 @@ const struct login_answer *login_exchange(struct login *x, const struct span *re
 		login_act_as(x, proof.authzid);
 		x->right = true;
 		break;
+	case SASL_SAYS_TOKEN:
+		login_forget_words(x);
+		if (!x->named)
+			login_nameless(x);
+		return login_turn(x, DUE_TOKEN, proof.password, NULL);
 	case SASL_SAYS_NAMED:
 		judge_certificate(x, proof.authzid);
 		break;
 	case SASL_SAYS_REFUSED:
+		if (x->refused)
+			return login_refused(x);
 		if (e.kind != ERR_AUTH || !x->named)
 			return login_over(x, e.kind == ERR_LOCAL ? LOGIN_SAYS_BUSY : LOGIN_SAYS_MALFORMED, &e);
 		x->answer.why = e;

@@ -54,10 +54,15 @@
  * wrong password is, after as long, since nothing says that there is such a user.  A PAM password is
  * remembered as others are: one that was changed there may be good for LOGIN_REMEMBERED_MS.
  *
+ * A token (OAUTHBEARER, XOAUTH2) is judged elsewhere, each time: nothing of it is remembered here.  Whom it names is
+ * resolved as names are, and must be the account that the client named; where it named none, it is whom the token names.
+ * A route of a whole domain makes no token good for its account.  A wrong one is counted, then there is MORE, with a challenge
+ * that says so, and the next step, whatever is in it, has the refusal.
+ *
  * EXTERNAL: the client's certificate names the account by its only e-mail address,
  * else by its only CN.  With several e-mail addresses either all mean one account, or
  * the authorization identity chooses one of theirs.  Anything else is WRONG.  A route of a whole domain makes no
- * certificate good for its account. */
+ * certificate good for its account, and no token, which says whose it is. */
 #pragma once
 
 #include "net/address.h"
@@ -139,4 +144,6 @@ uint32_t login_mechs(const struct logins *g);
 [[nodiscard]] const struct login_answer *login_words(struct login *x, struct span name, struct span password);
 /* given: the client sent `response` (octets, decoded); only the first step may be without. */
 [[nodiscard]] const struct login_answer *login_step(struct login *x, bool given, struct span response);
+/* Before login_end: what was found wrong and counted, and not answered yet, for the log: WRONG or BLOCKED.  NULL: nothing. */
+[[nodiscard]] const struct login_answer *login_left(struct login *x);
 void login_end(struct login **x);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Inside of a login: what its files share.  login.c has the public face and the
- * steps of SASL; login_judge.c everything from a name and what proves it to the
+ * steps of SASL; login_who.c who is meant; login_judge.c everything from there and what proves it to the
  * answer: penalties, the cache, hashing, the verdict.
  *
  * login_judge.c's functions give the answer, or NULL when it comes later by who.answer;
@@ -43,7 +43,7 @@ enum login_at {
 /* What is looked at once it is the attempt's turn. */
 enum login_due {
 	DUE_PASSWORD,	/* `words` */
-	DUE_TOKEN,	/* `words` */
+	DUE_TOKEN,	/* `words`; the exchange goes on, if it is refused */
 	DUE_STEP,	/* `words` are a response */
 	DUE_VERDICT	/* `right` */
 };
@@ -61,6 +61,7 @@ struct login {
 	bool never;		/* whatever else is right, the answer is no */
 	char name[NAMED_MAX + 1];	/* as given; cut, one octet longer than any that means somebody */
 	struct span user;		/* the part of it that is resolved */
+	bool anybody;			/* a token came without a name: whose it is, its judge says */
 	bool acts;			/* an authorization identity has said which mailbox it is, and by which address */
 	char local_domain[DOMAIN_NAME_MAX + 1];
 	char account[ACCOUNT_NAME_MAX + 1];	/* resolved */
@@ -76,6 +77,8 @@ struct login {
 	const struct elsewhere *judge;
 	void *asked;		/* its job */
 	enum login_by by;	/* PAM or token */
+	bool refused;		/* the client was told that its token is not good; what it says to that is next: */
+	struct admission_delay counted;	/* and then the refusal, this much later */
 	char *mail;		/* of the answer */
 	struct timer *timer;
 	struct login_answer answer;
@@ -87,6 +90,14 @@ void login_name(struct login *x, struct span name, struct account_login *l);
 void login_act_as(struct login *x, struct span authzid);
 /* Waits for the attempt's turn, if that was not done, then does what is due.  l: as login_name just gave it, or NULL. */
 const struct login_answer *login_turn(struct login *x, enum login_due due, struct span words, const struct account_login *l);
+/* Who is it now?  False: another, or with another password, than when it was looked at before.  *l as above. */
+bool login_look(struct login *x, struct account_login *l);
+/* A judge elsewhere found it right: for whom?  NULL: the one asked about.  Another one is never let in. */
+void login_heed(struct login *x, const char *claim);
+/* A token came without a name: counted by its address, until its judge says whose it is. */
+void login_nameless(struct login *x);
+/* The client heard that its token is not good, and has said something: the refusal, which was counted then. */
+const struct login_answer *login_refused(struct login *x);
 /* An answer that is no verdict; e may be x->answer.why itself. */
 const struct login_answer *login_over(struct login *x, enum login_said said, const struct err *e);
 void login_forget_words(struct login *x);

@@ -17,80 +17,6 @@ static void tell(struct login *x, const struct login_answer *a)
 		x->who.answer(x->who.user, a);	/* may end x */
 }
 
-static bool resolve(const struct login *x, struct span user, struct resolved *r)
-{
-	if (x->g->users)
-		return users_resolve(x->g->users, user, x->who.main_domain, x->local_domain, r);
-	return route_resolve(x->g->store, user, x->who.main_domain, x->local_domain, r);
-}
-
-/* Who is it now?  False: another, or with another password, than when it was looked at before. */
-static bool look(struct login *x, struct account_login *l)
-{
-	struct resolved r;
-	bool same;
-
-	(void)resolve(x, x->user, &r);
-	if (x->g->users)
-		users_find(x->g->users, r.account, &x->peer, l);
-	else
-		login_find(x->g->store, r.account, l);
-	same = strcmp(x->account, r.account) == 0 && strcmp(x->verifier, l->verifier) == 0;
-	memcpy(x->account, r.account, sizeof r.account);
-	memcpy(x->verifier, l->verifier, sizeof l->verifier);
-	if (!x->acts)
-		memcpy(x->answer.routed, r.routed, sizeof r.routed);
-	return same;
-}
-
-static void copy(char *to, struct span from)
-{
-	if (from.len)
-		memcpy(to, from.at, from.len);
-	to[from.len] = '\0';
-}
-
-/* What has not the form of a name is nobody's, since there is a '#' in it. */
-static struct span take_apart(struct login *x, struct span given)
-{
-	struct named n;
-
-	if (!named_split(given, &n))
-		n = (struct named){ .user = given };
-	copy(x->answer.owner, n.owner);
-	copy(x->answer.box, n.box);
-	return n.user;
-}
-
-void login_name(struct login *x, struct span name, struct account_login *l)
-{
-	size_t len = name.len < sizeof x->name ? name.len : sizeof x->name, shown = name.len < sizeof x->answer.user ? name.len : sizeof x->answer.user - 1;
-
-	assert(!x->named);
-	x->named = true;
-	if (name.len) {
-		memcpy(x->name, name.at, len);
-		memcpy(x->answer.user, name.at, shown);
-	}
-	x->answer.user[shown] = '\0';
-	text_clean(x->answer.user, shown);
-	x->user = take_apart(x, (struct span){ x->name, len });
-	(void)look(x, l);
-	admission_login_start(x->g->admission, &x->peer, span_of(x->account), clock_mono_ms(), &x->attempt);
-}
-
-void login_act_as(struct login *x, struct span authzid)
-{
-	struct resolved r;
-
-	if (!authzid.len)
-		return;
-	x->acts = true;
-	(void)resolve(x, take_apart(x, authzid), &r);	/* whoever only PAM knows is not known here */
-	x->never = strcmp(r.account, x->account) != 0;
-	memcpy(x->answer.routed, r.routed, sizeof r.routed);
-}
-
 void login_forget_words(struct login *x)
 {
 	if (x->kept)
@@ -149,6 +75,25 @@ static const struct login_answer *wrong(struct login *x, struct admission_delay 
 	return NULL;
 }
 
+/* Counted now, whatever the client does next; it hears why before it hears the refusal (RFC 7628 section 3.2.3). */
+static const struct login_answer *refuse_token(struct login *x, struct admission_delay d)
+{
+	struct buf challenge;
+
+	buf_lend(&challenge, x->challenge, sizeof x->challenge);
+	sasl_server_refuse_token(x->sasl, &challenge);
+	x->answer.challenge = buf_span(&challenge);
+	x->refused = true;
+	x->counted = d;
+	return login_over(x, LOGIN_SAYS_MORE, NULL);
+}
+
+const struct login_answer *login_refused(struct login *x)
+{
+	assert(x->refused && x->answer.why.kind);
+	return wrong(x, x->counted);
+}
+
 static const char *how_of(enum sasl_mech mech, enum login_by by)
 {
 	switch (by) {
@@ -169,6 +114,7 @@ static const char *how_of(enum sasl_mech mech, enum login_by by)
 static const struct login_answer *decide(struct login *x, const struct account_login *l, bool same, bool right, enum login_by by,
 	const struct admission_delay *counted)
 {
+	struct admission_delay d;
 	bool there = l->there && (!l->elsewhere || by == BY_PAM);	/* PAM's users are there by its word alone */
 
 	if (right && same && there && !x->never) {
@@ -176,17 +122,18 @@ static const struct login_answer *decide(struct login *x, const struct account_l
 			remembered_put(x->g->remembered, &x->mac, clock_mono_ms());
 		return good(x, l, how_of(x->mech, by));
 	}
-	if (!x->answer.why.kind || (!there && x->mech != SASL_EXTERNAL))
+	if (!x->answer.why.kind || (!there && x->mech != SASL_EXTERNAL && !x->anybody))
 		(void)err_set(&x->answer.why, ERR_AUTH, "%s", !there && l->why ? l->why : !there ? "no such account, or one that cannot log in" :
 			x->never ? "it wanted to be another account" : right ? "the account was changed just now" : "wrong password");
-	return wrong(x, counted ? *counted : admission_login_failed(x->g->admission, &x->attempt, clock_mono_ms()));
+	d = counted ? *counted : admission_login_failed(x->g->admission, &x->attempt, clock_mono_ms());
+	return by == BY_TOKEN ? refuse_token(x, d) : wrong(x, d);
 }
 
 /* The same after time has passed: is the account still there, and what it was? */
 static const struct login_answer *decide_later(struct login *x, bool right, enum login_by by, const struct admission_delay *counted)
 {
 	struct account_login l;
-	bool same = look(x, &l);
+	bool same = login_look(x, &l);
 	const struct login_answer *a = decide(x, &l, same, right, by, counted);
 
 	login_wipe(&l);
@@ -269,14 +216,11 @@ static void say_right(struct login *x)
 static void on_elsewhere(void *user, enum elsewhere_said said, const char *account, const char *why)
 {
 	struct login *x = user;
-	struct resolved other;
 	struct err e;
 
 	assert(x->at == AT_ELSEWHERE);
-	if (account && said == ELSEWHERE_RIGHT) {
-		(void)resolve(x, span_of(account), &other);
-		x->never = x->never || strcmp(other.account, x->account) != 0;
-	}
+	if (said == ELSEWHERE_RIGHT)
+		login_heed(x, account);
 	(void)err_set(&e, said == ELSEWHERE_BUSY ? ERR_BUSY : ERR_AUTH, "%s", why ? why : said == ELSEWHERE_BUSY ? "it cannot be judged now" : "refused");
 	text_clean(e.text, strlen(e.text));
 	x->judge->end(x->judge->context, x->asked);
@@ -366,7 +310,7 @@ static const struct login_answer *do_what_is_due(struct login *x, const struct a
 	if (x->due == DUE_TOKEN)
 		return judge_token(x);
 	if (!l) {
-		same = look(x, &now);
+		same = login_look(x, &now);
 		l = &now;
 	}
 	if (x->due == DUE_PASSWORD)

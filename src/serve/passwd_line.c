@@ -48,12 +48,13 @@ static void take_extra(struct passwd_line *l, const char *field)
 bool passwd_line_cut(char *text, struct passwd_line *l)
 {
 	char *fields[FIELDS], *left = text;
+	bool alone = !strchr(text, ':');
 
 	if (!*text || *text == '#' || *text == ':')
 		return false;
 	for (size_t n = 0; n < FIELDS; n++)
 		fields[n] = next_field(&left, ':');
-	*l = (struct passwd_line){ .user = fields[FIELD_USER], .password = fields[FIELD_PASSWORD], .home = fields[FIELD_HOME] };
+	*l = (struct passwd_line){ .user = fields[FIELD_USER], .password = fields[FIELD_PASSWORD], .home = fields[FIELD_HOME], .alone = alone };
 	while (*left) {
 		left += strspn(left, " \t");
 		if (*left)

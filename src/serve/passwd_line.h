@@ -16,6 +16,7 @@ struct passwd_line {
 	const char *as;		/* user=; NULL = itself */
 	const char *nets;	/* allow_nets; NULL = all */
 	bool nologin, nopassword, elsewhere;
+	bool alone;		/* there is no ':' in it, so that it may be anything, such as the rest of a line that was broken */
 	size_t number;		/* for the caller */
 };
 

@@ -147,7 +147,7 @@ static bool add(struct passwd_table *t, const struct passwd_line *line, const ch
 	struct entry *n;
 
 	if (!name_of(t, line->user, name)) {
-		tell(t, path, number, line->user, "this is no user's name");
+		tell(t, path, number, line->alone ? "" : line->user, "this is no user's name");
 		return true;
 	}
 	if (t->count == t->room) {

@@ -196,6 +196,12 @@ static void the_log_says_what_is_wrong_and_no_secret(void **state)
 	assert_null(strstr(text, "geheim"));
 	assert_null(strstr(text, "user=\"locked\""));	/* meant so */
 	assert_int_equal(truncate(path, 0), 0);
+	t = table("anna:{SHA512-CRYPT}$6$abc$\nde/geheim\n", NULL);	/* an editor broke the line */
+	passwd_table_free(&t);
+	(void)read_log(path, text, sizeof text);
+	assert_non_null(strstr(text, "line=2 user=\"\": this is no user's name"));
+	assert_null(strstr(text, "geheim"));
+	assert_int_equal(truncate(path, 0), 0);
 	t = table("a:{FOO}x\nb:{FOO}x\nc:{FOO}x\nd:{FOO}x\ne:{FOO}x\nf:{FOO}x\ng:{FOO}x\nh:{FOO}x\ni:{FOO}x\nj:{FOO}x\nk:{FOO}x\nl:{FOO}x\n", NULL);
 	passwd_table_free(&t);
 	(void)read_log(path, text, sizeof text);

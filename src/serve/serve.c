@@ -9,6 +9,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/entrance.h"
+#include "serve/oauth.h"
+#include "serve/serve_list.h"
 #include "serve/session.h"
 
 /* An address of ours.  Which listener of the newest rules it is, each loop knows for itself. */
@@ -26,6 +28,7 @@ struct serve {
 	struct rules *rules;
 	struct admission *admission;
 	struct users *users;
+	struct introspect *introspect;
 	struct logins *logins;
 	struct alerts *alerts;
 	struct commits *commits;
@@ -88,6 +91,18 @@ static struct pop3_settings fitting(const struct serve *s, const struct settings
 	return p;
 }
 
+/* Who judges tokens; without a section oauth none is offered, and nobody is asked. */
+static bool make_introspect(struct serve *s, const struct pop3_settings *p, struct err *e)
+{
+	struct introspect_endpoint *endpoint;
+
+	s->introspect = introspect_new(NULL, e);
+	if (!s->introspect || !oauth_read(p, &endpoint, e))
+		return false;
+	introspect_take(s->introspect, &endpoint);
+	return true;
+}
+
 static bool make_parts(struct serve *s, const struct settings *settings, struct err *e)
 {
 	const struct pop3_settings p = fitting(s, settings);
@@ -96,9 +111,10 @@ static bool make_parts(struct serve *s, const struct settings *settings, struct 
 	if (!s->admission)
 		return false;
 	s->users = users_new(s->with.store, settings, e);
-	if (!s->users)
+	if (!s->users || !make_introspect(s, &p, e))
 		return false;
-	s->logins = logins_new(&(struct logins_with){ .store = s->with.store, .admission = s->admission, .users = s->users }, e);
+	s->logins = logins_new(&(struct logins_with){ .store = s->with.store, .admission = s->admission, .users = s->users, .pam = s->with.pam,
+		.token = introspect_judge(s->introspect) }, e);
 	if (!s->logins)
 		return false;
 	s->alerts = alerts_new(s->with.home, s->with.loops, s->with.store, e);
@@ -144,6 +160,7 @@ void serve_free(struct serve **serve)
 	alerts_free(&s->alerts);
 	if (s->logins)
 		logins_free(&s->logins);
+	introspect_free(&s->introspect);
 	users_free(&s->users);
 	admission_free(&s->admission);
 	rules_put(&s->rules);
@@ -355,19 +372,22 @@ bool serve_reload(struct serve *s, const struct settings *settings, struct err *
 	struct rules *rules = rules_new(settings, s->with.contexts, e), *old = s->rules;
 	const struct pop3_settings p = fitting(s, settings);
 	struct change c = { s, rules, NULL };
+	struct introspect_endpoint *endpoint = NULL;
 	struct users_sources *users;
 
 	if (!rules)
 		return false;
 	users = users_read(s->users, settings, e);
-	if (!users || (s->running && !open_new(s, rules, &c.doors, e)) || !submissions_reload(s->submissions, settings, e) ||
+	if (!users || !oauth_read(&p, &endpoint, e) || (s->running && !open_new(s, rules, &c.doors, e)) || !submissions_reload(s->submissions, settings, e) ||
 	    !admission_reload_configured(s->admission, &p, e)) {	/* which fails only for want of memory */
 		users_drop(&users);
+		introspect_endpoint_free(&endpoint);
 		doors_close(&c.doors);
 		rules_put(&rules);
 		return false;
 	}
 	users_take(s->users, &users);
+	introspect_take(s->introspect, &endpoint);
 	close_old(s, rules);
 	for (struct door *d = s->doors; d; d = d->next)
 		d->wanted = find_rules(rules, d);
@@ -437,56 +457,7 @@ struct submissions *serve_submissions(const struct serve *s)
 	return s->submissions;
 }
 
-/* ---- the list of sessions */
-
-struct listing {
-	struct serve *serve;
-	uint64_t after;
-	struct serve_session *rows;
-	size_t count, max;		/* max: of one loop's */
-};
-
-static void list_worker(struct loop *l, unsigned index, void *user)
-{
-	struct listing *g = user;
-	uint64_t now = clock_mono_ms();
-	size_t n = 0;
-
-	(void)l;
-	for (const struct session *s = g->serve->workers[index]->all; s && n < g->max; s = s->after) {
-		struct serve_session *row = &g->rows[g->count];
-
-		if (s->id <= g->after || !s->conn)
-			continue;
-		*row = (struct serve_session){ .id = s->id, .tls = conn_is_tls(s->conn), .age_ms = now - s->began_ms,
-			.messages = s->messages, .octets = s->octets };
-		(void)snprintf(row->account, sizeof row->account, "%s", s->account ? s->account : "");
-		(void)snprintf(row->peer, sizeof row->peer, "%s", conn_peer(s->conn));
-		(void)snprintf(row->listener, sizeof row->listener, "%s", s->door->name);
-		g->count++;
-		n++;
-	}
-}
-
-static int by_id(const void *a, const void *b)
-{
-	const struct serve_session *one = a, *other = b;
-
-	return (one->id > other->id) - (one->id < other->id);
-}
-
 size_t serve_each_session(struct serve *s, uint64_t after, struct serve_session *out, size_t max)
 {
-	struct listing g = { .serve = s, .after = after, .max = max, .rows = calloc(max * s->worker_count, sizeof *out) };
-
-	if (!g.rows)
-		return 0;
-	for (unsigned n = 0; n < s->worker_count; n++)
-		loops_call(s->with.loops, n, list_worker, &g);
-	qsort(g.rows, g.count, sizeof *g.rows, by_id);
-	if (g.count > max)
-		g.count = max;
-	memcpy(out, g.rows, g.count * sizeof *out);
-	free(g.rows);
-	return g.count;
+	return serve_list(s->with.loops, s->workers, after, out, max);
 }

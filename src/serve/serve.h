@@ -24,6 +24,7 @@
 #include "net/inherited.h"
 #include "net/loops.h"
 #include "serve/admission.h"
+#include "serve/elsewhere.h"
 #include "store/account.h"
 
 #define SERVE_TICKETS (UINT64_C(1) << 56)	/* our tickets have this bit, and none above it */
@@ -36,6 +37,7 @@ struct serve_with {		/* all borrowed, and outlive the service */
 	struct store *store;
 	struct tls_contexts *contexts;
 	const struct inherited *inherited;	/* NULL = none; a listener takes the one of its name */
+	const struct elsewhere *pam;	/* judges pam:SERVICE; NULL: nobody does */
 	const uint32_t *sessions_fit;	/* for more there are no descriptors; read by serve_new and serve_reload; NULL = no such limit */
 };
 

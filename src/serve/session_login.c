@@ -17,7 +17,7 @@ struct session_line {
 
 /* ---- the login */
 
-static void failed(struct session *s, const struct login_answer *a, enum p3d_code code)
+static void log_failed(struct session *s, const struct login_answer *a)
 {
 	char line[SAYS_MAX], version[SESSION_TLS_TEXT];
 	const struct says_login facts = { .address = conn_peer_address(s->conn), .mechanism = sasl_mech_name(s->mech),
@@ -25,23 +25,40 @@ static void failed(struct session *s, const struct login_answer *a, enum p3d_cod
 
 	worker_count(s->worker, COUNT_FAILED_LOGINS, 1);
 	session_log(s, LOG_WARN, says_login_failed(&facts, line));
-	p3d_login_refused(session_p3d(s), code, NULL);
 }
 
-/* The refusal is the last thing that is said, whatever was pipelined behind: the address is blocked. */
-static void refuse_and_end(struct session *s)
+static void log_blocked(struct session *s)
 {
 	const struct rules *r = s->rules;
 	const struct network from = session_network(s);
 	char line[SAYS_MAX];
 
 	session_log(s, LOG_WARN, says_blocked(&from, r->failed_limit, r->failed_block_ms, line));
+}
+
+static void failed(struct session *s, const struct login_answer *a, enum p3d_code code)
+{
+	log_failed(s, a);
+	p3d_login_refused(session_p3d(s), code, NULL);
+}
+
+/* The refusal is the last thing that is said, whatever was pipelined behind: the address is blocked. */
+static void refuse_and_end(struct session *s)
+{
+	log_blocked(s);
 	p3d_last(session_p3d(s));
 	s->end = SAYS_LOGIN_BLOCKED;
 }
 
+/* Who does not wait for the refusal has failed all the same. */
 static void end_login(struct session *s)
 {
+	const struct login_answer *left = s->login ? login_left(s->login) : NULL;
+
+	if (left)
+		log_failed(s, left);
+	if (left && left->said == LOGIN_SAYS_BLOCKED)
+		log_blocked(s);
 	login_end(&s->login);
 	if (s->line) {
 		buf_end(&s->line->certificate);

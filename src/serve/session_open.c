@@ -227,6 +227,17 @@ static void find_mail(struct session *s)
 	login_wipe(&owner);
 }
 
+/* A box of a name that no folder of the Maildir can have is not there; all else is no fault of the client's. */
+static void no_place(struct session *s, const struct err *why)
+{
+	bool inbox = strcmp(s->opening->box + strcspn(s->opening->box, "/"), "/INBOX") == 0;
+
+	if (why->kind == ERR_CONFIG && !inbox)
+		refuse(s, P3D_CODE_SYS_PERM, NAMED_REFUSED);
+	else
+		open_failed(s, why);
+}
+
 static bool find_box(struct session *s)
 {
 	struct session_opening *o = s->opening;
@@ -241,7 +252,7 @@ static bool find_box(struct session *s)
 	s->rights = (uint8_t)rights;
 	find_mail(s);
 	if (!place_find(s->worker->store, o->box, *o->mail ? o->mail : NULL, &o->place, &e)) {
-		open_failed(s, &e);
+		no_place(s, &e);
 		return false;
 	}
 	if (o->place.kind == PLACE_STORE && !named_there(s->worker->store, o->box)) {

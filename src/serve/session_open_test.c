@@ -283,6 +283,16 @@ static void a_routed_view_of_a_maildir([[maybe_unused]] void **state)
 	service_end();
 }
 
+/* Not "try again later", and no error of ours: such a folder cannot be. */
+static void a_name_that_no_folder_has([[maybe_unused]] void **state)
+{
+	begin_maildir();
+	service_open(1);
+	in(&g, "a.b#bob", "-ERR [SYS/PERM] no such mailbox");
+	guest_leave(&g);
+	service_end();
+}
+
 static void a_maildir_that_is_none([[maybe_unused]] void **state)
 {
 	begin_maildir();
@@ -302,6 +312,7 @@ int main(void)
 		cmocka_unit_test(own_boxes), cmocka_unit_test(rights_are_looked_at), cmocka_unit_test(rights_that_went_meanwhile),
 		cmocka_unit_test(alone_is_of_the_box), cmocka_unit_test(alert_first), cmocka_unit_test(who_goes_before_he_is_told),
 		cmocka_unit_test(a_maildir), cmocka_unit_test(a_routed_view_of_a_maildir), cmocka_unit_test(a_maildir_that_is_none),
+		cmocka_unit_test(a_name_that_no_folder_has),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,8 +8,6 @@
 #include "store/allowance.h"
 #include "store/held.h"
 
-enum { LOOK_MS = 5000 };
-
 /* ---- its end */
 
 void submission_free(struct submission **submission)
@@ -257,7 +255,7 @@ static bool make(struct submissions *s, const struct settings *settings, struct 
 	s->wake = s->tasks ? wake_new(s->with.home, on_wake, s, e) : NULL;
 	if (!s->wake)
 		return false;
-	s->timer = timer_new(s->with.home, submissions_retry, s);
+	s->timer = timer_new(s->with.home, submissions_look, s);
 	if (!s->timer)
 		return err_set(e, ERR_LOCAL, "out of memory");
 	return submissions_reload(s, settings, e);
@@ -279,19 +277,21 @@ struct submissions *submissions_new(const struct submissions_with *with, const s
 	return s;
 }
 
+void submissions_kick(struct submissions *s)
+{
+	s->walked = 0;
+	s->walk_at = 0;
+	if (s->running)
+		timer_set(s->timer, 0, SUBMISSIONS_LOOK_MS);
+}
+
 void submissions_run(struct submissions *s, bool on)
 {
 	s->running = on;
 	if (on)
-		timer_set(s->timer, 0, LOOK_MS);
+		submissions_kick(s);
 	else
 		timer_stop(s->timer);
-}
-
-void submissions_kick(struct submissions *s)
-{
-	if (s->running)
-		timer_set(s->timer, 0, LOOK_MS);
 }
 
 void submissions_answered(struct submissions *s, const struct store_done *done)

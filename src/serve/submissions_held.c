@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Held messages are tried again: read in a job, delivered, and the outcome made durable in a job. */
+ * Held messages are tried again: read in a job, delivered, and the outcome made durable in a job.  One that cannot
+ * be (a full disk) is kept here, and written at a later look: until then the message is not tried again, since its target
+ * may have it. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +13,7 @@
 #include "serve/submissions_inside.h"
 #include "store/held.h"
 
-enum { MINUTE = 60, HOUR = 3600, AT_ONCE = 4, PATIENCE_S = 5 * 24 * HOUR, PLACE_OLD_S = 24 * HOUR };
+enum { MINUTE = 60, HOUR = 3600, AT_ONCE = 4, IN_A_TURN = 2000, PATIENCE_S = 5 * 24 * HOUR, PLACE_OLD_S = 24 * HOUR };
 
 struct held_try {
 	struct submissions *all;
@@ -24,6 +26,9 @@ struct held_try {
 	struct mailbox_source source;
 	struct deliver_fact facts[2];
 	bool good, settled;		/* of the job that was last */
+	bool unwritten;			/* its outcome, so far: it is waited for by nobody */
+	bool writing;
+	bool displaced;			/* it has not the name that its record still has: after a crash that would mean delivered */
 	struct err e;
 	enum deliver_said said;
 	char why[DELIVER_WHY_MAX + 1];
@@ -46,13 +51,16 @@ static int64_t next_after(uint32_t attempts, int64_t now)
 
 /* ---- the end of one */
 
+static void start_due(struct submissions *s);
+
 static void drop(struct held_try *t)
 {
 	*t->at = t->next;
 	if (t->next)
 		t->next->at = t->at;
 	t->all->try_count--;
-	(void)atomic_fetch_sub(&t->all->waiting, 1);
+	if (!t->unwritten)
+		(void)atomic_fetch_sub(&t->all->waiting, 1);
 	spool_free(&t->message);
 	free(t->recipients);
 	deliver_target_put(&t->target);
@@ -88,6 +96,10 @@ static void finish_work(void *user)
 	bool patient = now - t->info.since < PATIENCE_S;
 
 	t->settled = t->said != DELIVER_DEFERRED || !patient;
+	t->good = !t->displaced || held_placing(s, t->info.id, "", &t->e);
+	if (!t->good)
+		return;
+	t->displaced = false;
 	if (t->said == DELIVER_ACCEPTED)
 		t->good = held_remove(s, t->info.id, &t->e);
 	else if (t->settled)
@@ -96,27 +108,49 @@ static void finish_work(void *user)
 		t->good = held_defer(s, t->info.id, t->why, now, next_after(t->info.attempts, now), &t->e);
 }
 
+/* The store cannot take the outcome now.  (ERR_CONFIG: somebody has removed the message.) */
+static bool must_be_kept(struct held_try *t)
+{
+	if (t->good || t->e.kind == ERR_CONFIG)
+		return false;
+	if (!t->unwritten) {
+		say(t);
+		(void)atomic_fetch_sub(&t->all->waiting, 1);
+		t->unwritten = true;
+	}
+	return true;
+}
+
 static void finish_done(void *user)
 {
 	struct held_try *t = user;
 	struct submissions *s = t->all;
 
+	t->writing = false;
+	if (must_be_kept(t))
+		return;
 	if (t->good && t->said == DELIVER_ACCEPTED && t->target)
 		deliver_settled(t->all->deliveries, t->target, &t->source);
 	say(t);
 	drop(t);
 	if (s->running)
-		submissions_retry(s);	/* others may have waited for the room */
+		start_due(s);	/* others may have waited for the room */
+}
+
+static void write_outcome(struct held_try *t)
+{
+	t->writing = true;
+	if (task_start(t->all->tasks, finish_work, finish_done, t, &t->e))
+		return;
+	finish_work(t);
+	finish_done(t);
 }
 
 static void finish(struct held_try *t, enum deliver_said said, const char *why)
 {
 	t->said = said;
 	(void)snprintf(t->why, sizeof t->why, "%.*s", DELIVER_WHY_MAX, why);
-	if (task_start(t->all->tasks, finish_work, finish_done, t, &t->e))
-		return;
-	finish_work(t);
-	finish_done(t);
+	write_outcome(t);
 }
 
 static void delivered(void *user, const struct deliver_result *r)
@@ -128,9 +162,11 @@ static void delivered(void *user, const struct deliver_result *r)
 
 static bool placing(void *user, const char *name, struct err *e)
 {
-	const struct held_try *t = user;
+	struct held_try *t = user;
+	bool good = held_placing(t->all->with.store, t->info.id, name, e);
 
-	return held_placing(t->all->with.store, t->info.id, name, e);
+	t->displaced = !good && !*name;
+	return good;
 }
 
 static void load_work(void *user)
@@ -189,16 +225,58 @@ static bool under_way(const struct submissions *s, uint64_t id)
 	return false;
 }
 
-/* No more at once than can be in memory without harm; the others follow with the next look. */
-void submissions_retry(void *user)
+/* A walk over all of them begins when the first can be due: who is held meanwhile is not before. */
+static bool walks(struct submissions *s, int64_t now)
 {
-	struct submissions *s = user;
-	struct held_info info = { .id = 0 };
+	if (!s->walked && now < s->walk_at && s->walk_at <= now + MINUTE)
+		return false;
+	if (!s->walked)
+		s->walk_at = now + MINUTE;
+	return true;
+}
+
+/* No more at once than can be in memory without harm, nor than home has time for; the others follow. */
+static void start_due(struct submissions *s)
+{
+	struct held_info info = { .id = s->walked };
 	int64_t now = clock_now_s();
 
-	while (s->try_count < AT_ONCE && held_next(s->with.store, &info))
-		if (info.state == HELD_WAITING && info.next <= now && !under_way(s, info.id))
+	if (!walks(s, now))
+		return;
+	for (unsigned n = 0; s->try_count < AT_ONCE; n++) {
+		if (n == IN_A_TURN) {
+			timer_set(s->timer, 1, SUBMISSIONS_LOOK_MS);
+			return;
+		}
+		if (!held_next(s->with.store, &info)) {
+			s->walked = 0;
+			return;
+		}
+		s->walked = info.id;
+		if (info.state != HELD_WAITING || under_way(s, info.id))
+			continue;
+		if (info.next <= now)
 			begin(s, &info);
+		else if (info.next < s->walk_at)
+			s->walk_at = info.next;
+	}
+}
+
+static void write_outcomes(struct submissions *s)
+{
+	for (struct held_try *t = s->tries, *next; t; t = next) {
+		next = t->next;
+		if (t->unwritten && !t->writing)
+			write_outcome(t);
+	}
+}
+
+void submissions_look(void *user)
+{
+	struct submissions *s = user;
+
+	write_outcomes(s);
+	start_due(s);
 }
 
 /* A job of a Maildir's asks, before it sweeps. */

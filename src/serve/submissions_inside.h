@@ -11,6 +11,8 @@
 #include "net/tasks.h"
 #include "serve/submissions.h"
 
+enum { SUBMISSIONS_LOOK_MS = 5000 };
+
 struct held_try;
 
 struct submissions {
@@ -27,12 +29,14 @@ struct submissions {
 	struct held_try *tries;		/* under way */
 	size_t try_count;
 	atomic_size_t waiting;
-	bool running, hurried;
+	bool running;
+	uint64_t walked;		/* the last held message that was looked at; 0: no walk is under way */
+	int64_t walk_at;		/* before it none is due */
 };
 
 /* NULL: there is none of that name. */
 struct deliver_target *submissions_target(const struct submissions *s, const char *name);
 int64_t submissions_first_retry(int64_t now);
-void submissions_retry(void *user);	/* the timer's: starts what is due */
+void submissions_look(void *user);	/* the timer's: starts what is due, writes what could not be written */
 bool submissions_keep(void *user, const char *name);
 void submissions_end_tries(struct submissions *s);

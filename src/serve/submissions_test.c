@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
 #include "base/clock.h"
 #include "serve/test_guest.h"
 #include "serve/test_service.h"
@@ -12,8 +17,11 @@ static struct target box = { .name = "box", .type = TARGET_MAILBOX, .canonical =
 static struct target nowhere = { .name = "nowhere", .type = TARGET_MAILBOX, .canonical = "mailbox:nobody/INBOX", .mailbox = "nobody/INBOX" };
 static const char *later_words[] = { "/bin/sh", "-c", "echo later >&2; exit 75" };
 static struct target later = { .name = "later", .type = TARGET_COMMAND, .canonical = "command:later", .argv = { later_words, 3 }, .timeout_ms = 60000, .parallel = 8 };
+static const char *taker_words[] = { "/bin/sh", "-c", NULL };
+static struct target taker = { .name = "taker", .type = TARGET_COMMAND, .canonical = "command:taker", .argv = { taker_words, 3 }, .timeout_ms = 60000, .parallel = 8 };
+static struct target folder = { .name = "folder", .type = TARGET_MAILDIR };
 static struct target mail = { .name = "mail", .type = TARGET_SMTP, .canonical = "smtp://mx" };
-static struct target *all[] = { &box, &nowhere, &mail, &later };
+static struct target *all[] = { &box, &nowhere, &mail, &later, &taker, &folder };
 
 static void begin(void)
 {
@@ -209,6 +217,139 @@ static void what_cannot_be_held_is_not_taken([[maybe_unused]] void **state)
 	service_end();
 }
 
+static bool one_more(void)
+{
+	return service_count() == 2;
+}
+
+static bool none_under_way(void)
+{
+	return !submissions_waiting(serve_submissions(service.serve));
+}
+
+/* How often the program had a message. */
+static char taken[PATH_MAX];
+
+static off_t times_taken(void)
+{
+	struct stat st;
+
+	return stat(taken, &st) == 0 ? st.st_size : 0;
+}
+
+static bool two_outcomes(void)
+{
+	return service.outcomes >= 2;
+}
+
+/* A full disk: that a program has the message cannot be written down.  It does not get it again and again until it can. */
+static void an_outcome_is_remembered_until_it_is_durable([[maybe_unused]] void **state)
+{
+	char words[PATH_MAX + 32];
+
+	begin();
+	(void)snprintf(taken, sizeof taken, "%s/taken", service.directory);
+	(void)snprintf(words, sizeof words, "printf x >>%s", taken);
+	taker_words[2] = words;
+	(void)hold("taker", 10);
+	service.no_outcome = true;
+	service.outcomes = 0;
+	service_open(1);
+	service_until(two_outcomes);
+	assert_int_equal(times_taken(), 1);
+	assert_int_equal(sums().waiting, 1);
+	service.no_outcome = false;
+	service_until(none_held);
+	assert_int_equal(times_taken(), 1);
+	service_end();
+}
+
+/* The service does not wait for a disk that stays full. */
+static void an_outcome_that_stays_unwritten_keeps_no_end_waiting([[maybe_unused]] void **state)
+{
+	begin();
+	service_put(SPAN("one\r\n"));
+	(void)hold("box", 10);
+	service.no_outcome = true;
+	service_open(1);
+	service_until(one_more);
+	service_until(none_under_way);
+	service_close();
+	service.no_outcome = false;
+	assert_int_equal(sums().waiting, 1);
+	service_open(1);
+	service_until(none_held);
+	assert_int_equal(service_count(), 2);
+	service_end();
+}
+
+static void ask_again(void *user)
+{
+	const uint64_t *id = user;
+
+	must(held_again(service.store, *id, clock_now_s(), &fixture_err));
+	submissions_kick(serve_submissions(service.serve));
+}
+
+/* Whatever was looked at before, and when the next is due. */
+static void who_is_asked_for_is_tried_at_once([[maybe_unused]] void **state)
+{
+	uint64_t id;
+
+	begin();
+	service_put(SPAN("one\r\n"));
+	(void)hold("box", 10);
+	id = hold("box", 10);
+	must(held_defer(service.store, id, "not yet", clock_now_s(), clock_now_s() + DAY_S, &fixture_err));
+	service_open(1);
+	service_until(one_more);
+	service_until(none_under_way);
+	assert_int_equal(sums().waiting, 1);
+	service_on_home(ask_again, &id);
+	service_until(none_held);
+	assert_int_equal(service_count(), 3);
+	service_end();
+}
+
+static bool one_deferred(void)
+{
+	struct held_info info = { .id = 0 };
+
+	return held_next(service.store, &info) && info.attempts == 2 && none_under_way();
+}
+
+static size_t files_in(const char *path)
+{
+	DIR *d = opendir(path);
+	size_t count = 0;
+
+	assert_non_null(d);
+	for (struct dirent *entry; (entry = readdir(d));)
+		count += entry->d_name[0] != '.';
+	(void)closedir(d);
+	return count;
+}
+
+/* A name that is at rest and not in tmp means delivered: so who lost his file has no name any more before he is tried again. */
+static void a_file_that_vanished_is_written_again([[maybe_unused]] void **state)
+{
+	char path[PATH_MAX - 8], fresh[PATH_MAX];
+	uint64_t id;
+
+	begin();
+	(void)snprintf(path, sizeof path, "%s/Maildir", service.directory);
+	(void)snprintf(fresh, sizeof fresh, "%s/new", path);
+	folder.path = folder.canonical = path;
+	id = hold("folder", 10);
+	service.vanishes = path;
+	service_open(1);
+	service_until(one_deferred);
+	service_on_home(ask_again, &id);
+	service_until(none_held);
+	assert_int_equal(files_in(fresh), 1);
+	service_end();
+}
+
 /* Amid what is tried: nothing is lost, nobody is told. */
 static void the_end_in_the_middle([[maybe_unused]] void **state)
 {
@@ -236,6 +377,10 @@ int main(void)
 		cmocka_unit_test(a_target_may_be_gone),
 		cmocka_unit_test(what_is_deferred_is_held_and_counted),
 		cmocka_unit_test(what_cannot_be_held_is_not_taken),
+		cmocka_unit_test(an_outcome_is_remembered_until_it_is_durable),
+		cmocka_unit_test(an_outcome_that_stays_unwritten_keeps_no_end_waiting),
+		cmocka_unit_test(who_is_asked_for_is_tried_at_once),
+		cmocka_unit_test(a_file_that_vanished_is_written_again),
 		cmocka_unit_test(the_end_in_the_middle),
 	};
 

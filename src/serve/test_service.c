@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "serve/test_service.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "net/tls.h"
 #include "store/fixture.h"
+#include "store/held.h"
 #include "store/maildrop.h"
 
 enum { PATIENCE_MS = 60000 };
@@ -43,6 +47,10 @@ bool __real_maildrop_open(struct store *s, const char *name, struct maildrop **d
 bool __wrap_maildrop_open(struct store *s, const char *name, struct maildrop **drop, struct err *e);
 bool __real_mailbox_open(struct store *s, const char *name, bool make, struct mailbox **box, struct err *e);
 bool __wrap_mailbox_open(struct store *s, const char *name, bool make, struct mailbox **box, struct err *e);
+bool __real_held_remove(struct store *s, uint64_t id, struct err *e);
+bool __wrap_held_remove(struct store *s, uint64_t id, struct err *e);
+bool __real_held_placing(struct store *s, uint64_t id, const char *name, struct err *e);
+bool __wrap_held_placing(struct store *s, uint64_t id, const char *name, struct err *e);
 
 struct worker *__wrap_worker_new(struct loop *l, unsigned index, struct err *e)
 {
@@ -86,6 +94,31 @@ bool __wrap_mailbox_open(struct store *s, const char *name, bool make, struct ma
 	if (service.no_box)
 		return err_set(e, ERR_LOCAL, "a test says that this fails");
 	return __real_mailbox_open(s, name, make, box, e);
+}
+
+bool __wrap_held_remove(struct store *s, uint64_t id, struct err *e)
+{
+	service.outcomes += service.no_outcome;
+	if (service.no_outcome)
+		return err_set(e, ERR_LOCAL, "a test says that this fails");
+	return __real_held_remove(s, id, e);
+}
+
+bool __wrap_held_placing(struct store *s, uint64_t id, const char *name, struct err *e)
+{
+	const char *vanishes = service.vanishes;
+	char path[PATH_MAX];
+
+	if (!vanishes)
+		return __real_held_placing(s, id, name, e);
+	if (!*name) {
+		service.vanishes = NULL;
+		return err_set(e, ERR_LOCAL, "a test says that this fails");
+	}
+	(void)snprintf(path, sizeof path, "%s/tmp/%s", vanishes, name);
+	must(__real_held_placing(s, id, name, e));
+	must(unlink(path) == 0);
+	return true;
 }
 
 /* ---- settings and mail */

@@ -43,6 +43,9 @@ struct service {
 	atomic_bool hold_touch, hold_open;	/* jobs wait while it is set; */
 	atomic_uint held;		/* so many do now */
 	atomic_bool no_box;		/* home cannot open the mailbox: commits fail */
+	atomic_bool no_outcome;		/* a held message that was delivered cannot be removed: */
+	atomic_uint outcomes;		/* so often */
+	_Atomic(const char *) vanishes;	/* a Maildir: the next file goes from its tmp before it is renamed, and that it did cannot be written */
 	atomic_uint others;		/* answers of the store for others */
 };
 

@@ -239,7 +239,9 @@ static void a_maildir_is_walked_while_others_use_it(void **state)
 {
 	const char *directory = fixture_directory();
 	struct maildir_walk *w;
-	char path[128];
+	struct mailbox_entry entry;
+	char path[128], link[160];
+	bool there;
 
 	(void)state;
 	(void)snprintf(path, sizeof path, "%s/md", directory);
@@ -256,6 +258,9 @@ static void a_maildir_is_walked_while_others_use_it(void **state)
 	make(directory, "md/cur/3:2,S", SPAN("three\n"));	/* seen in both: one message */
 	make(directory, "md/new/30", SPAN("thirty\n"));
 	make(directory, "md/new/4/no-file", SPAN(""));
+	make(directory, "secret", SPAN("of others\n"));
+	(void)snprintf(link, sizeof link, "%s/md/cur/44:2,", directory);
+	assert_int_equal(symlink("../../secret", link), 0);	/* no message */
 	make(directory, "md/new/5", SPAN("five\n"));
 	make(directory, "md/new/6", SPAN("six"));
 	must(maildir_walk_open(path, &w, &fixture_err));
@@ -270,6 +275,14 @@ static void a_maildir_is_walked_while_others_use_it(void **state)
 	next_is(w, "5:2,S", "five\r\n", MAILBOX_SEEN);
 	next_is(w, "6", "six", 0);
 	next_is(w, NULL, NULL, 0);
+	maildir_walk_close(&w);
+	make(directory, "md2/new/1", SPAN("one\r\n"));
+	(void)snprintf(link, sizeof link, "%s/md2/cur", directory);
+	assert_int_equal(symlink("../md/cur", link), 0);	/* a folder of others */
+	(void)snprintf(path, sizeof path, "%s/md2", directory);
+	must(maildir_walk_open(path, &w, &fixture_err));
+	next_is(w, "1", "one\r\n", 0);
+	assert_false(maildir_walk_next(w, &entry, &there, &fixture_err));
 	maildir_walk_close(&w);
 	fixture_remove(directory);
 }

@@ -35,6 +35,7 @@ struct edit {
 	struct lost *lost;
 	size_t lost_count, lost_cap;
 	uint32_t stayed, unseen;
+	int unread;		/* why a folder could not be looked through: then nobody is known to be gone */
 	struct err first, first_unseen;
 };
 
@@ -134,11 +135,13 @@ static void look_through(struct edit *x, enum mdir_dir dir)
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 
 	if (!d) {
+		x->unread = x->folders[dir] < 0 ? x->unread : errno;
 		if (fd >= 0)
 			(void)close(fd);
 		return;
 	}
-	for (struct dirent *entry; (entry = readdir(d));) {
+	errno = 0;
+	for (struct dirent *entry; (entry = readdir(d)); errno = 0) {
 		struct mdir_file file = { .dir = dir };
 		struct lost key = { .base = file.name }, *l;
 
@@ -150,6 +153,7 @@ static void look_through(struct edit *x, enum mdir_dir dir)
 		l->done = try_it(x, l->wish, &file) != TRIED_LOST;
 		l->found = true;
 	}
+	x->unread = errno ? errno : x->unread;
 	(void)closedir(d);
 }
 
@@ -176,10 +180,12 @@ static void look_for_lost(struct edit *x)
 	for (int n = 0; left && n < ROUNDS; n++) {
 		look_through(x, MDIR_NEW);
 		look_through(x, MDIR_CUR);
+		if (x->unread)
+			break;
 		left = count_lost(x);
 	}
 	for (size_t i = 0; left && i < x->lost_count; i++) {
-		errno = EBUSY;		/* it was there each time, under one more name */
+		errno = x->unread ? x->unread : EBUSY;	/* busy: it was there each time, under one more name */
 		if (!x->lost[i].done)
 			failed(x, x->lost[i].wish, MDIR_CUR, x->lost[i].base);
 	}

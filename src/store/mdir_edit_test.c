@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 
 #include "store/mdir_fixture.h"
 
@@ -102,6 +103,32 @@ static void names_may_change_meanwhile([[maybe_unused]] void **state)
 	for (const char *const *there = (const char *const[]){ "cur/5:2,S", "cur/6:2,FS", "cur/8:2,S", "new/90", "new/9", NULL }; *there; there++)
 		if (!others_see(&b, *there))
 			fail_msg("%s", *there);
+	maildrop_close(&drop);
+	others_end(&b);
+}
+
+/* No descriptor to look for it with: that it is gone nobody knows, and QUIT must not say so. */
+static void what_cannot_be_looked_for_is_told([[maybe_unused]] void **state)
+{
+	struct box_of_others b = others_start();
+	struct rlimit was, few;
+	struct maildrop *drop;
+	int next;
+
+	put_each(&b, eight);
+	drop = others_open(&b);
+	mark(drop, 1, DROP_DELETED);
+	others_rename(&b, "new/1", "cur/1:2,S");
+	next = dup(0);
+	assert_true(next >= 0 && close(next) == 0 && getrlimit(RLIMIT_NOFILE, &was) == 0);
+	few = (struct rlimit){ (rlim_t)next + 2, was.rlim_max };	/* both folders, and no more */
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	assert_false(maildrop_apply(drop, true, true, &fixture_err));
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	assert_non_null(strstr(fixture_err.text, "1 message not removed"));
+	assert_true(others_see(&b, "cur/1:2,S"));
+	must(maildrop_apply(drop, true, true, &fixture_err));
+	assert_false(others_see(&b, "cur/1:2,S"));
 	maildrop_close(&drop);
 	others_end(&b);
 }
@@ -208,6 +235,7 @@ int main(void)
 		cmocka_unit_test(a_name_gets_the_flag),
 		cmocka_unit_test(what_was_deleted_goes_and_what_was_read_is_seen),
 		cmocka_unit_test(names_may_change_meanwhile),
+		cmocka_unit_test(what_cannot_be_looked_for_is_told),
 		cmocka_unit_test(what_stays_is_told),
 		cmocka_unit_test(a_flag_that_was_lost_is_told_alone),
 		cmocka_unit_test(nothing_stays_by_a_race),

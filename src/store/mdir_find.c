@@ -116,7 +116,7 @@ static void on_done(void *user, const struct err *why)
 	(void)why;	/* then the next one who meets it says so */
 }
 
-/* The page with a message's entry marked: in `b`, if the engine has it still. */
+/* The page with a message's entry marked: in `b`, if the engine has it still, and not marked. */
 static bool mark(struct batch *b, struct view *v, const struct maildrop *drop, const struct mdir_head *head, uint32_t number)
 {
 	struct span base = mdirname_base(span_of(name_of(drop, number))), key = { 0 }, page, names;
@@ -135,6 +135,8 @@ static bool mark(struct batch *b, struct view *v, const struct maildrop *drop, c
 			if (!mdir_page_at(page, names, n, &rest) || rest.uid != drop->messages[number - 1].uid ||
 			    !span_equal(mdirname_base(span_of(names.at + rest.name)), base))
 				continue;
+			if (rest.octets_flags & MDIR_UNCOUNTED && !head->trusted)
+				return false;
 			copy = malloc(page.len);
 			if (!copy)
 				return false;

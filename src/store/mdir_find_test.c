@@ -80,6 +80,11 @@ static void a_size_that_proved_wrong_is_counted_anew(void **state)
 	world_settle(&w);
 	assert_true(world_known(&w));
 	mdir_distrust(drop, 1);
+	world_settle(&w);
+	mdir_commits = 0;
+	for (unsigned n = 0; n < 10; n++)	/* who asks for it again and again has no commit each time */
+		mdir_distrust(drop, 1);
+	assert_int_equal(mdir_commits, 0);
 	maildrop_close(&drop);
 	world_settle(&w);
 	assert_false(world_known(&w));

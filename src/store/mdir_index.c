@@ -2,6 +2,7 @@
 #include "store/mdir_index.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,13 +69,19 @@ static uint32_t u16(const char *at)
 	return (uint32_t)(unsigned char)at[0] << 8 | (unsigned char)at[1];
 }
 
+/* No longer than what is put there; behind the last one is a NUL (mdir_page_good). */
+static bool is_short(struct span names, uint32_t at, size_t max)
+{
+	return at < names.len && strnlen(names.at + at, max + 1) <= max;
+}
+
 bool mdir_page_at(struct span page, struct span names, uint32_t n, struct mdir_rest *entry)
 {
 	const char *at = page.at + 1 + (size_t)n * MDIR_PAGE_ENTRY;
 	uint32_t text = u16(at + 18);
 
 	*entry = (struct mdir_rest){ unpack_u64(at), unpack_u64(at + 8), u16(at + 16), text == NO_TEXT ? UINT32_MAX : text };
-	return entry->name < names.len && (text == NO_TEXT || text < names.len);
+	return is_short(names, entry->name, NAME_MAX) && (text == NO_TEXT || is_short(names, text, MDIR_TEXT_MAX));
 }
 
 /* ---- in memory */

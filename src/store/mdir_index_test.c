@@ -103,6 +103,60 @@ static void damage_is_made_good_or_harmless(void **state)
 	world_end(&w);
 }
 
+/* The texts of a page's entries become one that is far too long, and the head agrees. */
+static void give_long_texts(struct at_rest *head, struct at_rest *page, size_t len)
+{
+	struct mdir_head h;
+	struct span names;
+	uint32_t count;
+
+	assert_true(mdir_page_good((struct span){ page->value, page->value_len }, &count, &names));
+	for (uint32_t n = 0; n < count; n++) {
+		page->value[1 + n * MDIR_PAGE_ENTRY + 18] = (char)(names.len >> 8);
+		page->value[1 + n * MDIR_PAGE_ENTRY + 19] = (char)(names.len & 0xff);
+	}
+	assert_true(page->value_len + len + 1 <= sizeof page->value);
+	memset(page->value + page->value_len, 'x', len);
+	page->value_len += len;
+	page->value[page->value_len++] = '\0';
+	assert_true(mdir_head_unpack((struct span){ head->value, head->value_len }, &h));
+	h.texts = count;
+	h.names += len + 1;
+	mdir_head_pack(head->value, &h);
+}
+
+/* Texts are as long as a unique-id may be, whatever is at rest: a page is made of them again. */
+static void a_text_is_no_longer_than_an_id(void **state)
+{
+	static struct at_rest rest[KEYS_MAX];
+	struct mdir_world w;
+	struct maildrop *drop;
+
+	(void)state;
+	world_start(&w);
+	fill(&w);
+	(void)world_tell(&w);
+	world_settle(&w);
+	assert_int_equal(all_keys(&w, rest), 4);
+	assert_true(rest[0].key[0] == 'h' && rest[1].key[0] == 'p');
+	give_long_texts(&rest[0], &rest[1], 8000);
+	set(&w, &rest[0], rest[0].value_len);
+	set(&w, &rest[1], rest[1].value_len);
+	drop = world_open(&w);
+	assert_int_equal(maildrop_count(drop), MESSAGES);
+	for (uint32_t n = 0; maildrop_uids(drop) && n < MESSAGES; n++)
+		assert_true(!maildrop_uids(drop)[n] || strlen(maildrop_uids(drop)[n]) <= MDIR_TEXT_MAX);
+	maildrop_close(&drop);
+	set(&w, &rest[0], rest[0].value_len);
+	set(&w, &rest[1], rest[1].value_len);
+	world_put(&w, "cur/new.M1.host:2,S", SPAN("another\n"));
+	world_move(&w, "cur/001.M1.host:2,S", NULL);
+	drop = world_open(&w);		/* which writes the page anew */
+	assert_int_equal(maildrop_count(drop), MESSAGES);
+	maildrop_close(&drop);
+	world_end(&w);
+}
+
 /* A name out of a damaged index that would lead elsewhere. */
 static void a_path_is_no_name(void **state)
 {
@@ -129,6 +183,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(damage_is_made_good_or_harmless),
 		cmocka_unit_test(a_path_is_no_name),
+		cmocka_unit_test(a_text_is_no_longer_than_an_id),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

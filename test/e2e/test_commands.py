@@ -43,6 +43,7 @@ def test_every_command_has_help(p):
 def test_version_says_what_was_built(p):
     done = p.good("--version")
     assert re.match(r"postrider \d+\.\d+", done.out), done
+    assert "; pam\n" in done.out
     assert re.search("lmdb", done.out, re.I) and re.search("openssl", done.out, re.I), done
 
 

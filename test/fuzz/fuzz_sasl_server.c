@@ -196,6 +196,10 @@ static void check_end(const struct run *r, enum sasl_said said)
 		assert(r->mech == SASL_CRAM_MD5 && r->rounds == 2);
 		assert(span_equal_nocase(span_from(buf_span(&r->said[1]), r->proof.name.len + 1), span_of(hex)));
 		break;
+	case SASL_SAYS_TOKEN:
+		assert((r->mech == SASL_OAUTHBEARER || r->mech == SASL_XOAUTH2) && r->proof.password.len && !r->proof.authzid.len);
+		assert(r->mech == SASL_OAUTHBEARER || r->proof.name.len);
+		break;
 	case SASL_SAYS_MORE: case SASL_SAYS_REFUSED:
 		break;
 	}

@@ -24,6 +24,8 @@ EXEMPT = {
     'src/collect/talk_imap.c': VISIT,
     'src/collect/untold.c': VISIT,
     'src/collect/delivery.c': VISIT,
+    'src/serve/login_who.c': 'login_named_test.c and login_token_test.c tell who is meant',
+    'src/serve/serve_list.c': 'serve_test.c lists its sessions',
     'src/serve/submissions_held.c': 'submissions_test.c: held messages are tried again',
     'src/store/held_octets.c': 'held_test.c puts messages in and takes them out',
     'src/collect/identity.c': 'listing_test.c joins and compares through it',
