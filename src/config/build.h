@@ -13,6 +13,8 @@
 void build_top(struct settings *s, const struct section *section, struct report *r);
 void build_target(struct settings *s, const struct section *section, struct report *r);
 struct connection *build_connection(struct settings *s, const struct section *section, struct report *r);
+/* What its section `envelope` says, as section_apply filled it. */
+void build_envelope(struct settings *s, const struct section *section, struct envelope_keys *keys, struct report *r);
 /* `listeners`: the sections `listen` inside of it. */
 void build_pop3(struct settings *s, const struct section *section, const struct section *listeners, size_t count, struct report *r);
 /* What can be said only when all is there. */
@@ -23,6 +25,8 @@ void build_end(struct settings *s, struct report *r);
 [[nodiscard]] bool target_of(struct settings *s, const char *file, const char *text, struct target **target, struct err *e);
 /* A TARGET text into *t, without looking at names; *form false: it is none. */
 [[nodiscard]] bool target_read(struct arena *a, const char *file, const char *text, struct target *t, bool *form, struct err *e);
+/* Its type is built, at least for submitted mail. */
+bool target_for_submission(const struct target *t);
 /* smtp and lmtp need to know the recipients. */
 bool target_needs_envelope(const struct target *t);
 /* 1..128 characters without blanks, quotes and |. */

@@ -194,7 +194,7 @@ static void check_deliver(struct settings *s, struct connection *c, const struct
 		for (size_t before = 0; before < c->deliver_count; before++)
 			if (c->deliver[before] == t)
 				section_error(section, r, "deliver", "%s stands there twice; leave one of them out", c->deliver_to.at[n]);
-		if (t->unbuilt && (!t->where.file || t->type == TARGET_COMMAND))
+		if (t->unbuilt && (!t->where.file || target_for_submission(t)))
 			section_warning(section, r, "deliver", "%s: %s is not built yet; it has no effect", t->name, t->unbuilt);
 		if (!t->where.file && target_needs_envelope(t) && !c->has_envelope)
 			section_error(section, r, "deliver",
@@ -239,6 +239,7 @@ struct connection *build_connection(struct settings *s, const struct section *se
 		section_error(section, r, "active", "%zu windows are too many; write at most %d", c->active.count, SETTINGS_ACTIVE_MAX);
 	if (!section_given(section, "user"))
 		section_error(section, r, NULL, "user is missing; write user = \"anna@example.org\"");
+	build_envelope(s, section, &c->envelope, r);
 	check_protocol(c, section, r);
 	check_tls(c, section, r);
 	check_host(s, c, section, r);

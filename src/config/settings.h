@@ -13,6 +13,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "wire/envelope_rules.h"
 
 enum {				/* characters; but SETTINGS_DELIVER_MAX, SETTINGS_ACTIVE_MAX: targets, windows of one connection */
 	SETTINGS_NAME_MAX = 128, SETTINGS_DESCRIPTION_MAX = 2048, SETTINGS_USER_MAX = 320, SETTINGS_DELIVER_MAX = 8,
@@ -65,6 +66,17 @@ struct tls_keys {
 	uint32_t verify_depth;
 };
 
+struct envelope_keys {
+	struct texts headers, recipients;
+	const char *source_domain, *target_domain, *no_recipient;	/* as written; */
+	struct envelope_rules rules;					/* and ready for use: the defaults where there is no such section */
+};
+
+struct smime_files {			/* PEM; NULL: none */
+	const char *certificate, *key;	/* ours, for decryption; the key may be in the certificate's file */
+	const char *ca_certificates;	/* NULL: the system's */
+};
+
 struct target {
 	const char *name;	/* of its section; of an inline target its canonical text */
 	struct where where;
@@ -72,12 +84,18 @@ struct target {
 	const char *canonical;	/* "mailbox:anna/INBOX", "maildir:/abs/path": the ledger's word for it */
 	const char *mailbox;	/* TARGET_MAILBOX: ACCOUNT/BOX */
 	const char *path;	/* TARGET_MAILDIR, TARGET_FOLDER: absolute, ~ expanded */
+	const char *prefix;	/* TARGET_FOLDER: how its files' names begin */
+	const char *template;	/* TARGET_FOLDER: the path of a text with keywords; NULL = none */
+	bool split;		/* TARGET_FOLDER: into body and attachment files too */
+	bool has_smime;		/* TARGET_FOLDER, TARGET_COMMAND: what comes is decrypted and verified */
+	struct smime_files smime;
 	struct texts argv;	/* TARGET_COMMAND: at least the program; no shell */
 	uint32_t timeout_ms;	/* TARGET_COMMAND */
 	uint32_t parallel;	/* TARGET_SMTP, TARGET_LMTP, TARGET_COMMAND: deliveries at once */
 	bool has_envelope;
+	struct envelope_keys envelope;
 	const char *unbuilt;	/* what of it is not built yet for connections ("type smtp"); NULL = it can be used */
-	/* smtp, lmtp, folder details come with their issue */
+	/* smtp, lmtp details come with their issue */
 };
 
 struct connection {
@@ -120,6 +138,7 @@ struct connection {
 	const struct target **deliver;	/* and the targets that are meant */
 	size_t deliver_count;
 	bool has_envelope;
+	struct envelope_keys envelope;
 };
 
 struct pop3_settings;		/* settings_pop3.h */

@@ -330,7 +330,7 @@ static void build_submission(struct settings *s, struct pop3_settings *p, const 
 		return;
 	}
 	p->submission = t;
-	p->submission_works = !t->unbuilt || t->type == TARGET_COMMAND;
+	p->submission_works = target_for_submission(t);
 	if (!p->submission_works)
 		section_warning(section, r, "submission", "%s: %s is not built yet; it has no effect", t->name, t->unbuilt);
 }

@@ -12,6 +12,8 @@
 #define CONN(field) FIELD(struct connection, field)
 #define TLS(field) FIELD(struct tls_keys, field)
 #define TARGET(field) FIELD(struct target, field)
+#define ENVELOPE(field) FIELD(struct envelope_keys, field)
+#define SMIME(field) FIELD(struct smime_files, field)
 #define POP3(field) FIELD(struct pop3_settings, field)
 #define POP3_TLS(field) FIELD(struct pop3_tls_keys, field)
 #define POP3_OAUTH(field) FIELD(struct pop3_oauth, field)
@@ -95,12 +97,12 @@ static const struct option oauth_rows[] = {
 };
 
 static const struct option envelope_rows[] = {
-	{ "headers",       OPTION_TEXTS, NOWHERE, "X-Real-To,Delivered-To,X-Original-To,Envelope-To", .flags = OPTION_FILLED,
-		.help = "a list of header fields, {\"Delivered-To\"}" },
-	{ "source_domain", OPTION_TEXT,  NOWHERE, .min = 1, .help = "a domain" },
-	{ "target_domain", OPTION_TEXT,  NOWHERE, .min = 1, .help = "a domain" },
-	{ "recipients",    OPTION_TEXTS, NOWHERE, .flags = OPTION_FILLED, .help = "a list of addresses, {\"anna@example.org\"}" },
-	{ "no_recipient",  OPTION_TEXT,  NOWHERE, .form = value_no_recipient, .help = "hold, delete, quarantine, or addresses" },
+	{ "headers",       OPTION_TEXTS, ENVELOPE(headers), "X-Real-To,Delivered-To,X-Original-To,Envelope-To", .form = value_field,
+		.flags = OPTION_FILLED, .help = "a list of header fields, {\"Delivered-To\"}" },
+	{ "source_domain", OPTION_TEXT,  ENVELOPE(source_domain), .min = 1, .max = 255, .help = "a domain" },
+	{ "target_domain", OPTION_TEXT,  ENVELOPE(target_domain), .min = 1, .max = 255, .help = "a domain" },
+	{ "recipients",    OPTION_TEXTS, ENVELOPE(recipients), .flags = OPTION_FILLED, .help = "a list of addresses, {\"anna@example.org\"}" },
+	{ "no_recipient",  OPTION_TEXT,  ENVELOPE(no_recipient), "hold", .form = value_no_recipient, .help = "hold, delete, quarantine, or addresses" },
 	{ 0 }
 };
 
@@ -146,10 +148,17 @@ const struct option connection_rows[] = {
 	{ "proxy",                OPTION_TEXT,    CONN(proxy), .form = value_proxy, .flags = OPTION_UNBUILT, .help = "socks5://HOST:PORT" },
 	{ "connect_timeout",      OPTION_MS,      CONN(connect_timeout_ms), "30s", .min = 1000, .max = DAY_MS, .help = "a duration from 1s to 1d" },
 	{ "timeout",              OPTION_MS,      CONN(timeout_ms), "60s", .min = 1000, .max = DAY_MS, .help = "a duration from 1s to 1d" },
-	{ "envelope",             OPTION_SECTION, NOWHERE, .inner = envelope_rows, .flags = OPTION_UNBUILT },
+	{ "envelope",             OPTION_SECTION, CONN(envelope), .inner = envelope_rows, .flags = OPTION_UNBUILT },
 	{ "trace",                OPTION_CHOICE,  CONN(trace), "off", .names = trace_names, .help = "off, protocol or wire" },
 	{ "deliver",              OPTION_TEXTS,   CONN(deliver_to), .flags = OPTION_FILLED,
 		.help = "a list of targets, {\"archive\"} or {\"maildir:/var/mail/anna\"}" },
+	{ 0 }
+};
+
+static const struct option smime_rows[] = {
+	{ "certificate",     OPTION_FILE, SMIME(certificate), .min = 1, .help = "the path of a PEM file" },
+	{ "key",             OPTION_FILE, SMIME(key), .min = 1, .help = "the path of a PEM file" },
+	{ "ca_certificates", OPTION_FILE, SMIME(ca_certificates), .min = 1, .help = "the path of a PEM file" },
 	{ 0 }
 };
 
@@ -158,9 +167,11 @@ const struct option target_rows[] = {
 		.help = "mailbox, maildir, folder, smtp, lmtp or command" },
 	{ "mailbox",  OPTION_TEXT,    TARGET(mailbox), .min = 1, .types = MAILBOX, .help = "ACCOUNT/BOX, for instance anna/INBOX" },
 	{ "path",     OPTION_PATH,    TARGET(path), .min = 1, .types = MAILDIR | FOLDER, .help = "the path of a folder" },
-	{ "prefix",   OPTION_TEXT,    NOWHERE, .types = FOLDER, .help = "how the names of the files begin" },
-	{ "template", OPTION_PATH,    NOWHERE, .min = 1, .types = FOLDER, .help = "the path of a template" },
-	{ "split",    OPTION_BOOL,    NOWHERE, "false", .types = FOLDER, .help = TRUTH },
+	{ "prefix",   OPTION_TEXT,    TARGET(prefix), "mail", .min = 1, .max = 64, .form = value_prefix, .types = FOLDER,
+		.help = "how the names of the files begin, such as invoice" },
+	{ "template", OPTION_FILE,    TARGET(template), .min = 1, .form = value_suffix, .types = FOLDER, .help = "the path of a template" },
+	{ "split",    OPTION_BOOL,    TARGET(split), "false", .types = FOLDER, .help = TRUTH },
+	{ "smime",    OPTION_SECTION, TARGET(smime), .inner = smime_rows, .types = FOLDER | COMMAND },
 	{ "host",     OPTION_TEXT,    NOWHERE, .min = 1, .types = SMTP | LMTP, .help = "a name, an address or, for lmtp, the path of a socket" },
 	{ "port",     OPTION_UINT,    NOWHERE, .min = 1, .max = 65535, .types = SMTP | LMTP, .help = "a port number, 25 for smtp" },
 	{ "tls",      OPTION_SECTION, NOWHERE, .inner = tls_rows, .types = SMTP | LMTP },
@@ -171,7 +182,7 @@ const struct option target_rows[] = {
 	{ "argv",     OPTION_TEXTS,   TARGET(argv), .types = COMMAND, .flags = OPTION_FILLED | OPTION_EMPTY,
 		.help = "the program and its arguments, {\"/usr/bin/spam\", \"-x\"}" },
 	{ "timeout",  OPTION_MS,      TARGET(timeout_ms), "30s", .min = 1000, .max = DAY_MS, .types = COMMAND, .help = "a duration from 1s to 1d" },
-	{ "envelope", OPTION_SECTION, NOWHERE, .inner = envelope_rows, .types = SMTP | LMTP },
+	{ "envelope", OPTION_SECTION, TARGET(envelope), .inner = envelope_rows, .types = SMTP | LMTP },
 	{ 0 }
 };
 

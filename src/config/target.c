@@ -6,10 +6,17 @@
 #include "config/host.h"
 #include "config/nearest.h"
 #include "config/path.h"
+#include "wire/keywords.h"
 
 #define FORMS "mailbox:ACCOUNT/BOX, maildir:PATH, folder:PATH, smtp://HOST, lmtp://HOST:PORT or command:CMD"
 
 enum { COMMAND_TIMEOUT_MS = 30 * 1000, COMMAND_PARALLEL = 2 };	/* as in the table: there they are texts */
+
+#ifdef POSTRIDER_GMIME
+static const bool split_built = true;
+#else
+static const bool split_built = false;
+#endif
 
 static const struct form {
 	struct span prefix;
@@ -103,6 +110,7 @@ static bool rest_of(struct arena *a, const char *file, const struct form *f, con
 	case TARGET_MAILDIR:
 	case TARGET_FOLDER:
 		t->path = path_absolute(a, file, rest);
+		t->prefix = "mail";	/* as in the table */
 		t->canonical = joined(a, f->prefix, t->path);
 		return true;
 	case TARGET_LMTP:
@@ -147,6 +155,11 @@ bool target_read(struct arena *a, const char *file, const char *text, struct tar
 		return true;
 	}
 	return true;
+}
+
+bool target_for_submission(const struct target *t)
+{
+	return !t->unbuilt || t->type == TARGET_COMMAND || t->type == TARGET_FOLDER;
 }
 
 bool target_needs_envelope(const struct target *t)
@@ -259,6 +272,28 @@ static const char *smtp_text(struct settings *s, const struct section *section, 
 	return joined(&s->arena, prefix, host_text(&s->arena, name, own));
 }
 
+/* What it says may change until a message comes; better to know now. */
+static void check_template(const struct section *section, const char *path, struct report *r)
+{
+	static char text[KEYWORDS_TEXT + 1];	/* configurations are read by one thread */
+	FILE *f = fopen(path, "re");
+	size_t len = f ? fread(text, 1, sizeof text, f) : 0;
+	struct err e;
+
+	if (f)
+		(void)fclose(f);
+	if (!keywords_check((struct span){ text, len }, &e))
+		section_error(section, r, "template", "%s; shorten it", e.text);
+}
+
+static void check_folder(const struct section *section, const struct target *t, struct report *r)
+{
+	if (t->template)
+		check_template(section, t->template, r);
+	if (t->split && !split_built)
+		section_warning(section, r, "split", "this Postrider was built without GMime; it has no effect");
+}
+
 static const char *command_text(struct settings *s, const struct section *section)
 {
 	const struct given *g = section_given(section, "argv");
@@ -282,8 +317,10 @@ static void by_type(struct settings *s, const struct section *section, struct ta
 			section_error(section, r, "mailbox", "%s; write for instance anna/INBOX", e.text);
 		t->canonical = joined(&s->arena, SPAN("mailbox:"), t->mailbox);
 		return;
-	case TARGET_MAILDIR:
 	case TARGET_FOLDER:
+		check_folder(section, t, r);
+		[[fallthrough]];
+	case TARGET_MAILDIR:
 		if (required(section, "path", r) && t->path)
 			t->canonical = joined(&s->arena, t->type == TARGET_MAILDIR ? SPAN("maildir:") : SPAN("folder:"), t->path);
 		return;
@@ -312,6 +349,7 @@ void build_target(struct settings *s, const struct section *section, struct repo
 	t->name = section->title;
 	t->where = section->where;
 	t->has_envelope = section_given(section, "envelope");
+	t->has_smime = section_given(section, "smime");
 	if (!name_good(t->name, &e))
 		section_error(section, r, NULL, "%s", e.text);
 	else if (target_read(&s->arena, NULL, t->name, &unused, &form, &e) ? form : form)
@@ -322,9 +360,12 @@ void build_target(struct settings *s, const struct section *section, struct repo
 	if (!section_given(section, "type") || strcmp(only_value(section, "type"), types[t->type].name) != 0)
 		return;		/* no type: what else could be said of it? */
 	t->unbuilt = types[t->type].unbuilt;
-	if (t->unbuilt && t->type != TARGET_COMMAND)	/* which submission can have: a connection that has it is warned of */
+	if (!target_for_submission(t))	/* one that it can have: a connection that has it is warned of */
 		section_warning(section, r, "type", "%s is not built yet; it has no effect", types[t->type].name);
 	check_keys(section, t, r);
+	if (t->smime.key && !t->smime.certificate)
+		section_error(section, r, "smime.key", "a key needs its certificate; write smime.certificate as well");
+	build_envelope(s, section, &t->envelope, r);
 	by_type(s, section, t, r);
 	if (!t->canonical)
 		t->canonical = t->name;

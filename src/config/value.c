@@ -10,6 +10,9 @@
 #include "config/settings.h"
 #include "wire/template.h"
 
+enum { PREFIX_MAX = 64, SUFFIX_MAX = 16 };	/* octets */
+
+static const char suffix_octets[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 enum { SERVICE_MAX = 64 };	/* a name of a PAM service */
 
 struct unit {
@@ -297,6 +300,28 @@ bool value_field(const char *text, struct err *e)
 		if (*p <= ' ' || *p > '~' || *p == ':')
 			return wrong(e, text, "is no name of a header field");
 	return text[0] || wrong(e, text, "is no name of a header field");
+}
+
+bool value_prefix(const char *text, struct err *e)
+{
+	if (text[0] == '.' || strchr(text, '/'))
+		return wrong(e, text, "begins with a dot or has a slash: files of that name would be hidden, or elsewhere");
+	return strlen(text) <= PREFIX_MAX || wrong(e, text, "is too long for the beginning of a file's name");
+}
+
+bool value_suffix(const char *text, struct err *e)
+{
+	const char *name = strrchr(text, '/') ? strrchr(text, '/') + 1 : text, *suffix = strrchr(name, '.');
+	size_t len = suffix ? strlen(suffix + 1) : 0;
+
+	for (size_t n = 0; n < len; n++)
+		if (!strchr(suffix_octets, suffix[n + 1]))
+			return wrong(e, text, "has an ending that is not of letters and digits; files made of it end as it does");
+	if (!len || len > SUFFIX_MAX)
+		return wrong(e, text, "has no ending such as .txt; files made of it end as it does");
+	if (strcasecmp(suffix, ".eml") == 0 || strcasecmp(suffix, ".json") == 0)
+		return wrong(e, text, "ends as the message or its index do; files made of it end as it does");
+	return true;
 }
 
 bool value_user(const char *text, struct err *e)

@@ -38,6 +38,8 @@ value_form value_field;	/* X-Real-To: a header field's name (RFC 5322) */
 value_form value_user;		/* postrider: a name of the system's that may stand in a command; not a number */
 value_form value_users;		/* internal, passwd-file:PATH, pam:SERVICE */
 value_form value_maildirs;	/* /var/mail/%d/%n: a path with the user's name in it (wire/template.h); "" is none */
+value_form value_prefix;	/* mail: how files' names begin; no folder, not hidden, at most 64 octets */
+value_form value_suffix;	/* /etc/postrider/order.xml: a file whose name has an ending, and not .eml or .json */
 value_form value_endpoint;	/* https://HOST/PATH; http:// only to this machine (127.0.0.0/8, [::1], localhost) */
 value_form value_proxy;		/* socks5://HOST:PORT */
 value_form value_no_recipient;	/* hold, delete, quarantine, or addresses */

@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 
-static const struct deliver_ops *const types[] = { &deliver_to_mailbox, &deliver_to_maildir, &deliver_to_command };
+static const struct deliver_ops *const types[] = { &deliver_to_mailbox, &deliver_to_maildir, &deliver_to_folder, &deliver_to_command };
 
 static const struct deliver_ops *ops_of(enum target_type type)
 {
@@ -49,6 +49,14 @@ struct deliver_target *deliver_target_new(const struct target *target, struct er
 	for (size_t n = 0; n < target->argv.count; n++)
 		argv[n] = copy(&t->arena, target->argv.at[n]);
 	t->argv = argv;
+	t->prefix = copy(&t->arena, target->prefix);
+	t->template = copy(&t->arena, target->template);
+	t->split = target->split;
+	if (target->has_smime && !smime_keys_new(&target->smime, &t->smime, e)) {
+		(void)err_in(e, "target %s: smime", target->name);
+		deliver_target_put(&t);
+		return NULL;
+	}
 	t->timeout_ms = target->timeout_ms;
 	t->parallel = target->parallel ? target->parallel : 1;
 	return t;
@@ -67,6 +75,7 @@ void deliver_target_put(struct deliver_target **target)
 	*target = NULL;
 	if (!t || atomic_fetch_sub_explicit(&t->holders, 1, memory_order_acq_rel) != 1)
 		return;
+	smime_keys_free(&t->smime);
 	arena_end(&t->arena);
 	free(t);
 }
@@ -98,6 +107,19 @@ void delivery_failed(struct delivery *d, const struct err *e)
 	delivery_end(d, e->kind == ERR_CONFIG ? DELIVER_REFUSED : DELIVER_DEFERRED, e->text);
 }
 
+bool deliver_open(struct delivery *d, struct err *e)
+{
+	const struct smime_keys *keys = d->target->smime;
+
+	if (!keys)
+		return true;
+	if (!smime_open(d->ask.message, keys, store_state(d->all->with.store), &d->opened, &d->smime, e))
+		return false;
+	if (d->opened)
+		d->ask.message = d->opened;
+	return true;
+}
+
 static size_t under_way(const struct deliveries *all, const struct deliver_target *t)
 {
 	size_t count = 0;
@@ -123,6 +145,7 @@ static void drop(struct delivery *d)
 	if (d->target->ops->abandon)
 		d->target->ops->abandon(d);
 	deliver_target_put(&d->target);
+	spool_free(&d->opened);
 	free(d->place);
 	free(d);
 }

@@ -14,10 +14,10 @@
  * killed) and calls no `done` any more.  ACCEPTED: the target has the message durably.  DEFERRED: it may take it later.
  * REFUSED: it never will; the settings it needs are not there, or it said so.
  *
- * Types that are built: mailbox (wherever it lies: store/place.h), maildir, command (deliver_serves).  A new type is a file and a row in deliver.c's table.
+ * Types that are built: mailbox (wherever it lies: store/place.h), maildir, folder, command (deliver_serves).  A new type is a file and a row in deliver.c's table.
  *
  * Exactly once, for a message that is tried again (the held area): `source` is the mark by which a mailbox knows that it has
- * the message already; `place` is the name that the message had got in a Maildir before, "" or NULL: none;
+ * the message already; `place` is the name that the message had got in a Maildir or a folder before, "" or NULL: none;
  * `placing` is told a name before the file gets it, on a job's thread, and makes that durable ("": it will not get it).
  * deliver_settled: the message is not held any more, so nobody needs the mark. */
 #pragma once
@@ -36,7 +36,7 @@ struct deliveries;
 
 /* False: its type is not built yet. */
 bool deliver_serves(const struct target *t);
-/* Only of one that deliver_serves (asserted).  NULL: out of memory. */
+/* Only of one that deliver_serves (asserted).  It reads the files of S/MIME.  NULL: out of memory, or one of them cannot be used. */
 [[nodiscard]] struct deliver_target *deliver_target_new(const struct target *t, struct err *e);
 struct deliver_target *deliver_target_keep(struct deliver_target *t);
 void deliver_target_put(struct deliver_target **t);
@@ -62,7 +62,7 @@ struct deliver_ask {
 	const char *sender;
 	const char *const *recipients;
 	size_t recipient_count;
-	const struct deliver_fact *facts;	/* beside SENDER, RECIPIENTS (one a line), SIZE and TARGET, which are made here; at most DELIVER_FACTS */
+	const struct deliver_fact *facts;	/* beside SENDER, RECIPIENTS (one a line), SIZE and TARGET, which are made here, as SMIME_… are; at most DELIVER_FACTS */
 	size_t fact_count;
 	const struct mailbox_source *source;	/* NULL: none */
 	const char *place;
@@ -76,7 +76,7 @@ struct deliveries_with {
 	struct loop *loop;
 	struct store *store;
 	uint64_t tickets;	/* all of ours are of this range, and have DELIVER_TICKETS */
-	/* Files in a Maildir's tmp that a crash left there: is this one's message still to get there?  From a job's thread. */
+	/* Files in tmp of a Maildir or folder that a crash left there: is this one's message still to get there?  From a job's thread. */
 	bool (*keep)(void *user, const char *name);
 	void *user;
 };

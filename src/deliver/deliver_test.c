@@ -3,7 +3,7 @@
 
 static void which_types_are_built([[maybe_unused]] void **state)
 {
-	static const bool built[] = { [TARGET_MAILBOX] = true, [TARGET_MAILDIR] = true, [TARGET_FOLDER] = false, [TARGET_SMTP] = false,
+	static const bool built[] = { [TARGET_MAILBOX] = true, [TARGET_MAILDIR] = true, [TARGET_FOLDER] = true, [TARGET_SMTP] = false,
 		[TARGET_LMTP] = false, [TARGET_COMMAND] = true };
 
 	for (size_t n = 0; n < COUNT(built); n++)
@@ -29,6 +29,15 @@ static void a_target_is_a_copy([[maybe_unused]] void **state)
 	deliver_target_put(&other);
 }
 
+static void keys_that_cannot_be_used_are_said([[maybe_unused]] void **state)
+{
+	const struct target given = { .name = "relay", .canonical = "folder:/x", .type = TARGET_FOLDER, .has_smime = true, .smime = { .certificate = "/nowhere" } };
+
+	assert_null(deliver_target_new(&given, &fixture_err));
+	assert_int_equal(fixture_err.kind, ERR_CONFIG);
+	assert_true(strstr(fixture_err.text, "target relay: smime: ") && strstr(fixture_err.text, "/nowhere"));
+}
+
 /* A slow program does not keep the others: each comes back when it is done. */
 static void targets_do_not_wait_for_each_other([[maybe_unused]] void **state)
 {
@@ -52,6 +61,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(which_types_are_built),
 		cmocka_unit_test(a_target_is_a_copy),
+		cmocka_unit_test(keys_that_cannot_be_used_are_said),
 		cmocka_unit_test(targets_do_not_wait_for_each_other),
 	};
 

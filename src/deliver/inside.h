@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "deliver/deliver.h"
+#include "deliver/smime.h"
 #include "net/child.h"
 #include "net/tasks.h"
 #include "store/maildir.h"
@@ -22,6 +23,9 @@ struct deliver_target {
 	const char *name, *canonical, *mailbox, *path;
 	const char *const *argv;	/* ended by NULL */
 	uint32_t timeout_ms, parallel;
+	const char *prefix, *template;	/* folder; template NULL: none */
+	bool split;
+	struct smime_keys *smime;	/* folder, command; NULL: messages go as they are */
 };
 
 struct delivery {
@@ -32,17 +36,20 @@ struct delivery {
 	bool begun, ended;
 	enum deliver_said said;
 	char why[DELIVER_WHY_MAX + 1], told[CHILD_SAID_MAX + 1];
+	struct spool *opened;		/* S/MIME: what ask.message is then; NULL: it is as it came */
+	struct smime_facts smime;
 	/* mailbox */
 	struct incoming *incoming;
 	uint64_t ticket;		/* 0: not asked for */
 	uint64_t given;			/* octets */
-	/* maildir */
+	/* maildir, folder */
 	struct place *place;		/* where the box of a mailbox target lies; NULL: the target's own path */
 	bool good;
 	struct err e;
 	/* command */
 	struct child_task task;
 	struct child_start *child;
+	bool hurried;			/* no program is started any more */
 	struct buf environment;
 	const char **variables;
 };
@@ -53,7 +60,7 @@ struct deliveries {
 	struct wake *wake;
 	struct delivery *first;
 	uint64_t last_ticket;
-	struct swept *swept;		/* to_maildir.c */
+	struct swept *swept;		/* swept.c */
 };
 
 struct deliver_ops {
@@ -66,10 +73,19 @@ struct deliver_ops {
 	void (*abandon)(struct delivery *d);	/* no task of it runs any more; NULL: there is nothing to do */
 };
 
-extern const struct deliver_ops deliver_to_mailbox, deliver_to_maildir, deliver_to_command;
+extern const struct deliver_ops deliver_to_mailbox, deliver_to_maildir, deliver_to_folder, deliver_to_command;
 
 void delivery_end(struct delivery *d, enum deliver_said said, const char *why);
 /* By an error's kind: what cannot work is refused, all else may come right. */
 void delivery_failed(struct delivery *d, const struct err *e);
 void deliver_into_maildir(struct delivery *d);
+/* Whoever holds the message knows the name ("": it will not get it); true when nobody does. */
+[[nodiscard]] bool deliver_tell(const struct delivery *d, const char *name, struct err *e);
+/* Takes S/MIME off the message, if its target wants that.  Blocks (jobs). */
+[[nodiscard]] bool deliver_open(struct delivery *d, struct err *e);
+/* Of the files that are written into this place (a text that no other place has). */
+void deliver_tag(const struct deliveries *all, const char *place, uint8_t out[8]);
+/* sweep(directory, …), unless that was done for this place before. */
+typedef void deliver_sweeper(void *directory, const uint8_t tag[8], bool (*keep)(void *user, const char *name), void *user);
+void deliver_sweep(struct deliveries *all, const char *place, const uint8_t tag[8], deliver_sweeper *sweep, void *directory);
 void deliver_sweep_free(struct deliveries *all);

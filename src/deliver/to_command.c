@@ -9,7 +9,7 @@
 
 enum {
 	ACCEPTED = 0, AGAIN = 75, REFUSED = 100,	/* exit statuses */
-	OWN_FACTS = 4, VARIABLES = 9, ENVIRONMENT_MAX = (DELIVER_FACTS + OWN_FACTS + VARIABLES) * (DELIVER_FACT_MAX + 256) + DELIVER_RECIPIENTS_MAX,
+	OWN_FACTS = 9, VARIABLES = 9, ENVIRONMENT_MAX = (DELIVER_FACTS + OWN_FACTS + VARIABLES) * (DELIVER_FACT_MAX + 256) + DELIVER_RECIPIENTS_MAX,
 };
 
 /* What a program needs to work at all, and none of it a secret. */
@@ -57,6 +57,15 @@ static void put_recipients(struct environment *v, const struct deliver_ask *ask)
 	buf_end(&all);
 }
 
+static void put_smime(struct environment *v, const struct smime_facts *f)
+{
+	put(v, "POSTRIDER_", "SMIME_ENCRYPTED", smime_encrypted_name(f->encrypted));
+	put(v, "POSTRIDER_", "SMIME_SIGNED", smime_signed_name(f->is_signed));
+	put(v, "POSTRIDER_", "SMIME_SIGNER", f->signer);
+	put(v, "POSTRIDER_", "SMIME_FINGERPRINT", f->fingerprint);
+	put(v, "POSTRIDER_", "SMIME_WHY", f->why);
+}
+
 static size_t recipients_len(const struct deliver_ask *ask)
 {
 	size_t len = 0;
@@ -80,6 +89,8 @@ static bool make_environment(struct delivery *d)
 	put(&v, "POSTRIDER_", "SENDER", ask->sender);
 	put(&v, "POSTRIDER_", "SIZE", size);
 	put(&v, "POSTRIDER_", "TARGET", d->target->name);
+	if (d->target->smime)
+		put_smime(&v, &d->smime);
 	for (size_t n = 0; n < ask->fact_count; n++)
 		put(&v, "POSTRIDER_", ask->facts[n].name, ask->facts[n].value);
 	put_recipients(&v, ask);
@@ -137,7 +148,7 @@ static void done(void *user, const struct child_end *end)
 	}
 }
 
-static void begin(struct delivery *d)
+static void start(struct delivery *d)
 {
 	struct err e;
 
@@ -156,8 +167,38 @@ static void begin(struct delivery *d)
 		delivery_end(d, DELIVER_DEFERRED, e.text);
 }
 
+static void open_message(void *user)
+{
+	struct delivery *d = user;
+
+	d->good = deliver_open(d, &d->e);
+}
+
+static void opened(void *user)
+{
+	struct delivery *d = user;
+
+	if (d->hurried)
+		delivery_end(d, DELIVER_DEFERRED, "it was not tried: the service ends");
+	else if (d->good)
+		start(d);
+	else
+		delivery_failed(d, &d->e);
+}
+
+static void begin(struct delivery *d)
+{
+	struct err e;
+
+	if (!d->target->smime)
+		start(d);
+	else if (!task_start(d->all->tasks, open_message, opened, d, &e))
+		delivery_failed(d, &e);
+}
+
 static void hurry(struct delivery *d)
 {
+	d->hurried = true;
 	if (d->child)
 		child_stop(d->child);
 }
