@@ -4,18 +4,53 @@ import os
 import pwd
 import re
 import shutil
+import smtplib
 import subprocess
 import tempfile
+import time
 
 import pytest
 
 import corpus
+from dovecot import free_ports
 import postfix
 import postrider as program
 
 LINES = os.path.join(os.path.dirname(program.PROGRAM), "test", "relay_lines")
 LIMIT = 180
 MESSAGES = 200
+DOVECOT = """\
+protocols = lmtp
+listen = 127.0.0.1
+base_dir = {home}/run
+state_dir = {home}/state
+log_path = {home}/log
+first_valid_uid = 1
+ssl = no
+auth_username_format = %n
+mail_location = maildir:{home}/mail/%n
+mail_fsync = never
+passdb {{
+  driver = passwd-file
+  args = {home}/users
+}}
+userdb {{
+  driver = static
+  args = uid={user.pw_uid} gid={user.pw_gid} home={home}/mail/%n
+}}
+service lmtp {{
+  chroot =
+  inet_listener lmtp {{
+    port = {port}
+  }}
+}}
+service anvil {{
+  chroot =
+}}
+service stats {{
+  chroot =
+}}
+"""
 
 
 @pytest.fixture
@@ -87,3 +122,49 @@ def test_postfix(home, parallel):
     connections = len(re.findall(r"smtpd\[\d+\]: connect from", log)) - 1     # the harness has looked once
     assert connections <= parallel
     assert "improper command" not in log and "lost connection" not in log, log[-2000:]
+
+
+class Dovecot:
+    """Its LMTP server alone, for anna and carla."""
+    def __init__(self, home):
+        self.home, self.user, self.process = home, pwd.getpwnam("nobody"), None
+        for name in ("run", "state", "mail"):
+            os.mkdir(os.path.join(home, name))
+        os.chown(os.path.join(home, "mail"), self.user.pw_uid, self.user.pw_gid)
+        with open(os.path.join(home, "users"), "w", encoding="ascii") as f:
+            f.write("anna:{plain}x\ncarla:{plain}x\n")
+
+    def __enter__(self):
+        self.port, = free_ports(1)
+        with open(os.path.join(self.home, "dovecot.conf"), "w", encoding="ascii") as f:
+            f.write(DOVECOT.format(home=self.home, user=self.user, port=self.port))
+        self.process = subprocess.Popen(["dovecot", "-F", "-c", f.name], cwd=self.home, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        for _ in range(200):
+            assert self.process.poll() is None, "dovecot does not start"
+            try:
+                smtplib.LMTP("127.0.0.1", self.port).quit()
+                return self
+            except OSError:
+                time.sleep(0.05)
+        raise AssertionError("dovecot does not listen")
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(20)
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not os.path.exists("/usr/lib/dovecot/lmtp"), reason="Dovecot's LMTP server starts as root only")
+@pytest.mark.parametrize("parallel", [1, 4])
+def test_dovecot(home, parallel):
+    messages = ordinary()
+    paths = files(home, messages)
+    with Dovecot(home) as d:
+        told = relay("lmtp", d.port, parallel, "sender@example.org", ["anna@example.org", "bert@example.org", "carla@example.org"], paths)
+    assert len(told) == 3 * MESSAGES
+    for _, recipient, outcome, code, text in told:
+        if recipient.startswith("bert@"):
+            assert (outcome, code) == ("refused", "550") and "exist" in text
+        else:
+            assert (outcome, code) == ("accepted", "250"), text
+    for box in ("anna", "carla"):
+        assert arrived(os.path.join(home, "mail", box)) == sorted(bare(corpus.normal(m)) for m in messages)
