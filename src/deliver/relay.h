@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A relay: mails to one SMTP or LMTP server, over connections that are kept.
+ *
+ *     relay_new(loop, &settings, &e)   settings and all they point to are borrowed until relay_free
+ *     relay_send(r, &ask) → ask.done(user, results, count), later, never from within
+ *     relay_free(&r)
+ * All of it belongs to the loop's thread.  `parallel` connections at most; each is used again for as many mails as there are,
+ * and the next mail's commands ride behind a message where the server pipelines (smtp/client.h).  One that had nothing to do for
+ * RELAY_IDLE_MS says QUIT.  Where a kept connection turns out to be gone before anything of a mail was answered, the mail is tried
+ * once more, over another.  A server where pipelining broke is talked to in lock-step from then on.
+ * When a connection cannot be had, all mails that wait are deferred with the reason: whoever asks decides when to come again.
+ *
+ * The message and the addresses are borrowed until `done`; results are as smtp/client.h tells them, one a recipient, and live for
+ * the call.  From within `done` relay_send may be called, relay_free not.
+ * relay_free calls no `done` any more: a message that is going out breaks off, one whose answer is outstanding may have been taken.
+ * Connections that were open free themselves when the loop turns again. */
+#pragma once
+
+#include "net/conn.h"
+#include "smtp/client.h"
+#include "store/spool.h"
+
+enum { RELAY_TEXT_MAX = 300, RELAY_IDLE_MS = 10 * 1000 };
+
+struct relay_settings {
+	struct conn_settings server;	/* timeout_ms is not used: RFC 5321's are */
+	struct smc_login login;		/* `secure` follows from server.tls; channel_binding is not done */
+	const char *user;		/* password: login.password */
+	uint32_t parallel;		/* at least 1 */
+};
+
+struct relay_result {
+	enum smc_outcome outcome;
+	enum err_kind kind;
+	unsigned code, status[3];
+	bool ours;			/* `text` is not the server's */
+	char text[RELAY_TEXT_MAX + 1];
+};
+
+struct relay_ask {
+	const struct spool *message;
+	const char *sender;
+	const char *const *recipients;
+	size_t recipient_count;		/* 1 to SMC_RECIPIENTS_MAX */
+	void (*done)(void *user, const struct relay_result *results, size_t count);
+	void *user;
+};
+
+struct relay;
+
+[[nodiscard]] struct relay *relay_new(struct loop *l, const struct relay_settings *s, struct err *e);
+void relay_send(struct relay *r, const struct relay_ask *ask);
+size_t relay_waiting(const struct relay *r);		/* mails that are not done */
+size_t relay_connections(const struct relay *r);
+void relay_free(struct relay **r);

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the files of a relay share: relay.c has the mails and the connections,
+ * relay_link.c the talk over one of them, relay_login.c its login. */
+#pragma once
+
+#include "deliver/relay.h"
+#include "net/tasks.h"
+#include "smtp/body.h"
+
+struct mail {
+	struct mail *next;
+	struct relay_ask ask;
+	struct smc_mail smc;
+	bool tried;		/* once already, over a connection that was gone */
+	bool again;		/* to be tried once more */
+	bool told;		/* it has a result that holds */
+	struct relay_result results[];
+};
+
+struct link {
+	struct relay *relay;		/* NULL: it was freed */
+	struct link *next, **at;
+	struct conn *conn;		/* NULL: closed */
+	struct smc *s;
+	struct smc_login login;
+	struct timer *idle;
+	struct mail *body;		/* whose message goes out */
+	uint64_t body_at;
+	struct smtp_body out;
+	uint64_t completed;
+	bool ready, securing, over;
+	struct sasl_client *sasl;
+	struct buf challenge, response;
+	bool stepping, good;		/* a step is in a job; how it went */
+	struct err e;
+};
+
+struct relay {
+	struct loop *loop;
+	const struct relay_settings *with;
+	struct tasks *tasks;
+	struct wake *wake;
+	struct mail *first, **last;	/* that wait for a connection */
+	struct link *links;
+	size_t mails;
+	bool lockstep;
+};
+
+/* ---- relay.c */
+
+struct mail *relay_take(struct relay *r);	/* the next that waits, or NULL */
+void relay_again(struct relay *r, struct mail *m);
+void relay_done(struct relay *r, struct mail *m);
+void relay_defer_all(struct relay *r, const struct err *why);
+void relay_drop_link(struct link *k);		/* from the list, and from memory */
+
+/* ---- relay_link.c */
+
+[[nodiscard]] bool link_open(struct relay *r, struct err *e);
+void link_move(struct link *k);
+
+/* ---- relay_login.c */
+
+void link_sasl(struct link *k, const struct smc_event *ev);

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The talk over one connection: octets in, events handled, messages out as fast as the socket takes them. */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "deliver/relay_inside.h"
+
+enum { PIECE = 16 * 1024 };
+
+static struct mail *mail_of(const struct smc_event *ev)
+{
+	return ev->mail->user;
+}
+
+static void send_out(struct link *k)
+{
+	struct span out = smc_out(k->s);
+
+	if (out.len && k->conn && conn_send(k->conn, out))
+		smc_sent(k->s, out.len);
+}
+
+/* ---- messages */
+
+static void body_failed(struct link *k, const struct err *e)
+{
+	k->body = NULL;
+	smc_abort(k->s, e);
+}
+
+static bool send_piece(struct link *k, struct span in)
+{
+	struct span piece;
+
+	while (smtp_body_next(&k->out, &in, &piece))
+		if (!conn_send(k->conn, piece))
+			return false;
+	return true;
+}
+
+/* Until the socket takes no more: then drained() goes on. */
+static void pump(struct link *k)
+{
+	char octets[PIECE];
+	struct err e;
+	size_t n = 1;
+
+	while (k->body && n && conn_unsent(k->conn) < CONN_OUT_LOW) {
+		if (!spool_at(k->body->ask.message, k->body_at, octets, sizeof octets, &n, &e)) {
+			body_failed(k, &e);
+			return;
+		}
+		k->body_at += n;
+		if (!send_piece(k, (struct span){ octets, n }))
+			return;		/* closed() follows */
+	}
+	if (!k->body || n)
+		return;
+	k->body = NULL;
+	if (conn_send(k->conn, smtp_body_end(&k->out)))
+		smc_body_sent(k->s);
+}
+
+static void body_begins(struct link *k, const struct smc_event *ev)
+{
+	send_out(k);
+	k->body = mail_of(ev);
+	k->body_at = 0;
+	smtp_body_start(&k->out, ev->chunked);
+	pump(k);
+}
+
+/* ---- results */
+
+/* A kept connection was gone before the server heard of this mail. */
+static bool was_too_old(const struct link *k, const struct mail *m, const struct smc_event *ev)
+{
+	return ev->outcome == SMC_DEFERRED && ev->ours && ev->kind == ERR_NET && k->completed && !m->tried && !m->told;
+}
+
+static void on_result(struct link *k, const struct smc_event *ev)
+{
+	struct mail *m = mail_of(ev);
+	struct relay_result *result = &m->results[ev->recipient];
+
+	if (was_too_old(k, m, ev))
+		m->again = true;
+	else
+		m->told = true;
+	*result = (struct relay_result){ .outcome = ev->outcome, .kind = ev->kind, .code = ev->code, .ours = ev->ours };
+	memcpy(result->status, ev->status, sizeof result->status);
+	(void)snprintf(result->text, sizeof result->text, "%.*s", (int)ev->text.len, ev->text.len ? ev->text.at : "");
+}
+
+static void on_done(struct link *k, struct mail *m)
+{
+	k->completed++;
+	if (k->body == m)
+		k->body = NULL;
+	if (m->again && !m->told && k->relay)
+		relay_again(k->relay, m);
+	else if (k->relay)
+		relay_done(k->relay, m);
+	else
+		free(m);
+}
+
+static bool any_ready(const struct relay *r)
+{
+	for (const struct link *k = r->links; k; k = k->next)
+		if (k->ready)
+			return true;
+	return false;
+}
+
+/* Mails that wait need not, if it did not come as far as to take any and no other does. */
+static void on_failed(struct link *k)
+{
+	bool ready = k->ready;
+
+	k->over = true;
+	k->ready = false;
+	if (!k->relay)
+		return;
+	k->relay->lockstep |= smc_pipelining_broken(k->s);
+	if (!ready && !any_ready(k->relay))
+		relay_defer_all(k->relay, smc_error(k->s));
+}
+
+static void on_event(struct link *k, const struct smc_event *ev)
+{
+	switch (ev->what) {
+	case SMC_TLS:
+		send_out(k);
+		k->securing = true;
+		conn_start_tls(k->conn);
+		return;
+	case SMC_SASL:
+		link_sasl(k, ev);
+		return;
+	case SMC_READY:
+		k->ready = true;
+		return;
+	case SMC_BODY:
+		body_begins(k, ev);
+		return;
+	case SMC_RESULT:
+		on_result(k, ev);
+		return;
+	case SMC_DONE:
+		on_done(k, mail_of(ev));
+		return;
+	case SMC_BYE:
+		k->over = true;
+		k->ready = false;
+		return;
+	case SMC_FAILED:
+		on_failed(k);
+		return;
+	case SMC_NOTHING:
+		return;
+	}
+}
+
+/* ---- turns */
+
+static bool give(struct link *k)
+{
+	struct mail *m = k->relay && smc_can_send(k->s) ? relay_take(k->relay) : NULL;
+
+	if (!m)
+		return false;
+	timer_stop(k->idle);
+	smc_send(k->s, &m->smc);
+	return true;
+}
+
+static void take_events(struct link *k)
+{
+	struct smc_event ev;
+
+	do {
+		while (!k->securing && smc_next(k->s, &ev))
+			on_event(k, &ev);
+	} while (!k->securing && give(k));
+}
+
+void link_move(struct link *k)
+{
+	if (!k->relay) {		/* freed: nobody wants to know */
+		if (k->conn)
+			conn_drop(k->conn);
+		else
+			relay_drop_link(k);
+		return;
+	}
+	take_events(k);
+	if (!k->conn || k->securing)
+		return;
+	send_out(k);
+	if (k->over) {
+		conn_close(k->conn);
+		return;
+	}
+	conn_deadline(k->conn, smc_timeout_ms(k->s), k->body ? "progress of the message" : "answer");
+	if (smc_idle(k->s))
+		timer_set(k->idle, RELAY_IDLE_MS, 0);
+}
+
+static void on_idle(void *user)
+{
+	struct link *k = user;
+
+	if (!smc_idle(k->s) || !k->conn || !k->relay)
+		return;
+	smc_quit(k->s);
+	link_move(k);
+}
+
+/* ---- the connection's calls */
+
+static void on_opened(void *user)
+{
+	link_move(user);
+}
+
+static size_t on_turn(void *user, struct span in)
+{
+	struct link *k = user;
+	size_t unread = 0;
+
+	if (!k->relay || k->over)
+		return in.len;
+	smc_feed(k->s, in);
+	take_events(k);
+	if (k->securing)		/* octets behind the answer to STARTTLS are the driver's to refuse */
+		unread = smc_unread(k->s);
+	else
+		link_move(k);
+	return in.len - unread;
+}
+
+static void on_secured(void *user)
+{
+	struct link *k = user;
+
+	k->securing = false;
+	smc_secured(k->s);
+	link_move(k);
+}
+
+static void on_drained(void *user)
+{
+	struct link *k = user;
+
+	if (!k->relay || k->over || k->securing)
+		return;
+	if (k->body)
+		pump(k);
+	link_move(k);
+}
+
+static void on_closed(void *user, const struct err *why)
+{
+	struct link *k = user;
+	struct relay *r = k->relay;
+
+	k->conn = NULL;
+	k->securing = false;
+	k->body = NULL;
+	if (why->kind)
+		smc_abort(k->s, why);
+	else
+		smc_eof(k->s);
+	take_events(k);
+	k->ready = false;
+	timer_stop(k->idle);
+	if (r)
+		wake_send(r->wake);
+	if (!k->stepping)
+		relay_drop_link(k);
+}
+
+bool link_open(struct relay *r, struct err *e)
+{
+	static const struct conn_user calls = {
+		.opened = on_opened, .turn = on_turn, .secured = on_secured, .drained = on_drained, .closed = on_closed,
+	};
+	struct link *k = calloc(1, sizeof *k);
+	struct conn_user user = calls;
+
+	if (!k)
+		return err_set(e, ERR_LOCAL, "out of memory");
+	*k = (struct link){ .relay = r, .s = calloc(1, smc_size()), .login = r->with->login, .idle = timer_new(r->loop, on_idle, k) };
+	buf_start(&k->challenge, SASL_RESPONSE_MAX);
+	buf_start(&k->response, SASL_RESPONSE_MAX);
+	k->login.secure = r->with->server.tls == CONN_TLS_IMPLICIT;
+	k->login.lockstep |= r->lockstep;
+	k->login.channel_binding = false;
+	user.user = k;
+	if (!k->s || !k->idle)
+		abort();
+	smc_start(k->s, &k->login);
+	k->conn = conn_open(r->loop, &r->with->server, &user, e);
+	if (!k->conn) {
+		relay_drop_link(k);
+		return false;
+	}
+	k->next = r->links;
+	k->at = &r->links;
+	if (k->next)
+		k->next->at = &k->next;
+	r->links = k;
+	return true;
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "deliver/relay_fixture.h"
+
+/* More than the connection's queue holds: it goes as the server takes it. */
+static void a_large_message(void **state)
+{
+	static const char *const offers[] = { "250 PIPELINING\r\n", "250-PIPELINING\r\n250 CHUNKING\r\n" };
+	enum { LINES = 40000 };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(offers); i++) {
+		struct plan plan = { .capabilities = offers[i] };
+		struct trial *t = trial(&plan, 0);
+		struct spool *s = message(t, SPAN(".Subject: large\r\n\r\n"));
+
+		for (int n = 0; n < LINES; n++)
+			must(spool_add(s, SPAN(".a line of forty octets or a little more\r\n"), &fixture_err));
+		give(t, s, 1);
+		run(t);
+		assert_int_equal(t->results[0][0].outcome, SMC_ACCEPTED);
+		assert_int_equal(plan.taken_len, spool_size(s));
+		assert_memory_equal(plan.taken, ".Subject: large\r\n\r\n.a", 21);
+		assert_memory_equal(plan.taken + plan.taken_len - 43, "\n.a line of forty octets or a little more\r\n", 43);
+		spool_free(&s);
+		trial_end(t);
+	}
+}
+
+static void each_recipient_for_itself(void **state)
+{
+	struct plan plan = { .capabilities = "250 PIPELINING\r\n", .lmtp = true, .to_message = "250 2.1.5 a\r\n452 4.2.2 b\r\n" };
+	struct trial *t = trial(&plan, 0);
+	struct spool *s = message(t, SPAN("hi\r\n"));
+
+	(void)state;
+	give(t, s, 2);
+	run(t);
+	assert_int_equal(t->results[0][0].outcome, SMC_ACCEPTED);
+	assert_int_equal(t->results[0][1].outcome, SMC_DEFERRED);
+	assert_string_equal(t->results[0][1].text, "b");
+	spool_free(&s);
+	trial_end(t);
+}
+
+/* What becomes of a mail when the server does not do as it should. */
+static void failures(void **state)
+{
+	static const struct row {
+		const char *name, *to_rcpt, *to_message;
+		bool turned_away, refusing;
+		enum smc_outcome outcome;
+		enum err_kind kind;
+		const char *text;
+	} rows[] = {
+		{ "refused", "550 5.1.1 who\r\n", NULL, false, false, SMC_REFUSED, ERR_PEER, "who" },
+		{ "cut behind the message", NULL, "", false, false, SMC_DOUBT, ERR_NET, "the message" },
+		{ "turned away", NULL, NULL, true, false, SMC_DEFERRED, ERR_BUSY, "full" },
+		{ "no server", NULL, NULL, false, true, SMC_DEFERRED, ERR_NET, "refused" },
+	};
+
+	(void)state;
+	for (const struct row *r = rows; r < rows + COUNT(rows); r++) {
+		struct plan plan = { .capabilities = "250 PIPELINING\r\n", .to_rcpt = r->to_rcpt, .to_message = r->to_message, .turned_away = r->turned_away };
+		struct trial *t = trial(&plan, r->refusing ? server_refusing_port() : 0);
+		struct spool *s = message(t, SPAN("hi\r\n"));
+		const struct relay_result *result = &t->results[0][0];
+
+		give(t, s, 1);
+		run(t);
+		if (result->outcome != r->outcome || result->kind != r->kind || !strstr(result->text, r->text))
+			fail_msg("%s: %d, %s, \"%s\"", r->name, result->outcome, err_kind_name(result->kind), result->text);
+		spool_free(&s);
+		trial_end(t);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_large_message),
+		cmocka_unit_test(each_recipient_for_itself),
+		cmocka_unit_test(failures),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

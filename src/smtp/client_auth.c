@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The login (RFC 4954): which mechanism is tried next, one AUTH exchange, and
+ * what a refusal means.  The caller computes; here is the framing.
+ *
+ * The response that a mechanism begins with goes with AUTH itself where the line
+ * keeps within 512 octets.  Else AUTH goes alone and the caller is asked to begin
+ * anew when the server says 334: so no secret is kept here while we wait. */
+#include <assert.h>
+#include <stdio.h>
+
+#include "smtp/client_internal.h"
+#include "wire/base64.h"
+
+enum { TRIES_MAX = 3, ROUNDS_MAX = 16, AUTH_LINE_MAX = 512, MECHS_TEXT = 200, NOTHING_TEXT = 300 };
+
+static unsigned bit(enum sasl_mech mech)
+{
+	return 1u << mech;
+}
+
+void smtp_auth_offer(struct smc *s, struct span names)
+{
+	struct span name;
+	enum sasl_mech mech;
+
+	while (span_word(&names, &name))
+		if (sasl_mech_parse(name, &mech) && mech != SASL_USER && mech != SASL_APOP)
+			s->offered |= bit(mech);
+}
+
+/* ---- the ladder */
+
+static bool usable(struct smc *s, enum sasl_mech mech)
+{
+	if (mech == SASL_USER || mech == SASL_APOP || !sasl_mech_built(mech) || (s->refused & bit(mech)) || !(s->offered & bit(mech)))
+		return false;
+	if (sasl_mech_plus(mech) && !s->login->channel_binding)
+		return false;
+	if (!sasl_mech_clear(mech) || s->secure)
+		return true;
+	s->clear_skipped |= !s->login->clear_allowed;
+	return s->login->clear_allowed && !s->strong_refused;
+}
+
+static void ask_caller(struct smc *s, bool first, struct span challenge, struct smc_event *ev)
+{
+	s->turn = TURN_SASL;
+	ev->what = SMC_SASL;
+	ev->mech = s->mech;
+	ev->first = first;
+	ev->text = challenge;
+}
+
+static void begin(struct smc *s, enum sasl_mech mech, struct smc_event *ev)
+{
+	s->mech = mech;
+	s->tries++;
+	memset(&s->sasl, 0, sizeof s->sasl);
+	s->sasl.initial = sasl_mech_first(mech);
+	if (s->sasl.initial)
+		ask_caller(s, true, NOTHING, ev);
+	else
+		smtp_command(s, VERB_AUTH, span_of(sasl_mech_name(mech)), NOTHING);
+}
+
+static void nothing_left(struct smc *s)
+{
+	char why[NOTHING_TEXT], mechs[MECHS_TEXT];
+
+	sasl_mechs_text(s->offered, mechs, sizeof mechs);
+	(void)snprintf(why, sizeof why, "the server offers none of the mechanisms allowed by auth; it offers %s", mechs);
+	if (s->error.kind)	/* the last refusal says it best */
+		s->failed = true;
+	else if (s->clear_skipped)
+		smtp_fail(s, ERR_CONFIG, "the server takes only clear-text passwords and the line is not protected; "
+			"use TLS, or set allow_cleartext = true", NOTHING);
+	else
+		smtp_fail(s, ERR_CONFIG, why, NOTHING);
+}
+
+void smtp_auth_next(struct smc *s, struct smc_event *ev)
+{
+	s->try_next = false;
+	while (s->tries < TRIES_MAX && s->mech_at < s->login->mech_count) {
+		enum sasl_mech mech = s->login->mechs[s->mech_at++];
+
+		if (!usable(s, mech))
+			continue;
+		begin(s, mech, ev);
+		return;
+	}
+	nothing_left(s);
+}
+
+static void pass_over(struct smc *s)
+{
+	s->refused |= bit(s->mech);
+	s->strong_refused |= !sasl_mech_clear(s->mech);
+	s->try_next = true;
+}
+
+/* 535 is about the password, and 4xx about now.  Any other refusal before a
+ * challenge is about the mechanism: 504 unknown, 534 too weak, 538 only with TLS. */
+static void on_refused(struct smc *s)
+{
+	unsigned code = s->reply.code;
+	bool busy = code / 100 == 4, ends = busy || code == 535 || s->sasl.rounds > 0;
+	struct span words = smtp_words(s);
+
+	smtp_pop(s);
+	(void)err_set(&s->error, busy ? ERR_BUSY : ERR_AUTH, "login by %s was refused%s", sasl_mech_name(s->mech),
+		busy ? " for now; try again later" : "; check `user` and `password`");
+	if (words.len)
+		(void)err_peer(&s->error, words);
+	if (ends)
+		s->failed = true;
+	else
+		pass_over(s);
+}
+
+/* ---- the caller's side of an exchange */
+
+static void say_base64(struct smc *s, struct span response)
+{
+	if (s->out_sent) {
+		buf_drop(&s->out, s->out_sent);
+		s->out_sent = 0;
+	}
+	if (base64_encode(response, &s->out))
+		smtp_say(s, SPAN("\r\n"));
+	else
+		smtp_fail(s, ERR_LOCAL, "a SASL response is too long to be sent", NOTHING);
+}
+
+static void say_initial(struct smc *s, struct span response)
+{
+	char memory[AUTH_LINE_MAX];
+	struct buf text;
+	size_t room = AUTH_LINE_MAX - strlen("AUTH  \r\n") - strlen(sasl_mech_name(s->mech));
+
+	buf_lend(&text, memory, room);
+	s->sasl.spoke = response.len ? base64_encode(response, &text) : buf_add(&text, SPAN("="));
+	smtp_command(s, VERB_AUTH, span_of(sasl_mech_name(s->mech)), buf_span(&text));
+	wipe(memory, sizeof memory);
+}
+
+void smc_sasl_answer(struct smc *s, struct span response)
+{
+	if (s->phase == PHASE_OVER || s->failed)
+		return;
+	assert(s->turn == TURN_SASL);
+	s->turn = TURN_SERVER;
+	if (s->sasl.last) {
+		smtp_login_done(s);
+	} else if (s->sasl.initial) {
+		s->sasl.initial = false;
+		say_initial(s, response);
+	} else {
+		s->sasl.spoke = true;
+		say_base64(s, response);
+	}
+}
+
+static void cancel(struct smc *s)
+{
+	s->asked[s->head].verb = VERB_CANCEL;
+	smtp_say(s, SPAN("*\r\n"));
+}
+
+/* What was said so far decides how to get out of it: nothing, an exchange, or
+ * a login that the server holds for done. */
+void smc_sasl_cancel(struct smc *s, bool proof_failed, const struct err *why)
+{
+	if (s->phase == PHASE_OVER || s->failed)
+		return;
+	assert(s->turn == TURN_SASL && why->kind);
+	s->turn = TURN_SERVER;
+	s->error = *why;
+	s->sasl.proof_failed = proof_failed;
+	if (s->sasl.last || (proof_failed && s->sasl.initial))
+		s->failed = true;
+	else if (s->sasl.initial)
+		pass_over(s);
+	else
+		cancel(s);
+}
+
+/* ---- the server's side of an exchange */
+
+static void on_challenge(struct smc *s, struct smc_event *ev)
+{
+	bool ours_first = sasl_mech_first(s->mech);
+	struct span text = span_trim(s->reply.line);
+	struct buf challenge;
+
+	if (++s->sasl.rounds > ROUNDS_MAX) {
+		smtp_fail(s, ERR_PEER, "an AUTH exchange without end (more than 16 challenges)", NOTHING);
+		return;
+	}
+	/* The first 334 asks for what we begin with: it was too long for AUTH,
+	 * the server does not take it there, or reads it only when asked. */
+	if (ours_first && s->sasl.rounds == 1 && (!s->sasl.spoke || !text.len)) {
+		ask_caller(s, true, NOTHING, ev);
+		return;
+	}
+	buf_lend(&challenge, s->challenge, sizeof s->challenge);
+	if (!base64_decode(text, &challenge)) {
+		(void)err_set(&s->error, ERR_PEER, "the challenge of %s is not base64 (RFC 4954 section 4)", sasl_mech_name(s->mech));
+		(void)err_peer(&s->error, smtp_words(s));
+		cancel(s);
+		return;
+	}
+	ask_caller(s, !ours_first && s->sasl.rounds == 1, buf_span(&challenge), ev);
+}
+
+static void on_cancelled(struct smc *s)
+{
+	smtp_pop(s);
+	if (s->sasl.proof_failed)
+		s->failed = true;
+	else if (s->reply.code / 100 == 2)
+		smtp_fail(s, ERR_PEER, "the server accepts an AUTH that we cancelled (RFC 4954 section 4)", smtp_words(s));
+	else
+		pass_over(s);
+}
+
+static void on_accepted(struct smc *s, struct smc_event *ev)
+{
+	smtp_pop(s);
+	if (!s->sasl.spoke) {
+		smtp_fail(s, ERR_PEER, "the server accepts an AUTH without any response of ours", smtp_words(s));
+		return;
+	}
+	s->sasl.last = true;
+	ask_caller(s, false, NOTHING, ev);
+	ev->last = true;
+}
+
+void smtp_auth_reply(struct smc *s, struct smc_event *ev)
+{
+	unsigned class = s->reply.code / 100;
+
+	if (smtp_oldest(s)->verb == VERB_CANCEL)
+		on_cancelled(s);
+	else if (class == 3)
+		on_challenge(s, ev);
+	else if (class == 2)
+		on_accepted(s, ev);
+	else
+		on_refused(s);
+}
