@@ -38,9 +38,9 @@ static const char *directory;
 
 static const char *at(const char *name)
 {
-	static char paths[4][300];
+	static char paths[16][300];
 	static unsigned turn;
-	char *path = paths[turn++ % 4];
+	char *path = paths[turn++ % COUNT(paths)];
 
 	(void)snprintf(path, sizeof paths[0], "%s/%s", directory, name);
 	return path;

@@ -155,7 +155,7 @@ static void a_folder_leads_out_nowhere(void **state)
 	struct mdir_world w;
 	struct maildrop *drop;
 	struct maildrop_maildir with;
-	char path[600], folder[620], boss[600];
+	char path[700], folder[620], boss[600];
 
 	(void)state;
 	world_start(&w);

@@ -342,7 +342,7 @@ static void a_link_gets_no_mail(void **state)
 		{ "mail/anna/cur", "../boss/cur", "anna/w" },
 	};
 	struct store *s = begin();
-	char text[TEMPLATE_MAX + 1], path[PATH_MAX], want[PATH_MAX + 80];
+	char text[TEMPLATE_MAX + 1], path[400], aside[420], want[500];
 	struct maildir *m;
 	struct place place;
 
@@ -356,8 +356,8 @@ static void a_link_gets_no_mail(void **state)
 	maildir_close(&m);
 	for (const struct row *r = rows; r < rows + COUNT(rows); r++) {
 		(void)snprintf(path, sizeof path, "%s/%s", directory, r->link);
-		(void)snprintf(text, sizeof text, "%s.before", path);
-		assert_true(rename(path, text) == 0 || errno == ENOENT);
+		(void)snprintf(aside, sizeof aside, "%s.before", path);
+		assert_true(rename(path, aside) == 0 || errno == ENOENT);
 		assert_int_equal(symlink(r->to, path), 0);
 		must(place_find(s, r->box, NULL, &place, &fixture_err));
 		assert_false(place_open(s, r->box, &place, &m, &fixture_err));
@@ -365,7 +365,7 @@ static void a_link_gets_no_mail(void **state)
 		(void)snprintf(want, sizeof want, "%s is a symbolic link, and none is followed inside of a Maildir", path);
 		assert_string_equal(fixture_err.text, want);
 		assert_int_equal(unlink(path), 0);
-		assert_true(rename(text, path) == 0 || errno == ENOENT);
+		assert_true(rename(aside, path) == 0 || errno == ENOENT);
 	}
 	assert_false(is_directory("mail/boss/made"));
 	(void)snprintf(path, sizeof path, "%s/mail/boss/made", directory);
