@@ -212,7 +212,8 @@ static void begin(struct submissions *s, const struct held_info *info)
 	s->try_count++;
 	(void)atomic_fetch_add(&s->waiting, 1);
 	if (!target)
-		finish(t, DELIVER_DEFERRED, "this target is not in the configuration, or not built");
+		finish(t, DELIVER_DEFERRED, "this target is not in the configuration any more, or not built: the message waits until submission, "
+			"or some deliver, names it again, or until held remove");
 	else if (!task_start(s->tasks, load_work, load_done, t, &e))
 		drop(t);
 }
