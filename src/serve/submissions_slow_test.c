@@ -2,6 +2,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -120,7 +121,7 @@ static void tries_do_nothing(void)
 {
 	service_on_home(kick, NULL);
 	for (unsigned n = 0; n < 5; n++) {
-		(void)usleep(50000);
+		(void)poll(NULL, 0, 50);
 		service_on_home(look, NULL);
 	}
 }
@@ -289,7 +290,7 @@ static void who_cannot_be_held_waits_on([[maybe_unused]] void **state)
 	must(engine_commit_wait(store_engine(service.store), &b, &fixture_err));
 	open_with(SHORT_MS);
 	submits(&g);
-	(void)usleep(3 * SHORT_MS * 1000);
+	(void)poll(NULL, 0, 3 * SHORT_MS);
 	open_gate("100");
 	guest_hears(&g, "-ERR [SYS/PERM]");
 	assert_int_equal(times_taken(), 1);
