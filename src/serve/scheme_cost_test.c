@@ -22,7 +22,7 @@ static void what_crypt_may_cost(void **state)
 		{ "$y$jDU$salt", "264 MiB" }, { "$y$jDT/0$salt", NULL }, { "$y$jDT/1$salt", "5 passes over 262144 KiB of memory, and at most 4 are done" },
 		{ "$7$EU..../....salt", NULL }, { "$7$EU....0....salt", NULL }, { "$7$EU....2....salt", NULL },
 		{ "$7$EU....3....salt", "5 passes" }, { "$7$FU..../....salt", "512 MiB" }, { "$7$zzzzzzzzzzzsalt", "63 as the binary logarithm of its memory" },
-		{ "$7$EzzzzzA....salt", "1" }, { "$9$salt", "a method that is not known here" },
+		{ "$7$EzzzzzA....salt", "8589934584 MiB of memory" }, { "$9$salt", "a method that is not known here" },
 	};
 
 	(void)state;
@@ -65,7 +65,7 @@ static void what_argon_may_cost(void **state)
 		{ "$argon2id$v=19$m=262145,t=1,p=1$c2FsdA$AAAA", "256 MiB of memory" }, { "$argon2id$v=19$m=4194304,t=100,p=1$c2FsdA$AAAA", "4096 MiB of memory, and at most 256" },
 		{ "$argon2id$v=19$m=262144,t=9,p=1$c2FsdA$AAAA", "9 passes over 262144 KiB of memory, and at most 8 are done" },
 		{ "$argon2id$v=19$m=65536,t=32,p=4$c2FsdA$AAAA", NULL }, { "$argon2id$v=19$m=65536,t=33,p=4$c2FsdA$AAAA", "33 passes" },
-		{ "$argon2id$v=19$m=8,t=4294967295,p=1$c2FsdA$AAAA", "4294967295 passes" }, { "$argon2id$v=19$m=8,t=1,p=16777215$c2FsdA$AAAA", "1" },
+		{ "$argon2id$v=19$m=8,t=4294967295,p=1$c2FsdA$AAAA", "4294967295 passes" }, { "$argon2id$v=19$m=8,t=1,p=16777215$c2FsdA$AAAA", "131071 MiB of memory" },
 		{ "$argon2id$v=19$m=99999999999999999999999,t=1,p=1$c2FsdA$AAAA", "" }, { "$argon2id$v=19$t=1,m=8,p=1$c2FsdA$AAAA", "parameters" },
 		{ "", "parameters" },
 	};
