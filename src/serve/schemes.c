@@ -4,7 +4,6 @@
 
 #include <assert.h>
 #include <crypt.h>
-#include <limits.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/md5.h>
@@ -17,7 +16,7 @@
 #include "wire/saslprep.h"
 
 enum { DIGEST_MAX = 64, MD5_SIZE = 16, PBKDF2_SIZE = 20, BLOCK = 64, SHOWN_MAX = 24 };
-enum { ITERATIONS_MAX = INT_MAX };	/* scheme_cost.h says how many are done */
+static const uint64_t iterations_max = UINT32_MAX;	/* scheme_cost.h says how many are done */
 
 enum kind { PLAIN, CRYPTED, ARGON, DIGEST, SALTED, MD5_EITHER, CRAM, PBKDF2, SCRAM };
 enum coding { TEXT, HEX, BASE64, GUESSED };	/* GUESSED: hexadecimal when it has twice the digest's length */
@@ -244,7 +243,7 @@ static bool pbkdf2_parse(const struct taken *t, struct pbkdf2 *p)
 		return false;
 	text = span_from(text, 3);
 	buf_lend(&hash, p->memory, sizeof p->memory);
-	return cut(&text, '$', &p->salt) && cut(&text, '$', &rounds) && span_number(rounds, ITERATIONS_MAX, &p->rounds) && p->rounds &&
+	return cut(&text, '$', &p->salt) && cut(&text, '$', &rounds) && span_number(rounds, iterations_max, &p->rounds) && p->rounds &&
 		text.len == 2 * (size_t)PBKDF2_SIZE && hex_decode(text, &hash);
 }
 
@@ -276,7 +275,7 @@ static bool scram_parse(const struct taken *t, struct scram *k)
 	buf_lend(&c, k->server, sizeof k->server);
 	if (!cut(&text, ',', &count) || !cut(&text, ',', &salt) || !cut(&text, ',', &stored))
 		return false;
-	if (!span_number(count, ITERATIONS_MAX, &k->iterations) || !k->iterations || !base64_decode(salt, &a) || !base64_decode(stored, &b) ||
+	if (!span_number(count, iterations_max, &k->iterations) || !k->iterations || !base64_decode(salt, &a) || !base64_decode(stored, &b) ||
 	    !base64_decode(text, &c))
 		return false;
 	k->salt_len = a.len;
