@@ -77,6 +77,19 @@ static bool two_taken(void)
 	return times_taken() == 2;
 }
 
+static uint64_t then_ms;
+
+static bool is_then(void)
+{
+	return clock_mono_ms() >= then_ms;
+}
+
+static void pass(uint64_t ms)
+{
+	then_ms = clock_mono_ms() + ms;
+	service_until(is_then);
+}
+
 static struct held_sums sums(void)
 {
 	struct held_sums s;
@@ -120,7 +133,7 @@ static void tries_do_nothing(void)
 {
 	service_on_home(kick, NULL);
 	for (unsigned n = 0; n < 5; n++) {
-		(void)usleep(50000);
+		pass(50);
 		service_on_home(look, NULL);
 	}
 }
@@ -256,10 +269,11 @@ static void one_that_hangs_is_one([[maybe_unused]] void **state)
 
 static void the_queue_has_an_end([[maybe_unused]] void **state)
 {
-	begin(60000);
-	open_with(60000);
-	for (size_t n = 0; n < COUNT(many); n++) {
+	begin(600000);
+	open_with(600000);
+	for (size_t n = 0; n < COUNT(many); n++)
 		guest_enters(&many[n], "clear");
+	for (size_t n = 0; n < COUNT(many); n++) {
 		submits(&many[n]);
 		if (n == 0)
 			service_until(one_taken);
@@ -289,7 +303,7 @@ static void who_cannot_be_held_waits_on([[maybe_unused]] void **state)
 	must(engine_commit_wait(store_engine(service.store), &b, &fixture_err));
 	open_with(SHORT_MS);
 	submits(&g);
-	(void)usleep(3 * SHORT_MS * 1000);
+	pass(3 * SHORT_MS);
 	open_gate("100");
 	guest_hears(&g, "-ERR [SYS/PERM]");
 	assert_int_equal(times_taken(), 1);
