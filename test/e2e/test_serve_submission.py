@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import stat
+import time
 
 import pytest
 
@@ -267,6 +268,36 @@ def test_the_end_waits_for_a_message_that_comes_in(s, how):
     assert len(files(path)) == 1
     if how == "SIGTERM":
         s.gone()
+
+
+def test_a_program_that_hangs_keeps_no_client_for_long(s):
+    """Eight clients at a program for two: all of them have their answer after half a minute, who comes later has it at once."""
+    gate, taken = os.path.join(s.home, "gate"), os.path.join(s.home, "taken")
+    os.mkdir(taken)
+    path = program(s, f"test -e {gate} || exec sleep 1000\nexec cat > {taken}/$$\n")
+    clients = [begin(s, "command:" + path)] + [s.login() for _ in range(7)]
+    began = time.monotonic()
+    for c in clients:
+        c.good("XTND XMIT")
+        c.send(stuffed(MESSAGE))
+    for c in clients:
+        assert c.line().startswith("+OK")
+    assert 25 < time.monotonic() - began < 40
+    began = time.monotonic()
+    assert submit(clients[0]).startswith("+OK")
+    assert time.monotonic() - began < 5
+    for c in clients:
+        c.close()
+    assert re.search(r"held +9 messages wait, 0 failed", s.p.good("status").text)
+    open(gate, "w", encoding="ascii").close()
+
+    def all_taken():
+        s.p("held", "retry")
+        time.sleep(1)
+        return re.search(r"held +0 messages wait, 0 failed", s.p.good("status").text)
+    until(all_taken, "the held messages", 150)
+    s.stop()
+    assert len(os.listdir(taken)) == 9
 
 
 def test_of_a_target_that_is_gone_it_is_said_what_to_do(s):
