@@ -273,7 +273,7 @@ static void start_due(struct submissions *s)
 	struct held_info info = { .id = s->walked };
 	int64_t now = clock_now_s();
 
-	if (s->adopting || !walks(s, now))
+	if (s->adopting || s->try_count >= AT_ONCE || !walks(s, now))	/* who ends makes room, and comes here */
 		return;
 	for (unsigned n = 0; s->try_count < AT_ONCE; n++) {
 		if (n == IN_A_TURN) {

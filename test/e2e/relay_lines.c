@@ -52,12 +52,13 @@ int main(int argc, char **argv)
 	struct relay_settings with = {
 		.server = { .host = "127.0.0.1", .connect_timeout_ms = LIMIT_MS, .timeout_ms = LIMIT_MS }, .login = { .name = "client.test" },
 	};
+	struct spool **messages = calloc((size_t)argc + 1, sizeof *messages);
 	struct relay *relay;
 	struct timer *limit;
 	uint64_t began;
 	struct err e;
 
-	if (argc <= ARGUMENTS)
+	if (argc <= ARGUMENTS || !messages)
 		return 2;
 	with.login.lmtp = strcmp(argv[1], "lmtp") == 0;
 	with.server.port = (uint16_t)strtoul(argv[2], NULL, 10);
@@ -71,10 +72,19 @@ int main(int argc, char **argv)
 		return 2;
 	timer_set(limit, LIMIT_MS, 0);
 	began = loop_now_ms(loop);
-	for (int i = ARGUMENTS; i < argc; i++, waiting++)
-		relay_send(relay, &(struct relay_ask){ .message = message(argv[i], &e), .sender = argv[4], .recipients = recipients,
+	for (int i = ARGUMENTS; i < argc; i++, waiting++) {
+		messages[i] = message(argv[i], &e);
+		relay_send(relay, &(struct relay_ask){ .message = messages[i], .sender = argv[4], .recipients = recipients,
 				.recipient_count = recipient_count, .done = done, .user = argv[i] });
+	}
 	loop_run(loop);
 	printf("%llu\n", (unsigned long long)(loop_now_ms(loop) - began));
+	relay_free(&relay);
+	timer_free(&limit);
+	loop_run(loop);		/* what is closed gives its memory back */
+	loop_free(&loop);
+	for (int i = ARGUMENTS; i < argc; i++)
+		spool_free(&messages[i]);
+	free(messages);
 	return waiting != 0;
 }

@@ -14,7 +14,7 @@ HIDDEN = "no such mailbox, or no right to read it"
 
 @pytest.fixture
 def s(home, authority):
-    with Server(home, authority) as server:
+    with Server(home, authority, failed_delay="0") as server:
         server.head["main_domain"] = "corp.example"
         yield server
 
