@@ -163,16 +163,20 @@ static json_t *message_json(struct mailbox *box, const struct mailbox_entry *ent
 	return row;
 }
 
-/* Where the message behind `uid` stands, which was at `position` or, since others were removed, is before that. */
-static uint64_t position_behind(struct mailbox *box, uint64_t position, uint64_t uid)
+/* Entries of which the first is the one that was listed last, `uid`, or stands before it: so none is passed over when
+ * others are removed, by the store's other thread at any moment; each call has one view.  *position becomes that of the first. */
+static size_t entries_behind(struct mailbox *box, uint64_t *position, uint64_t uid, struct mailbox_entry entries[PAGE])
 {
-	struct mailbox_entry entry;
+	for (;;) {
+		uint64_t from = *position ? *position - 1 : 0;
+		size_t got = mailbox_entries(box, from, entries, PAGE);
 
-	if (position > mailbox_count(box))
-		position = mailbox_count(box);
-	while (position && (!mailbox_entries(box, position - 1, &entry, 1) || entry.uid > uid))
-		position = position > PAGE ? position - PAGE : 0;
-	return position;
+		if (!from || (got && entries[0].uid <= uid)) {
+			*position = from;
+			return got;
+		}
+		*position = *position > PAGE ? *position - PAGE : 0;
+	}
 }
 
 /* A cursor is POSITION.UID. */
@@ -195,6 +199,7 @@ static bool messages(struct api_call *c, struct err *e)
 	uint64_t position, after;
 	struct mailbox *box;
 	struct page p;
+	bool fresh;
 	size_t got;
 
 	if (!call_mailbox(c, name, e) || !mailbox_open(c->api->store, name, false, &box, e) || !page_start(&p, c, cursor, sizeof cursor, e))
@@ -205,15 +210,18 @@ static bool messages(struct api_call *c, struct err *e)
 	}
 	if (header && p.left > HEADERS_PAGE)
 		p.left = HEADERS_PAGE;
-	position = position_behind(box, position, after);
-	while (page_room(&p) && (got = mailbox_entries(box, position, entries, PAGE)))
+	do {
+		fresh = false;
+		got = entries_behind(box, &position, after, entries);
 		for (size_t n = 0; n < got && page_room(&p); n++) {
 			position++;
 			if (entries[n].uid <= after)
 				continue;
 			after = entries[n].uid;
+			fresh = true;
 			page_add(&p, message_json(box, &entries[n], position, header));
 		}
+	} while (page_room(&p) && (fresh || got == PAGE));
 	(void)snprintf(cursor, sizeof cursor, "%llu.%llu", (unsigned long long)position, (unsigned long long)after);
 	return page_end(&p, cursor, e);
 }
