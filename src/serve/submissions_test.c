@@ -333,7 +333,8 @@ static size_t files_in(const char *path)
 /* A name that is at rest and not in tmp means delivered: so who lost his file has no name any more before he is tried again. */
 static void a_file_that_vanished_is_written_again([[maybe_unused]] void **state)
 {
-	char path[PATH_MAX - 8], fresh[PATH_MAX];
+	static char path[PATH_MAX - 8];		/* the target is of all tests */
+	char fresh[PATH_MAX];
 	uint64_t id;
 
 	begin();
