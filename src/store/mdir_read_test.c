@@ -7,6 +7,7 @@
 #include <sys/uio.h>
 
 #include "store/mdir_fixture.h"
+#include "store/mdir_inside.h"
 
 enum { LARGE = 300000 };
 
@@ -304,6 +305,34 @@ static void one_file_is_open_at_most([[maybe_unused]] void **state)
 	others_end(&b);
 }
 
+/* The next ones are asked of the disk together: once each, not beyond the last, and no file of theirs stays open. */
+static void the_next_ones_are_asked_for_too([[maybe_unused]] void **state)
+{
+	static const struct { uint32_t touched, ahead; } steps[] = { { 1, 34 }, { 2, 34 }, { 17, 34 }, { 18, 51 }, { 40, 61 }, { 60, 61 }, { 3, 36 } };
+	struct box_of_others b = others_start();
+	size_t descriptors;
+	struct maildrop *drop;
+	char name[16];
+
+	for (unsigned n = 1; n <= 60; n++) {
+		(void)snprintf(name, sizeof name, "new/%u", 100 + n);
+		others_put(&b, name, SPAN("a\n"));
+	}
+	drop = others_open(&b);
+	descriptors = others_descriptors();
+	for (size_t n = 0; n < COUNT(steps); n++) {
+		struct maildrop_reading r;
+
+		maildrop_start(drop, steps[n].touched, &r);
+		maildrop_touch(drop, &r, 1000);
+		if (drop->mdir->ahead != steps[n].ahead)
+			fail_msg("step %zu: %u", n, drop->mdir->ahead);
+		assert_int_equal(others_descriptors(), descriptors + 1);
+	}
+	maildrop_close(&drop);
+	others_end(&b);
+}
+
 /* The size that was announced is kept, or nothing comes; never a false end. */
 static void a_file_of_another_size_is_gone([[maybe_unused]] void **state)
 {
@@ -457,6 +486,7 @@ int main(void)
 		cmocka_unit_test(a_file_that_was_removed_is_gone),
 		cmocka_unit_test(amid_a_message_its_name_does_not_matter),
 		cmocka_unit_test(one_file_is_open_at_most),
+		cmocka_unit_test(the_next_ones_are_asked_for_too),
 		cmocka_unit_test(a_file_of_another_size_is_gone),
 		cmocka_unit_test(a_file_cut_while_it_is_sent_ends_falsely_nowhere),
 		cmocka_unit_test(what_is_no_file_is_gone),
