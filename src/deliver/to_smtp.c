@@ -2,7 +2,7 @@
  *
  * To an SMTP or LMTP server (PRODUCT 2.2), through a relay (relay.h): one for each target, with the connections that it keeps.
  *
- * Password and TLS are looked up in a job before the first connection, and again when none is left: so what
+ * Password and TLS are looked up in a job before the first connection, and again when none is left: so a password that
  * was changed since counts.  What cannot be had then is for whoever runs this to mend: the message is deferred.  A relay goes when
  * nobody but it has its target any more (the settings were read again) and it is idle. */
 #include <assert.h>
