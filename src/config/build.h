@@ -17,6 +17,10 @@ struct connection *build_connection(struct settings *s, const struct section *se
 void build_tls(struct tls_keys *tls, const struct section *section, struct report *r);
 /* What its section `envelope` says, as section_apply filled it. */
 void build_envelope(struct settings *s, const struct section *section, struct envelope_keys *keys, struct report *r);
+/* Addresses with their domains, commas between them, and nothing else. */
+bool envelope_addresses(const char *text);
+/* What may stand behind an @. */
+bool envelope_domain(struct arena *a, const char *text);
 /* `listeners`: the sections `listen` inside of it. */
 void build_pop3(struct settings *s, const struct section *section, const struct section *listeners, size_t count, struct report *r);
 /* What can be said only when all is there. */

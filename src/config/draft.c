@@ -145,14 +145,28 @@ void draft_cut(struct draft_section *s, const char *key, size_t count)
 		k->given.values.count = count;
 }
 
+/* What is judged where the section is made ready. */
+static bool whole(struct draft *d, const struct draft_section *s, const struct given *g, struct err *e)
+{
+	const char *first = g->values.at[0], *host;
+	uint16_t port;
+
+	if (strcmp(g->name, "host") == 0 && (first[0] != '/' || strcmp(s->what, "connection") == 0))
+		return host_read(d->arena, first, &host, &port, e);
+	if (strcmp(g->name, "envelope.source_domain") == 0 || strcmp(g->name, "envelope.target_domain") == 0)
+		return envelope_domain(d->arena, first) || err_set(e, ERR_CONFIG, "%.*s is no domain", VALUE_SHOWN, first);
+	for (size_t n = 0; strcmp(g->name, "envelope.recipients") == 0 && n < g->values.count; n++)
+		if (!envelope_addresses(g->values.at[n]))
+			return err_set(e, ERR_CONFIG, "%.*s is no address", VALUE_SHOWN, g->values.at[n]);
+	return true;
+}
+
 /* As the reader will judge it.  The judge may wipe a secret: it gets a copy. */
 static bool good(struct draft *d, const struct draft_section *s, const struct given *g, struct err *e)
 {
 	struct connection nobody = { 0 };
 	struct texts copy = { arena_take(d->arena, (g->values.count + 1) * sizeof *copy.at), g->values.count };
 	struct given judged = *g;
-	const char *host;
-	uint16_t port;
 	bool fits;
 
 	for (size_t n = 0; n < copy.count; n++)
@@ -165,9 +179,7 @@ static bool good(struct draft *d, const struct draft_section *s, const struct gi
 	fits = option_set(&judged, &nobody, d->arena, e);
 	if (g->option->type == OPTION_SECRET)
 		wipe((char *)copy.at[0], strlen(copy.at[0]));
-	if (fits && strcmp(g->name, "host") == 0 && (g->values.at[0][0] != '/' || strcmp(s->what, "connection") == 0))
-		fits = host_read(d->arena, g->values.at[0], &host, &port, e);
-	return fits;
+	return fits && whole(d, s, g, e);
 }
 
 static bool put(struct draft *d, struct draft_section *s, const char *key, struct texts values, uint32_t line)
@@ -247,7 +259,7 @@ static bool within(const struct draft_section *a, const struct draft_section *b)
 const struct draft_section *draft_shared(struct draft *d, struct draft_section *target)
 {
 	for (const struct draft_section *s = d->sections; s != target; s = s->next) {
-		if (strcmp(s->what, "target") != 0 || s->left_out || !within(s, target) || !within(target, s))
+		if (strcmp(s->what, "target") != 0 || s->left_out || s->alone || target->alone || !within(s, target) || !within(target, s))
 			continue;
 		target->left_out = true;
 		return s;
@@ -270,6 +282,8 @@ static bool is_default(const struct draft_section *s, const struct draft_key *k,
 	const struct option *o = k->given.option;
 	struct texts dflt;
 
+	if (strncmp(k->given.name, "envelope.", 9) == 0)	/* the section must be there */
+		return false;
 	if (strcmp(k->given.name, "after") == 0)
 		return strcmp(k->given.values.at[0], strcmp(draft_get(s, "protocol"), "pop3") == 0 ? "delete" : "keep") == 0;
 	if (strcmp(k->given.name, "port") == 0)

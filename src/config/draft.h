@@ -51,6 +51,7 @@ struct draft_section {
 	struct draft_key *keys;
 	struct draft_notes notes;
 	bool left_out;
+	bool alone;		/* a target that is not shared */
 	bool always;		/* a target that is written though nothing delivers to it */
 };
 

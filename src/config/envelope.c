@@ -4,8 +4,7 @@
 #include "config/build.h"
 #include "wire/addresses.h"
 
-/* Addresses with their domains, and nothing else. */
-static bool are_addresses(const char *text)
+bool envelope_addresses(const char *text)
 {
 	struct span left = span_of(text);
 	struct address a;
@@ -23,7 +22,7 @@ static bool are_addresses(const char *text)
 	return good == parts;
 }
 
-static bool is_domain(struct arena *a, const char *text)
+bool envelope_domain(struct arena *a, const char *text)
 {
 	size_t size = strlen(text) + 3;
 	char *whole = arena_take(a, size);
@@ -37,13 +36,13 @@ static bool is_domain(struct arena *a, const char *text)
 
 static void check_addresses(const struct section *section, const char *key, const char *text, struct report *r)
 {
-	if (!are_addresses(text))
+	if (!envelope_addresses(text))
 		section_error(section, r, key, "%.*s is no address; write for instance anna@example.org", VALUE_SHOWN, text);
 }
 
 static void check_domain(struct settings *s, const struct section *section, const char *key, const char *text, struct report *r)
 {
-	if (text && !is_domain(&s->arena, text))
+	if (text && !envelope_domain(&s->arena, text))
 		section_error(section, r, key, "%.*s is no domain; write what stands behind the @", VALUE_SHOWN, text);
 }
 

@@ -13,7 +13,7 @@ struct entry {
 	const struct fetchmail_entry *entry;
 	const struct fetchmail_user *user;
 	const char *proto, *sslproto, *smtp, *smtpaddress, *smtpname, *mda, *bsmtp, *envelope, *domain, *esmtpname, *esmtppassword;
-	uint32_t line_proto, line_ssl, line_smtp, line_mda, line_envelope, line_keep, line_check, line_all;
+	uint32_t line_proto, line_ssl, line_smtp, line_smtpname, line_mda, line_envelope, line_domain, line_keep, line_check, line_all;
 	uint64_t every;		/* which of the polls is ours */
 	bool ssl, unchecked, lmtp, keep, all;
 };
@@ -114,6 +114,7 @@ static bool server_word(struct entry *c, const struct import_item *item)
 		return true;
 	case FETCHMAIL_LOCALDOMAINS:
 		c->domain = text;
+		c->line_domain = item->line;
 		for (size_t n = 1; n < item->values.count; n++)
 			draft_note(&c->in->draft, c->s, item->line, "localdomains", "%.*s: only the first domain counts", VALUE_SHOWN, item->values.at[n]);
 		return true;
@@ -169,6 +170,7 @@ static void user_word(struct entry *c, const struct import_item *item)
 		return;
 	case FETCHMAIL_SMTPNAME:
 		c->smtpname = text;
+		c->line_smtpname = item->line;
 		return;
 	case FETCHMAIL_MDA:
 		c->mda = text;
@@ -259,8 +261,9 @@ static void envelope(struct entry *c, struct draft_section *t, const char *host)
 	const char *local = single(c->user), *remote = c->user->remote;
 	const char *domain = c->smtpaddress ? c->smtpaddress : host[0] == '/' ? DEFAULT_SMTP : host;
 
-	if (c->smtpname) {
-		(void)draft_add(d, t, "envelope.recipients", c->smtpname, c->line_smtp);
+	if (c->smtpname) {		/* a name alone is sent as it is */
+		if (!draft_add(d, t, "envelope.recipients", c->smtpname, c->line_smtpname))
+			import_nobody(c->in, c->s, t, "smtpname", c->line_smtpname);
 		return;
 	}
 	if (!local && c->user->local.count < 2 && !(c->user->local.count == 1)) {
@@ -268,13 +271,16 @@ static void envelope(struct entry *c, struct draft_section *t, const char *host)
 		draft_note(d, c->s, c->user->line, "is", "it is not written: mail went to who ran fetchmail; here it goes to %.*s", VALUE_SHOWN, local);
 	}
 	if (local) {
-		(void)draft_add(d, t, "envelope.recipients", strchr(local, '@') ? local : import_print(c->in->arena, "%s@%s", local, domain), c->user->line);
+		if (!strchr(local, '@'))
+			local = import_print(c->in->arena, "%s@%s", local, domain);
+		if (!draft_add(d, t, "envelope.recipients", local, c->user->line))
+			import_nobody(c->in, c->s, t, "is", c->user->line);
 		return;
 	}
 	if (c->envelope && strcasecmp(c->envelope, "Received") != 0)
 		(void)draft_add(d, t, "envelope.headers", c->envelope, c->line_envelope);
-	if (c->domain)
-		(void)draft_set(d, t, "envelope.source_domain", c->domain, c->line_envelope);
+	if (c->domain && !draft_set(d, t, "envelope.source_domain", c->domain, c->line_domain))
+		import_nobody(c->in, c->s, t, "localdomains", c->line_domain);
 	for (size_t n = 0; n < c->user->local.count; n++)
 		draft_note(d, c->s, c->user->line, "is", "%.*s: names are not mapped; whom mail is for is read from the fields of the envelope (a route or an alias at the target can map them)",
 			VALUE_SHOWN, c->user->local.at[n]);

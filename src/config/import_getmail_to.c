@@ -192,9 +192,9 @@ static void lmtp(struct getmail *g, const struct getmail_section *s, unsigned de
 	good = host[0] && draft_set(&g->in->draft, t, "host", host, line);
 	if (good && host[0] != '/')
 		good = port[0] && draft_set(&g->in->draft, t, "port", port, port_line);
-	if (to[0])
-		(void)draft_add(&g->in->draft, t, "envelope.recipients", to, to_line);
-	else if (g->envelope)
+	if (to[0] && !draft_add(&g->in->draft, t, "envelope.recipients", to, to_line) && good)	/* a name alone is sent as it is */
+		import_nobody(g->in, g->s, t, "override", to_line);
+	if (!to[0] && g->envelope)
 		(void)draft_add(&g->in->draft, t, "envelope.headers", g->envelope, g->envelope_line);
 	if (!to[0] && !g->envelope)
 		draft_note(&g->in->draft, g->s, s->line, "MDA_lmtp", "whom mail is for is read from the fields X-Real-To, Delivered-To, X-Original-To and Envelope-To");

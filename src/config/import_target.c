@@ -25,6 +25,14 @@ void import_deliver(struct import *in, struct draft_section *c, struct draft_sec
 	(void)draft_add(&in->draft, c, "deliver", named->name, line);
 }
 
+void import_nobody(struct import *in, struct draft_section *c, struct draft_section *target, const char *word, uint32_t line)
+{
+	draft_note(&in->draft, c, line, word, "who gets the mail cannot be carried over; say it in target %s (envelope.recipients), then enable it", target->name);
+	(void)draft_set(&in->draft, target, "envelope.no_recipient", "hold", line);
+	(void)draft_set(&in->draft, c, "enabled", "false", line);
+	target->alone = true;
+}
+
 void import_argv(struct import *in, struct draft_section *c, const char *name, struct texts argv, uint32_t line)
 {
 	struct draft_section *t;

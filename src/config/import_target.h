@@ -21,5 +21,8 @@ void import_shell(struct import *in, struct draft_section *c, const char *name, 
 	uint32_t line);
 /* A program and its arguments. */
 void import_argv(struct import *in, struct draft_section *c, const char *name, struct texts argv, uint32_t line);
+/* Who gets the mail of an smtp or lmtp target could not be carried over: before import_deliver.  The target has
+ * a place for it and is nobody else's, the connection is disabled. */
+void import_nobody(struct import *in, struct draft_section *c, struct draft_section *target, const char *word, uint32_t line);
 /* A target of its own was filled: shared if there is an equal one, and named by the connection. */
 void import_deliver(struct import *in, struct draft_section *c, struct draft_section *target, uint32_t line);

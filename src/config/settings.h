@@ -87,8 +87,8 @@ struct target {
 	const char *name;	/* of its section; of an inline target its canonical text */
 	struct where where;
 	enum target_type type;
-	const char *canonical;	/* "mailbox:anna/INBOX", "maildir:/abs/path": the ledger's word for it */
-	const char *mailbox;	/* TARGET_MAILBOX: ACCOUNT/BOX */
+	const char *canonical;	/* "mailbox:anna/INBOX" as written, "maildir:/abs/path": the ledger's word for it */
+	const char *mailbox;	/* TARGET_MAILBOX: ACCOUNT/BOX, the account with its domain: main_domain when none is written */
 	const char *path;	/* TARGET_MAILDIR, TARGET_FOLDER: absolute, ~ expanded */
 	const char *prefix;	/* TARGET_FOLDER: how its files' names begin */
 	const char *template;	/* TARGET_FOLDER: the path of a text with keywords; NULL = none */

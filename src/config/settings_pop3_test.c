@@ -276,6 +276,8 @@ static const struct row warned[] = {
 	{ IN("submission = 'maildir:M'\nsubmission_limit = 1\nsubmission_size = 1MB"),
 		"" },
 	{ IN("submission = 'command:/bin/x a'"), "" },
+	{ IN("submission_limit = 0"), "" },
+	{ IN("submission_limit = 0 submission = 'maildir:/m'"), AT "submission_limit: 0 is no message at all: nobody can submit\n" },
 	{ IN("submission = 'lmtp:/run/lmtp'"), AT "submission: lmtp:/run/lmtp: type lmtp through a socket is not built yet; it has no effect\n" },
 };
 

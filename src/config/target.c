@@ -58,6 +58,18 @@ static bool good_mailbox(const char *text, struct err *e)
 	return err_set(e, ERR_CONFIG, "%.*s is not of the form ACCOUNT/BOX", VALUE_SHOWN, text);
 }
 
+/* An account without a domain belongs to main_domain, as everywhere.  Names, and the words of ledgers and held messages, stay as
+ * they are written: what was delivered is known by them. */
+static void add_domain(struct settings *s, struct target *t)
+{
+	const char *slash = t->mailbox ? strchr(t->mailbox, '/') : NULL;
+	struct span account = { t->mailbox, slash ? (size_t)(slash - t->mailbox) : 0 };
+
+	if (!slash || !s->main_domain || !*s->main_domain || memchr(account.at, '@', account.len))
+		return;
+	t->mailbox = joined(&s->arena, span_of(joined(&s->arena, span_of(joined(&s->arena, account, "@")), s->main_domain)), slash);
+}
+
 /* The next word of *rest, at *to, which moves behind its NUL. */
 static bool take_word(const char **rest, char **to, struct err *e)
 {
@@ -201,6 +213,7 @@ bool target_of(struct settings *s, const char *file, const char *text, struct ta
 		if (strcmp(t.name, s->targets[n]->name) == 0)
 			return true;
 	}
+	add_domain(s, &t);
 	*target = arena_take(&s->arena, sizeof **target);
 	**target = t;
 	add(s, *target);
@@ -276,6 +289,7 @@ static void by_type(struct settings *s, const struct section *section, struct ta
 		if (!good_mailbox(t->mailbox, &e))
 			section_error(section, r, "mailbox", "%s; write for instance anna/INBOX", e.text);
 		t->canonical = joined(&s->arena, SPAN("mailbox:"), t->mailbox);
+		add_domain(s, t);
 		return;
 	case TARGET_FOLDER:
 		check_folder(section, t, r);

@@ -130,6 +130,32 @@ static void sections_of_targets(void **state)
 	}
 }
 
+/* An account without a domain is main_domain's, in all forms of a target; the ledger's word for it is what was written. */
+static void accounts_have_a_domain(void **state)
+{
+	static const struct {
+		struct span text;
+		const char *mailbox, *canonical;
+	} of[] = {
+		{ SPAN("main_domain = h.org target t { type = mailbox mailbox = 'anna/a/b@c' }"), "anna@h.org/a/b@c", "mailbox:anna/a/b@c" },
+		{ SPAN("target t { type = mailbox mailbox = 'anna/INBOX' } main_domain = h.org"), "anna@h.org/INBOX", "mailbox:anna/INBOX" },
+		{ SPAN("main_domain = h.org target t { type = mailbox mailbox = 'anna@x.org/INBOX' }"), "anna@x.org/INBOX", "mailbox:anna@x.org/INBOX" },
+		{ SPAN("main_domain = '' target t { type = mailbox mailbox = 'anna/INBOX' }"), "anna/INBOX", "mailbox:anna/INBOX" },
+		{ SPAN("target t { type = mailbox mailbox = 'anna/INBOX' }"), "anna/INBOX", "mailbox:anna/INBOX" },
+		{ SPAN("main_domain = h.org connection c { protocol = pop3 host = h user = u password = 'file:p' deliver = 'mailbox:anna/INBOX' }"), "anna@h.org/INBOX", "mailbox:anna/INBOX" },
+	};
+
+	(void)state;
+	for (size_t n = 0; n < COUNT(of); n++) {
+		struct settings s;
+
+		assert_string_equal(scratch_read(of[n].text, 0600, &s), "");
+		assert_string_equal(s.targets[0]->mailbox, of[n].mailbox);
+		assert_string_equal(s.targets[0]->canonical, of[n].canonical);
+		settings_end(&s);
+	}
+}
+
 static void words_of_a_command(void **state)
 {
 	static const struct {
@@ -175,6 +201,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(texts_of_targets),
+		cmocka_unit_test(accounts_have_a_domain),
 		cmocka_unit_test(words_of_a_command),
 		cmocka_unit_test(a_command_has_defaults),
 		cmocka_unit_test(one_target_a_text),

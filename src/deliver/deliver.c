@@ -94,6 +94,11 @@ bool deliver_target_final(const struct deliver_target *t)
 	return t->ops->final;
 }
 
+bool deliver_target_queues(const struct deliver_target *t)
+{
+	return t->ops->at_once;
+}
+
 /* ---- deliveries */
 
 void delivery_end(struct delivery *d, enum deliver_said said, const char *why)
@@ -160,7 +165,7 @@ static void tell(struct delivery *d)
 	struct deliver_ask ask = d->ask;
 	char why[sizeof d->why], told[sizeof d->told];
 	struct deliver_each *each = d->each;
-	const struct deliver_result result = { d->said, why, told, each };
+	const struct deliver_result result = { .said = d->said, .why = why, .told = told, .each = each, .hung = d->hung, .answered = d->answered };
 
 	memcpy(why, d->why, sizeof why);
 	memcpy(told, d->told, sizeof told);
@@ -215,6 +220,19 @@ void deliver(struct deliveries *all, const struct deliver_ask *ask)
 		d->next->at = &d->next;
 	all->first = d;
 	begin(d);
+}
+
+bool deliver_unless_begun(struct deliveries *all, const void *user, const char *why)
+{
+	for (struct delivery *d = all->first; d; d = d->next) {
+		if (d->ask.user != user || d->ended)
+			continue;
+		if (d->begun)
+			return false;
+		delivery_end(d, DELIVER_DEFERRED, why);
+		return true;
+	}
+	return true;
 }
 
 void deliver_settled(struct deliveries *all, const struct deliver_target *target, const struct mailbox_source *source)

@@ -45,6 +45,8 @@ void deliver_target_put(struct deliver_target **t);
 const char *deliver_target_name(const struct deliver_target *t);
 /* The message comes to rest there: it wants a Return-Path (RFC 5321 4.4). */
 bool deliver_target_final(const struct deliver_target *t);
+/* It takes its time, and only so many at once: others wait for their turn. */
+bool deliver_target_queues(const struct deliver_target *t);
 
 struct deliver_fact {		/* for a program: POSTRIDER_NAME=value, cut at DELIVER_FACT_MAX */
 	const char *name, *value;
@@ -63,6 +65,8 @@ struct deliver_result {
 	const char *why;	/* not ACCEPTED: in words, for the log and who runs this */
 	const char *told;	/* what the target itself said to the sender; "" = nothing.  Safe to be shown, as `why` is */
 	const struct deliver_each *each;	/* of the recipients of the ask, in their order; NULL: what is said goes for all */
+	bool hung;		/* of one that queues: its time was over before it said anything; */
+	bool answered;		/* it came to an end by itself.  Neither: it was not tried, or stopped */
 };
 
 struct deliver_ask {
@@ -95,6 +99,8 @@ struct deliveries_with {
 /* This machine's name, as servers hear it: letters, digits, '.' and '-'. */
 const char *deliver_host(const struct deliveries *d);
 void deliver(struct deliveries *d, const struct deliver_ask *ask);
+/* The delivery of that `user`, if it has not begun, will not: it is deferred, and `done` says so.  False: it has begun. */
+bool deliver_unless_begun(struct deliveries *d, const void *user, const char *why);
 void deliver_settled(struct deliveries *d, const struct deliver_target *target, const struct mailbox_source *source);
 static inline bool deliver_ticket(uint64_t ticket)
 {

@@ -25,6 +25,7 @@ struct world {
 	enum deliver_said said[16];	/* in the order in which they came back */
 	int which[16];
 	char why[DELIVER_WHY_MAX + 1], told[DELIVER_WHY_MAX + 1];	/* of the last one */
+	bool hung, answered;
 	bool placing_fails;
 	char placed[MAILDIR_NAME_MAX];
 	char kept[MAILDIR_NAME_MAX];	/* a file that is still to be delivered */
@@ -119,6 +120,8 @@ static inline void world_done(void *user, const struct deliver_result *r)
 	w->which[w->done++] = a->number;
 	(void)snprintf(w->why, sizeof w->why, "%s", r->why);
 	(void)snprintf(w->told, sizeof w->told, "%s", r->told);
+	w->hung = r->hung;
+	w->answered = r->answered;
 	if (w->done == w->wanted)
 		loop_stop(w->loop);
 }

@@ -36,7 +36,7 @@ struct delivery {
 	struct delivery *next, **at;	/* of all */
 	struct deliver_ask ask;
 	struct deliver_target *target;
-	bool begun, ended;
+	bool begun, ended, hung, answered;
 	enum deliver_said said;
 	char why[DELIVER_WHY_MAX + 1], told[CHILD_SAID_MAX + 1];
 	struct spool *opened;		/* S/MIME: what ask.message is then; NULL: it is as it came */
@@ -74,7 +74,7 @@ struct deliveries {
 struct deliver_ops {
 	enum target_type type;
 	bool final;
-	bool at_once;			/* no more of one target at a time than `parallel` */
+	bool at_once;			/* it queues: no more of one target at a time than `parallel` */
 	void (*begin)(struct delivery *d);
 	void (*turn)(struct delivery *d);	/* the store has moved; NULL: it does not matter */
 	void (*hurry)(struct delivery *d);	/* NULL: it ends by itself */

@@ -135,6 +135,8 @@ static void done(void *user, const struct child_end *end)
 	struct delivery *d = user;
 
 	d->child = NULL;
+	d->hung = end->how == CHILD_TIMED_OUT;
+	d->answered = !d->hung && end->how != CHILD_STOPPED;
 	switch (end->how) {
 	case CHILD_EXITED:
 		exited(d, end);

@@ -45,6 +45,7 @@ static void its_exit_status_is_the_answer([[maybe_unused]] void **state)
 
 		if (world_delivers(w, &t, &more) != r->said || strcmp(w->why, r->why) != 0 || strcmp(w->told, r->told) != 0)
 			fail_msg("%s: %d, why \"%s\", told \"%s\"", r->script, (int)w->said[0], w->why, w->told);
+		assert_true(w->answered && !w->hung);
 	}
 	free(text);
 	world_end(w);
@@ -83,6 +84,7 @@ static void a_program_that_is_not_there_or_slow_is_tried_again([[maybe_unused]] 
 	t.timeout_ms = 50;
 	assert_int_equal(world_delivers(w, &t, NULL), DELIVER_DEFERRED);
 	assert_string_equal(w->why, "did not end within 0.05 s");
+	assert_true(w->hung && !w->answered);
 	world_end(w);
 }
 
@@ -107,6 +109,26 @@ static void no_more_at_once_than_was_said([[maybe_unused]] void **state)
 	world_end(w);
 }
 
+static void one_that_has_not_begun_can_be_called_off([[maybe_unused]] void **state)
+{
+	static const char *const slow[] = { "/bin/sleep", "0.3" };
+	struct target t = target_of(slow, COUNT(slow));
+	struct world *w = world(10);
+
+	t.parallel = 1;
+	world_asks_for(w, &t, NULL);
+	world_asks_for(w, &t, NULL);
+	assert_false(deliver_unless_begun(w->all, &world_asks[0], "no"));
+	assert_true(deliver_unless_begun(w->all, &world_asks[1], "not now"));
+	assert_true(deliver_unless_begun(w->all, &world_asks[1], "twice"));
+	assert_int_equal(w->done, 0);		/* never from within */
+	world_runs(w);
+	assert_true(w->which[0] == 1 && w->said[0] == DELIVER_DEFERRED);
+	assert_true(w->which[1] == 0 && w->said[1] == DELIVER_ACCEPTED);
+	assert_true(deliver_unless_begun(w->all, &world_asks[0], "it is over"));
+	world_end(w);
+}
+
 static void the_end_of_the_service_ends_them([[maybe_unused]] void **state)
 {
 	static const char *const slow[] = { "/bin/sh", "-c", "sleep 1000 & wait" };
@@ -119,6 +141,7 @@ static void the_end_of_the_service_ends_them([[maybe_unused]] void **state)
 	world_runs(w);
 	for (unsigned n = 0; n < 4; n++)
 		assert_int_equal(w->said[n], DELIVER_DEFERRED);
+	assert_true(!w->hung && !w->answered);
 	for (unsigned n = 0; n < 4; n++)
 		world_asks_for(w, &t, NULL);
 	deliveries_free(&w->all);
@@ -133,6 +156,7 @@ int main(void)
 		cmocka_unit_test(all_recipients_are_named),
 		cmocka_unit_test(a_program_that_is_not_there_or_slow_is_tried_again),
 		cmocka_unit_test(no_more_at_once_than_was_said),
+		cmocka_unit_test(one_that_has_not_begun_can_be_called_off),
 		cmocka_unit_test(the_end_of_the_service_ends_them),
 	};
 

@@ -45,6 +45,17 @@ static void print_added(const json_t *row)
 		(void)printf("the store has no %s %s: only users of another source can see it\n", scope, of);
 }
 
+/* Until a client has said UTF8 or LANG, no answer to it may have anything else (RFC 6856). */
+static void say_of_letters(const struct cli *cli)
+{
+	for (const char *at = cli->args[1]; *at; at++)
+		if ((unsigned char)*at >= 0x80 && !cli->quiet) {
+			(void)fputs("postrider alert: not all of the text is ASCII: clients that have not sent UTF8 or LANG before they log in, "
+				"as most have not, see '?' for the rest\n", stderr);
+			return;
+		}
+}
+
 static int add(struct cli *cli)
 {
 	json_t *args = over_args(cli, "text", cli->args[1]), *reply;
@@ -58,6 +69,7 @@ static int add(struct cli *cli)
 	}
 	if (!ask_call(cli->ask, "alert.add", args, &reply, &e))
 		return cli_failed(cli, &e);
+	say_of_letters(cli);
 	if (cli->json)
 		json_print(json_incref(reply));
 	else if (!cli->quiet)
@@ -90,6 +102,7 @@ const struct command cmd_alert = {
 	.options = { { "account", true }, { "domain", true }, { "server", false }, { NULL, false } },
 	.help = "Who logs in is told TEXT instead of being let in, once; the next attempt tells the next alert, or lets him in.\n"
 		"An account's alert is gone when it was shown; the others stay until they are removed, for those who have not seen them.\n"
+		"Letters that are not ASCII are seen by clients that send UTF8 or LANG first; the others see '?'.\n"
 		"  --account NAME  for one account\n"
 		"  --domain NAME   for everybody in a domain\n"
 		"  --server        for everybody\n",

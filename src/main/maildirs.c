@@ -29,13 +29,13 @@ bool maildirs_find(struct cli *cli, const char *name, struct place *place, bool 
 	return true;
 }
 
-static void print_box(const char *name, const char *path, void (*print)(json_t *row))
+static void print_box(const char *name, const struct below *b, void (*print)(json_t *row))
 {
-	json_t *row = json_pack("{s:o, s:o}", "mailbox", json_text(name), "maildir", json_text(path));
+	json_t *row = json_pack("{s:o, s:o}", "mailbox", json_text(name), "maildir", json_text(b->path));
 	struct maildir_walk *w;
 	struct err e;
 
-	if (row && maildir_walk_open(path, &w, &e)) {
+	if (row && maildir_walk_open(b, &w, &e)) {
 		(void)json_object_set_new(row, "messages", json_number(maildir_walk_count(w)));
 		maildir_walk_close(&w);
 	} else if (row) {
@@ -72,16 +72,17 @@ static int is_folder(const struct dirent *entry)
 static void print_account(const char *inbox, const char *path, void (*print)(json_t *row))
 {
 	struct dirent **entries;
+	const struct below account = { .path = path };
 	int count, account_len = (int)strcspn(inbox, "/");
 
-	print_box(inbox, path, print);
+	print_box(inbox, &account, print);
 	count = scandir(path, &entries, is_folder, alphasort);
 	for (int n = 0; n < count; n++) {
 		char folder[MAILBOX_NAME_MAX + 1], name[2 * MAILBOX_NAME_MAX], whole[PATH_MAX];
 
 		if (folder_name(entries[n]->d_name, folder) && snprintf(whole, sizeof whole, "%s/%s", path, entries[n]->d_name) < (int)sizeof whole) {
 			(void)snprintf(name, sizeof name, "%.*s/%s", account_len, inbox, folder);
-			print_box(name, whole, print);
+			print_box(name, &(struct below){ whole, strlen(path) }, print);
 		}
 		free(entries[n]);
 	}
@@ -138,11 +139,12 @@ static json_t *message_row(const struct maildir_walk *w, const struct mailbox_en
 bool maildirs_show(const struct place *place, void (*print)(json_t *row), struct err *e)
 {
 	struct mailbox_entry entry;
+	const struct below b = place_below(place);
 	struct maildir_walk *w;
 	bool good, there = true;
 	uint64_t number = 0;
 
-	if (!maildir_walk_open(place->path, &w, e))
+	if (!maildir_walk_open(&b, &w, e))
 		return false;
 	while ((good = maildir_walk_next(w, &entry, &there, e)) && there) {
 		struct look l = { .octets = 0 };

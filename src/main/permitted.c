@@ -111,6 +111,17 @@ static bool can_use(const FTSENT *f)
 	}
 }
 
+/* The rest is backups, stores that were kept aside by a restore, and whatever else lies there: root's, perhaps, and rightly. */
+static bool is_of_run(const char *name)
+{
+	static const char *const names[] = { "store", "store.restoring", "lock", "run.lock", "control", "secret.key", "secret.key.new" };
+
+	for (size_t i = 0; i < COUNT(names); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
 /* Says the first path in it that the user cannot use: "=PATH"; or "/FOLDER", above it. */
 static void ask_state(const void *about, int out)
 {
@@ -123,6 +134,10 @@ static void ask_state(const void *about, int out)
 		return;
 	walk = fts_open(paths, FTS_COMFOLLOW | FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
 	for (size_t n = 0; walk && n < ENTRIES_MAX && (f = fts_read(walk)); n++) {
+		if (f->fts_level == 1 && !is_of_run(f->fts_name)) {
+			(void)fts_set(walk, f, FTS_SKIP);
+			continue;
+		}
 		if (can_use(f))
 			continue;
 		say(out, "=", 1);

@@ -10,7 +10,7 @@
 #include "config/settings.h"
 #include "main/privileges.h"
 
-/* The state directory and all that is in it can be read and written.  Made (0700,
+/* The state directory and what `run` uses in it can be read and written; backups and stores kept aside need not be.  Made (0700,
  * the user's) when its parent is there and it is not.  ERR_CONFIG, with the chown to do. */
 [[nodiscard]] bool permitted_state(const struct privileges *p, const char *state, struct err *e);
 /* Warns of each file of the settings that the user could not read again at a reload: the

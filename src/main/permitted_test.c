@@ -113,7 +113,9 @@ static void the_state_directory(void **state)
 	assert_int_equal(mkdir(path("state/lock"), 0700), 0);
 	give("state/lock");
 	make_file("state/lock/box", 0600, true);
-	make_file("state/data.mdb", 0600, true);
+	assert_int_equal(mkdir(path("state/store"), 0700), 0);
+	give("state/store");
+	make_file("state/store/data.mdb", 0600, true);
 	good("state");
 	assert_int_equal(symlink("/etc/shadow", path("state/link")), 0);	/* is nobody's business here */
 	good("state");
@@ -131,11 +133,30 @@ static void what_a_root_left_behind(void **state)
 	wrong("state", "state/lock/box", "root");
 	give("state/lock/box");
 	good("state");
-	make_file("state/data.mdb", 0444, true);
-	wrong("state", "state/data.mdb", SOMEBODY);
-	assert_int_equal(chmod(path("state/data.mdb"), 0644), 0);
+	assert_int_equal(mkdir(path("state/store"), 0700), 0);
+	give("state/store");
+	make_file("state/store/data.mdb", 0444, true);
+	wrong("state", "state/store/data.mdb", SOMEBODY);
+	assert_int_equal(chmod(path("state/store/data.mdb"), 0644), 0);
 	assert_int_equal(chown(path("state"), 0, 0), 0);
 	wrong("state", "state", "root");
+}
+
+/* What a root makes there and `run` never opens. */
+static void backups_are_roots_own(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	good("state");
+	assert_int_equal(mkdir(path("state/bk1"), 0700), 0);
+	make_file("state/bk1/manifest", 0600, false);
+	assert_int_equal(mkdir(path("state/store.before-restore-20261126T040000Z"), 0700), 0);
+	make_file("state/store.before-restore-20261126T040000Z/data.mdb", 0600, false);
+	make_file("state/notes", 0600, false);
+	good("state");
+	make_file("state/secret.key", 0600, false);
+	wrong("state", "state/secret.key", "root");
 }
 
 static void the_way_there(void **state)
@@ -219,6 +240,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_state_directory, begin, end),
 		cmocka_unit_test_setup_teardown(what_a_root_left_behind, begin, end),
+		cmocka_unit_test_setup_teardown(backups_are_roots_own, begin, end),
 		cmocka_unit_test_setup_teardown(the_way_there, begin, end),
 		cmocka_unit_test_setup_teardown(files_to_be_read_again, begin, end),
 		cmocka_unit_test(nobody_to_become_nothing_to_ask),

@@ -2,14 +2,18 @@
 #include "serve/hashing.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include "base/buf.h"
+#include "base/log.h"
 #include "store/login.h"
 
 /* With 5 a loop that woke waited for whole slices of hashes: in a flood of wrong passwords an honest login took 30 ms at the
@@ -43,14 +47,15 @@ struct hashing_job {
 
 struct hashing {
 	pthread_mutex_t lock;
-	pthread_cond_t work;
+	pthread_cond_t work, ended;
 	struct hashing_with with;
 	struct lane *lanes;	/* queue_max + threads: there is always a free one */
 	size_t lane_count;	/* behind it, all are free */
 	size_t waiting;
 	unsigned running;
 	uint64_t turn, hashed;
-	bool stop;
+	bool stop, left;	/* left: nobody waits for threads any more, and what `with` names is gone: the last one frees this */
+	unsigned deep, inside;	/* threads in `holds`; those that have not ended, once `stop` is set */
 	unsigned threads;
 	pthread_t thread[];
 };
@@ -219,18 +224,55 @@ static void finish(struct hashing *h, struct hashing_job *j, enum hashing_said s
 
 static void work(struct hashing *h, struct hashing_job *j)
 {
-	bool right;
+	bool right, left;
 
 	j->delay = h->with.turn(h->with.context, &j->ask.attempt);
 	if (j->delay.delay_ms || j->delay.blocked) {
 		finish(h, j, HASHING_NOT_YET);
 		return;
 	}
+	pthread_mutex_lock(&h->lock);
+	h->deep++;
+	pthread_cond_signal(&h->ended);
+	pthread_mutex_unlock(&h->lock);
 	right = h->with.holds(j->verifier, j->ask.password);
 	drop_password(j);
-	if (!right)
+	pthread_mutex_lock(&h->lock);
+	h->deep--;
+	left = h->left;
+	pthread_mutex_unlock(&h->lock);
+	if (!right && !left)
 		j->delay = h->with.wrong(h->with.context, &j->ask.attempt);
 	finish(h, j, right ? HASHING_RIGHT : HASHING_WRONG);
+}
+
+static void destroy(struct hashing *h)
+{
+	pthread_cond_destroy(&h->ended);
+	pthread_cond_destroy(&h->work);
+	pthread_mutex_destroy(&h->lock);
+	free(h->lanes);
+	free(h);
+}
+
+static atomic_uint left_threads;
+
+unsigned hashing_left(void)
+{
+	return atomic_load(&left_threads);
+}
+
+/* With the lock, which it gives back. */
+static void leave(struct hashing *h)
+{
+	bool last = --h->inside == 0 && h->left, left = h->left;
+
+	pthread_cond_signal(&h->ended);
+	pthread_mutex_unlock(&h->lock);
+	if (last)
+		destroy(h);
+	if (left)
+		atomic_fetch_sub(&left_threads, 1);
 }
 
 static void *run(void *user)
@@ -261,7 +303,7 @@ static void *run(void *user)
 		work(h, j);
 		pthread_mutex_lock(&h->lock);
 	}
-	pthread_mutex_unlock(&h->lock);
+	leave(h);
 	return NULL;
 }
 
@@ -287,6 +329,7 @@ struct hashing *hashing_new(const struct hashing_with *with, struct err *e)
 		h->with = *with;
 		pthread_mutex_init(&h->lock, NULL);
 		pthread_cond_init(&h->work, NULL);
+		pthread_cond_init(&h->ended, NULL);
 		h->lanes = calloc((size_t)with->queue_max + with->threads + 1, sizeof *h->lanes);
 		if (h->lanes && sodium_init() >= 0 && start_threads(h))
 			return h;
@@ -296,24 +339,47 @@ struct hashing *hashing_new(const struct hashing_with *with, struct err *e)
 	return NULL;
 }
 
+/* With the lock: until all threads have ended, or those that have not are all in a hash, and patience is at its end. */
+static void await_threads(struct hashing *h)
+{
+	struct timespec until;
+	bool late = false;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += HASHING_PATIENCE_MS / 1000;
+	while (h->inside && !late)
+		late = pthread_cond_clockwait(&h->ended, &h->lock, CLOCK_MONOTONIC, &until) == ETIMEDOUT;
+	while (h->inside > h->deep)	/* these are about to end, or to begin the hash that they took */
+		pthread_cond_wait(&h->ended, &h->lock);
+}
+
 void hashing_free(struct hashing **out)
 {
 	struct hashing *h = *out;
+	unsigned left;
 
+	*out = NULL;
 	if (!h)
 		return;
 	pthread_mutex_lock(&h->lock);
 	assert(!h->waiting);	/* each was ended by who asked */
 	h->stop = true;
+	h->inside = h->threads;
 	pthread_cond_broadcast(&h->work);
+	await_threads(h);
+	left = h->inside;
+	h->left = left;
+	atomic_fetch_add(&left_threads, left);
+	for (unsigned n = 0; left && n < h->threads; n++)
+		(void)pthread_detach(h->thread[n]);
 	pthread_mutex_unlock(&h->lock);
+	if (left) {
+		log_warn(NULL, "%u passwords are hashed still: nobody waits for them", left);
+		return;
+	}
 	while (h->threads)
 		pthread_join(h->thread[--h->threads], NULL);
-	pthread_cond_destroy(&h->work);
-	pthread_mutex_destroy(&h->lock);
-	free(h->lanes);
-	free(h);
-	*out = NULL;
+	destroy(h);
 }
 
 /* With the lock: is there room for it, if need be another's? */
@@ -405,7 +471,6 @@ void hashing_end(struct hashing_job **out)
 		break;
 	case TO_TELL:
 	case TOLD:
-		break;
 	case FORGOTTEN:
 		break;
 	}
@@ -414,6 +479,16 @@ void hashing_end(struct hashing_job **out)
 	if (ours)
 		give_back(j);
 	*out = NULL;
+}
+
+bool hashing_waits(struct hashing_job *j)
+{
+	bool waits;
+
+	pthread_mutex_lock(&j->h->lock);
+	waits = j->state == WAITING;
+	pthread_mutex_unlock(&j->h->lock);
+	return waits;
 }
 
 void hashing_counts(struct hashing *h, size_t *waiting, uint64_t *hashed)

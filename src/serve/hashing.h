@@ -8,7 +8,9 @@
  *     done(user, said)     on that loop, once, unless hashing_end came first
  *     hashing_again(j, &e) after HASHING_NOT_YET: into the queue once more
  *     hashing_end(&j)      always; on that loop's thread, also within done
- *     hashing_free(&h)     no job may be left (asserted); what runs is waited for
+ *     hashing_waits(j)     has no thread taken it yet, and is no answer under way?
+ *     hashing_free(&h)     no job may be left (asserted); what runs is waited for, HASHING_PATIENCE_MS at most: a thread
+ *                          whose hash takes longer is left alone, and ends without asking or telling anybody
  * These are no jobs of the pool (net/jobs.h): a flood of logins must not stand
  * in the way of those who have one, and the pool has eight threads however many
  * cores there are.
@@ -32,6 +34,8 @@
 #include "net/loop.h"
 #include "serve/admission.h"
 
+enum { HASHING_PATIENCE_MS = 2000 };
+
 enum hashing_said { HASHING_RIGHT, HASHING_WRONG, HASHING_FULL, HASHING_NOT_YET };
 
 struct hashing_with {
@@ -50,6 +54,9 @@ struct hashing_job;
 
 [[nodiscard]] struct hashing *hashing_new(const struct hashing_with *with, struct err *e);
 void hashing_free(struct hashing **h);
+/* Threads that hashing_free left, and that hash still: as long as there are any, a process must end by _exit, since exit
+ * takes the libraries' memory from under them. */
+unsigned hashing_left(void);
 
 struct hashing_ask {		/* all copied but `loop` */
 	struct loop *loop;
@@ -66,6 +73,7 @@ struct hashing_ask {		/* all copied but `loop` */
 [[nodiscard]] struct hashing_job *hashing_ask(struct hashing *h, const struct hashing_ask *ask, struct err *e);
 /* False, ERR_BUSY: no room in the queue. */
 [[nodiscard]] bool hashing_again(struct hashing_job *j, struct err *e);
+bool hashing_waits(struct hashing_job *j);
 void hashing_end(struct hashing_job **j);
 /* How many wait, and how many were ever hashed. */
 void hashing_counts(struct hashing *h, size_t *waiting, uint64_t *hashed);

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 
@@ -358,11 +359,12 @@ static void it_can_be_ended_at_any_time(void **state)
 	gate_wait(1);
 	assert_true(ask(h, &waiting, "192.0.2.1", 'b'));
 	assert_true(ask(h, &last, "192.0.2.1", 'c'));
+	assert_true(!hashing_waits(running.job) && hashing_waits(waiting.job));
 	hashing_end(&running.job);
 	hashing_end(&waiting.job);
 	gate_set(-1);
 	run_until(1);
-	assert_true(last.told && !running.told && !waiting.told);
+	assert_true(last.told && !running.told && !waiting.told && !hashing_waits(last.job));
 	assert_string_equal(gate.order, "ac");
 	assert_int_equal(hooks.wrong, 1);
 	hashing_end(&last.job);
@@ -388,6 +390,32 @@ static void it_can_stop_while_one_is_hashed(void **state)
 	hashing_end(&b.job);
 	gate_set(-1);
 	end(h);
+	assert_int_equal(hooks.wrong, 1);
+}
+
+/* A hash that never ends is not waited for; what it found, should it end after all, is told to nobody: who could be
+ * told is gone. */
+static void what_does_not_end_is_left(void **state)
+{
+	struct hashing *h = begin(2, 8, 8);
+	struct asked a, b;
+	uint64_t began = clock_mono_ms();
+
+	(void)state;
+	ask_as(h, &a, "192.0.2.1", "wrong", SPAN("a"));
+	ask_as(h, &b, "198.51.100.1", "wrong", SPAN("b"));
+	gate_wait(2);
+	hashing_end(&a.job);
+	hashing_end(&b.job);
+	gate_set(1);
+	end(h);
+	assert_in_range(clock_mono_ms() - began, HASHING_PATIENCE_MS, HASHING_PATIENCE_MS + 5000);
+	assert_int_equal(hooks.wrong, 1);
+	assert_int_equal(hashing_left(), 1);
+	gate_set(-1);
+	for (unsigned tries = 0; hashing_left() && tries < 10000; tries++)
+		(void)poll(NULL, 0, 1);
+	assert_int_equal(hashing_left(), 0);
 	assert_int_equal(hooks.wrong, 1);
 }
 
@@ -462,6 +490,7 @@ int main(void)
 		cmocka_unit_test(a_full_queue_keeps_room_for_others),
 		cmocka_unit_test(it_can_be_ended_at_any_time),
 		cmocka_unit_test(it_can_stop_while_one_is_hashed),
+		cmocka_unit_test(what_does_not_end_is_left),
 		cmocka_unit_test(it_may_have_to_wait_once_more),
 		cmocka_unit_test(who_waits_takes_no_maps),
 	};

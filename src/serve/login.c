@@ -40,6 +40,7 @@ struct logins *logins_new(const struct logins_with *with, struct err *e)
 	g->store = with->store;
 	g->admission = with->admission;
 	g->users = with->users;
+	g->queue_ms = with->queue_ms ? with->queue_ms : LOGIN_QUEUE_MS;
 	g->pam = with->pam;
 	g->token = with->token;
 	g->remembered = remembered_new(REMEMBERED_ENTRIES, LOGIN_REMEMBERED_MS, e);

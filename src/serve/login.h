@@ -20,9 +20,9 @@
  * nothing was proved.
  *
  * Threads: logins_new, logins_free: any, and no login may be left (asserted).
- * A login belongs to its loop.  A wait, and nothing else, keeps the loop alive
- * (a timer); what is hashed does not: login_end it, the hash in work is finished
- * by a thread of ours and is told to nobody.
+ * A login belongs to its loop.  A wait keeps the loop alive (a timer), also that for a
+ * hash: login_end it, the hash in work is finished by a thread of ours and is told to nobody.
+ * logins_free does not wait for ever for such a thread (hashing_free).
  *
  * What is done, in this order, the same for all mechanisms:
  *  1. the words are taken apart, and the name is (named.h), what it says of a user is resolved
@@ -30,7 +30,7 @@
  *  2. the penalty of address and account (admission_login_wait) is waited for;
  *     in an exchange before its last answer, so that no proof is judged before
  *  3. a password: the cache (remembered.h), the recoverable secret if there is
- *     one, then its scheme (schemes.h) in the queue (hashing.h), which may be full: BUSY.
+ *     one, then its scheme (schemes.h) in the queue (hashing.h), which may be full, or too slow: BUSY.
  *     PAM's users and tokens: who judges them (elsewhere.h); what was right there waits, as a
  *     try in the queue does, when others failed meanwhile.
  *     A digest or a proof: as it was found
@@ -80,13 +80,14 @@ struct logins_with {
 	struct users *users;		/* who may log in; NULL: the store's accounts */
 	unsigned hashing;		/* passwords hashed at once; 0: one a core */
 	unsigned queue;			/* that may wait for it; 0: LOGIN_QUEUE */
+	uint32_t queue_ms;		/* how long one waits for it; 0: LOGIN_QUEUE_MS */
 	bool (*holds)(const char *verifier, struct span password);	/* NULL: scheme_holds; for tests, on hashing's threads */
 	const struct elsewhere *pam;	/* judges passwords of pam:SERVICE; NULL: there is none; borrowed, outlives it */
 	const struct elsewhere *token;	/* judges tokens (OAUTHBEARER, XOAUTH2); the same */
 };
 
-/* 15 s on two cores; of one address prefix a quarter (hashing.h). */
-enum { LOGIN_QUEUE = 1024, LOGIN_REMEMBERED_MS = 60000, LOGIN_USER_TEXT = 128 };
+/* 15 s on two cores; of one address prefix a quarter (hashing.h).  Who waited LOGIN_QUEUE_MS there is told so (BUSY). */
+enum { LOGIN_QUEUE = 1024, LOGIN_QUEUE_MS = 30000, LOGIN_REMEMBERED_MS = 60000, LOGIN_USER_TEXT = 128 };
 
 struct login_answer;
 

@@ -23,6 +23,7 @@ struct logins {
 	struct remembered *remembered;
 	struct users *users;
 	const struct elsewhere *pam, *token;
+	uint32_t queue_ms;
 	_Atomic size_t logins;	/* for logins_free's assertion */
 };
 
@@ -32,7 +33,7 @@ enum login_by { BY_PROOF, BY_HASH, BY_PAM, BY_TOKEN };
 enum login_at {
 	AT_WORDS,	/* it is the caller's turn: words, or a step */
 	AT_TURN,	/* the timer runs until the penalty is over, then what was kept is looked at */
-	AT_QUEUE,	/* the password is in the queue, or hashed */
+	AT_QUEUE,	/* the password is in the queue, or hashed; the timer runs, so that nobody waits for ever */
 	AT_QUEUE_TURN,	/* it came out too early: the timer runs until it goes into it again */
 	AT_ELSEWHERE,	/* it is judged elsewhere */
 	AT_ELSEWHERE_TURN,	/* it was right there, but others failed meanwhile: the timer runs until it counts */
@@ -74,6 +75,7 @@ struct login {
 	size_t kept_len;
 	struct remembered_mac mac;
 	struct hashing_job *job;
+	bool late;		/* it is hashed since the timer ran out for the first time */
 	const struct elsewhere *judge;
 	void *asked;		/* its job */
 	enum login_by by;	/* PAM or token */

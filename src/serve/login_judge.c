@@ -148,6 +148,7 @@ static void on_hashed(void *user, enum hashing_said said, struct admission_delay
 	assert(x->at == AT_QUEUE);
 	if (said == HASHING_NOT_YET && !delay.blocked && wait_ms(x, AT_QUEUE_TURN, delay.delay_ms, &e))
 		return;
+	timer_stop(x->timer);
 	hashing_end(&x->job);
 	switch (said) {
 	case HASHING_RIGHT:
@@ -265,6 +266,28 @@ static const struct login_answer *judge_token(struct login *x)
 	return a;
 }
 
+static const struct login_answer *not_hashed(struct login *x, const struct err *why)
+{
+	if (x->timer)
+		timer_stop(x->timer);
+	hashing_end(&x->job);
+	return login_over(x, LOGIN_SAYS_BUSY, why);
+}
+
+/* The timer of the queue ran out.  What a thread has taken meanwhile is let end, once. */
+static void queue_late(struct login *x)
+{
+	struct err e;
+
+	if (!x->late && !hashing_waits(x->job)) {
+		x->late = true;
+		timer_set(x->timer, x->g->queue_ms, 0);
+		return;
+	}
+	(void)err_set(&e, ERR_BUSY, "its password %s for %u s", x->late ? "was hashed" : "waited to be hashed", x->g->queue_ms / 1000);
+	tell(x, not_hashed(x, &e));
+}
+
 /* A password that is right may be known at once.  Whether it is wrong only argon2id says, also where there is a
  * secret to compare with: a refusal that comes sooner would tell what the account has. */
 static const struct login_answer *judge_password(struct login *x, const struct account_login *l)
@@ -289,10 +312,10 @@ static const struct login_answer *judge_password(struct login *x, const struct a
 	} else if (l->elsewhere) {
 		a = ask_elsewhere(x, x->g->pam, BY_PAM, l->verifier + strcspn(l->verifier, ":") + 1, password);
 	} else {
-		x->job = hashing_ask(x->g->hashing, &ask, &x->answer.why);
-		x->at = AT_QUEUE;
+		if (wait_ms(x, AT_QUEUE, x->g->queue_ms, &x->answer.why))
+			x->job = hashing_ask(x->g->hashing, &ask, &x->answer.why);
 		if (!x->job)
-			a = login_over(x, LOGIN_SAYS_BUSY, NULL);
+			a = not_hashed(x, &x->answer.why);
 	}
 	login_forget_words(x);
 	return a;
@@ -372,11 +395,11 @@ static void on_timer(void *user)
 		tell(x, ask_turn(x, NULL));
 		return;
 	case AT_QUEUE_TURN:
-		x->at = AT_QUEUE;
-		if (hashing_again(x->job, &e))
-			return;
-		hashing_end(&x->job);
-		tell(x, login_over(x, LOGIN_SAYS_BUSY, &e));
+		if (!wait_ms(x, AT_QUEUE, x->g->queue_ms, &e) || !hashing_again(x->job, &e))
+			tell(x, not_hashed(x, &e));
+		return;
+	case AT_QUEUE:
+		queue_late(x);
 		return;
 	case AT_ELSEWHERE_TURN:
 		say_right(x);
@@ -386,7 +409,6 @@ static void on_timer(void *user)
 		tell(x, &x->answer);
 		return;
 	case AT_WORDS:
-	case AT_QUEUE:
 	case AT_ELSEWHERE:
 	case AT_END:
 		break;

@@ -19,13 +19,18 @@ static bool holds_at_gate(const char *argon, struct span password)
 	return right;
 }
 
-static void gated(unsigned hashing, unsigned queue)
+static void gated_for(unsigned hashing, unsigned queue, uint32_t queue_ms)
 {
 	logins_free(&w.logins);
 	at_gate = 0;
-	w.logins = logins_new(&(struct logins_with){ .store = w.store, .admission = w.admission, .holds = holds_at_gate, .hashing = hashing, .queue = queue },
-			      &fixture_err);
+	w.logins = logins_new(&(struct logins_with){ .store = w.store, .admission = w.admission, .holds = holds_at_gate, .hashing = hashing, .queue = queue,
+		.queue_ms = queue_ms }, &fixture_err);
 	must(w.logins);
+}
+
+static void gated(unsigned hashing, unsigned queue)
+{
+	gated_for(hashing, queue, 0);
 }
 
 static void wait_at_gate(unsigned count)
@@ -221,6 +226,40 @@ static void attempts_side_by_side_are_delayed(void **state)
 }
 
 /* Ends and limits ------------------------------------------------------------ */
+
+/* Who waits too long for a thread is told so, and nothing is counted; who has one is let end, for as long again. */
+static void nobody_waits_for_ever(void **state)
+{
+	struct login *good, *running, *waiting;
+	const struct login_answer *a;
+	struct admission_counts c;
+
+	(void)state;
+	world_begin(NULL);
+	gated_for(1, 8, 200);
+	good = world_login(SASL_USER);
+	a = world_await(login_words(good, SPAN("bob"), SPAN("geheim")));	/* its timer is stopped: see below */
+	assert_int_equal(a->said, LOGIN_SAYS_GOOD);
+	(void)pthread_mutex_lock(&gate);
+	running = world_login(SASL_USER);
+	assert_null(login_words(running, SPAN("bob"), SPAN("wrong")));
+	wait_at_gate(2);
+	waiting = world_login(SASL_USER);
+	assert_null(login_words(waiting, SPAN("sha1"), SPAN("wrong")));
+	a = world_await(NULL);
+	assert_true(a->said == LOGIN_SAYS_BUSY && a->why.kind == ERR_BUSY && strcmp(a->user, "sha1") == 0 && strstr(a->why.text, "waited"));
+	admission_counts(w.admission, &c);
+	assert_int_equal(c.failed_logins, 0);
+	a = world_await(NULL);
+	assert_true(a->said == LOGIN_SAYS_BUSY && strcmp(a->user, "bob") == 0 && strstr(a->why.text, "was hashed"));
+	(void)pthread_mutex_unlock(&gate);
+	login_end(&good);
+	login_end(&running);
+	login_end(&waiting);
+	assert_int_equal(at_gate, 2);	/* what was given up was not hashed */
+	assert_int_equal(try(SASL_USER, "sha1", "geheim").said, LOGIN_SAYS_GOOD);
+	world_end();
+}
 
 static void a_full_queue_is_busy(void **state)
 {
@@ -436,6 +475,7 @@ int main(void)
 		cmocka_unit_test(no_proof_is_judged_before_its_turn),
 		cmocka_unit_test(who_is_right_waits_too_and_is_forgiven),
 		cmocka_unit_test(attempts_side_by_side_are_delayed),
+		cmocka_unit_test(nobody_waits_for_ever),
 		cmocka_unit_test(a_full_queue_is_busy),
 		cmocka_unit_test(it_ends_at_any_time),
 		cmocka_unit_test(it_stops_while_passwords_are_hashed),

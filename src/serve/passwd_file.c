@@ -17,6 +17,7 @@ struct passwd_file {
 	pthread_rwlock_t lock;	/* of: */
 	struct passwd_table *table;
 	struct stat seen;	/* of what was read, or refused, last */
+	enum open_to_all { OPEN_NOT, OPEN_HASHES, OPEN_SECRETS } open_told;	/* what the log says that others can read */
 	bool settling;		/* what was seen last counts if it is still the same */
 	char said[sizeof ((struct err *)0)->text];	/* "": the last look was good */
 };
@@ -67,12 +68,27 @@ static bool read_file(const char *path, struct buf *text, struct stat *st, bool 
 	return good;
 }
 
-static struct passwd_table *read_table(const struct passwd_file *f, struct buf *text, struct err *e)
+/* Its directory may keep others out, but it is not there for that. */
+static void tell_of_mode(struct passwd_file *f, const struct passwd_table *t)
+{
+	struct passwd_has has = passwd_table_has(t);
+	enum open_to_all now = !(f->seen.st_mode & S_IROTH) ? OPEN_NOT : has.secret ? OPEN_SECRETS : has.hash ? OPEN_HASHES : OPEN_NOT;
+
+	if (now > f->open_told)
+		log_warn(NULL, "users=%s: every user of this machine can read it (mode %04o), and so %s; chmod o-r", f->path,
+			(unsigned)f->seen.st_mode & 07777, now == OPEN_SECRETS ? "the passwords that stand in it as they are ({PLAIN})" :
+			"what passwords can be guessed by");
+	f->open_told = now;
+}
+
+static struct passwd_table *read_table(struct passwd_file *f, struct buf *text, struct err *e)
 {
 	struct passwd_table *t = passwd_table_new(text, f->path, f->main_domain, e);
 
 	if (t)
 		log_info(NULL, "users=%s: %zu users read", f->path, passwd_table_count(t));
+	if (t)
+		tell_of_mode(f, t);
 	else
 		(void)err_in(e, "%s", f->path);
 	return t;

@@ -11,6 +11,8 @@
  * one that seems to be in the middle of being written (nothing in it, or no end of the last line): it counts when
  * it is still the same at the next look.
  *
+ * One that others can read (mode), and in it {PLAIN} or hashes, is warned of in the log, and again only after it was not so.
+ *
  * Any thread, but for passwd_file_look and passwd_file_free: those block, and one thread at a time may look. */
 #pragma once
 

@@ -125,6 +125,57 @@ static void half_a_file_waits(void **state)
 	passwd_file_free(&f);
 }
 
+/* How often the log says it, and not what stands in the file. */
+static unsigned told(const char *log, const char *words)
+{
+	char text[4096];
+	FILE *f = fopen(log, "r");
+	unsigned count = 0;
+
+	assert_non_null(f);
+	text[fread(text, 1, sizeof text - 1, f)] = '\0';
+	(void)fclose(f);
+	assert_null(strstr(text, "geheim"));
+	for (const char *at = text; (at = strstr(at, words)); at++)
+		count++;
+	return count;
+}
+
+static void what_others_can_read_is_warned_of(void **state)
+{
+	static const struct row { mode_t mode; const char *text; unsigned hashes, plain; } rows[] = {
+		{ 0640, "a:{SHA}kGByAB793z4R5tK1eC9Hd/4Dhzk=\nb:{PLAIN}geheim\n", 0, 0 },
+		{ 0644, "a:!\n", 0, 0 },
+		{ 0644, "a:{SHA}kGByAB793z4R5tK1eC9Hd/4Dhzk=\n", 1, 0 },
+		{ 0604, "a:{SHA}kGByAB793z4R5tK1eC9Hd/4Dhzk=\n\n", 1, 0 },	/* once */
+		{ 0644, "a:{PLAIN}geheim\n", 1, 1 },
+		{ 0644, "a:{PLAIN}geheim\nb:{CLEARTEXT}geheim\n", 1, 1 },
+		{ 0600, "a:{PLAIN}geheim\n", 1, 1 },
+		{ 0644, "a:{PLAIN}geheim\n\n", 1, 2 },
+	};
+	char log[80];
+	struct passwd_file *f = NULL;
+
+	(void)state;
+	(void)snprintf(log, sizeof log, "%s/log", directory);
+	assert_true(log_start(LOG_WARN, LOG_TEXT, log, &e));
+	for (const struct row *r = rows; r < rows + COUNT(rows); r++) {
+		put(r->text, true);
+		assert_int_equal(chmod(path, r->mode), 0);
+		if (f)
+			assert_true(passwd_file_look(f));
+		else
+			f = passwd_file_open(path, NULL, &e);
+		assert_non_null(f);
+		if (told(log, "so what passwords can be guessed by") != r->hashes || told(log, "({PLAIN}); chmod o-r") != r->plain)
+			fail_msg("row %zu", (size_t)(r - rows));
+	}
+	passwd_file_free(&f);
+	assert_int_equal(told(log, "(mode 0644)"), 3);
+	assert_true(log_start(LOG_ERROR, LOG_TEXT, "/dev/null", &e));
+	assert_int_equal(unlink(log), 0);
+}
+
 static void what_cannot_be_read_at_first_is_an_error(void **state)
 {
 	(void)state;
@@ -196,6 +247,7 @@ int main(void)
 		cmocka_unit_test(what_is_broken_leaves_the_last_good_one),
 		cmocka_unit_test(half_a_file_waits),
 		cmocka_unit_test(what_cannot_be_read_at_first_is_an_error),
+		cmocka_unit_test(what_others_can_read_is_warned_of),
 		cmocka_unit_test(others_ask_meanwhile),
 	};
 	return cmocka_run_group_tests(tests, start, end);

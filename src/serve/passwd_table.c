@@ -99,6 +99,8 @@ static const char *verifier_of(struct passwd_table *t, const struct passwd_line 
 	if (out && scheme_secret(whole, secret, &len)) {
 		t->has.secret = true;
 		wipe(secret, len);
+	} else if (out) {
+		t->has.hash = true;
 	}
 	for (int sha1 = 0; out && sha1 < 2; sha1++) {
 		if (!scheme_scram(whole, sha1, &keys, &len))

@@ -29,9 +29,9 @@ enum { TABLE_TOLD = 10, TABLE_USERS_MAX = 4000000 };
 
 struct passwd_table;
 
-/* What some user has, and so what mechanisms can work. */
+/* What some user has, and so what mechanisms can work.  hash: something that is kept, and is no secret itself. */
 struct passwd_has {
-	bool secret, sha1, sha256;
+	bool secret, sha1, sha256, hash;
 };
 
 /* Takes the octets of *text over, also on NULL: ERR_LOCAL (memory), ERR_CONFIG (too many users).

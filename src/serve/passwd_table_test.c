@@ -47,6 +47,7 @@ static const char users[] =
 	"empty:\n"
 	"only\n"
 	"odd:{FOO}geheim\n"
+	"dear:{CRYPT}$6$rounds=999999999$salt$geheim\n"
 	"gone:{PLAIN}geheim::::::nologin\n"
 	"near:{PLAIN}geheim::::::allow_nets=192.0.2.0/24\n"
 	"broken:{PLAIN}geheim::::::allow_nets=x\n"
@@ -69,6 +70,7 @@ static void users_are_found(void **state)
 		{ "empty@main.example", NULL, "empty@main.example", "", "its password is locked", 0 },
 		{ "only@main.example", NULL, "only@main.example", "", "its password is locked", 0 },
 		{ "odd@main.example", NULL, "odd@main.example", "", "its password cannot be used", 0 },
+		{ "dear@main.example", NULL, "dear@main.example", "", "its password cannot be used", 0 },
 		{ "gone@main.example", "{PLAIN}geheim", "gone@main.example", "", "nologin", 0 },
 		{ "near@main.example", "{PLAIN}geheim", "near@main.example", "", "its allow_nets are other networks", 0 },
 		{ "broken@main.example", "{PLAIN}geheim", "broken@main.example", "", "allow_nets has something that is no network", 0 },
@@ -123,9 +125,10 @@ static void without_a_main_domain_names_stay_bare(void **state)
 static void what_can_work_is_told(void **state)
 {
 	static const struct row { const char *text; struct passwd_has has; size_t count; } rows[] = {
-		{ "", { false, false, false }, 0 }, { "a:{SHA}kGByAB793z4R5tK1eC9Hd/4Dhzk=", { false, false, false }, 1 },
-		{ "a:{PLAIN.HEX}41\n", { true, false, false }, 1 }, { "a:{SCRAM-SHA-256}5000,AQID," SHA256_KEYS, { false, false, true }, 1 },
-		{ "a:x\nb:{SCRAM-SHA-1}4096,Y9/eZXCx0gJOF7JL/Mm2IA==,Z3ecyCxBhudc7ewmOWeBvJ2YFsI=,sqDzyNk8uL54mo/nBPucr1tZE6A=", { false, true, false }, 2 },
+		{ "", { false, false, false, false }, 0 }, { "a:{SHA}kGByAB793z4R5tK1eC9Hd/4Dhzk=", { false, false, false, true }, 1 },
+		{ "a:{PLAIN.HEX}41\n", { true, false, false, false }, 1 }, { "a:{SCRAM-SHA-256}5000,AQID," SHA256_KEYS, { false, false, true, true }, 1 },
+		{ "a:x\nb:{SCRAM-SHA-1}4096,Y9/eZXCx0gJOF7JL/Mm2IA==,Z3ecyCxBhudc7ewmOWeBvJ2YFsI=,sqDzyNk8uL54mo/nBPucr1tZE6A=", { false, true, false, true }, 2 },
+		{ "a:!\nb:{FOO}x\n", { false, false, false, false }, 2 }, { "a:{PLAIN}x\nb:{SHA}kGByAB793z4R5tK1eC9Hd/4Dhzk=\n", { true, false, false, true }, 2 },
 	};
 
 	(void)state;
@@ -192,7 +195,8 @@ static void the_log_says_what_is_wrong_and_no_secret(void **state)
 	(void)read_log(path, text, sizeof text);
 	assert_non_null(strstr(text, "users=/users line=6 user=\"bob@x.example\": this user has a line above already, which counts"));
 	assert_non_null(strstr(text, "users=/users line=10 user=\"odd\": the scheme {FOO} is not known"));
-	assert_non_null(strstr(text, "line=19 user=\"no/name\": this is no user's name"));
+	assert_non_null(strstr(text, "line=11 user=\"dear\": one check of what is behind {CRYPT} would cost too much: 999999999 rounds, and at most 1000000 are done"));
+	assert_non_null(strstr(text, "line=20 user=\"no/name\": this is no user's name"));
 	assert_null(strstr(text, "geheim"));
 	assert_null(strstr(text, "user=\"locked\""));	/* meant so */
 	assert_int_equal(truncate(path, 0), 0);

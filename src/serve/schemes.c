@@ -11,11 +11,12 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "serve/scheme_cost.h"
 #include "wire/base64.h"
 #include "wire/saslprep.h"
 
 enum { DIGEST_MAX = 64, MD5_SIZE = 16, PBKDF2_SIZE = 20, BLOCK = 64, SHOWN_MAX = 24 };
-enum { ITERATIONS_MAX = 10000000 };	/* some seconds of a thread; more is a mistake */
+static const uint64_t iterations_max = UINT32_MAX;	/* scheme_cost.h says how many are done */
 
 enum kind { PLAIN, CRYPTED, ARGON, DIGEST, SALTED, MD5_EITHER, CRAM, PBKDF2, SCRAM };
 enum coding { TEXT, HEX, BASE64, GUESSED };	/* GUESSED: hexadecimal when it has twice the digest's length */
@@ -242,7 +243,7 @@ static bool pbkdf2_parse(const struct taken *t, struct pbkdf2 *p)
 		return false;
 	text = span_from(text, 3);
 	buf_lend(&hash, p->memory, sizeof p->memory);
-	return cut(&text, '$', &p->salt) && cut(&text, '$', &rounds) && span_number(rounds, ITERATIONS_MAX, &p->rounds) && p->rounds &&
+	return cut(&text, '$', &p->salt) && cut(&text, '$', &rounds) && span_number(rounds, iterations_max, &p->rounds) && p->rounds &&
 		text.len == 2 * (size_t)PBKDF2_SIZE && hex_decode(text, &hash);
 }
 
@@ -274,7 +275,7 @@ static bool scram_parse(const struct taken *t, struct scram *k)
 	buf_lend(&c, k->server, sizeof k->server);
 	if (!cut(&text, ',', &count) || !cut(&text, ',', &salt) || !cut(&text, ',', &stored))
 		return false;
-	if (!span_number(count, ITERATIONS_MAX, &k->iterations) || !k->iterations || !base64_decode(salt, &a) || !base64_decode(stored, &b) ||
+	if (!span_number(count, iterations_max, &k->iterations) || !k->iterations || !base64_decode(salt, &a) || !base64_decode(stored, &b) ||
 	    !base64_decode(text, &c))
 		return false;
 	k->salt_len = a.len;
@@ -335,7 +336,8 @@ static bool as_md5(struct taken *t)
 	return good;
 }
 
-static bool well_formed(struct taken *t)
+/* False with *e set: it would cost too much. */
+static bool well_formed(struct taken *t, struct err *e)
 {
 	struct pbkdf2 p;
 	struct scram k;
@@ -345,20 +347,22 @@ static bool well_formed(struct taken *t)
 	case PLAIN:
 		return strlen(t->memory) == t->raw.len;
 	case CRYPTED:
-		return strlen(t->memory) == t->raw.len && (crypt_checksalt(t->memory) == CRYPT_SALT_OK || crypt_checksalt(t->memory) == CRYPT_SALT_METHOD_LEGACY);
+		return strlen(t->memory) == t->raw.len && (crypt_checksalt(t->memory) == CRYPT_SALT_OK ||
+			crypt_checksalt(t->memory) == CRYPT_SALT_METHOD_LEGACY) && scheme_cost_crypt(t->memory, e);
 	case ARGON:
-		return strlen(t->memory) == t->raw.len && crypto_pwhash_str_needs_rehash(t->memory, 1, crypto_pwhash_MEMLIMIT_MIN) >= 0;
+		return strlen(t->memory) == t->raw.len && crypto_pwhash_str_needs_rehash(t->memory, 1, crypto_pwhash_MEMLIMIT_MIN) >= 0 &&
+			scheme_cost_argon(t->memory, e);
 	case DIGEST:
 	case CRAM:
 		return t->raw.len == t->scheme->size;
 	case SALTED:
 		return t->raw.len > t->scheme->size;
 	case MD5_EITHER:
-		return as_md5(t) && well_formed(t);
+		return as_md5(t) && well_formed(t, e);
 	case PBKDF2:
-		return pbkdf2_parse(t, &p);
+		return pbkdf2_parse(t, &p) && scheme_cost_iterations(p.rounds, e);
 	case SCRAM:
-		good = scram_parse(t, &k);
+		good = scram_parse(t, &k) && scheme_cost_iterations(k.iterations, e);
 		wipe(&k, sizeof k);
 		return good;
 	}
@@ -423,13 +427,17 @@ enum scheme_state scheme_check(const char *verifier, struct err *e)
 {
 	struct taken t;
 	enum scheme_state state = SCHEME_GOOD;
+	struct err cost = { 0 };
 
 	if (!take(&t, verifier, e))
 		state = SCHEME_BAD;
 	else if (!t.raw.len || ((t.memory[0] == '!' || t.memory[0] == '*') && t.scheme->kind == CRYPTED))
 		state = SCHEME_LOCKED;
-	else if (!well_formed(&t)) {
-		(void)err_set(e, ERR_CONFIG, "what is behind {%s} is not written as it should be", t.scheme->name);
+	else if (!well_formed(&t, &cost)) {
+		if (cost.kind)
+			(void)err_set(e, ERR_CONFIG, "one check of what is behind {%s} would cost too much: %s", t.scheme->name, cost.text);
+		else
+			(void)err_set(e, ERR_CONFIG, "what is behind {%s} is not written as it should be", t.scheme->name);
 		state = SCHEME_BAD;
 	}
 	drop(&t);
@@ -439,7 +447,8 @@ enum scheme_state scheme_check(const char *verifier, struct err *e)
 bool scheme_holds(const char *verifier, struct span password)
 {
 	struct taken t;
-	bool good = take(&t, verifier, NULL) && t.raw.len && well_formed(&t) && holds(&t, password);
+	struct err ignored;
+	bool good = take(&t, verifier, NULL) && t.raw.len && well_formed(&t, &ignored) && holds(&t, password);
 
 	drop(&t);
 	return good;

@@ -14,7 +14,8 @@
  * Names in either case; with .HEX, .B64 or .BASE64 behind one the text is coded so.  A text without a scheme is
  * CRYPT (scheme_whole).  The argon2id text of the internal database, which begins with '$', is known as well.
  *
- * Nothing here says what is in a verifier: errors name the scheme only.  For any thread; scheme_holds takes as
+ * One whose check would cost too much (scheme_cost.h) is bad, and its password is never hashed.
+ * Nothing here says what is in a verifier: errors name the scheme and its cost only.  For any thread; scheme_holds takes as
  * long as the scheme does, and memory: on hashing's threads. */
 #pragma once
 
@@ -24,7 +25,7 @@
 enum scheme_state {
 	SCHEME_GOOD,
 	SCHEME_LOCKED,	/* empty, or "!" or "*" before what would be one: nobody logs in by it, and that is meant so */
-	SCHEME_BAD	/* unknown, or not as its scheme writes them: *e says so, ERR_CONFIG */
+	SCHEME_BAD	/* unknown, not as its scheme writes them, or too costly: *e says so, ERR_CONFIG */
 };
 
 /* "{CRYPT}" in front where there is no scheme.  False: it does not fit. */

@@ -139,7 +139,7 @@ static void keep(struct session *s, struct span fed, bool fed_is_kept)
 
 bool session_busy(const struct session *s)
 {
-	return s->jobs || s->commits || s->sending || s->full;
+	return s->jobs || s->commits || s->sending || s->full || s->receiving;
 }
 
 void session_pump(struct session *s, struct span in)

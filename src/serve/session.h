@@ -62,6 +62,7 @@ struct session {
 	uint32_t number, lines;		/* RETR, TOP */
 	bool all, fetching;
 	bool quit_failed, resting;
+	bool receiving;			/* the octets of `xmit` come, or are to come */
 	bool opened, upgrading;		/* the conversation began; TLS is asked for */
 	bool refused;			/* behind a proxy: it was not let in, as the log says, and is no session */
 	bool full, sending, closing, waits_login, left;	/* left: what it leaves behind is on its way */
@@ -99,7 +100,7 @@ void session_log(const struct session *s, enum log_level level, const char *line
 void session_pump(struct session *s, struct span in);
 bool session_flush(struct session *s);		/* false: the socket takes no more */
 void session_over(struct session *s, enum says_end why);	/* closes in order */
-bool session_busy(const struct session *s);	/* amid an answer */
+bool session_busy(const struct session *s);	/* amid an answer, or a message of XTND XMIT */
 void session_release(struct session *s);
 void session_login(struct session *s, const struct p3d_event *ev);
 void session_sasl(struct session *s, const struct p3d_event *ev);
@@ -114,5 +115,6 @@ void session_commit(struct session *s);
 void session_xmit(struct session *s);
 void session_xmit_body(struct session *s, struct span octets);
 void session_xmit_end(struct session *s);
+uint64_t session_xmit_size(const struct session *s);	/* octets that came, while it is receiving */
 void session_xmit_free(struct session *s);
 void session_closed(struct session *s, const struct err *why);

@@ -286,6 +286,7 @@ static void end_now(struct session *s, enum says_end why)
 
 void session_sweep(struct session *s, uint64_t now_ms)
 {
+	bool waited_for = s->full || (s->receiving && s->end == SAYS_STOPPED);	/* a service that stops waits for no trickle */
 	int64_t taken;
 
 	if (!s->conn || s->closing)
@@ -294,8 +295,8 @@ void session_sweep(struct session *s, uint64_t now_ms)
 		end_now(s, SAYS_LOGIN_TIMEOUT);
 		return;
 	}
-	taken = (int64_t)s->octets - (int64_t)conn_untaken(s->conn);
-	if (!s->full || taken - s->slow_taken >= SLOW_OCTETS) {
+	taken = s->receiving ? (int64_t)session_xmit_size(s) : (int64_t)s->octets - (int64_t)conn_untaken(s->conn);
+	if (!waited_for || taken - s->slow_taken >= SLOW_OCTETS) {
 		s->slow_taken = taken;
 		s->slow_rounds = 0;
 	} else if (++s->slow_rounds >= SLOW_ROUNDS) {

@@ -87,7 +87,7 @@ static bool route(struct session_opening *o)
 static void open_work(void *user)
 {
 	struct session_opening *o = user;
-	const struct maildrop_maildir maildir = { .path = o->place.path, .uidl_dovecot = o->uidl_dovecot };
+	const struct maildrop_maildir maildir = { .path = o->place.path, .uidl_dovecot = o->uidl_dovecot, .account_len = o->place.account_len };
 
 	if (o->place.kind == PLACE_MAILDIR)
 		o->good = maildrop_open_maildir(o->store, &maildir, &o->drop, &o->why) && route(o);
@@ -136,7 +136,7 @@ static void open_later(struct session *s)
 /* True: it is open, or cannot be (then o->why says so); false: that is for a job. */
 static bool open_at_once(struct session *s, struct session_opening *o)
 {
-	const struct maildrop_maildir maildir = { .path = o->place.path, .uidl_dovecot = o->uidl_dovecot };
+	const struct maildrop_maildir maildir = { .path = o->place.path, .uidl_dovecot = o->uidl_dovecot, .account_len = o->place.account_len };
 	uint64_t messages, octets;
 
 	if (o->place.kind == PLACE_MAILDIR)

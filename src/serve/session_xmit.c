@@ -66,6 +66,7 @@ void session_xmit(struct session *s)
 	}
 	session_xmit_free(s);
 	s->xmit = submitting_new(&with, &e);
+	s->receiving = s->xmit;
 	if (s->xmit) {
 		p3d_xmit_go(session_p3d(s));
 		return;
@@ -77,6 +78,11 @@ void session_xmit(struct session *s)
 void session_xmit_body(struct session *s, struct span octets)
 {
 	submitting_add(s->xmit, octets);
+}
+
+uint64_t session_xmit_size(const struct session *s)
+{
+	return s->xmit->size;
 }
 
 /* ---- the answer */
@@ -189,6 +195,7 @@ void session_xmit_end(struct session *s)
 	const struct session_way facts = { .peer = *conn_peer_address(s->conn), .octets = s->xmit->size, .recipients = s->xmit->recipient_count };
 	struct submission *m = said == SUBMITTING_GOOD && way ? submission_of(s) : NULL;
 
+	s->receiving = false;
 	if (!m) {
 		turn_down(s, &facts, said);
 		free(way);

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/clock.h"
+#include "serve/session.h"
 #include "serve/test_guest.h"
 #include "serve/test_service.h"
 #include "store/allowance.h"
@@ -156,6 +158,71 @@ static void what_never_was_whole_is_nothing([[maybe_unused]] void **state)
 	service_end();
 }
 
+static void stop([[maybe_unused]] void *user)
+{
+	serve_stop(service.serve);
+}
+
+/* As a RETR does; a session without a message ends at once. */
+static void a_message_that_comes_in_gets_to_its_end([[maybe_unused]] void **state)
+{
+	begin(&box);
+	open_as_bob(2);
+	guest_enters(&other, "clear");
+	guest_asks(&g, "XTND XMIT", "+OK");
+	guest_send(&g, SPAN("To: a@b.example\r\n\r\nhel"));
+	service_on_home(stop, NULL);
+	guest_hears_end(&other);
+	guest_send(&g, SPAN("lo\r\n.\r\n"));
+	guest_hears(&g, "+OK");
+	guest_hears_end(&g);
+	guest_leave(&g);
+	guest_leave(&other);
+	service_until(service_empty);
+	assert_int_equal(service_count(), 1);
+	service_end();
+}
+
+static void minutes_pass(struct worker *w, [[maybe_unused]] void *user)
+{
+	for (unsigned n = 0; n < 120; n++)
+		session_sweep(w->all, clock_mono_ms());
+}
+
+/* Nobody who sends nothing more keeps a service that stops: but else there is the idle timer's time. */
+static void a_message_that_does_not_go_on_has_an_end([[maybe_unused]] void **state)
+{
+	begin(&box);
+	service_put(SPAN("one\r\n"));
+	open_as_bob(1);
+	guest_asks(&g, "XTND XMIT", "+OK");
+	guest_send(&g, SPAN("To: a@b.example\r\n\r\nhel"));
+	service_on_worker(0, minutes_pass, NULL);
+	guest_send(&g, SPAN("lo\r\n"));
+	service_on_home(stop, NULL);
+	service_on_worker(0, minutes_pass, NULL);
+	guest_hears_end(&g);
+	guest_leave(&g);
+	service_until(service_empty);
+	assert_int_equal(service_count(), 1);
+	service_end();
+}
+
+/* Of which nothing has come yet; a message that is refused ends the session, too. */
+static void a_message_that_is_to_come_gets_to_its_end([[maybe_unused]] void **state)
+{
+	begin(&box);
+	open_as_bob(1);
+	guest_asks(&g, "XTND XMIT", "+OK");
+	service_on_home(stop, NULL);
+	guest_send(&g, SPAN("To: x y\r\n\r\nhello\r\n.\r\n"));
+	guest_hears(&g, "-ERR [SYS/PERM] its field To has something");
+	guest_hears_end(&g);
+	guest_leave(&g);
+	service_until(service_empty);
+	service_end();
+}
+
 /* The service ends while a message comes in, and while another is on its way: memory and threads are the sanitizers'. */
 static void the_end_in_the_middle([[maybe_unused]] void **state)
 {
@@ -183,6 +250,9 @@ int main(void)
 		cmocka_unit_test(too_large_a_message_is_eaten),
 		cmocka_unit_test(a_client_may_leave_before_the_answer),
 		cmocka_unit_test(what_never_was_whole_is_nothing),
+		cmocka_unit_test(a_message_that_comes_in_gets_to_its_end),
+		cmocka_unit_test(a_message_that_is_to_come_gets_to_its_end),
+		cmocka_unit_test(a_message_that_does_not_go_on_has_an_end),
 		cmocka_unit_test(the_end_in_the_middle),
 	};
 

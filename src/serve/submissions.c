@@ -23,6 +23,7 @@ void submission_free(struct submission **submission)
 	spool_free(&m->message);
 	free(m->recipients);
 	free(m->each);
+	free(m->note);
 	deliver_target_put(&m->target);
 	free(m);
 }
@@ -36,12 +37,12 @@ static void tell([[maybe_unused]] struct loop *l, [[maybe_unused]] unsigned inde
 	submission_free(&m);
 }
 
-static void copy(char out[DELIVER_WHY_MAX + 1], const char *why)
+void submission_why(char out[DELIVER_WHY_MAX + 1], const char *why)
 {
 	(void)snprintf(out, DELIVER_WHY_MAX + 1, "%.*s", DELIVER_WHY_MAX, why);
 }
 
-static void drop(struct submission *m)
+void submission_drop(struct submission *m)
 {
 	*m->at = m->next;
 	if (m->next)
@@ -52,8 +53,8 @@ static void drop(struct submission *m)
 static void end(struct submission *m, enum submission_said said, const char *why)
 {
 	m->said = said;
-	copy(m->why, why ? why : "");
-	drop(m);
+	submission_why(m->why, why ? why : "");
+	submission_drop(m);
 	if (!loops_post(m->all->with.loops, m->index, tell, m))
 		submission_free(&m);	/* its loop has ended: nobody waits any more */
 }
@@ -83,7 +84,7 @@ static void turn_down(struct submission *m, enum submission_said said, const cha
 
 	m->said = said;
 	if (why != m->why)
-		copy(m->why, why);
+		submission_why(m->why, why);
 	if (task_start(m->all->tasks, give_work, give_done, m, &e))
 		return;
 	give_work(m);
@@ -96,16 +97,15 @@ static void hold_for(struct submission *m, const char *const *recipients, size_t
 	const struct held_new what = { .account = m->account, .target = deliver_target_name(m->target), .sender = m->sender,
 		.recipients = recipients, .recipient_count = count, .why = m->why, .next = submissions_first_retry(now) };
 	struct err e;
-	uint64_t id;
 
 	m->said = SUBMISSION_HELD;
-	if (held_add(m->all->with.store, &what, m->message, now, &id, &e))
+	if (held_add(m->all->with.store, &what, m->message, now, &m->added, &e))
 		return;
 	m->said = SUBMISSION_FAILED;
 	(void)snprintf(m->why + strlen(m->why), sizeof m->why - strlen(m->why), "; %.*s", DELIVER_WHY_MAX, e.text);
 }
 
-static void hold_work(void *user)
+void submission_hold_work(void *user)
 {
 	struct submission *m = user;
 
@@ -145,37 +145,52 @@ static void part(struct submission *m, const struct deliver_result *r)
 {
 	struct err e;
 
+	m->delivering = false;
 	m->each = parting_copy(r->each, m->recipient_count);
-	copy(m->why, r->why);
+	submission_why(m->why, r->why);
 	if (task_start(m->all->tasks, part_work, hold_done, m, &e))
 		return;
 	part_work(m);
 	hold_done(m);
 }
 
-static void delivered(void *user, const struct deliver_result *r)
+static void hold(struct submission *m)
 {
-	struct submission *m = user;
 	struct err e;
 
-	if (r->each && !parting_whole(&(struct parting){ m->recipients, m->recipient_count, r->each })) {
-		part(m, r);
-		return;
-	}
-	(void)snprintf(m->told, sizeof m->told, "%s", r->told);
-	switch (r->said) {
+	if (!task_start(m->all->tasks, submission_hold_work, hold_done, m, &e))
+		turn_down(m, SUBMISSION_FAILED, e.text);
+}
+
+void submission_fared(struct submission *m, enum deliver_said said, const char *why)
+{
+	m->delivering = false;
+	switch (said) {
 	case DELIVER_ACCEPTED:
 		end(m, SUBMISSION_DELIVERED, NULL);
 		return;
 	case DELIVER_REFUSED:
-		turn_down(m, SUBMISSION_REFUSED, r->why);
+		turn_down(m, SUBMISSION_REFUSED, why);
 		return;
 	case DELIVER_DEFERRED:
-		copy(m->why, r->why);
-		if (!task_start(m->all->tasks, hold_work, hold_done, m, &e))
-			turn_down(m, SUBMISSION_FAILED, e.text);
+		submission_why(m->why, why);
+		hold(m);
 		return;
 	}
+}
+
+static void delivered(void *user, const struct deliver_result *r)
+{
+	struct submission *m = user;
+
+	submissions_seen(m->all, m->target, r);
+	(void)snprintf(m->told, sizeof m->told, "%s", r->told);
+	if (submissions_late(m, r))
+		return;
+	if (r->each && !parting_whole(&(struct parting){ m->recipients, m->recipient_count, r->each }))
+		part(m, r);
+	else
+		submission_fared(m, r->said, r->why);
 }
 
 static void count_work(void *user)
@@ -187,7 +202,7 @@ static void count_work(void *user)
 	if (m->counted)
 		return;
 	m->said = e.kind == ERR_BUSY ? SUBMISSION_OVER_LIMIT : SUBMISSION_FAILED;
-	copy(m->why, e.text);
+	submission_why(m->why, e.text);
 }
 
 static void count_done(void *user)
@@ -198,6 +213,11 @@ static void count_done(void *user)
 		give_done(m);
 		return;
 	}
+	if (submissions_no_wait(m)) {
+		hold(m);
+		return;
+	}
+	submissions_wait_for(m);
 	m->facts[0] = (struct deliver_fact){ "SOURCE", "submission" };
 	m->facts[1] = (struct deliver_fact){ "ACCOUNT", m->account };
 	m->facts[2] = (struct deliver_fact){ "PEER", m->peer };
@@ -242,6 +262,7 @@ void submissions_ask(struct submissions *s, struct submission *m)
 {
 	m->all = s;
 	m->next = NULL;
+	m->asked_ms = clock_mono_ms();
 	(void)atomic_fetch_add(&s->waiting, 1);
 	(void)pthread_mutex_lock(&s->lock);
 	*s->last = m;
@@ -270,22 +291,29 @@ static void put_targets(struct deliver_target **targets, size_t count)
 bool submissions_reload(struct submissions *s, const struct settings *settings, struct err *e)
 {
 	struct deliver_target **all = calloc(settings->target_count + 1, sizeof(struct deliver_target *));
+	uint8_t *hung = calloc(settings->target_count + 1, 1);
 	size_t count = 0;
 
-	if (!all)
+	if (!all || !hung) {
+		free(all);
+		free(hung);
 		return err_set(e, ERR_LOCAL, "out of memory");
+	}
 	for (size_t n = 0; n < settings->target_count; n++) {
 		if (!deliver_serves(settings->targets[n]))
 			continue;
 		all[count] = deliver_target_new(settings->targets[n], e);
 		if (!all[count]) {
 			put_targets(all, count);
+			free(hung);
 			return false;
 		}
 		count++;
 	}
 	put_targets(s->targets, s->target_count);
+	free(s->hung);
 	s->targets = all;
+	s->hung = hung;
 	s->target_count = count;
 	return true;
 }
@@ -301,7 +329,9 @@ static bool make(struct submissions *s, const struct settings *settings, struct 
 	if (!s->wake)
 		return false;
 	s->timer = timer_new(s->with.home, submissions_look, s);
-	if (!s->timer)
+	s->patience = s->timer ? timer_new(s->with.home, submissions_patience, s) : NULL;
+	s->patience_ms = SUBMISSIONS_PATIENCE_MS;
+	if (!s->patience)
 		return err_set(e, ERR_LOCAL, "out of memory");
 	return submissions_reload(s, settings, e);
 }
@@ -380,6 +410,9 @@ void submissions_free(struct submissions **submissions)
 		wake_free(&s->wake);
 	if (s->timer)
 		timer_free(&s->timer);
+	if (s->patience)
+		timer_free(&s->patience);
+	free(s->hung);
 	put_targets(s->targets, s->target_count);
 	(void)pthread_mutex_destroy(&s->lock);
 	free(s);

@@ -14,6 +14,11 @@
  * (a full disk) is kept and written later; until then that one is not tried, and takes one of the few places.  A message whose target is not in the configuration any
  * more waits too.
  *
+ * No client waits for a program for longer than 30 s, its place in the queue counted in: then the message is held, and the
+ * client hears that.  A program that has begun by then runs on, and its outcome is the held message's, which is not tried before.
+ * While the last attempts of a target all hung, and when many wait for it, new messages are held at once; the tries
+ * of held ones, or a reload, find out when it is better.
+ *
  * But for submissions_ask and submissions_waiting all calls are for the thread of the store and of `home`. */
 #pragma once
 
@@ -52,6 +57,14 @@ struct submission {
 	bool counted;
 	struct deliver_each *each;	/* where the recipients' answers differ */
 	char why[DELIVER_WHY_MAX + 1], told[DELIVER_WHY_MAX + 1];
+	uint64_t asked_ms;
+	bool delivering;
+	uint64_t added;			/* the job's word for: */
+	uint64_t held_id;		/* the client has its answer; 0: not yet */
+	bool late, ended;		/* it is held, or about to be, while it is delivered; and that has ended: */
+	enum deliver_said outcome;
+	char outcome_why[DELIVER_WHY_MAX + 1];
+	struct submission_note *note;	/* what the client hears then */
 };
 
 struct submissions_with {

@@ -29,6 +29,7 @@ struct held_try {
 	struct deliver_fact facts[2];
 	bool good, settled;		/* of the job that was last; settled: it is not tried again by itself */
 	bool returned;			/* and is held no more: the sender was told */
+	bool first;			/* it is the attempt that it came to be held in */
 	bool unwritten;			/* its outcome, so far: it is waited for by nobody */
 	bool writing;
 	bool displaced;			/* it has not the name that its record still has: after a crash that would mean delivered */
@@ -83,7 +84,7 @@ static void say(const struct held_try *t)
 {
 	char id[HELD_ID_TEXT], line[SAYS_MAX];
 	const struct says_held facts = { .id = held_id_text(t->info.id, id), .account = t->info.account, .target = t->info.target,
-		.attempts = t->info.attempts + 1, .reason = t->why,
+		.attempts = t->info.attempts + !t->first, .reason = t->why,
 		.what = t->said == DELIVER_ACCEPTED ? SAYS_HELD_DELIVERED : !t->settled ? SAYS_HELD_DEFERRED :
 			t->returned ? SAYS_HELD_RETURNED : SAYS_HELD_FAILED };
 
@@ -189,6 +190,7 @@ static void delivered(void *user, const struct deliver_result *r)
 {
 	struct held_try *t = user;
 
+	submissions_seen(t->all, t->target, r);
 	if (r->each)
 		t->each = parting_copy(r->each, t->recipient_count);
 	finish(t, r->said, r->why);
@@ -232,14 +234,13 @@ static void load_done(void *user)
 	deliver(t->all->deliveries, &ask);
 }
 
-static void begin(struct submissions *s, const struct held_info *info)
+/* NULL: no memory. */
+static struct held_try *enter(struct submissions *s, const struct held_info *info, struct deliver_target *target)
 {
 	struct held_try *t = calloc(1, sizeof *t);
-	struct deliver_target *target = submissions_target(s, info->target);
-	struct err e;
 
 	if (!t)
-		return;
+		return NULL;
 	*t = (struct held_try){ .all = s, .next = s->tries, .at = &s->tries, .info = *info, .source = held_source(info),
 		.target = target ? deliver_target_keep(target) : NULL };
 	if (t->next)
@@ -247,8 +248,34 @@ static void begin(struct submissions *s, const struct held_info *info)
 	s->tries = t;
 	s->try_count++;
 	(void)atomic_fetch_add(&s->waiting, 1);
+	return t;
+}
+
+void submissions_settle(struct submissions *s, uint64_t id, enum deliver_said said, const char *why)
+{
+	struct held_info info;
+	struct held_try *t;
+
+	if (!held_get(s->with.store, id, &info))
+		return;
+	t = enter(s, &info, NULL);
+	if (!t)
+		abort();	/* its target has it, and would get it again */
+	t->first = true;
+	finish(t, said, why);
+}
+
+static void begin(struct submissions *s, const struct held_info *info)
+{
+	struct deliver_target *target = submissions_target(s, info->target);
+	struct held_try *t = enter(s, info, target);
+	struct err e;
+
+	if (!t)
+		return;
 	if (!target)
-		finish(t, DELIVER_DEFERRED, "this target is not in the configuration, or not built");
+		finish(t, DELIVER_DEFERRED, "this target is not in the configuration any more, or not built: the message waits until submission, "
+			"or some deliver, names it again, or until held remove");
 	else if (!task_start(s->tasks, load_work, load_done, t, &e))
 		drop(t);
 }
@@ -257,6 +284,9 @@ static bool under_way(const struct submissions *s, uint64_t id)
 {
 	for (const struct held_try *t = s->tries; t; t = t->next)
 		if (t->info.id == id)
+			return true;
+	for (const struct submission *m = s->first; m; m = m->next)
+		if (m->held_id == id)
 			return true;
 	return false;
 }
@@ -277,7 +307,7 @@ static void start_due(struct submissions *s)
 	struct held_info info = { .id = s->walked };
 	int64_t now = clock_now_s();
 
-	if (!walks(s, now))
+	if (s->adopting || !walks(s, now))
 		return;
 	for (unsigned n = 0; s->try_count < AT_ONCE; n++) {
 		if (n == IN_A_TURN) {

@@ -245,7 +245,7 @@ static bool two_outcomes(void)
 /* A full disk: that a program has the message cannot be written down.  It does not get it again and again until it can. */
 static void an_outcome_is_remembered_until_it_is_durable([[maybe_unused]] void **state)
 {
-	char words[PATH_MAX + 32];
+	static char words[PATH_MAX + 32];
 
 	begin();
 	(void)snprintf(taken, sizeof taken, "%s/taken", service.directory);

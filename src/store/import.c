@@ -138,6 +138,14 @@ static bool eml_name(const char *name)
 }
 
 /* Adds a directory's names; those that begin with a dot are nobody's mail. */
+static bool names_of_directory(struct names *n, DIR *d, const char *directory, bool (*wanted)(const char *name), struct err *e)
+{
+	for (struct dirent *entry; (entry = readdir(d));)
+		if (entry->d_name[0] != '.' && wanted(entry->d_name) && !names_add(n, directory, entry->d_name))
+			return err_set(e, ERR_LOCAL, "out of memory for names");
+	return true;
+}
+
 static bool names_in(struct names *n, const char *path, const char *directory, bool (*wanted)(const char *name), struct err *e)
 {
 	char *whole = NULL;
@@ -146,9 +154,7 @@ static bool names_in(struct names *n, const char *path, const char *directory, b
 
 	if (!good)
 		(void)err_errno(e, ERR_CONFIG, "%s/%s cannot be read", path, directory);
-	for (struct dirent *entry; good && (entry = readdir(d));)
-		if (entry->d_name[0] != '.' && wanted(entry->d_name) && !names_add(n, directory, entry->d_name))
-			good = err_set(e, ERR_LOCAL, "out of memory for names");
+	good = good && names_of_directory(n, d, directory, wanted, e);
 	if (d)
 		(void)closedir(d);
 	free(whole);
@@ -196,6 +202,7 @@ bool import_maildir(const char *path, const struct exchange_to *to, struct err *
 
 struct maildir_walk {
 	char *path;
+	size_t account_len;
 	struct names names;
 	size_t at;		/* the next one */
 	int fd;			/* of the one before; -1 = none */
@@ -216,20 +223,26 @@ void maildir_walk_close(struct maildir_walk **out)
 }
 
 /* Both folders; one that is not there holds nothing. */
-static bool names_of(struct names *n, const char *path, struct err *e)
+static bool names_of(struct names *n, const struct maildir_walk *w, struct err *e)
 {
 	static const char *const folders[] = { "new", "cur" };
+	const struct below b = { w->path, w->account_len };
 	bool good = true;
 
 	for (size_t k = 0; good && k < COUNT(folders); k++) {
-		char *whole;
-		bool none;
+		int fd = below_open(&b, folders[k], O_RDONLY | O_DIRECTORY, false);
+		DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
 
-		if (asprintf(&whole, "%s/%s", path, folders[k]) < 0)
-			return err_set(e, ERR_LOCAL, "out of memory for a name");
-		none = access(whole, F_OK) != 0 && errno == ENOENT;
-		free(whole);
-		good = none || names_in(n, path, folders[k], any_name, e);
+		if (d) {
+			good = names_of_directory(n, d, folders[k], any_name, e);
+			(void)closedir(d);
+			continue;
+		}
+		good = fd < 0 && errno == ENOENT;
+		if (!good)
+			(void)below_failed(&b, folders[k], ERR_CONFIG, e);
+		if (fd >= 0)
+			(void)close(fd);
 	}
 	return good;
 }
@@ -270,7 +283,7 @@ static void settle_names(struct names *n)
 	n->count = kept;
 }
 
-bool maildir_walk_open(const char *path, struct maildir_walk **out, struct err *e)
+bool maildir_walk_open(const struct below *b, struct maildir_walk **out, struct err *e)
 {
 	struct maildir_walk *w = calloc(1, sizeof *w);
 	bool good;
@@ -278,8 +291,9 @@ bool maildir_walk_open(const char *path, struct maildir_walk **out, struct err *
 	if (!w)
 		return err_set(e, ERR_LOCAL, "out of memory");
 	w->fd = -1;
-	w->path = strdup(path);
-	good = w->path ? names_of(&w->names, path, e) : err_set(e, ERR_LOCAL, "out of memory");
+	w->path = strdup(b->path);
+	w->account_len = b->account_len;
+	good = w->path ? names_of(&w->names, w, e) : err_set(e, ERR_LOCAL, "out of memory");
 	settle_names(&w->names);
 	if (!good)
 		maildir_walk_close(&w);
@@ -290,25 +304,18 @@ bool maildir_walk_open(const char *path, struct maildir_walk **out, struct err *
 /* Whoever asks may read more than whose Maildir it is: so no way leads out of it. */
 static int open_name(const struct maildir_walk *w, const struct name *n)
 {
-	char *folder;
-	int at, fd;
+	const struct below b = { w->path, w->account_len };
+	char part[sizeof "cur/" + NAME_MAX];
 
-	if (asprintf(&folder, "%s/%s", w->path, n->directory) < 0)
-		return -1;
-	at = open(folder, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	free(folder);
-	if (at < 0)
-		return -1;
-	fd = openat(at, n->text, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
-	(void)close(at);
-	return fd;
+	(void)snprintf(part, sizeof part, "%s/%s", n->directory, n->text);
+	return below_open(&b, part, O_RDONLY | O_NONBLOCK | O_NOCTTY, false);
 }
 
 /* The name it has by now. */
 static bool find_again(struct maildir_walk *w, struct name *n, bool *gone, struct err *e)
 {
 	struct names now = { 0 };
-	bool found = false, good = names_of(&now, w->path, e);
+	bool found = false, good = names_of(&now, w, e);
 
 	for (size_t k = 0; good && !found && k < now.count; k++) {
 		found = same_base(&now.at[k], n);
@@ -401,14 +408,14 @@ static bool export_read(void *user, [[maybe_unused]] const struct mailbox_entry 
 	return maildir_walk_read(user, use, to, e);
 }
 
-bool maildir_export(const char *path, const char *state, const char *target, uint64_t *count, struct err *e)
+bool maildir_export(const struct below *b, const char *state, const char *target, uint64_t *count, struct err *e)
 {
 	struct exchange_from from = { export_next, export_read, NULL, state };
 	struct maildir_walk *w;
 	bool good;
 
 	*count = 0;
-	if (!maildir_walk_open(path, &w, e))
+	if (!maildir_walk_open(b, &w, e))
 		return false;
 	from.user = w;
 	good = exchange_export(&from, target, count, e);

@@ -239,17 +239,16 @@ static void a_maildir_is_walked_while_others_use_it(void **state)
 {
 	const char *directory = fixture_directory();
 	struct maildir_walk *w;
-	struct mailbox_entry entry;
 	char path[128], link[160];
-	bool there;
+	const struct below b = { .path = path };
 
 	(void)state;
 	(void)snprintf(path, sizeof path, "%s/md", directory);
-	must(maildir_walk_open(path, &w, &fixture_err));
+	must(maildir_walk_open(&b, &w, &fixture_err));
 	next_is(w, NULL, NULL, 0);
 	maildir_walk_close(&w);
 	make(directory, "md/new/1", SPAN("one\r\n"));
-	must(maildir_walk_open(path, &w, &fixture_err));
+	must(maildir_walk_open(&b, &w, &fixture_err));
 	assert_int_equal(maildir_walk_count(w), 1);	/* without cur */
 	maildir_walk_close(&w);
 	make(directory, "md/cur/10:2,S", SPAN("ten\n"));
@@ -263,7 +262,7 @@ static void a_maildir_is_walked_while_others_use_it(void **state)
 	assert_int_equal(symlink("../../secret", link), 0);	/* no message */
 	make(directory, "md/new/5", SPAN("five\n"));
 	make(directory, "md/new/6", SPAN("six"));
-	must(maildir_walk_open(path, &w, &fixture_err));
+	must(maildir_walk_open(&b, &w, &fixture_err));
 	next_is(w, "1", "one\r\n", 0);
 	move(directory, "md/cur/10:2,S", "md/cur/10:2,RS");
 	next_is(w, "10:2,RS", "ten\r\n", MAILBOX_SEEN);
@@ -280,10 +279,13 @@ static void a_maildir_is_walked_while_others_use_it(void **state)
 	(void)snprintf(link, sizeof link, "%s/md2/cur", directory);
 	assert_int_equal(symlink("../md/cur", link), 0);	/* a folder of others */
 	(void)snprintf(path, sizeof path, "%s/md2", directory);
-	must(maildir_walk_open(path, &w, &fixture_err));
-	next_is(w, "1", "one\r\n", 0);
-	assert_false(maildir_walk_next(w, &entry, &there, &fixture_err));
-	maildir_walk_close(&w);
+	assert_false(maildir_walk_open(&b, &w, &fixture_err));
+	assert_int_equal(fixture_err.kind, ERR_CONFIG);
+	assert_non_null(strstr(fixture_err.text, "/md2/cur is a symbolic link"));
+	(void)snprintf(link, sizeof link, "%s/md2/.steal", directory);
+	assert_int_equal(symlink("../md", link), 0);
+	assert_false(maildir_walk_open(&(struct below){ link, strlen(path) }, &w, &fixture_err));
+	assert_non_null(strstr(fixture_err.text, "/md2/.steal is a symbolic link"));
 	fixture_remove(directory);
 }
 

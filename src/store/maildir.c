@@ -40,43 +40,59 @@ void maildir_host(const char *given, char out[MAILDIR_HOST_MAX + 1])
 	out[n] = '\0';
 }
 
-static int open_part(const char *path, const char *part, struct err *e)
+/* Maildir++: what tells a folder from a Maildir of its own. */
+static bool mark_folder(const struct below *b, int at, struct err *e)
 {
-	char *whole = NULL;
-	int fd = -1;
+	int fd = openat(at, "maildirfolder", O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 
-	if (asprintf(&whole, "%s/%s", path, part) < 0)
-		return (void)err_set(e, ERR_LOCAL, "out of memory for a Maildir"), -1;
-	if (disk_directory(whole, e)) {
-		fd = open(whole, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (fd < 0)
-			(void)err_errno(e, ERR_LOCAL, "Maildir %s cannot be opened", whole);
-	}
-	free(whole);
-	return fd;
+	if (fd < 0)
+		return below_failed(b, "maildirfolder", ERR_LOCAL, e);
+	(void)close(fd);
+	return true;
 }
 
-bool maildir_open(const char *path, struct maildir **maildir, struct err *e)
+static bool open_parts(struct maildir *m, const struct below *b, struct err *e)
+{
+	int at = below_make(b, e);
+
+	if (at < 0)
+		return false;
+	m->tmp = below_make_part(b, at, "tmp", e);
+	m->new = m->tmp >= 0 ? below_make_part(b, at, "new", e) : -1;
+	m->cur = m->new >= 0 ? below_make_part(b, at, "cur", e) : -1;
+	if (m->cur >= 0 && below_is_folder(b) && !mark_folder(b, at, e)) {
+		(void)close(m->cur);
+		m->cur = -1;
+	}
+	(void)close(at);
+	return m->cur >= 0;
+}
+
+bool maildir_open_below(const struct below *b, struct maildir **maildir, struct err *e)
 {
 	struct maildir *m = calloc(1, sizeof *m);
 	char host[256] = "localhost";
+	bool good;
 
 	if (!m)
 		return err_set(e, ERR_LOCAL, "out of memory for a Maildir");
 	(void)gethostname(host, sizeof host - 1);
 	maildir_host(host, m->host);
-	m->path = strdup(path);
-	m->tmp = m->path ? open_part(path, "tmp", e) : -1;
-	m->new = m->tmp >= 0 ? open_part(path, "new", e) : -1;
-	m->cur = m->new >= 0 ? open_part(path, "cur", e) : -1;
-	if (!m->path)
-		(void)err_set(e, ERR_LOCAL, "out of memory for a Maildir");
-	if (m->cur < 0) {
+	m->tmp = m->new = m->cur = -1;
+	m->path = strdup(b->path);
+	good = m->path ? open_parts(m, b, e) : err_set(e, ERR_LOCAL, "out of memory for a Maildir");
+	if (good)
+		*maildir = m;
+	else
 		maildir_close(&m);
-		return false;
-	}
-	*maildir = m;
-	return true;
+	return good;
+}
+
+bool maildir_open(const char *path, struct maildir **m, struct err *e)
+{
+	const struct below b = { .path = path };
+
+	return maildir_open_below(&b, m, e);
 }
 
 void maildir_close(struct maildir **m)
@@ -246,7 +262,7 @@ bool maildir_dress(struct maildir *m, const char *name, int64_t arrived, bool se
 	char read_name[MAILDIR_NAME_MAX + 8];
 
 	(void)snprintf(read_name, sizeof read_name, "%s:2,S", name);
-	if (utimensat(m->new, name, times, 0) != 0 || (seen && renameat(m->new, name, m->cur, read_name) != 0))
+	if (utimensat(m->new, name, times, AT_SYMLINK_NOFOLLOW) != 0 || (seen && renameat(m->new, name, m->cur, read_name) != 0))
 		return err_errno(e, ERR_LOCAL, "%s/new/%s cannot be changed", m->path, name);
 	m->cur_changed |= seen;
 	return true;

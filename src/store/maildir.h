@@ -19,9 +19,11 @@
  * connection, so that maildir_sweep can remove what a crash left in tmp
  * without a `placing` (only names with that tag; the connection is locked).
  * All block (jobs); different threads may work in one Maildir at once.
- * Errors: ERR_LOCAL with path and errno. */
+ * No link that is in it is followed (below.h).
+ * Errors: ERR_LOCAL with path and errno; ERR_CONFIG: a link, a path that is too long. */
 #pragma once
 
+#include "store/below.h"
 #include "store/spool.h"
 
 enum { MAILDIR_NAME_MAX = 160, MAILDIR_HOST_MAX = 48 };
@@ -29,6 +31,8 @@ enum { MAILDIR_NAME_MAX = 160, MAILDIR_HOST_MAX = 48 };
 struct maildir;
 
 [[nodiscard]] bool maildir_open(const char *path, struct maildir **m, struct err *e);
+/* A folder (Maildir++) too, marked as one: its file maildirfolder. */
+[[nodiscard]] bool maildir_open_below(const struct below *b, struct maildir **m, struct err *e);
 void maildir_close(struct maildir **m);
 [[nodiscard]] bool maildir_write(struct maildir *m, const struct spool *message, const uint8_t tag[8], char name[MAILDIR_NAME_MAX], struct err *e);
 [[nodiscard]] bool maildir_sync_tmp(struct maildir *m, struct err *e);

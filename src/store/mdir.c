@@ -42,7 +42,7 @@ static bool no_memory(const char *path, struct err *e)
 }
 
 /* An empty one. */
-static struct maildrop *drop_new(struct store *s, const char *path)
+static struct maildrop *drop_new(struct store *s, const char *path, size_t account_len)
 {
 	struct maildrop *drop = calloc(1, sizeof *drop);
 	struct mdir *m = calloc(1, sizeof *m);
@@ -52,6 +52,8 @@ static struct maildrop *drop_new(struct store *s, const char *path)
 		len--;
 	if (drop && m)
 		m->path = strndup(path, len);
+	if (m)
+		m->account_len = account_len < len ? account_len : 0;
 	if (!drop || !m || !m->path) {
 		free(m);
 		free(drop);
@@ -257,10 +259,11 @@ static bool read_folders(struct maildrop *drop, bool dovecot, struct err *e)
 {
 	struct mdir_list list;
 	struct mdir_head head = { .dovecot = dovecot };
+	const struct below b = mdir_below(drop);
 	bool changed, fresh, good;
 
-	good = load(drop, dovecot, &list, e) && mdir_scan(drop->mdir->path, &list, &head, &changed, e) &&
-	       mdir_ids(drop->mdir->path, dovecot, &list, &fresh, e);
+	good = load(drop, dovecot, &list, e) && mdir_scan(&b, &list, &head, &changed, e) &&
+	       mdir_ids(&b, dovecot, &list, &fresh, e);
 	if (good) {
 		bool moved = !same_stamps(head.folder, list.was.folder) || head.trusted != list.was.trusted;
 
@@ -275,13 +278,15 @@ static bool read_folders(struct maildrop *drop, bool dovecot, struct err *e)
 
 bool maildrop_open_maildir(struct store *s, const struct maildrop_maildir *with, struct maildrop **out, struct err *e)
 {
-	struct maildrop *drop = drop_new(s, with->path);
+	struct maildrop *drop = drop_new(s, with->path, with->account_len);
 	struct mdir_stamp folder[2];
+	struct below b;
 	bool good;
 
 	if (!drop)
 		return no_memory(with->path, e);
-	switch (mdir_look(drop->mdir->path, false, folder, e)) {
+	b = mdir_below(drop);
+	switch (mdir_look(&b, false, folder, e)) {
 	case MDIR_NOTHING:
 		good = true;
 		break;
@@ -306,15 +311,17 @@ bool maildrop_open_maildir(struct store *s, const struct maildrop_maildir *with,
 
 bool maildrop_try_maildir(struct store *s, const struct maildrop_maildir *with, struct maildrop **out)
 {
-	struct maildrop *drop = drop_new(s, with->path);
+	struct maildrop *drop = drop_new(s, with->path, with->account_len);
 	struct mdir_stamp folder[2];
 	bool good = false, cached;
+	struct below b;
 	struct err e;
 
 	if (!drop)
 		return false;
+	b = mdir_below(drop);
 	cached = !remembered(drop);
-	switch (mdir_look(drop->mdir->path, cached, folder, &e)) {
+	switch (mdir_look(&b, cached, folder, &e)) {
 	case MDIR_NOTHING:
 		good = true;
 		break;
@@ -333,7 +340,7 @@ bool maildrop_try_maildir(struct store *s, const struct maildrop_maildir *with, 
 
 bool maildrop_forget_maildir(struct store *s, const char *path, struct err *e)
 {
-	struct maildrop *drop = drop_new(s, path);
+	struct maildrop *drop = drop_new(s, path, 0);
 	bool good = drop ? mdir_index_forget(drop->engine, drop->part, e) && known_forget(drop->engine, engine_part_of("routed", span_of(path)), e)
 	                 : no_memory(path, e);
 

@@ -21,6 +21,8 @@
  * yet is native, and stays so when it names it later, for which the commit is waited for.  dovecot-uidlist is read
  * when a message is new, and never written or locked.
  *
+ * No link that is in it is followed (below.h): one in place of a folder is ERR_CONFIG, one among the messages is none.
+ *
  * Errors: ERR_LOCAL (what the disk says, with the path), ERR_CONFIG (no Maildir), ERR_BUSY (others rewrote the index time and again). */
 #pragma once
 
@@ -29,6 +31,7 @@
 struct maildrop_maildir {
 	const char *path;	/* absolute */
 	bool uidl_dovecot;
+	size_t account_len;	/* of the path, the account's Maildir; 0: all of it (below.h) */
 };
 
 /* Blocks: in a job. */

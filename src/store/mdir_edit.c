@@ -219,10 +219,12 @@ static void walk(struct edit *x, bool deletions, bool seen)
 /* A folder that is not there has no messages; but where both are not, the disk is not: nothing was removed. */
 static bool open_folders(struct edit *x, struct err *e)
 {
+	const struct below b = mdir_below(x->drop);
+
 	for (enum mdir_dir dir = MDIR_NEW; dir <= MDIR_CUR; dir++) {
 		x->folders[dir] = mdir_folder(x->drop, dir);
 		if (x->folders[dir] < 0 && errno != ENOENT)
-			return err_errno(e, ERR_LOCAL, "%s/%s cannot be opened", x->drop->mdir->path, mdir_dir_name(dir));
+			return below_failed(&b, mdir_dir_name(dir), ERR_LOCAL, e);
 	}
 	if (x->folders[MDIR_NEW] < 0 && x->folders[MDIR_CUR] < 0)
 		return err_set(e, ERR_LOCAL, "the Maildir %s is not there any more", x->drop->mdir->path);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The files of a maildrop over a Maildir, found again. */
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,15 +16,16 @@ const char *mdir_dir_name(enum mdir_dir dir)
 	return dir == MDIR_NEW ? "new" : "cur";
 }
 
+struct below mdir_below(const struct maildrop *drop)
+{
+	return (struct below){ drop->mdir->path, drop->mdir->account_len };
+}
+
 int mdir_folder(const struct maildrop *drop, enum mdir_dir dir)
 {
-	char path[PATH_MAX];
+	const struct below b = mdir_below(drop);
 
-	if (snprintf(path, sizeof path, "%s/%s", drop->mdir->path, mdir_dir_name(dir)) >= (int)sizeof path) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	return open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return below_open(&b, mdir_dir_name(dir), O_RDONLY | O_DIRECTORY, false);
 }
 
 static const char *name_of(const struct maildrop *drop, uint32_t number)

@@ -197,21 +197,23 @@ static bool ask_dovecot(const char *path, struct mdir_list *list, uint32_t first
 	return good || no_memory(path, e);
 }
 
-static bool read_uidlist(const char *path, struct mdir_list *list, uint32_t first, struct err *e)
+static bool read_uidlist(const struct below *b, struct mdir_list *list, uint32_t first, struct err *e)
 {
-	char name[PATH_MAX], *at = NULL;
+	const char *path = b->path;
+	char *at = NULL;
 	size_t len;
 	bool good;
 	int fd;
 
-	(void)snprintf(name, sizeof name, "%s/dovecot-uidlist", path);
-	fd = open(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	fd = below_open(b, "dovecot-uidlist", O_RDONLY | O_NONBLOCK | O_NOCTTY, false);
 	if (fd < 0 && errno == ENOENT)
 		return true;
 	/* Not to be read is not "not there": the ids that it has would be lost for good. */
-	if (fd < 0)
-		return err_errno(e, ERR_LOCAL, "%s cannot be opened, and the unique-ids are in it", name);
-	good = read_whole(fd, &at, &len) || err_errno(e, ERR_LOCAL, "%s cannot be read, and the unique-ids are in it", name);
+	if (fd < 0) {
+		(void)below_failed(b, "dovecot-uidlist", ERR_LOCAL, e);
+		return err_in(e, "the unique-ids");
+	}
+	good = read_whole(fd, &at, &len) || err_errno(e, ERR_LOCAL, "%s/dovecot-uidlist cannot be read, and the unique-ids are in it", path);
 	(void)close(fd);
 	good = good && ask_dovecot(path, list, first, (struct span){ at, len }, e);
 	free(at);
@@ -281,7 +283,7 @@ static void give(struct taken *t, const struct mdir_list *list, struct mdir_entr
 	}
 }
 
-bool mdir_ids(const char *path, bool dovecot, struct mdir_list *list, bool *fresh, struct err *e)
+bool mdir_ids(const struct below *b, bool dovecot, struct mdir_list *list, bool *fresh, struct err *e)
 {
 	uint32_t first = list->count, texts = 0;
 	struct taken taken;
@@ -291,12 +293,12 @@ bool mdir_ids(const char *path, bool dovecot, struct mdir_list *list, bool *fres
 	*fresh = first < list->count;
 	if (!*fresh)
 		return true;
-	if (dovecot && !read_uidlist(path, list, first, e))
+	if (dovecot && !read_uidlist(b, list, first, e))
 		return false;
 	for (uint32_t n = 0; n < list->count; n++)
 		texts += list->entries[n].text != 0;
 	if (!put_in_order(list, first) || !taken_start(&taken, list->count + texts))
-		return no_memory(path, e);
+		return no_memory(b->path, e);
 	for (uint32_t n = 0; n < list->count; n++) {
 		struct mdir_entry *entry = &list->entries[n];
 

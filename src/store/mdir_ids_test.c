@@ -130,11 +130,11 @@ static void a_list_that_cannot_be_read_is_an_error(void **state)
 	put_all(&w, names);
 	(void)snprintf(path, sizeof path, "%s/dovecot-uidlist", w.path);
 	assert_int_equal(mkdir(path, 0700), 0);
-	assert_false(maildrop_open_maildir(w.store, &(struct maildrop_maildir){ w.path, true }, &drop, &fixture_err));
+	assert_false(maildrop_open_maildir(w.store, &(struct maildrop_maildir){ .path = w.path, .uidl_dovecot = true }, &drop, &fixture_err));
 	assert_int_equal(fixture_err.kind, ERR_LOCAL);
 	assert_int_equal(rmdir(path), 0);
 	assert_int_equal(symlink("/etc/passwd", path), 0);
-	assert_false(maildrop_open_maildir(w.store, &(struct maildrop_maildir){ w.path, true }, &drop, &fixture_err));
+	assert_false(maildrop_open_maildir(w.store, &(struct maildrop_maildir){ .path = w.path, .uidl_dovecot = true }, &drop, &fixture_err));
 	assert_string_equal(ids(&w), "1.a=native ");		/* who does not want it does not look */
 	world_end(&w);
 }
@@ -155,7 +155,7 @@ static void equal_ids_get_apart(void **state)
 	/* The first one is known, and has, by chance, the id of the second one's name. */
 	list.entries[0].page = 0;
 	list.entries[0].uid = mdir_native_id(SPAN("1.b"), 0);
-	must(mdir_ids("/nowhere", false, &list, &fresh, &fixture_err));
+	must(mdir_ids(&(struct below){ .path = "/nowhere" }, false, &list, &fresh, &fixture_err));
 	assert_true(fresh);
 	assert_true(list.entries[1].uid == mdir_native_id(SPAN("1.b"), 1));
 	assert_true(list.entries[1].uid != list.entries[0].uid);

@@ -11,6 +11,7 @@
 
 #include <limits.h>
 
+#include "store/below.h"
 #include "store/box.h"
 #include "store/mdir.h"
 
@@ -21,6 +22,7 @@ struct mdir {
 	uint32_t ahead;			/* mdir_read.c's: messages before this one were asked of the disk */
 	struct store *store;
 	char *path;
+	size_t account_len;		/* of it (below.h); 0: all */
 	char *names;			/* each ends with NUL; texts are among them */
 	size_t names_len;
 	const char **texts;		/* NULL: there are none */
@@ -47,7 +49,8 @@ const char *mdir_dir_name(enum mdir_dir dir);	/* "new", "cur" */
 /* Where the file of a message is: as the index had it, from memory; with `search` as the folders have it now (blocks):
  * other flags, moved from new to cur.  False: it is gone; or the index is damaged. */
 [[nodiscard]] bool mdir_locate(const struct maildrop *drop, uint32_t number, bool search, struct mdir_file *file);
-/* The folder, opened O_DIRECTORY and not through a symbolic link: the caller's to close; -1 with errno.  Blocks. */
+struct below mdir_below(const struct maildrop *drop);
+/* The folder, opened O_DIRECTORY and through no link: the caller's to close; -1 with errno.  Blocks. */
 int mdir_folder(const struct maildrop *drop, enum mdir_dir dir);
 /* The file is not of the size that the index has: who opens the Maildir next counts it anew.  Any thread, returns at once. */
 void mdir_distrust(const struct maildrop *drop, uint32_t number);

@@ -17,11 +17,9 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -88,31 +86,19 @@ static enum maildrop_got another(const struct maildrop *drop, uint32_t number)
 	return gone(drop, number);
 }
 
-/* A FIFO would block and a symbolic link could lead anywhere; a file is neither. */
-static int open_file(const char *path, bool wait)
-{
-	enum { HOW = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY };
-	struct open_how how = { .flags = HOW, .resolve = RESOLVE_CACHED };
-
-	return wait ? open(path, HOW) : (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
-}
-
+/* A FIFO would block, and a symbolic link could lead anywhere; a file is neither, and no link is on the way to it. */
 static int open_as_known(const struct maildrop *drop, uint32_t number, bool wait, bool search)
 {
-	char path[PATH_MAX];
+	char part[sizeof "cur/" + NAME_MAX];
+	const struct below b = mdir_below(drop);
 	struct mdir_file file;
-	int n;
 
 	if (!mdir_locate(drop, number, search, &file)) {
 		errno = ENOENT;
 		return -1;
 	}
-	n = snprintf(path, sizeof path, "%s/%s/%s", drop->mdir->path, mdir_dir_name(file.dir), file.name);
-	if (n >= (int)sizeof path) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	return open_file(path, wait);
+	(void)snprintf(part, sizeof part, "%s/%s", mdir_dir_name(file.dir), file.name);
+	return below_open(&b, part, O_RDONLY | O_NONBLOCK | O_NOCTTY, !wait);
 }
 
 /* A name that was found can be another one before it is opened. */

@@ -4,12 +4,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -41,10 +39,8 @@ static void stamp_of(const struct stat *st, struct mdir_stamp *stamp)
 }
 
 /* Without waiting: false with EAGAIN where that cannot be. */
-static bool stat_cached(const char *path, struct stat *st)
+static bool stat_cached(int fd, struct stat *st)
 {
-	const struct open_how how = { .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC, .resolve = RESOLVE_CACHED };
-	int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
 	bool good;
 
 	if (fd < 0)
@@ -54,66 +50,93 @@ static bool stat_cached(const char *path, struct stat *st)
 	return good;
 }
 
-static bool stat_at(const char *path, bool cached, struct stat *st)
+/* `at`: the folder where it is one; otherwise by its path, which costs one call. */
+static bool stat_part(const struct below *b, int at, const char *dir, bool cached, struct stat *st)
 {
-	return cached ? stat_cached(path, st) : lstat(path, st) == 0;
+	char name[PATH_MAX];
+
+	if (cached)
+		return stat_cached(at >= 0 ? below_step(at, dir, O_PATH, true) : below_open(b, dir, O_PATH, true), st);
+	if (at >= 0)
+		return fstatat(at, dir, st, AT_SYMLINK_NOFOLLOW) == 0;
+	if (snprintf(name, sizeof name, "%s/%s", b->path, dir) < (int)sizeof name)
+		return lstat(name, st) == 0;
+	errno = ENAMETOOLONG;
+	return false;
 }
 
-static enum mdir_folders nothing_there(const char *path, bool cached, struct err *e)
+static enum mdir_folders nothing_there(const struct below *b, bool cached, struct err *e)
 {
-	struct stat st;
+	int fd = below_open(b, "", O_PATH, cached);
 
-	if (!stat_at(path, cached, &st) && errno == ENOENT)
+	if (fd < 0 && errno == ENOENT)
 		return MDIR_NOTHING;
-	(void)err_set(e, ERR_CONFIG, "%s is no Maildir: it has neither new nor cur; give the path of a Maildir, or of nothing", path);
+	if (fd >= 0)
+		(void)close(fd);
+	(void)err_set(e, ERR_CONFIG, "%s is no Maildir: it has neither new nor cur; give the path of a Maildir, or of nothing", b->path);
 	return MDIR_FAILED;
 }
 
-enum mdir_folders mdir_look(const char *path, bool cached, struct mdir_stamp folder[2], struct err *e)
+static enum mdir_folders look_at(const struct below *b, int at, bool cached, struct mdir_stamp folder[2], struct err *e)
 {
 	bool there = false;
 
 	for (int n = 0; n < 2; n++) {
-		char name[PATH_MAX];
+		const char *dir = mdir_dir_name((enum mdir_dir)n);
 		struct stat st;
 
 		folder[n] = (struct mdir_stamp){ 0 };
-		if (snprintf(name, sizeof name, "%s/%s", path, mdir_dir_name((enum mdir_dir)n)) >= (int)sizeof name) {
-			(void)err_set(e, ERR_CONFIG, "%s: the path is too long", path);
-			return MDIR_FAILED;
-		}
-		if (!stat_at(name, cached, &st)) {
+		if (!stat_part(b, at, dir, cached, &st)) {
 			if (errno == ENOENT)
 				continue;	/* others make the folders one after another */
-			(void)err_errno(e, errno == ENOTDIR ? ERR_CONFIG : ERR_LOCAL, "%s cannot be looked at", name);
+			(void)below_failed(b, dir, errno == ENOTDIR ? ERR_CONFIG : ERR_LOCAL, e);
 			return MDIR_FAILED;
 		}
 		if (!S_ISDIR(st.st_mode)) {
-			(void)err_set(e, ERR_CONFIG, "%s is no directory, so %s is no Maildir", name, path);
+			errno = ENOTDIR;
+			(void)below_failed(b, dir, ERR_CONFIG, e);
 			return MDIR_FAILED;
 		}
 		stamp_of(&st, &folder[n]);
 		there = true;
 	}
-	return there ? MDIR_THERE : nothing_there(path, cached, e);
+	return there ? MDIR_THERE : nothing_there(b, cached, e);
 }
 
-static bool open_folders(struct scan *s, struct mdir_head *head, struct err *e)
+enum mdir_folders mdir_look(const struct below *b, bool cached, struct mdir_stamp folder[2], struct err *e)
+{
+	enum mdir_folders found;
+	int at = -1;
+
+	if (below_is_folder(b)) {
+		at = below_open(b, "", O_PATH | O_DIRECTORY, cached);
+		if (at < 0 && errno == ENOENT)
+			return MDIR_NOTHING;
+		if (at < 0) {
+			(void)below_failed(b, "", errno == ENOTDIR ? ERR_CONFIG : ERR_LOCAL, e);
+			return MDIR_FAILED;
+		}
+	}
+	found = look_at(b, at, cached, folder, e);
+	if (at >= 0)
+		(void)close(at);
+	return found;
+}
+
+static bool open_folders(struct scan *s, const struct below *b, struct mdir_head *head, struct err *e)
 {
 	head->trusted = true;
 	for (int n = 0; n < 2; n++) {
 		const char *dir = mdir_dir_name((enum mdir_dir)n);
 		int64_t now = clock_now_s();
-		char name[PATH_MAX];
 		struct stat st;
 
-		(void)snprintf(name, sizeof name, "%s/%s", s->path, dir);
 		head->folder[n] = (struct mdir_stamp){ 0 };
-		s->folder[n] = open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		s->folder[n] = below_open(b, dir, O_RDONLY | O_DIRECTORY, false);
 		if (s->folder[n] < 0 && errno == ENOENT)
 			continue;
 		if (s->folder[n] < 0 || fstat(s->folder[n], &st) != 0)
-			return err_errno(e, ERR_LOCAL, "%s cannot be opened", name);
+			return below_failed(b, dir, ERR_LOCAL, e);
 		stamp_of(&st, &head->folder[n]);
 		head->trusted &= st.st_ctim.tv_sec + OLD_S <= now;
 	}
@@ -446,13 +469,13 @@ static bool look(struct scan *s, const struct mdir_head *head, struct err *e)
 	return true;
 }
 
-bool mdir_scan(const char *path, struct mdir_list *list, struct mdir_head *head, bool *changed, struct err *e)
+bool mdir_scan(const struct below *b, struct mdir_list *list, struct mdir_head *head, bool *changed, struct err *e)
 {
-	struct scan s = { .path = path, .list = list, .folder = { -1, -1 } };
+	struct scan s = { .path = b->path, .list = list, .folder = { -1, -1 } };
 	bool good;
 
 	crypto_shorthash_keygen(s.key);
-	good = open_folders(&s, head, e) && (fill_table(&s) || err_set(e, ERR_LOCAL, "out of memory for the Maildir %s", path)) && look(&s, head, e);
+	good = open_folders(&s, b, head, e) && (fill_table(&s) || err_set(e, ERR_LOCAL, "out of memory for the Maildir %s", b->path)) && look(&s, head, e);
 	for (int n = 0; n < 2; n++)
 		if (s.folder[n] >= 0)
 			(void)close(s.folder[n]);

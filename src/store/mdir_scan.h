@@ -10,15 +10,16 @@
  * reads dovecot-uidlist a moment earlier or later gives the same messages others, unless he must see ours. */
 #pragma once
 
+#include "store/below.h"
 #include "store/mdir_index.h"
 
 enum mdir_folders { MDIR_THERE, MDIR_NOTHING, MDIR_FAILED };
 
 /* How both folders look; `cached`: as far as that can be told without waiting for a disk. */
-enum mdir_folders mdir_look(const char *path, bool cached, struct mdir_stamp folder[2], struct err *e);
+enum mdir_folders mdir_look(const struct below *b, bool cached, struct mdir_stamp folder[2], struct err *e);
 /* Fills in head's stamps and `trusted`. */
-[[nodiscard]] bool mdir_scan(const char *path, struct mdir_list *list, struct mdir_head *head, bool *changed, struct err *e);
-[[nodiscard]] bool mdir_ids(const char *path, bool dovecot, struct mdir_list *list, bool *fresh, struct err *e);
+[[nodiscard]] bool mdir_scan(const struct below *b, struct mdir_list *list, struct mdir_head *head, bool *changed, struct err *e);
+[[nodiscard]] bool mdir_ids(const struct below *b, bool dovecot, struct mdir_list *list, bool *fresh, struct err *e);
 /* The octets of a file, from its begin, as POP3 counts them, and the DROP_* that follow.  False with errno. */
 struct mdir_size { uint64_t octets; uint8_t flags; };
 [[nodiscard]] bool mdir_count(int fd, struct mdir_size *size);

@@ -165,7 +165,7 @@ static void what_may_not_be_read_comes_when_it_may(void **state)
 		bool changed;
 
 		mdir_list_start(&list);
-		_exit(seteuid(65534) != 0 || !mdir_scan(w.path, &list, &head, &changed, &e) || list.count != 1 || head.trusted ||
+		_exit(seteuid(65534) != 0 || !mdir_scan(&(struct below){ .path = w.path }, &list, &head, &changed, &e) || list.count != 1 || head.trusted ||
 			strcmp(mdir_list_text(&list, list.entries[0].name), "1.M1.h") != 0);
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);

@@ -96,18 +96,18 @@ static void what_is_no_maildir_says_so(void **state)
 	(void)state;
 	world_start(&w);
 	(void)snprintf(path, sizeof path, "%s/nobody", w.directory);
-	must(maildrop_open_maildir(w.store, &(struct maildrop_maildir){ path, false }, &drop, &fixture_err));
+	must(maildrop_open_maildir(w.store, &(struct maildrop_maildir){ .path = path }, &drop, &fixture_err));
 	assert_int_equal(maildrop_count(drop), 0);
 	assert_true(maildrop_is_maildir(drop) && !maildrop_uids(drop));
 	maildrop_close(&drop);
 	assert_int_equal(mkdir(path, 0700), 0);
-	assert_false(maildrop_open_maildir(w.store, &(struct maildrop_maildir){ path, false }, &drop, &fixture_err));
+	assert_false(maildrop_open_maildir(w.store, &(struct maildrop_maildir){ .path = path }, &drop, &fixture_err));
 	assert_int_equal(fixture_err.kind, ERR_CONFIG);
 	assert_non_null(strstr(fixture_err.text, "is no Maildir"));
-	assert_false(maildrop_try_maildir(w.store, &(struct maildrop_maildir){ path, false }, &drop));
+	assert_false(maildrop_try_maildir(w.store, &(struct maildrop_maildir){ .path = path }, &drop));
 	world_put(&w, "file", SPAN("x"));
 	(void)snprintf(path, sizeof path, "%s/file", w.path);
-	assert_false(maildrop_open_maildir(w.store, &(struct maildrop_maildir){ path, false }, &drop, &fixture_err));
+	assert_false(maildrop_open_maildir(w.store, &(struct maildrop_maildir){ .path = path }, &drop, &fixture_err));
 	assert_int_equal(fixture_err.kind, ERR_CONFIG);
 	assert_null(drop);
 	/* Whose folders others make just now. */
@@ -117,8 +117,78 @@ static void what_is_no_maildir_says_so(void **state)
 	assert_string_equal(world_tell(&w), "new/1.h 0;");
 	/* Somebody else's mail. */
 	assert_int_equal(symlink("new", path), 0);
-	assert_false(maildrop_open_maildir(w.store, &(struct maildrop_maildir){ w.path, false }, &drop, &fixture_err));
+	assert_false(maildrop_open_maildir(w.store, &(struct maildrop_maildir){ .path = w.path }, &drop, &fixture_err));
 	assert_int_equal(fixture_err.kind, ERR_CONFIG);
+	world_end(&w);
+}
+
+static size_t take_all(void *user, struct span octets)
+{
+	*(size_t *)user += octets.len;
+	return octets.len;
+}
+
+static enum maildrop_got read_first(const struct maildrop *drop)
+{
+	struct maildrop_reading r;
+	size_t taken = 0;
+
+	mdir_start(drop, 1, &r);
+	return mdir_piece(drop, &r, true, take_all, &taken);
+}
+
+static void refused(const struct mdir_world *w, const struct maildrop_maildir *with, const char *link)
+{
+	struct maildrop *drop = NULL;
+	char want[700];
+
+	assert_false(maildrop_try_maildir(w->store, with, &drop));
+	assert_false(maildrop_open_maildir(w->store, with, &drop, &fixture_err));
+	assert_int_equal(fixture_err.kind, ERR_CONFIG);
+	(void)snprintf(want, sizeof want, "%s/%s is a symbolic link, and none is followed inside of a Maildir", w->path, link);
+	assert_string_equal(fixture_err.text, want);
+}
+
+/* Whose Maildir it is links to what is another's, at once or while it is read. */
+static void a_folder_leads_out_nowhere(void **state)
+{
+	struct mdir_world w;
+	struct maildrop *drop;
+	struct maildrop_maildir with;
+	char path[700], folder[620], boss[600];
+
+	(void)state;
+	world_start(&w);
+	(void)snprintf(boss, sizeof boss, "%s/boss", w.directory);
+	(void)snprintf(folder, sizeof folder, "%s/.f", w.path);
+	with = (struct maildrop_maildir){ .path = folder, .account_len = strlen(w.path) };
+	for (const char *const *sub = (const char *const[]){ "", "/new", "/cur", NULL }; *sub; sub++) {
+		(void)snprintf(path, sizeof path, "%s%s", boss, *sub);
+		assert_int_equal(mkdir(path, 0700), 0);
+		(void)snprintf(path, sizeof path, "%s%s", folder, *sub);
+		assert_int_equal(mkdir(path, 0700), 0);
+	}
+	world_put(&w, ".f/new/1.h", SPAN("mine\n"));
+	world_put(&w, "../boss/new/1.h", SPAN("his!\n"));
+	must(maildrop_open_maildir(w.store, &with, &drop, &fixture_err));
+	assert_int_equal(maildrop_count(drop), 1);
+	assert_int_equal(read_first(drop), MAILDROP_END);
+	mdir_stop(drop);
+	world_move(&w, ".f", ".g");
+	assert_int_equal(symlink("../boss", folder), 0);
+	assert_int_equal(read_first(drop), MAILDROP_GONE);
+	drop_mark(&maildrop_messages(drop)[0], DROP_DELETED);
+	assert_false(maildrop_apply(drop, true, false, &fixture_err));
+	assert_int_equal(fixture_err.kind, ERR_CONFIG);
+	(void)snprintf(path, sizeof path, "%s/new/1.h", boss);
+	assert_int_equal(access(path, F_OK), 0);
+	maildrop_close(&drop);
+	refused(&w, &with, ".f");
+	(void)snprintf(folder, sizeof folder, "%s/.g", w.path);
+	world_move(&w, ".g/new", ".g/old");
+	(void)snprintf(path, sizeof path, "%s/new", folder);
+	assert_int_equal(symlink("../../boss/new", path), 0);
+	refused(&w, &with, ".g/new");
 	world_end(&w);
 }
 
@@ -207,7 +277,7 @@ static void *open_often(void *user)
 	struct mdir_world *w = user;
 
 	for (int n = 0; n < 100; n++) {
-		const struct maildrop_maildir with = { w->path, w->dovecot };
+		const struct maildrop_maildir with = { .path = w->path, .uidl_dovecot = w->dovecot };
 		struct maildrop *drop;
 		struct err e;
 
@@ -252,6 +322,7 @@ int main(void)
 		cmocka_unit_test(young_folders_are_read_again),
 		cmocka_unit_test(order_and_ids_stay),
 		cmocka_unit_test(what_is_no_maildir_says_so),
+		cmocka_unit_test(a_folder_leads_out_nowhere),
 		cmocka_unit_test(a_path_is_its_maildir),
 		cmocka_unit_test(others_rename_while_we_read),
 		cmocka_unit_test(many_open_it_at_once),

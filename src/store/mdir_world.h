@@ -84,7 +84,7 @@ struct mdir_world {
 
 [[maybe_unused]] static struct maildrop *world_open(const struct mdir_world *w)
 {
-	const struct maildrop_maildir with = { w->path, w->dovecot };
+	const struct maildrop_maildir with = { .path = w->path, .uidl_dovecot = w->dovecot };
 	struct maildrop *drop = NULL;
 
 	must(maildrop_open_maildir(w->store, &with, &drop, &fixture_err));
@@ -102,7 +102,7 @@ struct mdir_world {
 /* Could a loop open it? */
 [[maybe_unused]] static bool world_known(const struct mdir_world *w)
 {
-	const struct maildrop_maildir with = { w->path, w->dovecot };
+	const struct maildrop_maildir with = { .path = w->path, .uidl_dovecot = w->dovecot };
 	struct maildrop *drop = NULL;
 	bool good = maildrop_try_maildir(w->store, &with, &drop);
 

@@ -2,7 +2,6 @@
 #include "store/place.h"
 
 #include <assert.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -273,38 +272,24 @@ bool place_set_domain(struct store *s, const char *given, const char *text, stru
 
 /* --- Maildirs */
 
-/* Maildir++: what tells a folder from a Maildir of its own. */
-static bool mark_folder(const char *path, struct err *e)
+struct below place_below(const struct place *place)
 {
-	char file[PATH_MAX];
-	int fd, n = snprintf(file, sizeof file, "%s/maildirfolder", path);
-
-	if (n < 0 || (size_t)n >= sizeof file)
-		return err_set(e, ERR_CONFIG, "the path of Maildir %.200s is too long", path);
-	fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return err_errno(e, ERR_LOCAL, "%.300s cannot be made", file);
-	(void)close(fd);
-	return true;
+	assert(place->kind == PLACE_MAILDIR);
+	return (struct below){ place->path, place->account_len };
 }
 
 bool place_make(const struct place *place, struct maildir **m, struct err *e)
 {
+	const struct below b = place_below(place);
 	char account[PATH_MAX];
 
-	assert(place->kind == PLACE_MAILDIR);
-	if (!place->path[place->account_len])
-		return maildir_open(place->path, m, e);
-	(void)snprintf(account, sizeof account, "%.*s", (int)place->account_len, place->path);
-	if (!maildir_open(account, m, e))
-		return false;
-	maildir_close(m);
-	if (!maildir_open(place->path, m, e))
-		return false;
-	if (mark_folder(place->path, e))
-		return true;
-	maildir_close(m);
-	return false;
+	if (below_is_folder(&b)) {
+		(void)snprintf(account, sizeof account, "%.*s", (int)place->account_len, place->path);
+		if (!maildir_open(account, m, e))
+			return false;
+		maildir_close(m);
+	}
+	return maildir_open_below(&b, m, e);
 }
 
 /* A name that somebody mistyped makes no Maildir. */

@@ -48,6 +48,8 @@ void place_get(struct store *s, const char *who, char text[TEMPLATE_MAX + 1]);
 /* Walks the boxes of the store that have mail and lie in a Maildir; start with name[0] = 0. */
 bool place_hidden(struct store *s, char name[MAILBOX_NAME_MAX + 1]);
 
+/* Its path, for who opens it: no link is followed in it. */
+struct below place_below(const struct place *place);
 /* The Maildir of a place, for delivery; `box` as place_find had it.  It is made when it is missing, the account's first, then
  * the folder; but for an account that the store does not know the account's Maildir must be there (ERR_CONFIG).  Blocks (jobs). */
 [[nodiscard]] bool place_open(struct store *s, const char *box, const struct place *place, struct maildir **m, struct err *e);

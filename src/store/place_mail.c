@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Mail into a Maildir and out of it, as whole mailboxes. */
-#include <assert.h>
 #include <stdio.h>
 #include <sys/fsuid.h>
 #include <sys/stat.h>
@@ -100,6 +99,7 @@ bool place_import(const struct place *place, const char *state, const char *sour
 
 bool place_export(const struct place *place, const char *state, const char *target, uint64_t *count, struct err *e)
 {
-	assert(place->kind == PLACE_MAILDIR);
-	return maildir_export(place->path, state, target, count, e);
+	const struct below b = place_below(place);
+
+	return maildir_export(&b, state, target, count, e);
 }

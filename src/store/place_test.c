@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/place.h"
 
+#include <errno.h>
 #include <sys/stat.h>
 
 #include "store/domain.h"
@@ -347,6 +348,56 @@ static void a_maildir_is_made_with_its_folder(void **state)
 	end(s);
 }
 
+/* Whoever owns a Maildir leads no delivery out of it. */
+static void a_link_gets_no_mail(void **state)
+{
+	static const struct row {
+		const char *link, *to, *box;
+	} rows[] = {
+		{ "mail/anna/.steal", "../boss", "anna/steal" },
+		{ "mail/anna/.w/new", "../../boss/new", "anna/w" },
+		{ "mail/anna/.w/tmp", "../../boss/tmp", "anna/w" },
+		{ "mail/anna/.w/maildirfolder", "../../boss/made", "anna/w" },
+		{ "mail/anna/cur", "../boss/cur", "anna/INBOX" },
+		{ "mail/anna/cur", "../boss/cur", "anna/w" },
+	};
+	struct store *s = begin();
+	char text[TEMPLATE_MAX + 1], path[400], aside[420], want[500];
+	struct maildir *m;
+	struct place place;
+
+	(void)state;
+	(void)snprintf(text, sizeof text, "%s/mail/%%u", directory);
+	store_maildirs(s, text);
+	(void)snprintf(path, sizeof path, "%s/mail/boss", directory);
+	must(maildir_open(path, &m, &fixture_err));
+	maildir_close(&m);
+	must(place_find(s, "anna/w", NULL, &place, &fixture_err) && place_open(s, "anna/w", &place, &m, &fixture_err));
+	maildir_close(&m);
+	for (const struct row *r = rows; r < rows + COUNT(rows); r++) {
+		(void)snprintf(path, sizeof path, "%s/%s", directory, r->link);
+		(void)snprintf(aside, sizeof aside, "%s.before", path);
+		assert_true(rename(path, aside) == 0 || errno == ENOENT);
+		assert_int_equal(symlink(r->to, path), 0);
+		must(place_find(s, r->box, NULL, &place, &fixture_err));
+		assert_false(place_open(s, r->box, &place, &m, &fixture_err));
+		assert_int_equal(fixture_err.kind, ERR_CONFIG);
+		(void)snprintf(want, sizeof want, "%s is a symbolic link, and none is followed inside of a Maildir", path);
+		assert_string_equal(fixture_err.text, want);
+		assert_int_equal(unlink(path), 0);
+		assert_true(rename(aside, path) == 0 || errno == ENOENT);
+	}
+	assert_false(is_directory("mail/boss/made"));
+	(void)snprintf(path, sizeof path, "%s/mail/boss/made", directory);
+	assert_int_not_equal(access(path, F_OK), 0);
+	(void)snprintf(text, sizeof text, "%s/elsewhere", directory);	/* the administrator's link */
+	(void)snprintf(path, sizeof path, "%s/mail", directory);
+	must(rename(path, text) == 0 && symlink("elsewhere", path) == 0);
+	must(place_find(s, "anna/w", NULL, &place, &fixture_err) && place_open(s, "anna/w", &place, &m, &fixture_err));
+	maildir_close(&m);
+	end(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -360,6 +411,7 @@ int main(void)
 		cmocka_unit_test(what_the_default_hides_is_told),
 		cmocka_unit_test(a_damaged_setting_leads_nowhere),
 		cmocka_unit_test(a_maildir_is_made_with_its_folder),
+		cmocka_unit_test(a_link_gets_no_mail),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

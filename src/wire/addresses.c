@@ -247,7 +247,12 @@ static bool good(struct item *i)
 	return a->local > 0;
 }
 
-bool addresses_next(struct span *list, struct address *address)
+static bool empty(const struct item *i)
+{
+	return i->part == NOTHING && !i->bad && !i->spoilt && !i->angle;
+}
+
+enum addresses_what addresses_any(struct span *list, struct address *address)
 {
 	while (list->len) {
 		struct item item = { .address = address };
@@ -256,11 +261,23 @@ bool addresses_next(struct span *list, struct address *address)
 		while (list->len && ((list->at[0] != ',' && list->at[0] != ';') || (item.route && list->at[0] == ',')))
 			take(&item, list);
 		*list = span_from(*list, 1);
-		if (!good(&item))
+		if (empty(&item))
 			continue;
+		if (!good(&item))
+			return ADDRESSES_BAD;
 		assert(address->len <= ADDRESS_MAX && address->local <= address->len);
 		address->text[address->len] = '\0';
-		return true;
+		return ADDRESSES_ONE;
 	}
-	return false;
+	return ADDRESSES_END;
+}
+
+bool addresses_next(struct span *list, struct address *address)
+{
+	enum addresses_what what;
+
+	do
+		what = addresses_any(list, address);
+	while (what == ADDRESSES_BAD);
+	return what == ADDRESSES_ONE;
 }

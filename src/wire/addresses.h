@@ -37,6 +37,11 @@ struct address {
 /* *list becomes what follows. False: there are no more. */
 bool addresses_next(struct span *list, struct address *address);
 
+/* The same, and BAD for what is skipped there; what is between two commas and empty, or a comment, and the end of
+ * a group, are nothing. */
+enum addresses_what { ADDRESSES_END, ADDRESSES_ONE, ADDRESSES_BAD };
+enum addresses_what addresses_any(struct span *list, struct address *address);
+
 static inline bool address_has_domain(const struct address *a)
 {
 	return a->local < a->len;

@@ -153,10 +153,36 @@ static void long_lists_take_no_time(void **state)
 	free(list);
 }
 
+/* What is skipped is told of, and what is nothing is not. */
+static void what_is_no_address_is_told_of(void **state)
+{
+	static const struct {
+		struct span list;
+		size_t good, bad;
+	} of[] = {
+		{ SPAN(""), 0, 0 }, { SPAN(" , ,;(c)\r\n ,"), 0, 0 }, { SPAN("two words:;, a:b@c;"), 1, 0 }, { SPAN("a, <b>, c@d e, f g, h@i"), 3, 2 },
+		{ SPAN("<>, ., @, \"\", a@, (b"), 0, 6 }, { SPAN("a@b, \"c, d@e"), 1, 1 }, { SPAN("<a@b> <c@d>, e:f@g:"), 0, 2 },
+	};
+
+	(void)state;
+	for (size_t n = 0; n < COUNT(of); n++) {
+		struct span left = of[n].list;
+		struct address a;
+		size_t counts[3] = { 0 };
+		enum addresses_what what;
+
+		while ((what = addresses_any(&left, &a)) != ADDRESSES_END)
+			counts[what]++;
+		assert_int_equal(counts[ADDRESSES_ONE], of[n].good);
+		assert_int_equal(counts[ADDRESSES_BAD], of[n].bad);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lists_are_taken_apart),
+		cmocka_unit_test(what_is_no_address_is_told_of),
 		cmocka_unit_test(cut_anywhere),
 		cmocka_unit_test(long_lists_take_no_time),
 	};

@@ -93,23 +93,34 @@ static bool has(const struct submitted *s, const struct address *a)
 	return false;
 }
 
+/* All of them or none: who hands a message in believes that everybody gets it. */
+static bool gather_field(struct submitted *s, const struct header_field *field, struct err *e)
+{
+	struct span list = field->value;
+	enum addresses_what what;
+	struct address a;
+
+	while ((what = addresses_any(&list, &a)) == ADDRESSES_ONE) {
+		if (has(s, &a))
+			continue;
+		if (s->count == SUBMITTED_RECIPIENTS)
+			return err_set(e, ERR_PEER, "it has more than %d recipients", SUBMITTED_RECIPIENTS);
+		s->recipients[s->count++] = a;
+	}
+	return what == ADDRESSES_END || err_set(e, ERR_PEER, "its field %s has something in it that is no address", look_up(field)->name);
+}
+
 static bool gather(struct submitted *s, const struct survey *v, struct err *e)
 {
 	enum what wanted = v->resent ? RESENT_TO : PLAIN_TO;
 	struct span left = s->fields;
 	struct header_field field;
-	struct address a;
 
 	while (header_next(&left, &field)) {
 		if (look_up(&field)->what != wanted || (v->resent && v->resent_end && field.name.at >= v->resent_end))
 			continue;
-		while (addresses_next(&field.value, &a)) {
-			if (has(s, &a))
-				continue;
-			if (s->count == SUBMITTED_RECIPIENTS)
-				return err_set(e, ERR_PEER, "it has more than %d recipients", SUBMITTED_RECIPIENTS);
-			s->recipients[s->count++] = a;
-		}
+		if (!gather_field(s, &field, e))
+			return false;
 	}
 	if (!s->count)
 		return err_set(e, ERR_PEER, "it names no recipient in %s", v->resent ? "Resent-To, Resent-Cc or Resent-Bcc" : "To, Cc or Bcc");
@@ -142,11 +153,21 @@ static size_t lines_in(struct span s)
 	return lines;
 }
 
+/* Some readers take a CR alone for a line's end, and would find fields behind it that are none to us: a Bcc, too. */
+static bool find_bare_cr(struct span s, size_t *at)
+{
+	for (*at = 0; *at < s.len; ++*at)
+		if (s.at[*at] == '\r' && (*at + 1 == s.len || s.at[*at + 1] != '\n'))
+			return true;
+	return false;
+}
+
 bool submitted_read(struct submitted *s, struct span head, bool all, struct err *e)
 {
 	struct span left = head;
 	struct header_field field;
 	struct survey v = { 0 };
+	size_t at;
 	bool cut;
 
 	s->count = s->received = 0;
@@ -162,6 +183,8 @@ bool submitted_read(struct submitted *s, struct span head, bool all, struct err 
 		return err_set(e, ERR_PEER, "its header is longer than %d KiB", SUBMITTED_HEADER / 1024);
 	if (!s->end.len && left.len)
 		return err_set(e, ERR_PEER, "line %zu of its header is no field", lines_in(s->fields) + 1);
+	if (find_bare_cr(s->fields, &at))
+		return err_set(e, ERR_PEER, "line %zu of its header has a CR that ends no line", lines_in((struct span){ s->fields.at, at }) + 1);
 	return gather(s, &v, e);
 }
 

@@ -13,12 +13,13 @@
  * Resent-Bcc, of these alone (RFC 5322 3.6.6), and then only those of the latest resending,
  * which is on top: it ends where a second Resent-From or Resent-Date begins, or at a Received
  * or Return-Path below it. Each once, in whatever case it is written again, in the order in which they
- * stand; what is no address is skipped (wire/addresses.h); a word alone has no domain.
+ * stand; a word alone has no domain.  Something there that is no address is an error: nobody is left out silently.
  * Taken out are all Bcc and Resent-Bcc fields, Return-Path (RFC 5321 4.4: the last server's) and
  * lines of mbox that begin "From ". All else stays as it is, octet for octet.
  *
  * Errors are ERR_PEER, and their texts can be told to the client: no recipient, more than
- * SUBMITTED_RECIPIENTS, a header of more than SUBMITTED_HEADER octets, or a line in it that is
+ * SUBMITTED_RECIPIENTS, something in one of the fields above that is no address (wire/addresses.h; the text names the field),
+ * a header of more than SUBMITTED_HEADER octets, a CR in it without an LF, or a line that is
  * no field: whoever reads such a message may take what follows for header or for body, and a Bcc
  * in it would be shown to all. Nothing is allocated; `struct submitted` is large (some 34 KB).
  * The work is linear in the header. */

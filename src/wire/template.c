@@ -27,6 +27,14 @@ static bool is_dots(struct span part)
 	return span_equal(part, SPAN(".")) || span_equal(part, SPAN(".."));
 }
 
+/* What is no place for files: /proc/self is whoever looks, and what is there goes with the machine. */
+static bool is_the_kernels(struct span rest)
+{
+	struct span part;
+
+	return next_part(&rest, &part) && (span_equal(part, SPAN("proc")) || span_equal(part, SPAN("sys")) || span_equal(part, SPAN("dev")));
+}
+
 static bool check_path(const char *text, struct err *e)
 {
 	struct span rest = span_of(text), part;
@@ -36,6 +44,8 @@ static bool check_path(const char *text, struct err *e)
 		return err_set(e, ERR_CONFIG, "a path has no control characters");
 	if (text[0] != '/')
 		return wrong(e, text, "is no absolute path");
+	if (is_the_kernels(rest))
+		return wrong(e, text, "lies in /proc, /sys or /dev, where no mail is kept");
 	for (; next_part(&rest, &part); any = true)
 		if (is_dots(part))
 			return wrong(e, text, "has a part that is \".\" or \"..\"");

@@ -3,8 +3,8 @@
  * Paths with a user's name in them: "/var/mail/%d/%n".
  *
  *     %u  the whole name     %n  its local part     %d  its domain     %%  a percent sign
- * A template begins with '/', has at most TEMPLATE_MAX octets, no control octets and no part that
- * is "." or ".."; doubled and closing slashes go away in the expansion.
+ * A template begins with '/', has at most TEMPLATE_MAX octets, no control octets, no part that
+ * is "." or "..", and does not lie in /proc, /sys or /dev; doubled and closing slashes go away in the expansion.
  * Names come from the network: one with a value that is empty, begins with '.', or has '/' or a control
  * octet is refused, whatever the template does with it; so no name leads out of its place, nor into
  * somebody else's Maildir++ folder.  Errors: ERR_CONFIG. */

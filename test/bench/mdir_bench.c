@@ -103,7 +103,7 @@ int main(int argc, char **argv)
 	if (!mkdtemp(directory))
 		return 1;
 	(void)snprintf(path, sizeof path, "%s/Maildir", directory);
-	with = (struct maildrop_maildir){ path, false };
+	with = (struct maildrop_maildir){ .path = path };
 	for (const char *const *dir = (const char *const[]){ "", "/tmp", "/new", "/cur", NULL }; *dir; dir++) {
 		(void)snprintf(name, sizeof name, "%s%s", path, *dir);
 		if (mkdir(name, 0700) != 0)

@@ -15,6 +15,7 @@ import contextlib
 import grp
 import imaplib
 import os
+import random
 import pwd
 import re
 import shutil
@@ -112,10 +113,25 @@ def available():
     return shutil.which("dovecot") is not None
 
 
+def first_ephemeral():
+    """Where the kernel's own choice begins: a port from there on may be some client's before a server has it."""
+    try:
+        with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as f:
+            return int(f.read().split()[0])
+    except OSError:
+        return 32768
+
+
 def free_ports(count):
-    held = [socket.socket() for _ in range(count)]
-    for s in held:
-        s.bind(("127.0.0.1", 0))
+    """Ports for servers that are started a moment later."""
+    held, top = [], max(first_ephemeral(), 20000)
+    while len(held) < count:
+        s = socket.socket()
+        try:
+            s.bind(("127.0.0.1", random.randrange(10240, top)))
+            held.append(s)
+        except OSError:
+            s.close()
     ports = [s.getsockname()[1] for s in held]
     for s in held:
         s.close()

@@ -33,9 +33,11 @@ def texts(p):
 def test_alerts_are_added_listed_and_removed(p):
     p.account("anna")
     p.good("domain", "add", "client1.com")
-    assert "alert 1 added for account anna" in p.good("alert", "add", "--account", "Anna", "call us").out
+    added = p.good("alert", "add", "--account", "Anna", "call us")
+    assert "alert 1 added for account anna" in added.out and not added.err
     assert "alert 2 added for domain client1.com" in p.good("alert", "add", "new rules", "--domain", "client1.com").out
-    assert "alert 3 added for the server" in p.good("alert", "add", "--server", "gr\u00fc\u00dfe\nfrom us").out
+    added = p.good("alert", "add", "--server", "gr\u00fc\u00dfe\nfrom us")
+    assert "alert 3 added for the server" in added.out and "not all of the text is ASCII" in added.err and "'?'" in added.err
     rows = data(p("alert", "list", "--json"))
     assert [(r["id"], r["scope"], r["text"]) for r in rows] == [(1, "account", "call us"), (2, "domain", "new rules"), (3, "server", "gr\u00fc\u00dfe from us")]
     assert rows[0]["account"] == "anna" and rows[1]["domain"] == "client1.com" and "domain" not in rows[2]

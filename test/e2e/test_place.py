@@ -76,7 +76,7 @@ def test_a_setting_is_kept_shown_and_taken_back(p):
 
 @pytest.mark.parametrize("value, says", [
     ("Maildir", "maildir: Maildir is no absolute path"), ("", "none"), ("/a/../b", '".."'), ("/a/%h", "none of %u"), ("/", "root of all"),
-    ("/a/%d", "has no domain"), ("/" + "x" * 1024, "maildir"),
+    ("/a/%d", "has no domain"), ("/proc/self/%u", "lies in /proc, /sys or /dev"), ("//dev/shm", "lies in /proc, /sys or /dev"), ("/" + "x" * 1024, "maildir"),
 ])
 def test_a_wrong_path_is_named(p, value, says):
     p.account("anna")
@@ -281,6 +281,46 @@ def test_what_is_delivered_there_is_served_from_there(home, authority, origin):
         c = s.login("archive")
         assert c.message("RETR 1") == sent
         c.quit()
+
+
+def test_no_link_leads_out_of_a_maildir(home, authority, origin):
+    """Whose Maildir it is makes links in it; nobody gets, removes or delivers mail through one."""
+    with Server(home, authority, maildir=os.path.join(home, "link", "%u"), submission="mailbox:anna/out") as s:
+        os.mkdir(os.path.join(home, "all"))
+        os.symlink("all", os.path.join(home, "link"))     # the administrator's, and good
+        s.account("anna", corpus.small(2))
+        s.account("boss", corpus.small(3))
+        anna, boss = os.path.join(home, "all", "anna"), os.path.join(home, "all", "boss")
+        os.symlink("../boss", os.path.join(anna, ".steal"))
+        os.makedirs(os.path.join(anna, ".part", "cur"))
+        os.symlink("../../boss/new", os.path.join(anna, ".part", "new"))
+        os.makedirs(os.path.join(anna, ".out", "new"))
+        os.symlink("../../boss/tmp", os.path.join(anna, ".out", "tmp"))
+        s.p.clear("box", origin, deliver=["mailbox:anna/steal"])
+        s.start()
+        for folder, link in ("steal", ".steal"), ("part", ".part/new"):
+            c = s.raw()
+            c.good("USER " + folder + "#anna")
+            assert c.ask("PASS " + s.secrets["anna"]).startswith("-ERR [SYS/")
+            c.quit()
+            s.wait_log(f"/link/anna/{link} is a symbolic link")
+            says = f"/link/anna/{link} is a symbolic link, and none is followed inside of a Maildir"
+            fails(s.p, "mailbox", "show", "anna/" + folder, says=says)
+            fails(s.p, "mailbox", "export", "anna/" + folder, "maildir:" + os.path.join(home, "copy"), says=says)
+            rows = {r["mailbox"]: r for r in data(s.p("mailbox", "list", "--json"))}
+            assert rows["anna/" + folder]["messages"] is None and link in rows["anna/" + folder]["why"]
+        fails(s.p, "mailbox", "import", "anna/steal", "eml:" + s.put(corpus.small(1)), says="/link/anna/.steal is a symbolic link")
+        assert "/link/anna/.steal is a symbolic link" in (lambda d: d.out + d.err)(s.p("collect", "box"))
+        c = s.login("boss")
+        assert c.ask("STAT").startswith("+OK 3 ")
+        c.good("XTND XMIT")
+        c.send(b"From: a@b\r\nTo: c@d\r\n\r\nhello\r\n.\r\n")
+        assert c.line().startswith("-ERR")
+        c.quit()
+        c = s.login()
+        assert c.ask("STAT").startswith("+OK 2 ")
+        c.quit()
+        assert octets(boss) == normal(corpus.small(3)) and names(boss) == ["cur", "new", "tmp"] and names(boss, "tmp") == []
 
 
 def test_a_setting_goes_with_its_account(p):

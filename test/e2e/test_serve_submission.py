@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import stat
+import time
 
 import pytest
 
@@ -130,11 +131,26 @@ def test_without_a_target_it_is_refused(s):
     c.quit()
 
 
+@pytest.mark.parametrize("account", ["archive", "archive@example.org"])
+def test_a_mailboxs_account_belongs_to_the_main_domain(s, account):
+    s.head["main_domain"] = "example.org"
+    s.account("archive", [])
+    c = begin(s, f"mailbox:{account}/INBOX")
+    assert submit(c).startswith("+OK")
+    c.quit()
+    with s.login("archive") as r:
+        assert r.good("STAT").startswith("+OK 1 ")
+        r.quit()
+
+
 # ---- what is wrong with a message
 
 @pytest.mark.parametrize("octets, says", [
     (b"Subject: x\r\n\r\nno recipient\r\n", "recipient"),
     (b"To: a@example.org\r\n" + b"Received: from x\r\n" * 60 + b"\r\nx\r\n", "loop"),
+    (b"To: a@example.org, Carla Example\r\n\r\nx\r\n", "field To "),
+    (b"To: a@example.org\r\nBcc: <bert@example.org\r\n\r\nx\r\n", "field Bcc "),
+    (b"To: a@example.org\r\nX: y\rBcc: b@example.org\r\n\r\nx\r\n", "line 2"),
     (b"To: a@example.org\r\nno field\r\n\r\nx\r\n", ""),
     (b"To: " + b", ".join(b"a%d@example.org" % n for n in range(101)) + b"\r\n\r\nx\r\n", "100"),
     (b"", "recipient"),
@@ -231,6 +247,68 @@ def test_what_was_ok_outlives_a_kill(s, target):
             got = f.read()
     assert sorted(re.findall(rb"Subject: number (\d)", got)) == [b"%d" % n for n in range(rounds)]
     assert b"half" not in got
+
+
+@pytest.mark.parametrize("how", ["SIGTERM", "service stop"])
+def test_the_end_waits_for_a_message_that_comes_in(s, how):
+    path = os.path.join(s.home, "Out")
+    c = begin(s, "maildir:" + path)
+    c.good("XTND XMIT")
+    c.send(MESSAGE)
+    if how == "SIGTERM":
+        s.process.send_signal(signal.SIGTERM)
+    else:
+        s.p.good("service", "stop", "pop3")
+        assert "draining" in s.p("status").text
+    if how == "SIGTERM":
+        s.wait_log("ending")
+    c.send(b"x\r\n.\r\n")
+    assert c.line().startswith("+OK")
+    c.close()
+    assert len(files(path)) == 1
+    if how == "SIGTERM":
+        s.gone()
+
+
+def test_a_program_that_hangs_keeps_no_client_for_long(s):
+    """Eight clients at a program for two: all of them have their answer after half a minute, who comes later has it at once."""
+    gate, taken = os.path.join(s.home, "gate"), os.path.join(s.home, "taken")
+    os.mkdir(taken)
+    path = program(s, f"test -e {gate} || exec sleep 1000\nexec cat > {taken}/$$\n")
+    clients = [begin(s, "command:" + path)] + [s.login() for _ in range(7)]
+    began = time.monotonic()
+    for c in clients:
+        c.good("XTND XMIT")
+        c.send(stuffed(MESSAGE))
+    for c in clients:
+        assert c.line().startswith("+OK")
+    assert 25 < time.monotonic() - began < 40
+    began = time.monotonic()
+    assert submit(clients[0]).startswith("+OK")
+    assert time.monotonic() - began < 5
+    for c in clients:
+        c.close()
+    assert re.search(r"held +9 messages wait, 0 failed", s.p.good("status").text)
+    open(gate, "w", encoding="ascii").close()
+
+    def all_taken():
+        s.p("held", "retry")
+        time.sleep(1)
+        return re.search(r"held +0 messages wait, 0 failed", s.p.good("status").text)
+    until(all_taken, "the held messages", 150)
+    s.stop()
+    assert len(os.listdir(taken)) == 9
+
+
+def test_of_a_target_that_is_gone_it_is_said_what_to_do(s):
+    c = begin(s, "command:" + program(s, "exit 75\n"))
+    assert submit(c).startswith("+OK")
+    c.quit()
+    s.keys["submission"] = "maildir:" + os.path.join(s.home, "Out")
+    s.reload()
+    s.p.good("held", "retry")
+    s.wait_log("outcome=deferred")
+    assert "until submission, or some deliver, names it again" in s.p.good("held", "list").text
 
 
 # ---- held

@@ -2,11 +2,14 @@
 """Users of a passwd-file in Dovecot's format: who comes in, by what, and what a change of the file does."""
 import base64
 import concurrent.futures
+import os
 import poplib
 import re
 import ssl
 import subprocess
+import time
 
+import postrider as program
 import pytest
 from dovecot import Dovecot, available
 from serving import Server, until
@@ -198,3 +201,66 @@ def test_check_reads_the_file(tmp_path, authority):
     (tmp_path / "passwd").write_text("anna:{FOO}some-secret\n")
     done = s.p("check")
     assert done.code == 0 and 'line=1 user="anna": the scheme {FOO} is not known' in done.err and "some-secret" not in done.err, done
+
+
+# What one check of these would take hours, or gigabytes, for.
+DEAR = {
+    "sha512": "{CRYPT}$6$rounds=999999999$salt$xx", "bcrypt": "{BLF-CRYPT}$2y$31$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    "argon": "{ARGON2ID}$argon2id$v=19$m=4194304,t=100,p=1$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    "pbkdf2": "{PBKDF2}$1$salt$2000000000$0000000000000000000000000000000000000000", "yescrypt": "{CRYPT}$y$jFT$salt$xx",
+    "scrypt": "{CRYPT}$7$DU..../....salt$xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx".replace("$7$D", "$7$L"),
+}
+
+
+def test_a_line_that_costs_too_much_holds_nobody_up(tmp_path, authority):
+    lines = [f"{name}:{text}" for name, text in DEAR.items()]
+    (tmp_path / "passwd").write_text("\n".join([*lines, "anna:{PLAIN}geheim", "bob:" + doveadm("SHA512-CRYPT", "geheim")]) + "\n")
+    with server(tmp_path, authority, tmp_path / "passwd") as s:
+        s.write()
+        told = s.p("check")
+        assert told.code == 0, told
+        s.start()
+        for number, name in enumerate(DEAR, 1):
+            for log in (told.err, s.log()):
+                assert re.search(f'line={number} user="{name}": one check of what is behind .* would cost too much: ', log), log
+        with concurrent.futures.ThreadPoolExecutor(2 * len(DEAR)) as pool:
+            guesses = [pool.submit(logs_in, s.ports["tls"], authority, name, "x") for name in DEAR for _ in range(2)]
+            began = time.monotonic()
+            assert logs_in(s.ports["tls"], authority, "anna", "geheim") and logs_in(s.ports["tls"], authority, "bob", "geheim")
+            assert not any(g.result() for g in guesses)
+        assert time.monotonic() - began < 20
+
+
+def test_a_hash_that_never_ends_does_not_keep_the_service(tmp_path, authority):
+    (tmp_path / "passwd").write_text("anna:{CRYPT}$6$salt$xx\n")
+    endless = os.path.join(os.path.dirname(program.PROGRAM), "test", "endless_crypt.so")
+    with server(tmp_path, authority, tmp_path / "passwd") as s:
+        before = s.p.environment
+        s.p.environment = lambda: {**before(), "LD_PRELOAD": endless, "ASAN_OPTIONS": "verify_asan_link_order=0"}
+        s.start()
+        clients = [s.raw("open") for _ in range(4)]
+        for c in clients:
+            c.send(b"USER anna\r\nPASS x\r\n")
+        time.sleep(1)
+        assert s.alive()
+        s.stop()        # exit status 0, and in time
+        assert "are hashed still: nobody waits for them" in s.log()
+
+
+def test_a_file_that_others_can_read_is_warned_of(tmp_path, authority):
+    path = tmp_path / "passwd"
+    for number, (mode, text, says) in enumerate((
+            (0o640, "anna:{PLAIN}some-secret\n", None), (0o644, "anna:!\n", None),
+            (0o644, "anna:{SHA}kGByAB793z4R5tK1eC9Hd/4Dhzk=\n", "what passwords can be guessed by"), (0o604, "anna:{PLAIN}some-secret\n", "({PLAIN})"))):
+        path.write_text(text)
+        path.chmod(mode)
+        home = tmp_path / str(number)
+        home.mkdir()
+        with server(home, authority, path) as s:
+            s.write()
+            told = s.p("check")
+            s.start()
+            for log in (told.err, s.log()):
+                assert log.count("every user of this machine can read it") == (1 if says else 0), log
+                assert not says or says in log and f"(mode {mode:04o})" in log, log
+                assert "some-secret" not in log

@@ -35,6 +35,11 @@ bool maildir_open(const char *path, struct maildir **m, struct err *e)
 	return true;
 }
 
+bool maildir_open_below(const struct below *b, struct maildir **m, struct err *e)
+{
+	return maildir_open(b->path, m, e);
+}
+
 void maildir_close(struct maildir **m)
 {
 	free(*m);
