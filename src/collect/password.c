@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "collect/visit.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
-#include "config/secret.h"
-#include "net/child.h"
+#include "deliver/password.h"
 #include "net/jobs.h"
-
-enum { COMMAND_TIMEOUT_MS = 60000 };
 
 struct password_job {
 	struct visit *visit;
@@ -20,7 +16,7 @@ static void run_command(void *user)
 {
 	struct password_job *j = user;
 
-	j->good = child_output(j->visit->with->password.text, COMMAND_TIMEOUT_MS, &j->visit->stop_command, &j->visit->password, &j->e);
+	j->good = password_read(&j->visit->with->password, &j->visit->stop_command, &j->visit->password, &j->e);
 }
 
 static void command_done(void *user)
@@ -29,9 +25,6 @@ static void command_done(void *user)
 	struct visit *v = j->visit;
 
 	v->waiting--;
-	secret_trim(&v->password);
-	if (!j->good)
-		(void)err_in(&j->e, "password command");
 	visit_password_known(v, j->good ? NULL : &j->e);
 	free(j);
 }
@@ -54,32 +47,15 @@ static bool from_command(struct visit *v, struct err *e)
 void password_get(struct visit *v)
 {
 	const struct secret *s = &v->with->password;
-	bool good = true;
+	bool good;
 	struct err e;
 
-	if (!buf_room(&v->password, v->password.max)) {	/* at once: growing would leave copies behind */
-		(void)err_set(&e, ERR_LOCAL, "out of memory");
-		visit_password_known(v, &e);
-		return;
-	}
-	switch (s->kind) {
-	case SECRET_NONE:
-	case SECRET_LITERAL:
-	case SECRET_FILE:
-	case SECRET_CREDENTIAL:
-		good = secret_read(s, &v->password, &e);
-		break;
-	case SECRET_COMMAND:
+	if (s->kind == SECRET_COMMAND) {
 		if (from_command(v, &e))
 			return;		/* command_done goes on */
 		good = false;
-		break;
-	case SECRET_VAULT:
-		good = err_set(&e, ERR_CONFIG, "password vault:%s: the vault is not built yet; use file: or command:", s->text);
-		break;
-	case SECRET_ASK:
-		good = err_set(&e, ERR_CONFIG, "no password is set; write password = 'file:PATH' or 'command:CMD'");
-		break;
+	} else {
+		good = password_read(s, NULL, &v->password, &e);
 	}
 	visit_password_known(v, good ? NULL : &e);
 }

@@ -13,6 +13,8 @@
 void build_top(struct settings *s, const struct section *section, struct report *r);
 void build_target(struct settings *s, const struct section *section, struct report *r);
 struct connection *build_connection(struct settings *s, const struct section *section, struct report *r);
+/* What its section `tls` says, as section_apply filled it. */
+void build_tls(struct tls_keys *tls, const struct section *section, struct report *r);
 /* What its section `envelope` says, as section_apply filled it. */
 void build_envelope(struct settings *s, const struct section *section, struct envelope_keys *keys, struct report *r);
 /* Addresses with their domains, commas between them, and nothing else. */
@@ -29,6 +31,9 @@ void build_end(struct settings *s, struct report *r);
 [[nodiscard]] bool target_of(struct settings *s, const char *file, const char *text, struct target **target, struct err *e);
 /* A TARGET text into *t, without looking at names; *form false: it is none. */
 [[nodiscard]] bool target_read(struct arena *a, const char *file, const char *text, struct target *t, bool *form, struct err *e);
+/* A target of type smtp or lmtp: its host, port, TLS and login; and of smtp://HOST and the like, what follows the prefix. */
+void build_smtp(struct settings *s, const struct section *section, struct target *t, struct report *r);
+[[nodiscard]] bool target_smtp(struct arena *a, struct span prefix, const char *rest, struct target *t, struct err *e);
 /* Its type is built, at least for submitted mail. */
 bool target_for_submission(const struct target *t);
 /* smtp and lmtp need to know the recipients. */

@@ -70,10 +70,8 @@ static void check_versions(struct tls_keys *tls, const struct section *section, 
 		section_error(section, r, last, "protocols, min and max together leave no version of TLS; write for instance min = TLSv1.2 alone");
 }
 
-static void check_tls(struct connection *c, const struct section *section, struct report *r)
+void build_tls(struct tls_keys *tls, const struct section *section, struct report *r)
 {
-	struct tls_keys *tls = &c->tls;
-
 	tls->mode_set = section_given(section, "tls.mode");
 	check_versions(tls, section, r);
 	if (tls->key && !tls->certificate)
@@ -241,7 +239,7 @@ struct connection *build_connection(struct settings *s, const struct section *se
 		section_error(section, r, NULL, "user is missing; write user = \"anna@example.org\"");
 	build_envelope(s, section, &c->envelope, r);
 	check_protocol(c, section, r);
-	check_tls(c, section, r);
+	build_tls(&c->tls, section, r);
 	check_host(s, c, section, r);
 	check_login(s, c, section, r);
 	check_after(c, section, r);

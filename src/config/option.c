@@ -2,6 +2,7 @@
 #include "config/option.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -211,10 +212,11 @@ static bool set_secret(const struct given *g, void *field, struct arena *a, stru
 	return true;
 }
 
-/* Into auth, auth_count and auth_auto of a connection. */
-static bool set_auth(const struct given *g, void *base, struct arena *a, struct err *e)
+static_assert(offsetof(struct connection, auth_count) - offsetof(struct connection, auth) == offsetof(struct auth_keys, auth_count) &&
+	offsetof(struct connection, auth_auto) - offsetof(struct connection, auth) == offsetof(struct auth_keys, auth_auto), "the same three fields");
+
+static bool set_auth(const struct given *g, struct auth_keys *c, struct arena *a, struct err *e)
 {
-	struct connection *c = base;
 	uint8_t *list = arena_take(a, g->values.count + 1);
 	bool automatic = g->values.count == 1 && strcmp(g->values.at[0], "auto") == 0;
 
@@ -290,7 +292,7 @@ bool option_set(const struct given *g, void *base, struct arena *a, struct err *
 	case OPTION_SECRET:
 		return set_secret(g, field, a, e);
 	case OPTION_AUTH:
-		return set_auth(g, base, a, e);
+		return set_auth(g, field, a, e);
 	case OPTION_AFTER:
 		return set_after(g, base, e);
 	case OPTION_SECTION:

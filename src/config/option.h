@@ -29,7 +29,7 @@ enum option_type {		/* and the type of its field */
 	OPTION_SECRET,		/* struct secret */
 	OPTION_TEXTS,		/* struct texts: a list */
 	OPTION_FLAGS,		/* a bool for each of names; a list */
-	OPTION_AUTH,		/* auth, auth_count and auth_auto of struct connection; a list */
+	OPTION_AUTH,		/* a struct auth_keys, or the three such fields of a connection; a list */
 	OPTION_AFTER,		/* after and move_folder of struct connection */
 };
 

@@ -55,6 +55,12 @@ enum on_refused { REFUSED_QUARANTINE, REFUSED_KEEP, REFUSED_DELETE, REFUSED_RETU
 enum trace { TRACE_OFF, TRACE_PROTOCOL, TRACE_WIRE };
 enum target_type { TARGET_MAILBOX, TARGET_MAILDIR, TARGET_FOLDER, TARGET_SMTP, TARGET_LMTP, TARGET_COMMAND };
 
+struct auth_keys {
+	const uint8_t *auth;	/* enum mechanism, in order; for auto those that are built and could work */
+	size_t auth_count;
+	bool auth_auto;
+};
+
 struct tls_keys {
 	enum tls_mode mode;
 	bool mode_set;
@@ -94,8 +100,13 @@ struct target {
 	uint32_t parallel;	/* TARGET_SMTP, TARGET_LMTP, TARGET_COMMAND: deliveries at once */
 	bool has_envelope;
 	struct envelope_keys envelope;
+	const char *host;	/* TARGET_SMTP, TARGET_LMTP; NULL = by a socket, which is not built yet */
+	uint16_t port;		/* already by type and TLS mode when not set */
+	struct tls_keys tls;	/* as a connection's; required = false: STARTTLS if it is offered */
+	struct auth_keys auth;	/* none: no login */
+	const char *user;	/* NULL = none */
+	struct secret password;
 	const char *unbuilt;	/* what of it is not built yet for connections ("type smtp"); NULL = it can be used */
-	/* smtp, lmtp details come with their issue */
 };
 
 struct connection {

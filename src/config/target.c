@@ -3,7 +3,6 @@
 #include <stdio.h>
 
 #include "config/build.h"
-#include "config/host.h"
 #include "config/nearest.h"
 #include "config/path.h"
 #include "wire/keywords.h"
@@ -111,9 +110,6 @@ static bool split_command(struct arena *a, const char *rest, struct texts *argv,
 /* What follows the prefix, by type. */
 static bool rest_of(struct arena *a, const char *file, const struct form *f, const char *rest, struct target *t, struct err *e)
 {
-	const char *host;
-	uint16_t port;
-
 	switch (f->type) {
 	case TARGET_MAILBOX:
 		t->mailbox = rest;
@@ -125,19 +121,9 @@ static bool rest_of(struct arena *a, const char *file, const struct form *f, con
 		t->prefix = "mail";	/* as in the table */
 		t->canonical = joined(a, f->prefix, t->path);
 		return true;
-	case TARGET_LMTP:
-		if (!span_starts(f->prefix, SPAN("lmtp://"))) {
-			t->canonical = joined(a, f->prefix, rest);
-			return true;
-		}
-		[[fallthrough]];
 	case TARGET_SMTP:
-		if (!host_read(a, rest, &host, &port, e))
-			return false;
-		if (f->type == TARGET_LMTP && !port)
-			return err_set(e, ERR_CONFIG, "lmtp://%.*s has no port; write lmtp://HOST:PORT", VALUE_SHOWN, rest);
-		t->canonical = joined(a, f->prefix, host_text(a, host, port));
-		return true;
+	case TARGET_LMTP:
+		return target_smtp(a, f->prefix, rest, t, e);
 	case TARGET_COMMAND:
 		t->canonical = joined(a, f->prefix, rest);
 		t->timeout_ms = COMMAND_TIMEOUT_MS;
@@ -171,7 +157,7 @@ bool target_read(struct arena *a, const char *file, const char *text, struct tar
 
 bool target_for_submission(const struct target *t)
 {
-	return !t->unbuilt || t->type == TARGET_COMMAND || t->type == TARGET_FOLDER;
+	return !t->unbuilt || t->type != TARGET_LMTP || t->host;
 }
 
 bool target_needs_envelope(const struct target *t)
@@ -259,32 +245,6 @@ static void check_keys(const struct section *section, const struct target *t, st
 			section_error(section, r, g->name, "a target of type %s does not have this key; leave it out", types[t->type].name);
 }
 
-static const char *smtp_text(struct settings *s, const struct section *section, const struct target *t, struct report *r)
-{
-	const char *host = only_value(section, "host"), *port = only_value(section, "port"), *mode = only_value(section, "tls.mode");
-	struct span prefix = t->type == TARGET_LMTP ? SPAN("lmtp://") : SPAN("smtp://");
-	const char *name;
-	uint64_t number;
-	uint16_t own;
-	struct err e;
-
-	if (!host)
-		return NULL;
-	if (t->type == TARGET_LMTP && host[0] == '/')
-		return joined(&s->arena, SPAN("lmtp:"), host);
-	if (!host_read(&s->arena, host, &name, &own, &e)) {
-		section_error(section, r, "host", "%s; write a name or an address", e.text);
-		return NULL;
-	}
-	if (port && value_uint(port, 1, 65535, &number, &e))
-		own = (uint16_t)number;
-	if (t->type == TARGET_LMTP && !own)
-		section_error(section, r, NULL, "port is missing; write port = … (LMTP has none of its own)");
-	if (t->type == TARGET_SMTP && mode && strcmp(mode, "implicit") == 0)
-		prefix = SPAN("smtps://");
-	return joined(&s->arena, prefix, host_text(&s->arena, name, own));
-}
-
 /* What it says may change until a message comes; better to know now. */
 static void check_template(const struct section *section, const char *path, struct report *r)
 {
@@ -341,7 +301,7 @@ static void by_type(struct settings *s, const struct section *section, struct ta
 	case TARGET_SMTP:
 	case TARGET_LMTP:
 		if (required(section, "host", r))
-			t->canonical = smtp_text(s, section, t, r);
+			build_smtp(s, section, t, r);
 		return;
 	case TARGET_COMMAND:
 		if (!required(section, "argv", r))
@@ -374,13 +334,13 @@ void build_target(struct settings *s, const struct section *section, struct repo
 	if (!section_given(section, "type") || strcmp(only_value(section, "type"), types[t->type].name) != 0)
 		return;		/* no type: what else could be said of it? */
 	t->unbuilt = types[t->type].unbuilt;
-	if (!target_for_submission(t))	/* one that it can have: a connection that has it is warned of */
-		section_warning(section, r, "type", "%s is not built yet; it has no effect", types[t->type].name);
 	check_keys(section, t, r);
 	if (t->smime.key && !t->smime.certificate)
 		section_error(section, r, "smime.key", "a key needs its certificate; write smime.certificate as well");
 	build_envelope(s, section, &t->envelope, r);
 	by_type(s, section, t, r);
+	if (t->canonical && !target_for_submission(t))	/* one that it can have: a connection that has it is warned of */
+		section_warning(section, r, "host", "%s is not built yet; it has no effect", t->unbuilt);
 	if (!t->canonical)
 		t->canonical = t->name;
 }

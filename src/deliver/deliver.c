@@ -4,10 +4,12 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/text.h"
 
-static const struct deliver_ops *const types[] = { &deliver_to_mailbox, &deliver_to_maildir, &deliver_to_folder, &deliver_to_command };
+static const struct deliver_ops *const types[] = { &deliver_to_mailbox, &deliver_to_maildir, &deliver_to_folder, &deliver_to_command,
+	&deliver_to_smtp, &deliver_to_lmtp };
 
 static const struct deliver_ops *ops_of(enum target_type type)
 {
@@ -21,7 +23,7 @@ static const struct deliver_ops *ops_of(enum target_type type)
 
 bool deliver_serves(const struct target *t)
 {
-	return ops_of(t->type);
+	return ops_of(t->type) && (t->host || (t->type != TARGET_LMTP && t->type != TARGET_SMTP));
 }
 
 static const char *copy(struct arena *a, const char *text)
@@ -52,6 +54,8 @@ struct deliver_target *deliver_target_new(const struct target *target, struct er
 	t->prefix = copy(&t->arena, target->prefix);
 	t->template = copy(&t->arena, target->template);
 	t->split = target->split;
+	if (target->host)
+		t->server = deliver_server_of(&t->arena, target);
 	if (target->has_smime && !smime_keys_new(&target->smime, &t->smime, e)) {
 		(void)err_in(e, "target %s: smime", target->name);
 		deliver_target_put(&t);
@@ -152,6 +156,7 @@ static void drop(struct delivery *d)
 	deliver_target_put(&d->target);
 	spool_free(&d->opened);
 	free(d->place);
+	free(d->each);
 	free(d);
 }
 
@@ -159,12 +164,15 @@ static void tell(struct delivery *d)
 {
 	struct deliver_ask ask = d->ask;
 	char why[sizeof d->why], told[sizeof d->told];
-	const struct deliver_result result = { .said = d->said, .why = why, .told = told, .hung = d->hung, .answered = d->answered };
+	struct deliver_each *each = d->each;
+	const struct deliver_result result = { .said = d->said, .why = why, .told = told, .each = each, .hung = d->hung, .answered = d->answered };
 
 	memcpy(why, d->why, sizeof why);
 	memcpy(told, d->told, sizeof told);
+	d->each = NULL;
 	drop(d);
 	ask.done(ask.user, &result);
+	free(each);
 }
 
 static struct delivery *any_ended(const struct deliveries *all)
@@ -275,6 +283,23 @@ void deliveries_hurry(struct deliveries *all)
 	}
 }
 
+static void name_host(char host[DELIVER_HOST_MAX + 1])
+{
+	if (gethostname(host, DELIVER_HOST_MAX) != 0)
+		host[0] = '\0';
+	host[DELIVER_HOST_MAX] = '\0';
+	for (const char *c = host; *c; c++)
+		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-", *c))
+			host[0] = '\0';
+	if (!host[0])
+		(void)snprintf(host, DELIVER_HOST_MAX + 1, "localhost");
+}
+
+const char *deliver_host(const struct deliveries *all)
+{
+	return all->host;
+}
+
 struct deliveries *deliveries_new(const struct deliveries_with *with, struct err *e)
 {
 	struct deliveries *all = calloc(1, sizeof *all);
@@ -284,6 +309,7 @@ struct deliveries *deliveries_new(const struct deliveries_with *with, struct err
 		return NULL;
 	}
 	all->with = *with;
+	name_host(all->host);
 	all->tasks = tasks_new(with->loop, e);
 	if (all->tasks)
 		all->wake = wake_new(with->loop, on_wake, all, e);
@@ -299,7 +325,9 @@ void deliveries_free(struct deliveries **deliveries)
 	*deliveries = NULL;
 	if (!all)
 		return;
+	deliver_servers_stop(all);
 	tasks_free(&all->tasks);
+	deliver_servers_free(all);
 	while (all->first)
 		drop(all->first);
 	wake_free(&all->wake);

@@ -14,11 +14,13 @@
  * killed) and calls no `done` any more.  ACCEPTED: the target has the message durably.  DEFERRED: it may take it later.
  * REFUSED: it never will; the settings it needs are not there, or it said so.
  *
- * Types that are built: mailbox (wherever it lies: store/place.h), maildir, folder, command (deliver_serves).  A new type is a file and a row in deliver.c's table.
+ * Types that are built: mailbox (wherever it lies: store/place.h), maildir, folder, command, smtp, lmtp (deliver_serves).  A new type is a file and a row in deliver.c's table.
  *
  * Exactly once, for a message that is tried again (the held area): `source` is the mark by which a mailbox knows that it has
  * the message already; `place` is the name that the message had got in a Maildir or a folder before, "" or NULL: none;
  * `placing` is told a name before the file gets it, on a job's thread, and makes that durable ("": it will not get it).
+ * An SMTP or LMTP server answers for each recipient: `each` says it, and whoever tries again asks for those alone that were
+ * deferred.  A message whose answer was lost is deferred: that one may come twice.
  * deliver_settled: the message is not held any more, so nobody needs the mark. */
 #pragma once
 
@@ -27,7 +29,7 @@
 #include "store/mailbox.h"
 #include "store/spool.h"
 
-enum { DELIVER_FACT_MAX = 8 * 1024, DELIVER_FACTS = 16, DELIVER_WHY_MAX = 400 };
+enum { DELIVER_FACT_MAX = 8 * 1024, DELIVER_FACTS = 16, DELIVER_WHY_MAX = 400, DELIVER_STATUS_MAX = 11 };
 enum { DELIVER_RECIPIENTS_MAX = 100 * 1024 };	/* octets for a program, one a line: never cut; Linux takes 128 KiB a variable */
 #define DELIVER_TICKETS (UINT64_C(1) << 54)	/* ours have this bit */
 
@@ -52,10 +54,17 @@ struct deliver_fact {		/* for a program: POSTRIDER_NAME=value, cut at DELIVER_FA
 
 enum deliver_said { DELIVER_ACCEPTED, DELIVER_DEFERRED, DELIVER_REFUSED };
 
-struct deliver_result {
+struct deliver_each {		/* of one recipient */
 	enum deliver_said said;
+	char why[DELIVER_WHY_MAX + 1];	/* not ACCEPTED: the server's words, or ours; safe to be shown */
+	char status[DELIVER_STATUS_MAX + 1];	/* "5.1.1"; "" = none */
+};
+
+struct deliver_result {
+	enum deliver_said said;	/* where they differ: DEFERRED if any is, else REFUSED */
 	const char *why;	/* not ACCEPTED: in words, for the log and who runs this */
 	const char *told;	/* what the target itself said to the sender; "" = nothing.  Safe to be shown, as `why` is */
+	const struct deliver_each *each;	/* of the recipients of the ask, in their order; NULL: what is said goes for all */
 	bool hung;		/* of one that queues: its time was over before it said anything; */
 	bool answered;		/* it came to an end by itself.  Neither: it was not tried, or stopped */
 };
@@ -79,6 +88,7 @@ struct deliver_ask {
 struct deliveries_with {
 	struct loop *loop;
 	struct store *store;
+	struct tls_contexts *contexts;	/* outlive the loop; NULL: no TLS to servers */
 	uint64_t tickets;	/* all of ours are of this range, and have DELIVER_TICKETS */
 	/* Files in tmp of a Maildir or folder that a crash left there: is this one's message still to get there?  From a job's thread. */
 	bool (*keep)(void *user, const char *name);
@@ -86,6 +96,8 @@ struct deliveries_with {
 };
 
 [[nodiscard]] struct deliveries *deliveries_new(const struct deliveries_with *with, struct err *e);
+/* This machine's name, as servers hear it: letters, digits, '.' and '-'. */
+const char *deliver_host(const struct deliveries *d);
 void deliver(struct deliveries *d, const struct deliver_ask *ask);
 /* The delivery of that `user`, if it has not begun, will not: it is deferred, and `done` says so.  False: it has begun. */
 bool deliver_unless_begun(struct deliveries *d, const void *user, const char *why);
@@ -97,6 +109,6 @@ static inline bool deliver_ticket(uint64_t ticket)
 void deliveries_answered(struct deliveries *d, const struct store_done *done);
 void deliveries_turn(struct deliveries *d);
 size_t deliveries_waiting(const struct deliveries *d);
-/* Programs end now, and so are deferred. */
+/* Programs end now and connections to servers are cut, and so are deferred. */
 void deliveries_hurry(struct deliveries *d);
 void deliveries_free(struct deliveries **d);

@@ -16,6 +16,8 @@
 #include "store/maildir.h"
 #include "store/place.h"
 
+enum { DELIVER_HOST_MAX = 253 };
+
 struct deliver_target {
 	atomic_uint holders;
 	struct arena arena;
@@ -25,6 +27,7 @@ struct deliver_target {
 	uint32_t timeout_ms, parallel;
 	const char *prefix, *template;	/* folder; template NULL: none */
 	bool split;
+	const struct deliver_server *server;	/* smtp, lmtp */
 	struct smime_keys *smime;	/* folder, command; NULL: messages go as they are */
 };
 
@@ -38,6 +41,7 @@ struct delivery {
 	char why[DELIVER_WHY_MAX + 1], told[CHILD_SAID_MAX + 1];
 	struct spool *opened;		/* S/MIME: what ask.message is then; NULL: it is as it came */
 	struct smime_facts smime;
+	struct deliver_each *each;	/* NULL: all as `said` */
 	/* mailbox */
 	struct incoming *incoming;
 	uint64_t ticket;		/* 0: not asked for */
@@ -52,6 +56,8 @@ struct delivery {
 	bool hurried;			/* no program is started any more */
 	struct buf environment;
 	const char **variables;
+	/* smtp, lmtp */
+	bool sent;			/* to the relay */
 };
 
 struct deliveries {
@@ -61,6 +67,8 @@ struct deliveries {
 	struct delivery *first;
 	uint64_t last_ticket;
 	struct swept *swept;		/* swept.c */
+	struct served *served;		/* to_smtp.c: servers with their relays */
+	char host[DELIVER_HOST_MAX + 1];
 };
 
 struct deliver_ops {
@@ -73,11 +81,16 @@ struct deliver_ops {
 	void (*abandon)(struct delivery *d);	/* no task of it runs any more; NULL: there is nothing to do */
 };
 
-extern const struct deliver_ops deliver_to_mailbox, deliver_to_maildir, deliver_to_folder, deliver_to_command;
+extern const struct deliver_ops deliver_to_mailbox, deliver_to_maildir, deliver_to_folder, deliver_to_command, deliver_to_smtp, deliver_to_lmtp;
 
 void delivery_end(struct delivery *d, enum deliver_said said, const char *why);
 /* By an error's kind: what cannot work is refused, all else may come right. */
 void delivery_failed(struct delivery *d, const struct err *e);
+/* What a target of type smtp or lmtp needs of its settings. */
+const struct deliver_server *deliver_server_of(struct arena *a, const struct target *t);
+/* Before the tasks are freed; after it. */
+void deliver_servers_stop(struct deliveries *all);
+void deliver_servers_free(struct deliveries *all);
 void deliver_into_maildir(struct delivery *d);
 /* Whoever holds the message knows the name ("": it will not get it); true when nobody does. */
 [[nodiscard]] bool deliver_tell(const struct delivery *d, const char *name, struct err *e);

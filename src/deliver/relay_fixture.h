@@ -19,6 +19,7 @@ enum { PATIENCE_MS = 60000, MAILS = 8, LINE = 1024, TAKEN_MAX = 8 << 20 };
 struct plan {
 	const char *capabilities;	/* lines of EHLO's answer behind the first */
 	const char *to_rcpt, *to_message, *to_auth;	/* NULL: 250; "" cuts the connection */
+	const char *to_carla;		/* RCPT of hers; NULL: as of all */
 	bool lmtp;
 	bool gone_after_first;		/* the first connection ends behind its first message */
 	bool turned_away;
@@ -79,7 +80,7 @@ static inline bool on_line(struct server_peer *p, struct plan *s, const char *li
 	if (span_starts(text, s->lmtp ? SPAN("LHLO ") : SPAN("EHLO ")))
 		return peer_say(p, "250-host\r\n") && peer_say(p, s->tls && !s->secure ? "250-STARTTLS\r\n" : "") && peer_say(p, s->capabilities);
 	if (span_starts(text, SPAN("RCPT ")))
-		return answer(p, s->to_rcpt);
+		return answer(p, s->to_carla && strstr(line, "<carla") ? s->to_carla : s->to_rcpt);
 	if (span_starts(text, SPAN("DATA"))) {
 		if (!peer_say(p, "354 go\r\n"))
 			return false;

@@ -33,7 +33,7 @@ static const char *const outcomes[] = {
 static_assert(COUNT(outcomes) == SAYS_OUTCOMES, "a word for each outcome");
 
 static const char *const held_outcomes[] = {
-	[SAYS_HELD_DELIVERED] = "delivered", [SAYS_HELD_DEFERRED] = "deferred", [SAYS_HELD_FAILED] = "failed",
+	[SAYS_HELD_DELIVERED] = "delivered", [SAYS_HELD_DEFERRED] = "deferred", [SAYS_HELD_FAILED] = "failed", [SAYS_HELD_RETURNED] = "returned",
 };
 static_assert(COUNT(held_outcomes) == SAYS_HELD_OUTCOMES, "a word for each outcome");
 

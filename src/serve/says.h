@@ -76,7 +76,7 @@ struct says_submitted {
 };
 const char *says_submitted(const struct says_submitted *s, char out[SAYS_MAX]);
 
-enum says_held_outcome { SAYS_HELD_DELIVERED, SAYS_HELD_DEFERRED, SAYS_HELD_FAILED, SAYS_HELD_OUTCOMES };
+enum says_held_outcome { SAYS_HELD_DELIVERED, SAYS_HELD_DEFERRED, SAYS_HELD_FAILED, SAYS_HELD_RETURNED, SAYS_HELD_OUTCOMES };
 /* "held message …", LOG_INFO, or LOG_ERROR when it failed: each time that one was tried again. */
 struct says_held {
 	const char *id;			/* 16 hexadecimal digits */

@@ -124,7 +124,7 @@ static bool make_parts(struct serve *s, const struct settings *settings, struct 
 	if (!s->commits)
 		return false;
 	s->submissions = submissions_new(&(struct submissions_with){ .home = s->with.home, .loops = s->with.loops, .store = s->with.store,
-		.tickets = SERVE_TICKETS }, settings, e);
+		.contexts = s->with.contexts, .tickets = SERVE_TICKETS }, settings, e);
 	return s->submissions && make_workers(s, e);
 }
 

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "serve/submissions_bounce.h"
 #include "serve/submissions_inside.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/log.h"
+#include "serve/says.h"
 #include "store/allowance.h"
 #include "store/held.h"
 
@@ -19,6 +22,7 @@ void submission_free(struct submission **submission)
 		return;
 	spool_free(&m->message);
 	free(m->recipients);
+	free(m->each);
 	free(m->note);
 	deliver_target_put(&m->target);
 	free(m);
@@ -87,12 +91,11 @@ static void turn_down(struct submission *m, enum submission_said said, const cha
 	give_done(m);
 }
 
-void submission_hold_work(void *user)
+static void hold_for(struct submission *m, const char *const *recipients, size_t count)
 {
-	struct submission *m = user;
 	int64_t now = clock_now_s();
 	const struct held_new what = { .account = m->account, .target = deliver_target_name(m->target), .sender = m->sender,
-		.recipients = m->recipients, .recipient_count = m->recipient_count, .why = m->why, .next = submissions_first_retry(now) };
+		.recipients = recipients, .recipient_count = count, .why = m->why, .next = submissions_first_retry(now) };
 	struct err e;
 
 	m->said = SUBMISSION_HELD;
@@ -102,14 +105,53 @@ void submission_hold_work(void *user)
 	(void)snprintf(m->why + strlen(m->why), sizeof m->why - strlen(m->why), "; %.*s", DELIVER_WHY_MAX, e.text);
 }
 
+void submission_hold_work(void *user)
+{
+	struct submission *m = user;
+
+	hold_for(m, m->recipients, m->recipient_count);
+}
+
+/* Some have it: whatever happens now, it is not asked for again. */
+static void part_work(void *user)
+{
+	struct submission *m = user;
+	const struct bounced b = { m->all, m->account, deliver_target_name(m->target), m->sender, m->message, m->now,
+		{ m->recipients, m->recipient_count, m->each } };
+	const char *deferred[HELD_RECIPIENTS_MAX];
+	size_t count = parting_count(&b.parting, DELIVER_DEFERRED);
+	struct err e;
+
+	m->said = SUBMISSION_DELIVERED;
+	if (count)
+		hold_for(m, deferred, parting_pick(&b.parting, DELIVER_DEFERRED, deferred));
+	if (m->said != SUBMISSION_FAILED && !submissions_bounce(&b, &e))
+		log_error(&says_pop, "user \"%s\" is not told that a recipient was refused: %s; %s", m->account, m->why, e.text);
+}
+
 static void hold_done(void *user)
 {
 	struct submission *m = user;
 
-	if (m->said == SUBMISSION_HELD)
+	if (m->each)
+		submissions_kick(m->all);	/* the sender is told at once */
+	if (m->said == SUBMISSION_HELD || m->said == SUBMISSION_DELIVERED)
 		give_done(m);
 	else
 		turn_down(m, SUBMISSION_FAILED, m->why);
+}
+
+static void part(struct submission *m, const struct deliver_result *r)
+{
+	struct err e;
+
+	m->delivering = false;
+	m->each = parting_copy(r->each, m->recipient_count);
+	submission_why(m->why, r->why);
+	if (task_start(m->all->tasks, part_work, hold_done, m, &e))
+		return;
+	part_work(m);
+	hold_done(m);
 }
 
 static void hold(struct submission *m)
@@ -143,7 +185,11 @@ static void delivered(void *user, const struct deliver_result *r)
 
 	submissions_seen(m->all, m->target, r);
 	(void)snprintf(m->told, sizeof m->told, "%s", r->told);
-	if (!submissions_late(m, r))
+	if (submissions_late(m, r))
+		return;
+	if (r->each && !parting_whole(&(struct parting){ m->recipients, m->recipient_count, r->each }))
+		part(m, r);
+	else
 		submission_fared(m, r->said, r->why);
 }
 
@@ -274,7 +320,7 @@ bool submissions_reload(struct submissions *s, const struct settings *settings, 
 
 static bool make(struct submissions *s, const struct settings *settings, struct err *e)
 {
-	const struct deliveries_with with = { .loop = s->with.home, .store = s->with.store, .tickets = s->with.tickets,
+	const struct deliveries_with with = { .loop = s->with.home, .store = s->with.store, .contexts = s->with.contexts, .tickets = s->with.tickets,
 		.keep = submissions_keep, .user = s };
 
 	s->deliveries = deliveries_new(&with, e);

@@ -7,6 +7,8 @@
  * First it is counted (store/allowance.h), then delivered; what the target defers goes into the held area (store/held.h).  So
  * DELIVERED and HELD are durable; in all other cases nothing was taken, and nothing is counted.
  *
+ * Where a server took it for some recipients only, it is held for those that were deferred, and of those that were refused
+ * the sender is told (submissions_bounce.h): that is DELIVERED or HELD.
  * Held messages are tried again by themselves while submissions_run: after 1, 5, 15 and 60 min, then every 4 h;
  * after a refusal, or 5 days, they stay as failed, and the log says so.  What became of one that the store cannot take
  * (a full disk) is kept and written later; until then that one is not tried, and takes one of the few places.  A message whose target is not in the configuration any
@@ -53,6 +55,7 @@ struct submission {
 	struct deliver_fact facts[3];
 	enum submission_said said;
 	bool counted;
+	struct deliver_each *each;	/* where the recipients' answers differ */
 	char why[DELIVER_WHY_MAX + 1], told[DELIVER_WHY_MAX + 1];
 	uint64_t asked_ms;
 	bool delivering;
@@ -68,6 +71,7 @@ struct submissions_with {
 	struct loop *home;
 	struct loops *loops;
 	struct store *store;
+	struct tls_contexts *contexts;	/* as deliveries_with has them */
 	uint64_t tickets;	/* as deliveries_with has them */
 };
 

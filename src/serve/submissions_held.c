@@ -10,8 +10,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "serve/says.h"
+#include "serve/submissions_bounce.h"
 #include "serve/submissions_inside.h"
 #include "store/held.h"
+#include "wire/bounce.h"
 
 enum { MINUTE = 60, HOUR = 3600, AT_ONCE = 4, IN_A_TURN = 2000, PATIENCE_S = 5 * 24 * HOUR, PLACE_OLD_S = 24 * HOUR };
 
@@ -25,13 +27,16 @@ struct held_try {
 	size_t recipient_count;
 	struct mailbox_source source;
 	struct deliver_fact facts[2];
-	bool good, settled;		/* of the job that was last */
+	bool good, settled;		/* of the job that was last; settled: it is not tried again by itself */
+	bool returned;			/* and is held no more: the sender was told */
 	bool first;			/* it is the attempt that it came to be held in */
 	bool unwritten;			/* its outcome, so far: it is waited for by nobody */
 	bool writing;
 	bool displaced;			/* it has not the name that its record still has: after a crash that would mean delivered */
 	struct err e;
 	enum deliver_said said;
+	struct deliver_each *each;	/* NULL: what is said goes for all */
+	bool bounced;			/* the sender was told of those that were refused */
 	char why[DELIVER_WHY_MAX + 1];
 };
 
@@ -64,6 +69,7 @@ static void drop(struct held_try *t)
 		(void)atomic_fetch_sub(&t->all->waiting, 1);
 	spool_free(&t->message);
 	free(t->recipients);
+	free(t->each);
 	deliver_target_put(&t->target);
 	free(t);
 }
@@ -79,14 +85,34 @@ static void say(const struct held_try *t)
 	char id[HELD_ID_TEXT], line[SAYS_MAX];
 	const struct says_held facts = { .id = held_id_text(t->info.id, id), .account = t->info.account, .target = t->info.target,
 		.attempts = t->info.attempts + !t->first, .reason = t->why,
-		.what = t->said == DELIVER_ACCEPTED ? SAYS_HELD_DELIVERED : t->settled ? SAYS_HELD_FAILED : SAYS_HELD_DEFERRED };
+		.what = t->said == DELIVER_ACCEPTED ? SAYS_HELD_DELIVERED : !t->settled ? SAYS_HELD_DEFERRED :
+			t->returned ? SAYS_HELD_RETURNED : SAYS_HELD_FAILED };
 
 	if (!t->good)
 		log_error(&says_pop, "held message %s: %s", id, t->e.text);
-	else if (t->settled && t->said != DELIVER_ACCEPTED)
+	else if (t->settled && t->said != DELIVER_ACCEPTED && !t->returned)
 		log_error(&says_pop, "%s", says_held(&facts, line));
 	else
 		log_info(&says_pop, "%s", says_held(&facts, line));
+}
+
+/* The sender knows of those that were refused before they are forgotten; and whom it is for still. */
+static bool part(struct held_try *t)
+{
+	struct store *s = t->all->with.store;
+	const struct bounced b = { t->all, t->info.account, t->info.target, t->info.sender, t->message, t->info.made,
+		{ t->recipients, t->recipient_count, t->each } };
+	const char *left[HELD_RECIPIENTS_MAX];
+	bool told = bounce_allowed(t->info.sender);
+	size_t count = parting_pick(&b.parting, DELIVER_DEFERRED, left);
+
+	if (told && !t->bounced && !submissions_bounce(&b, &t->e))
+		return false;
+	t->bounced |= told;
+	t->returned = told && !count && t->said != DELIVER_ACCEPTED;
+	if (!told && !count)	/* nobody can be told: it stays, for them */
+		count = parting_pick(&b.parting, DELIVER_REFUSED, left);
+	return !count || count == t->recipient_count || t->returned || held_narrow(s, t->info.id, left, count, &t->e);
 }
 
 static void finish_work(void *user)
@@ -101,7 +127,11 @@ static void finish_work(void *user)
 	if (!t->good)
 		return;
 	t->displaced = false;
-	if (t->said == DELIVER_ACCEPTED)
+	if (t->each)
+		t->good = part(t);
+	if (!t->good)
+		return;
+	if (t->said == DELIVER_ACCEPTED || t->returned)
 		t->good = held_remove(s, t->info.id, &t->e);
 	else if (t->settled)
 		t->good = held_fail(s, t->info.id, t->why, now, &t->e);
@@ -130,7 +160,9 @@ static void finish_done(void *user)
 	t->writing = false;
 	if (must_be_kept(t))
 		return;
-	if (t->good && t->said == DELIVER_ACCEPTED && t->target)
+	if (t->bounced && s->running)
+		submissions_kick(s);
+	if (t->good && (t->said == DELIVER_ACCEPTED || t->returned) && t->target)
 		deliver_settled(t->all->deliveries, t->target, &t->source);
 	say(t);
 	drop(t);
@@ -159,6 +191,8 @@ static void delivered(void *user, const struct deliver_result *r)
 	struct held_try *t = user;
 
 	submissions_seen(t->all, t->target, r);
+	if (r->each)
+		t->each = parting_copy(r->each, t->recipient_count);
 	finish(t, r->said, r->why);
 }
 

@@ -255,8 +255,14 @@ bool held_no_such(uint64_t id, struct err *e)
 	return err_set(e, ERR_CONFIG, "there is no held message %s", held_id_text(id, text));
 }
 
-/* Its record, changed. */
-static bool change(struct store *s, uint64_t id, void (*edit)(struct held_info *h, const void *with), const void *with, struct err *e)
+struct recipients {
+	const char *const *at;
+	size_t count;
+};
+
+/* Its record, changed, and whom it is for (NULL: as before). */
+static bool change_all(struct store *s, uint64_t id, void (*edit)(struct held_info *h, const void *with), const void *with,
+	const struct recipients *to, struct err *e)
 {
 	struct held_info h;
 	uint32_t pieces;
@@ -271,10 +277,32 @@ static bool change(struct store *s, uint64_t id, void (*edit)(struct held_info *
 		b = store_batch(held_part());
 		store_must(batch_present(b, held_key(key, 'h', id)));
 		held_put(b, &h, pieces);
+		if (to)
+			held_put_recipients(b, id, to->at, to->count);
 		good = engine_commit_wait(s->engine, &b, e) || err_in(e, "held message");
 	}
 	(void)pthread_mutex_unlock(&held_turn);
 	return good;
+}
+
+static bool change(struct store *s, uint64_t id, void (*edit)(struct held_info *h, const void *with), const void *with, struct err *e)
+{
+	return change_all(s, id, edit, with, NULL, e);
+}
+
+static void edit_count(struct held_info *h, const void *with)
+{
+	const struct recipients *to = with;
+
+	assert(to->count && to->count <= h->recipient_count);
+	h->recipient_count = (uint32_t)to->count;
+}
+
+bool held_narrow(struct store *s, uint64_t id, const char *const *recipients, size_t count, struct err *e)
+{
+	const struct recipients to = { recipients, count };
+
+	return change_all(s, id, edit_count, &to, &to, e);
 }
 
 static void edit_place(struct held_info *h, const void *with)

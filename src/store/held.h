@@ -64,6 +64,8 @@ const char *held_id_text(uint64_t id, char out[HELD_ID_TEXT]);
 /* The message again, and the recipients: `*recipients` is one allocation for free(), that many texts behind its pointers. */
 [[nodiscard]] bool held_load(struct store *s, uint64_t id, struct spool **message, const char ***recipients, size_t *count, struct err *e);
 [[nodiscard]] bool held_placing(struct store *s, uint64_t id, const char *name, struct err *e);	/* "": it has no name any more */
+/* It is for these alone from now on, which are some of its recipients: the others have it, or never will. */
+[[nodiscard]] bool held_narrow(struct store *s, uint64_t id, const char *const *recipients, size_t count, struct err *e);
 /* It was tried once more. */
 [[nodiscard]] bool held_defer(struct store *s, uint64_t id, const char *why, int64_t now, int64_t next, struct err *e);
 [[nodiscard]] bool held_fail(struct store *s, uint64_t id, const char *why, int64_t now, struct err *e);

@@ -18,6 +18,7 @@ bool held_no_such(uint64_t id, struct err *e);	/* false, always */
 uint64_t held_total(struct store *s);
 void held_put(struct batch *b, const struct held_info *h, uint32_t pieces);
 void held_put_total(struct batch *b, uint64_t octets);
+void held_put_recipients(struct batch *b, uint64_t id, const char *const *recipients, size_t count);
 void held_set_why(struct held_info *h, const char *why);
 /* Takes pieces 0 … count - 1 of octets that no record names away, and then the word of them. */
 [[nodiscard]] bool held_clear(struct store *s, uint64_t id, uint32_t count, struct err *e);

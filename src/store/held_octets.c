@@ -69,14 +69,14 @@ static bool take_octets(void *user, struct span octets)
 	return true;
 }
 
-static void put_recipients(struct batch *b, uint64_t id, const struct held_new *what)
+void held_put_recipients(struct batch *b, uint64_t id, const char *const *recipients, size_t count)
 {
 	struct buf all;
 	char key[HELD_KEY];
 
 	buf_start(&all, HELD_RECIPIENTS_MAX * (HELD_ADDRESS_MAX + 1));
-	for (size_t n = 0; n < what->recipient_count; n++)
-		store_must(buf_add(&all, span_of(what->recipients[n])) && buf_add(&all, SPAN("\n")));
+	for (size_t n = 0; n < count; n++)
+		store_must(buf_add(&all, span_of(recipients[n])) && buf_add(&all, SPAN("\n")));
 	if (all.len)
 		store_must(batch_put(b, held_key(key, 'r', id), buf_span(&all)));
 	buf_end(&all);
@@ -119,7 +119,7 @@ static bool finish(struct adding *a, struct held_info *h, const struct held_new 
 		(void)err_set(a->e, ERR_BUSY, "the held area is full");
 	if (good) {
 		held_put(a->batch, h, a->pieces);
-		put_recipients(a->batch, h->id, what);
+		held_put_recipients(a->batch, h->id, what->recipients, what->recipient_count);
 		held_put_total(a->batch, octets);
 		store_must(batch_absent(a->batch, held_key(key, 'h', h->id)));
 		if (a->staged)

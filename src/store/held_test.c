@@ -86,6 +86,30 @@ static void holds(uint64_t id, size_t len)
 	spool_free(&m);
 }
 
+static void fewer_are_left([[maybe_unused]] void **state)
+{
+	static const char *const left[] = { "only@example.net" };
+	const char **names;
+	struct held_info info;
+	struct spool *m;
+	size_t count;
+	uint64_t id;
+
+	id = add(100);
+	must(held_narrow(store, id, left, 1, &fixture_err));
+	must(held_narrow(store, id, left, 1, &fixture_err));	/* once more changes nothing */
+	assert_true(held_get(store, id, &info));
+	assert_int_equal(info.recipient_count, 1);
+	assert_int_equal(info.size, 100);
+	must(held_load(store, id, &m, &names, &count, &fixture_err));
+	assert_int_equal(count, 1);
+	assert_string_equal(names[0], left[0]);
+	free(names);
+	spool_free(&m);
+	must(held_remove(store, id, &fixture_err));
+	assert_false(held_narrow(store, id, left, 1, &fixture_err));
+}
+
 /* All keys and blobs' pieces 0 of the held area; of one that is empty: the sum alone. */
 static size_t keys(void)
 {
@@ -274,6 +298,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(messages_survive_a_restart, begin, end),
 		cmocka_unit_test_setup_teardown(what_becomes_of_one, begin, end),
+		cmocka_unit_test_setup_teardown(fewer_are_left, begin, end),
 		cmocka_unit_test_setup_teardown(what_never_became_whole_is_taken_away, begin, end),
 		cmocka_unit_test_setup_teardown(there_is_an_end_of_room, begin, end),
 		cmocka_unit_test_setup_teardown(an_envelope_has_limits, begin, end),

@@ -70,9 +70,11 @@ static bool write_words(const struct bounce_facts *f, struct buf *out)
 	bool good = buf_printf(out,
 		"\r\n--=_%s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
 		"This is Postrider at %s.\r\n\r\n"
-		"A message that was collected could not be delivered, and will not be tried again.\r\n\r\n"
-		"Connection: %s\r\nTarget: %s\r\nSender: <%s>\r\n",
-		f->id, f->host, safe(f->connection, a), safe(f->target, b), safe(f->sender, c));
+		"A message that %s could not be delivered%s, and will not be tried again.\r\n\r\n"
+		"%s%s%sTarget: %s\r\nSender: <%s>\r\n",
+		f->id, f->host, f->connection ? "was collected" : "you sent", f->connection ? "" : " to these recipients",
+		f->connection ? "Connection: " : "", f->connection ? safe(f->connection, a) : "", f->connection ? "\r\n" : "", safe(f->target, b),
+		safe(f->sender, c));
 
 	for (size_t n = 0; good && n < named(f); n++) {
 		const struct bounce_failed *one = &f->failed[n];

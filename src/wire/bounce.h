@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The message that tells a postmaster that another one could not be delivered (on_refused = return): multipart/report
+ * The message that tells a postmaster that another one could not be delivered (on_refused = return), or who submitted it: multipart/report
  * (RFC 6522) with a delivery status (RFC 3464) and the other message's header, as a function of facts.
  *
  *     bounce_write(&facts, &out)	the whole message, lines end with CRLF
@@ -30,7 +30,7 @@ struct bounce_facts {
 	const char *id;			/* of this message, unique and not to be guessed */
 	const char *from, *to;		/* "MAILER-DAEMON@host", "postmaster@example.org" */
 	int64_t now, arrived;		/* seconds since 1970; arrived 0: not known */
-	const char *connection, *target;	/* where it came from, where it did not get */
+	const char *connection, *target;	/* where it came from (NULL: its sender handed it in), where it did not get */
 	const char *sender;		/* of the other message */
 	const struct bounce_failed *failed;
 	size_t failed_count;		/* at most BOUNCE_RECIPIENTS are named */

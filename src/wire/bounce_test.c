@@ -60,6 +60,19 @@ static void it_is_a_report([[maybe_unused]] void **state)
 	free(text);
 }
 
+static void to_who_submitted_it([[maybe_unused]] void **state)
+{
+	struct bounce_facts f = facts();
+	char *text;
+
+	f.connection = NULL;
+	text = written(&f);
+	assert_non_null(strstr(text, "A message that you sent could not be delivered to these recipients, and"));
+	assert_null(strstr(text, "Connection:"));
+	assert_non_null(strstr(text, "\r\n\r\nTarget: "));
+	free(text);
+}
+
 /* Nothing that others said makes a line, a field or a part of its own. */
 static void others_words_forge_nothing([[maybe_unused]] void **state)
 {
@@ -161,6 +174,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_is_a_report),
+		cmocka_unit_test(to_who_submitted_it),
 		cmocka_unit_test(others_words_forge_nothing),
 		cmocka_unit_test(states_of_a_status),
 		cmocka_unit_test(what_is_large_is_cut),

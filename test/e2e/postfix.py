@@ -4,6 +4,7 @@
     with Postfix(uid, gid, {"anna": "/path/to/Maildir"}) as p:
         p.port                          SMTP; mail to anna@postfix.test lands in that Maildir, owned by uid and gid
         p.send("anna", [octets, …])     by SMTP, in one connection
+        p.settings(key="value", …)     more of main.cf, also while it runs
         p.delivered(count)              waits until so many deliveries are done
 Postfix starts as root only.
 """
@@ -65,6 +66,7 @@ error unix - - n - - error
 retry unix - - n - - error
 virtual unix - n n - - virtual
 anvil unix - - n - 1 anvil
+tlsmgr unix - - n 1000? 1 tlsmgr
 postlog unix-dgram n - n - 1 postlogd
 """
 
@@ -75,7 +77,7 @@ def available():
 
 class Postfix:
     def __init__(self, uid, gid, boxes):
-        self.uid, self.gid, self.boxes, self.process = uid, gid, boxes, None
+        self.uid, self.gid, self.boxes, self.process, self.more = uid, gid, boxes, None, {}
         self.home = tempfile.mkdtemp(prefix="pr-postfix-")
         os.chmod(self.home, 0o755)
         for name in ("conf", "queue", "data", "log"):
@@ -89,8 +91,16 @@ class Postfix:
         boxes = ", ".join(f"{{ {user}@{DOMAIN} = {path.lstrip('/')}/ }}" for user, path in self.boxes.items())
         with open(self.path("conf", "main.cf"), "w", encoding="ascii") as f:
             f.write(MAIN.format(home=self.home, domain=DOMAIN, boxes=boxes, uid=self.uid, gid=self.gid, daemons=DAEMONS))
+            f.writelines(f"{key} = {text}\n" for key, text in self.more.items())
         with open(self.path("conf", "master.cf"), "w", encoding="ascii") as f:
             f.write(MASTER.format(port=self.port))
+
+    def settings(self, **more):
+        self.more.update(more)
+        if self.process:
+            self.write()
+            subprocess.run(["/usr/sbin/postfix", "-c", self.path("conf"), "reload"], check=True, stdin=subprocess.DEVNULL, timeout=LIMIT,
+                           stderr=subprocess.DEVNULL)
 
     def start(self):
         for _ in range(5):      # the port may be taken between choosing and listening

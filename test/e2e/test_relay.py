@@ -27,6 +27,7 @@ state_dir = {home}/state
 log_path = {home}/log
 first_valid_uid = 1
 ssl = no
+auth_mechanisms = plain scram-sha-256
 auth_username_format = %n
 mail_location = maildir:{home}/mail/%n
 mail_fsync = never
@@ -42,6 +43,11 @@ service lmtp {{
   chroot =
   inet_listener lmtp {{
     port = {port}
+  }}
+}}
+service auth {{
+  unix_listener {home}/auth {{
+    mode = 0666
   }}
 }}
 service anvil {{
