@@ -92,6 +92,7 @@ static void judge(struct visit *v, struct item *item, const struct ledger_entry 
 	switch (entry.state) {
 	case LEDGER_PENDING:
 	case LEDGER_HELD:
+	case LEDGER_REFUSED:
 		if (here) {		/* under an id that it had before */
 			own(v, item);
 			return;

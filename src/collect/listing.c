@@ -229,6 +229,7 @@ static void judge_known(struct item *i, struct ledger_entry *entry, struct ledge
 			i->flags |= ITEM_DISPOSE;
 		return;
 	case LEDGER_HELD:
+	case LEDGER_REFUSED:
 	case LEDGER_SKIPPED:
 		i->flags |= ITEM_KNOWN;
 		return;

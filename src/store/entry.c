@@ -6,9 +6,10 @@
 
 #include "store/pack.h"
 
-enum { ENTRY_FORMAT = 1, ENTRY_FORMAT_COPIED = 2 };
+enum { ENTRY_FORMAT = 1, ENTRY_FORMAT_COPIED = 2, FLAG_DIGEST = 1, FLAG_REMOVAL = 2 };
 
-static const char *const state_names[] = { "pending", "accepted", "held", "quarantined", "disposing", "gone", "skipped", "shared", "seen", "alias" };
+static const char *const state_names[] = { "pending", "accepted", "held", "quarantined", "disposing", "gone", "skipped", "shared", "seen", "alias",
+	"refused" };
 static_assert(COUNT(state_names) == LEDGER_STATES, "a name for each state");
 
 const char *ledger_state_name(enum ledger_state state)
@@ -108,7 +109,7 @@ struct span entry_pack(char value[ENTRY_MAX], const struct ledger_entry *e)
 	assert(e->state < LEDGER_STATES && e->target_count <= LEDGER_TARGETS_MAX);
 	*at++ = e->copy ? ENTRY_FORMAT_COPIED : ENTRY_FORMAT;
 	*at++ = (char)e->state;
-	*at++ = e->has_digest;
+	*at++ = (char)((e->has_digest ? FLAG_DIGEST : 0) | (e->removal ? FLAG_REMOVAL : 0));
 	at = add_u64(at, (uint64_t)e->first_seen);
 	at = add_u64(at, (uint64_t)e->changed);
 	at = add_u64(at, (uint64_t)e->accepted);
@@ -159,7 +160,7 @@ static void take_target(struct span *s, struct ledger_target *t)
 
 	t->target = take_u64(s);
 	state = take_u8(s);
-	if (state > LEDGER_TARGET_ACCEPTED)
+	if (state >= LEDGER_TARGET_STATES)
 		*s = (struct span){ 0 };
 	t->state = (enum ledger_target_state)state;
 	take_text(s, t->place, sizeof t->place);
@@ -177,14 +178,18 @@ static bool take_copy(struct span *s, struct ledger_entry *e)
 
 bool entry_unpack(struct span v, struct ledger_entry *e)
 {
-	uint8_t format = take_u8(&v), state = take_u8(&v);
+	uint8_t format = take_u8(&v), state = take_u8(&v), flags;
 	struct span digest;
 
 	*e = (struct ledger_entry){ 0 };
 	if ((format != ENTRY_FORMAT && format != ENTRY_FORMAT_COPIED) || state >= LEDGER_STATES)
 		return false;
 	e->state = (enum ledger_state)state;
-	e->has_digest = take_u8(&v);
+	flags = take_u8(&v);
+	if (flags & ~(FLAG_DIGEST | FLAG_REMOVAL))
+		return false;
+	e->has_digest = flags & FLAG_DIGEST;
+	e->removal = flags & FLAG_REMOVAL;
 	e->first_seen = (int64_t)take_u64(&v);
 	e->changed = (int64_t)take_u64(&v);
 	e->accepted = (int64_t)take_u64(&v);

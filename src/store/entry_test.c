@@ -28,6 +28,8 @@ static void an_entry_comes_back_as_it_was(void **state)
 		{ .state = LEDGER_GONE, .has_digest = true, .digest = { 1, 2, 3 }, .error = "server said \"no\"" },
 		{ .state = LEDGER_DISPOSING, .uid = "7/9", .copy = LEDGER_COPY_BEGUN },
 		{ .state = LEDGER_DISPOSING, .uid = "7/9", .copy = LEDGER_COPY_DONE, .copy_validity = 8, .copy_uid = UINT32_MAX },
+		{ .state = LEDGER_DISPOSING, .removal = true, .has_digest = true, .digest = { 4 } },
+		{ .state = LEDGER_HELD, .removal = true, .target_count = 2, .targets = { { 7, LEDGER_TARGET_HELD, "00000000000000ab" }, { 8, LEDGER_TARGET_REFUSED, "" } } },
 		full(),
 	};
 

@@ -15,7 +15,7 @@
  * Puts are asynchronous and grouped: one batch under way a ledger; the answer
  * comes from store_next with the ticket (ticket 0: no answer wanted).  Reads
  * (ledger_get, ledger_next) see what is durable and, on top of it, puts under way.
- * Durable states: placing, accepted, held, quarantined, disposing, seen, gone, skipped; shared and
+ * Durable states: placing, accepted, held, refused, quarantined, disposing, seen, gone, skipped; shared and
  * alias are no messages.
  * Sight is recorded per listing (ledger_note), not per message.
  * `after` of ledger_next may point into *out. */
@@ -35,15 +35,21 @@ enum ledger_state {
 	LEDGER_SHARED,		/* no message: several were listed under this id at once, so it tells nothing */
 	LEDGER_SEEN,		/* every target has it, and the server showed \Seen on it */
 	LEDGER_ALIAS,		/* no message: `digest` is the id of the entry that is the same message */
+	LEDGER_REFUSED,		/* some target refused it for good: it stays as it is, and nobody is asked until `retry` */
 	LEDGER_STATES
 };
 
-enum ledger_target_state { LEDGER_TARGET_NONE, LEDGER_TARGET_PLACING, LEDGER_TARGET_ACCEPTED };
+enum ledger_target_state {
+	LEDGER_TARGET_NONE, LEDGER_TARGET_PLACING, LEDGER_TARGET_ACCEPTED,
+	LEDGER_TARGET_HELD,	/* its copy is in the held area; or there is none, and nobody is asked until `retry` */
+	LEDGER_TARGET_REFUSED,
+	LEDGER_TARGET_STATES
+};
 
 struct ledger_target {
 	uint64_t target;	/* ledger_target_tag() of the target's canonical text */
 	enum ledger_target_state state;
-	char place[LEDGER_PLACE_MAX];	/* placing: the file name */
+	char place[LEDGER_PLACE_MAX];	/* placing: the file name; held: held_id_text of the copy, "" = none */
 };
 
 enum ledger_copy {
@@ -61,11 +67,12 @@ struct ledger_entry {
 	bool has_digest;
 	uint8_t digest[32];	/* SHA-256 of the delivered octets */
 	uint32_t attempts;
+	bool removal;		/* DISPOSING: the message is deleted, whatever `after` says */
 	enum ledger_copy copy;	/* DISPOSING: of a copy to where `after` wants it; then the original is to go */
 	uint32_t copy_validity, copy_uid;	/* and the copy is this, 0 = not told (COPYUID, RFC 4315) */
 	char uid[LEDGER_UID_MAX + 1];	/* UIDL or "uidvalidity/uid", cut, control octets as '?': for people */
 	char error[LEDGER_ERROR_MAX];	/* the last one, "" = none */
-	uint32_t target_count;	/* only while PENDING */
+	uint32_t target_count;	/* while PENDING, HELD or REFUSED; GONE: of those that are still held */
 	struct ledger_target targets[LEDGER_TARGETS_MAX];
 };
 
