@@ -16,7 +16,7 @@ static struct mailbox_source source_of(const struct sink *k, const struct messag
 {
 	struct mailbox_source source;
 
-	memcpy(source.connection, ledger_tag(k->visit->ledger), sizeof source.connection);
+	memcpy(source.connection, ledger_tag(m->ledger), sizeof source.connection);
 	memcpy(source.id, m->id, sizeof source.id);
 	memcpy(source.digest, m->digest, sizeof source.digest);
 	return source;
