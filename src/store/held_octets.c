@@ -133,7 +133,7 @@ static bool finish(struct adding *a, struct held_info *h, const struct held_new 
 bool held_add(struct store *s, const struct held_new *what, const struct spool *message, int64_t now, uint64_t *id, struct err *e)
 {
 	struct held_info h = { .state = HELD_WAITING, .made = now, .since = now, .tried = now, .next = what->next, .attempts = 1,
-		.recipient_count = (uint32_t)what->recipient_count, .size = spool_size(message) };
+		.recipient_count = (uint32_t)what->recipient_count, .size = spool_own_size(message) };
 	struct adding a = { .store = s, .e = e, .expected = (uint32_t)((h.size + MAILBOX_PIECE - 1) / MAILBOX_PIECE) };
 	struct err unread;
 	bool good;
@@ -151,7 +151,7 @@ bool held_add(struct store *s, const struct held_new *what, const struct spool *
 	(void)snprintf(h.sender, sizeof h.sender, "%s", what->sender);
 	held_set_why(&h, what->why);
 	a.batch = store_batch(held_part());
-	good = spool_read(message, take_octets, &a, &unread);
+	good = spool_own_read(message, take_octets, &a, &unread);
 	if (!good && a.batch)	/* else it was the store that failed, and said so */
 		*e = unread;
 	good = good && end_piece(&a) && finish(&a, &h, what);
