@@ -19,6 +19,7 @@ struct collector {
 	struct kept_target *targets;
 	uint64_t added;			/* ever */
 	struct visit *dirty;
+	bool feeding;			/* some visit is */
 };
 
 struct kept_target {
@@ -181,15 +182,26 @@ void collector_ended(struct collector *c, struct visit *v)
  * of its own: whoever waits for room looks after every wake. */
 static void wake_throttled(struct collector *c)
 {
-	for (size_t n = 0; c->throttled && n < c->count; n++)
-		if (c->visits[n] && c->visits[n]->throttled)
+	for (size_t n = 0; (c->throttled || c->feeding) && n < c->count; n++)
+		if (c->visits[n] && (c->visits[n]->throttled || c->visits[n]->feeding))
 			collector_dirty(c, c->visits[n]);
+	c->feeding = false;
 }
 
 void collector_throttle(struct collector *c, struct visit *v, bool on)
 {
 	c->throttled += (size_t)on - (size_t)v->throttled;
 	v->throttled = on;
+}
+
+void collector_feed(struct collector *c, struct visit *v)
+{
+	c->feeding = v->feeding = true;
+}
+
+void collector_again(struct collector *c)
+{
+	wake_send(c->wake);
 }
 
 void collector_answered(struct collector *c, const struct store_done *done)
@@ -212,10 +224,13 @@ void collector_turn(struct collector *c)
 
 		c->dirty = v->next_dirty;
 		v->dirty = false;
-		if (v->phase == VISIT_ENDED)
+		if (v->phase == VISIT_ENDED) {
 			end_visit(c, v);
-		else
-			visit_move(v);
+			continue;
+		}
+		if (v->feeding)
+			delivery_turn(v);
+		visit_move(v);
 	}
 }
 

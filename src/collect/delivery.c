@@ -69,6 +69,14 @@ void delivery_close(struct visit *v)
 	v->slot_count = 0;
 }
 
+void delivery_turn(struct visit *v)
+{
+	v->feeding = false;
+	for (size_t n = 0; n < v->sink_count; n++)
+		if (v->sinks[n].ops->turn)
+			v->sinks[n].ops->turn(&v->sinks[n]);
+}
+
 bool delivery_full(const struct visit *v)
 {
 	const struct message *m = v->current;
@@ -184,9 +192,9 @@ bool message_begin(struct visit *v, const struct item *item, struct err *e)
 
 		if ((m->accepted | m->held | m->refused) & 1u << n)
 			continue;
-		if (k->ops->streams && !k->ops->begin(k, m, e))
+		if (k->streams && !k->ops->begin(k, m, e))
 			return false;
-		if ((!k->ops->streams || may_not_fit(v, k, item)) && !m->spool) {
+		if ((!k->streams || may_not_fit(v, k, item)) && !m->spool) {
 			m->spool = spool_new(store_state(collector_store(v->collector)), e);
 			if (!m->spool)
 				return false;
@@ -310,4 +318,3 @@ void message_complete(struct visit *v, bool too_old)
 	v->under_way_octets += m->size;
 	message_go_on(v, m);
 }
-

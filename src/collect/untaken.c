@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "collect/retried.h"
 #include "deliver/parting.h"
+#include "net/jobs.h"
 #include "wire/bounce.h"
 #include "wire/header.h"
 

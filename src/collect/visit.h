@@ -22,6 +22,7 @@
  *   retries.c       held messages are tried again
  *   answers.c       what is done when something is durable
  *   sink.c          which kind a target is, and where a mailbox lies
+ *   routing.c       whom a message is for at a target (routing.h)
  *   sink_*.c        one kind of target each
  *
  * Everything runs on the loop's thread.  A visit ends when its connection is
@@ -128,6 +129,7 @@ struct sink_ops {
 	/* The message is complete and it is this sink's turn; ends in
 	 * message_accepted or message_failed, never before it returns. */
 	void (*deliver)(struct sink *k, struct message *m);
+	void (*turn)(struct sink *k);	/* the store has moved, or collector_again was called; NULL: it does not matter */
 	/* A ticket of this sink came back good; TICKET_RECOVERED goes to all, without a message. */
 	void (*answered)(struct sink *k, struct message *m, enum ticket_kind kind);
 	void (*settled)(struct sink *k, struct message *m);	/* the ledger has it for good */
@@ -142,10 +144,13 @@ struct sink {
 	uint64_t tag, intent;		/* the ledger's word for it; for a file on its way there */
 	struct place *place;		/* of a mailbox that lies in a Maildir; else NULL */
 	uint8_t index;
+	bool streams;			/* ops->streams, and there is no envelope: that wants the header first */
 	unsigned failures;		/* in a row */
-	struct mailbox *box;		/* sink_mailbox */
 	struct deliver_target *handed;	/* smtp, lmtp, command */
 	unsigned hung;			/* in a row */
+	struct mailbox *box;		/* sink_mailbox: */
+	struct queue to_feed;		/* spooled messages, the first being fed into the box, */
+	uint64_t fed;			/* so many octets of it so far */
 	struct maildir_sink *maildir;	/* sink_maildir */
 };
 
@@ -232,6 +237,7 @@ struct visit {
 	struct sasl_run *sasl;
 	bool sasl_busy, greeted, securing, compressing, closing, bye;
 	bool throttled, idle;		/* waiting for room in the store; not for the server */
+	bool feeding;		/* a sink has messages that wait for room in the store */
 	bool prepared;		/* lock, targets and password are there */
 
 	/* what it sees and does */
@@ -403,6 +409,7 @@ void visit_no_target(struct visit *v, const struct err *why);
 /* Brings the ledger up to date, before each attempt; v->waiting counts what it waits for. */
 [[nodiscard]] bool delivery_recover(struct visit *v, struct err *e);
 void delivery_close(struct visit *v);
+void delivery_turn(struct visit *v);	/* of its sinks */
 [[nodiscard]] bool message_begin(struct visit *v, const struct item *item, struct err *e);
 [[nodiscard]] bool message_octets(struct visit *v, struct span octets, struct err *e);
 void message_complete(struct visit *v, bool too_old);
@@ -452,6 +459,8 @@ struct deliveries *collector_deliveries(struct collector *c);
 [[nodiscard]] struct deliver_target *collector_target(struct collector *c, const struct target *t, struct err *e);
 void collector_dirty(struct collector *c, struct visit *v);	/* visit_move soon */
 void collector_throttle(struct collector *c, struct visit *v, bool on);	/* it waits for room in the store */
+void collector_feed(struct collector *c, struct visit *v);	/* its sinks want the next turn, whoever wakes */
+void collector_again(struct collector *c);	/* one more turn, once others have had theirs */
 void collector_ended(struct collector *c, struct visit *v);
 void collector_step(struct collector *c, const struct visit *v, const struct visit_step *step);
 

@@ -308,7 +308,7 @@ static void start_due(struct submissions *s)
 			timer_set(s->timer, 1, SUBMISSIONS_LOOK_MS);
 			return;
 		}
-		if (!held_next(s->with.store, &info)) {
+		if (!held_next_of(s->with.store, "", &info)) {
 			s->walked = 0;
 			return;
 		}
@@ -345,7 +345,7 @@ bool submissions_keep(void *user, const char *name)
 	const struct submissions *s = user;
 	struct held_info info = { .id = 0 };
 
-	while (held_next(s->with.store, &info))
+	while (held_next_of(s->with.store, "", &info))
 		if (strcmp(info.place, name) == 0)
 			return true;
 	return false;
