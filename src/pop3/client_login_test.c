@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pop3/client_story.h"
 
+#define AHEAD_SENT LOGIN_SENT "CAPA\r\nSTAT\r\nUIDL\r\n"
+#define DROP "+OK 1 5\r\n" "+OK\r\n1 a\r\n.\r\n"
+#define DROP_TOLD "stat 1 5;uid 1 [a];listed UIDL;"
 #define CAPA(lines) "+OK\r\n" lines ".\r\n"
 #define LOGIN_SENT "CAPA\r\nUSER anna\r\nPASS s3cret\r\n"
 
@@ -37,6 +40,23 @@ static const struct story_row rows[] = {
 	  .sent = "CAPA\r\nUSER anna\r\nPASS s3cret\r\nCAPA\r\nDELE 1\r\nDELE 2\r\n" },
 	{ "pipelining switched off", .how = LOCKSTEP, .peer = SPAN(PIPELINED), .ask = "d1d2", .want = "ready;",
 	  .sent = "CAPA\r\nUSER anna\r\nPASS s3cret\r\nCAPA\r\nDELE 1\r\n" },
+	{ "STAT and UIDL do not wait for CAPA", .how = AHEAD, .peer = SPAN(HI PIPES OK OK), .ask = "sul", .want = "", .sent = AHEAD_SENT },
+	{ "and are asked once", .how = AHEAD, .peer = SPAN(PIPELINED DROP "+OK\r\n1 5\r\n.\r\n"), .ask = "sul",
+	  .want = "ready;" DROP_TOLD "size 1 5;listed LIST;", .sent = AHEAD_SENT "LIST\r\n" },
+	{ "CAPA is refused before them", .how = AHEAD, .peer = SPAN(HI PIPES OK OK ERR DROP), .ask = "su", .want = "ready;" DROP_TOLD,
+	  .sent = AHEAD_SENT },
+	{ "both refused", .how = AHEAD, .peer = SPAN(PIPELINED ERR ERR), .ask = "sud1",
+	  .want = "ready;refused STAT 0 peer [-ERR];refused UIDL 0 peer [-ERR];", .sent = AHEAD_SENT "DELE 1\r\n" },
+	{ "another list counts for what comes behind them", .how = AHEAD, .peer = SPAN(HI PIPES OK OK CAPA("TOP\r\n") DROP), .ask = "sud1d2",
+	  .want = "ready;" DROP_TOLD, .sent = AHEAD_SENT "DELE 1\r\n" },
+	{ "nothing ahead without pipelining", .how = AHEAD, .peer = SPAN(HI CAPA("USER\r\n") OK OK), .ask = "su", .want = "",
+	  .sent = LOGIN_SENT "CAPA\r\n" },
+	{ "nor where it is switched off", .how = AHEAD | LOCKSTEP, .peer = SPAN(HI PIPES OK OK), .ask = "su", .want = "",
+	  .sent = LOGIN_SENT "CAPA\r\n" },
+	{ "nor before the login is good", .how = AHEAD, .peer = SPAN(HI PIPES OK), .ask = "su", .want = "", .sent = LOGIN_SENT },
+	{ "nor from a list that came before TLS", .how = AHEAD | STLS_REQUIRED, .ask = "su",
+	  .peer = SPAN(HI CAPA("STLS\r\nPIPELINING\r\n") OK STEP CAPA("USER\r\n") OK OK), .want = "tls;",
+	  .sent = "CAPA\r\nSTLS\r\nCAPA\r\nUSER anna\r\nPASS s3cret\r\nCAPA\r\n" },
 	{ "cut after the login", .how = EOF_AT_END, .peer = SPAN(HI PIPES OK OK "+OK\r\nUSER\r\n"), .want = "failed net;" },
 
 	/* ---- STLS */
