@@ -29,7 +29,7 @@ void delivery_recovered(struct visit *v, struct ledger *l, struct ledger_entry *
 			if (entry->targets[t].target == v->sinks[n].tag && entry->targets[t].state == LEDGER_TARGET_ACCEPTED)
 				accepted |= 1u << n;
 	if (accepted == (1u << v->sink_count) - 1) {
-		entry->state = visit_final_state(v);
+		entry->state = entry->removal ? LEDGER_DISPOSING : visit_final_state(v);
 		entry->accepted = clock_now_s();
 		entry->target_count = 0;
 	}
@@ -95,7 +95,7 @@ static void settled(struct visit *v, struct message *m)
 	listing_key(&v->listing, m->number, m->id);
 	if (v->talk->settled)
 		v->talk->settled(v, m);
-	if (v->with->after != AFTER_KEEP)
+	if (m->removal || v->with->after != AFTER_KEEP)
 		delivery_want_disposal(v, m->number);
 	message_leave(v, m);
 }

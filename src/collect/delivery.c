@@ -126,6 +126,7 @@ void message_recall(struct visit *v, struct message *m)
 		return;
 	m->first_seen = entry.first_seen;
 	m->attempts = entry.attempts;
+	m->removal = entry.removal;
 	for (size_t n = 0; n < v->sink_count; n++)
 		for (size_t t = 0; t < entry.target_count; t++)
 			if (entry.targets[t].target == v->sinks[n].tag && entry.targets[t].state == LEDGER_TARGET_ACCEPTED)
@@ -248,7 +249,7 @@ void message_entry(const struct visit *v, const struct message *m, enum ledger_s
 {
 	*entry = (struct ledger_entry){
 		.state = state, .first_seen = m->first_seen, .changed = delivery_moment(v->ledger), .size = m->size,
-		.has_digest = true, .attempts = m->attempts + 1,
+		.has_digest = true, .attempts = m->attempts + 1, .removal = m->removal,
 	};
 	memcpy(entry->id, m->id, sizeof entry->id);
 	memcpy(entry->digest, m->digest, sizeof entry->digest);
@@ -310,7 +311,7 @@ static void go_on(struct visit *v, struct message *m)
 		conclude_failed(v, m);
 		return;
 	}
-	message_entry(v, m, visit_final_state(v), &entry);
+	message_entry(v, m, m->removal ? LEDGER_DISPOSING : visit_final_state(v), &entry);
 	ledger_put(v->ledger, &entry, visit_ticket(v, m->slot, TICKET_FINAL));
 }
 

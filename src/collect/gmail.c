@@ -60,8 +60,11 @@ static void same_message(struct visit *v, struct item *item, const struct ledger
 		entry.has_digest = of->has_digest;
 		memcpy(entry.digest, of->digest, sizeof entry.digest);
 		entry.size = of->size;
+		entry.removal = of->removal;
 		if (of->state == LEDGER_SKIPPED)
 			entry.state = LEDGER_SKIPPED;
+		else if (of->removal)
+			entry.state = LEDGER_DISPOSING;
 	}
 	entry.changed = delivery_moment(v->ledger);
 	entry.accepted = entry.state == LEDGER_SKIPPED ? 0 : entry.changed;
@@ -69,7 +72,7 @@ static void same_message(struct visit *v, struct item *item, const struct ledger
 	message_uid_text(v, item->number, (struct span){ 0 }, entry.uid);
 	ledger_put(v->ledger, &entry, 0);
 	known(v, item);
-	if (v->rules.dispose && entry.state != LEDGER_SKIPPED) {
+	if ((v->rules.dispose || entry.removal) && entry.state != LEDGER_SKIPPED) {
 		item->flags |= ITEM_DISPOSE;
 		v->found.dispose++;
 	}

@@ -91,6 +91,7 @@ struct message {		/* being received, or complete and on its way */
 	uint32_t failed;	/* or did not take it in this visit */
 	uint8_t turn;		/* the sink that is at it */
 	bool has_id, unidentified;
+	bool removal;		/* once all is decided it is deleted, whatever `after` says */
 	uint8_t uid_len;
 	char uid[ITEM_UID_MAX];
 	char place[MAILDIR_NAME_MAX];
@@ -314,6 +315,7 @@ void listing_settled(struct visit *v);		/* and the ledger stands as they say */
 
 /* listed.c: a complete listing, whatever the protocol */
 [[nodiscard]] bool listed_join(struct visit *v, struct err *e);
+bool listed_removals(const struct visit *v, struct ledger *l);	/* of `l`, some may have to be deleted whatever `after` says */
 void listing_slice(struct visit *v);		/* goes on with what a listing turns to gone; then talk->listed */
 void listing_sizes_known(struct visit *v);
 [[nodiscard]] bool listing_plan(struct visit *v, struct err *e);
