@@ -90,6 +90,7 @@ static void in_the_visit_that_brings_it(void **state)
 	assert_int_equal(w->drop.count, 2);
 	assert_false(on_server(w, "a1"));
 	assert_true(entry_of(w, "a1").removal);
+	assert_int_equal(entry_of(w, "a1").state, LEDGER_DISPOSING);
 	world_expect(w, 0, 0, 0, ERR_NONE);
 	assert_int_equal(entry_of(w, "a1").state, LEDGER_GONE);
 	assert_int_equal(world_mailbox(w), 3);
