@@ -129,3 +129,16 @@ def test_gmail_puts_it_into_its_trash(p, after):
     assert gmail.octets("work") == []
     assert sorted(gmail.octets("Done") if after != "keep" else gmail.octets(ALL_MAIL)) == kept
     assert same(p.in_maildir(), mail)
+
+
+def test_gmail_what_is_in_the_trash_stays_there(p):
+    """Collected by a pattern, too: deleted there it would be gone for good."""
+    mail = corpus.small(3, seed=66)
+    with Imapd(Mailstore(mail, gmail=True), caps=CAPS + ["X-GM-EXT-1"]) as origin:
+        p.clear("box", origin, protocol="imap", mailbox=["INBOX", "[Gmail]/*"], after="keep")
+        visit(p, collected=3)
+        remove(p, 2, 2)     # in INBOX and in All Mail
+        for _ in range(3):
+            visit(p, collected=0)
+        assert origin.store.octets(TRASH) == [crlf(mail[1])]
+    assert same(p.in_maildir(), mail)
