@@ -5,8 +5,7 @@
  *
  * usage: relay_sink [-l] [-c] PORT     -l: LMTP; listens on 127.0.0.1
  * SIGTERM ends it; then one line of JSON: messages accepted, bodies that came more than once, bodies whose X-Bench-CRC
- * is right, wrong, not there, connections.  Built by relay_speed.py: gcc -O2 relay_sink.c -lz. */
-#define _GNU_SOURCE
+ * is right, wrong, not there, connections.  relaying.py builds it for itself. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -269,7 +268,7 @@ int main(int argc, char **argv)
 	}
 	if (at + 1 != argc)
 		return fputs("usage: relay_sink [-l] [-c] PORT\n", stderr), 2;
-	here.sin_port = htons((uint16_t)atoi(argv[at]));
+	here.sin_port = htons((uint16_t)strtoul(argv[at], NULL, 10));
 	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
 	if (bind(listener, (struct sockaddr *)&here, sizeof here) || listen(listener, 1024))
 		return perror("relay_sink"), 1;
