@@ -16,9 +16,16 @@ struct collector {
 	struct collect_progress over;	/* of visits that ended */
 	struct visit **visits;	/* by slot; free ones NULL, and taken again */
 	size_t count, cap, left, throttled;
+	struct kept_target *targets;
 	uint64_t added;			/* ever */
 	struct visit *dirty;
 	bool feeding;			/* some visit is */
+};
+
+struct kept_target {
+	struct kept_target *next;
+	const struct target *of;
+	struct deliver_target *target;
 };
 
 static const char *const phase_names[] = {
@@ -45,6 +52,44 @@ void collector_step(struct collector *c, const struct visit *v, const struct vis
 struct tls_contexts *collector_contexts(struct collector *c)
 {
 	return c->with.contexts;
+}
+
+struct deliveries *collector_deliveries(struct collector *c)
+{
+	return c->with.deliveries;
+}
+
+struct deliver_target *collector_target(struct collector *c, const struct target *t, struct err *e)
+{
+	struct kept_target *kept = c->targets;
+
+	while (kept && kept->of != t)
+		kept = kept->next;
+	if (kept)
+		return deliver_target_keep(kept->target);
+	kept = calloc(1, sizeof *kept);
+	if (!kept) {
+		(void)err_set(e, ERR_LOCAL, "out of memory");
+		return NULL;
+	}
+	*kept = (struct kept_target){ c->targets, t, deliver_target_new(t, e) };
+	if (!kept->target) {
+		free(kept);
+		return NULL;
+	}
+	c->targets = kept;
+	return deliver_target_keep(kept->target);
+}
+
+static void forget_targets(struct collector *c)
+{
+	while (c->targets) {
+		struct kept_target *kept = c->targets;
+
+		c->targets = kept->next;
+		deliver_target_put(&kept->target);
+		free(kept);
+	}
 }
 
 void collector_dirty(struct collector *c, struct visit *v)
@@ -273,6 +318,7 @@ uint64_t collector_add(struct collector *c, const struct connection *connection,
 
 void collector_change(struct collector *c, struct tls_contexts *contexts, uint32_t max_per_host)
 {
+	forget_targets(c);
 	c->with.contexts = contexts;
 	c->with.max_per_host = max_per_host;
 	for (size_t n = 0; n < c->count; n++)
@@ -317,6 +363,8 @@ void collector_drop(struct collector *c)
 	for (size_t n = 0; n < c->count; n++)
 		if (c->visits[n])
 			visit_drop(c->visits[n]);
+	if (c->with.deliveries)
+		deliveries_hurry(c->with.deliveries);
 }
 
 size_t collector_left(const struct collector *c)
@@ -345,6 +393,7 @@ void collector_free(struct collector **out)
 		store_on_wake(c->with.store, NULL, NULL);
 	wake_free(&c->wake);
 	timer_free(&c->alive);
+	forget_targets(c);
 	free(c->visits);
 	free(c);
 	*out = NULL;

@@ -17,10 +17,11 @@ static const struct sink_ops *ops_of(enum target_type type)
 		return &sink_mailbox;
 	case TARGET_MAILDIR:
 		return &sink_maildir;
-	case TARGET_FOLDER:
 	case TARGET_SMTP:
 	case TARGET_LMTP:
 	case TARGET_COMMAND:
+		return &sink_handed;
+	case TARGET_FOLDER:
 		break;
 	}
 	return NULL;

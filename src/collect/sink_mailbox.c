@@ -17,11 +17,11 @@ static bool open_sink(struct sink *k, struct err *e)
 	return mailbox_open(collector_store(k->visit->collector), k->target->mailbox, true, &k->box, e);
 }
 
-static struct mailbox_source source_of(const struct sink *k, const struct message *m)
+static struct mailbox_source source_of(const struct message *m)
 {
 	struct mailbox_source source;
 
-	memcpy(source.connection, ledger_tag(k->visit->ledger), sizeof source.connection);
+	memcpy(source.connection, ledger_tag(m->ledger), sizeof source.connection);
 	memcpy(source.id, m->id, sizeof source.id);
 	memcpy(source.digest, m->digest, sizeof source.digest);
 	return source;
@@ -84,12 +84,12 @@ static bool begin(struct sink *k, struct message *m, struct err *e)
 
 static void finish(struct sink *k, struct message *m)
 {
-	struct mailbox_source source = source_of(k, m);
+	struct mailbox_source source = source_of(m);
 
 	incoming_finish(&m->incoming[k->index], &source, clock_now_s(), 0, visit_ticket(k->visit, m->slot, TICKET_APPENDED));
 }
 
-static void deliver(struct sink *k, struct message *m)
+static void deliver_message(struct sink *k, struct message *m)
 {
 	struct collector *c = k->visit->collector;
 
@@ -162,7 +162,7 @@ static void answered(struct sink *k, struct message *m, enum ticket_kind kind)
 
 static void settled(struct sink *k, struct message *m)
 {
-	struct mailbox_source source = source_of(k, m);
+	struct mailbox_source source = source_of(m);
 
 	mailbox_unmark(k->box, &source);
 }
@@ -174,6 +174,6 @@ static void close_sink(struct sink *k)
 }
 
 const struct sink_ops sink_mailbox = {
-	.open = open_sink, .recover = recover, .begin = begin, .deliver = deliver, .turn = turn,
+	.open = open_sink, .recover = recover, .begin = begin, .deliver = deliver_message, .turn = turn,
 	.answered = answered, .settled = settled, .close = close_sink, .streams = true,
 };
