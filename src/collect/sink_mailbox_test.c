@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "collect/test_world.h"
+#include "store/account.h"
 #include "store/digest.h"
 #include "store/ledger.h"
 #include "store/mailbox.h"
@@ -143,8 +144,21 @@ static void large_ones_come_as_the_box_takes_them(void **state)
 	w->drop.lines = LARGE;
 	world_expect(w, 3, 0, 0, ERR_NONE);
 	assert_true(full > 0);
-	assert_in_range(most_a_turn, 2, MIB / PIECE + 1);
 	box_has(w, order, 3);
+}
+
+/* What will not fit is only counted, as fast as it is read: others have their turns between, all the same. */
+static void one_that_does_not_fit_lets_others_go_on(void **state)
+{
+	struct world *w = *state;
+
+	must(account_set(w->store, "anna", &(struct account_limits){ 100 * 1024, ACCOUNT_SESSIONS_DEFAULT }, &err));
+	drop_fill(&w->drop, 'a', 1);
+	w->drop.lines = LARGE;
+	world_visit(w, VISIT_COLLECT);
+	assert_int_equal(w->result.collected, 0);
+	assert_in_range(most_a_turn, 2, MIB / PIECE + 1);
+	box_has(w, NULL, 0);
 }
 
 /* What a box does not take is for the next visit; the others are not kept up. */
@@ -187,6 +201,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(small_ones_come_in_order, start, world_stop),
 		cmocka_unit_test_setup_teardown(large_ones_come_as_the_box_takes_them, start, world_stop),
+		cmocka_unit_test_setup_teardown(one_that_does_not_fit_lets_others_go_on, start, world_stop),
 		cmocka_unit_test_setup_teardown(a_box_that_fails, start, world_stop),
 		cmocka_unit_test_setup_teardown(the_ledger_knows_the_message_alone, start, world_stop),
 	};
