@@ -163,7 +163,7 @@ bool held_add(struct store *s, const struct held_new *what, const struct spool *
 
 	if (!check(what, e))
 		return false;
-	describe(&h, what, spool_size(message), now);
+	describe(&h, what, spool_own_size(message), now);
 	if (!room(s, &h, what->most, e))
 		return err_in(e, "held area");
 	a.expected = (uint32_t)((h.size + MAILBOX_PIECE - 1) / MAILBOX_PIECE);
@@ -172,7 +172,7 @@ bool held_add(struct store *s, const struct held_new *what, const struct spool *
 		return err_set(e, ERR_LOCAL, "out of memory");
 	h.id = a.id = new_id(s, now);
 	a.batch = store_batch(held_part());
-	good = spool_read(message, take_octets, &a, &unread);
+	good = spool_own_read(message, take_octets, &a, &unread);
 	if (!good && a.batch)	/* else it was the store that failed, and said so */
 		*e = unread;
 	good = good && end_piece(&a) && finish(&a, &h, what);
