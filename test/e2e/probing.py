@@ -24,8 +24,8 @@ TOUCHES = {"RETR", "TOP", "DELE", "UIDL", "LIST 1", "FETCH", "STORE", "SELECT", 
 class Raw:
     """A port where each connection is given to `speak` (a socket), in a thread of its own."""
 
-    def __init__(self, speak):
-        self.speak, self.server = speak, socket.create_server(("127.0.0.1", 0))
+    def __init__(self, speak, port=0):
+        self.speak, self.server = speak, socket.create_server(("127.0.0.1", port))
         self.port, self.count = self.server.getsockname()[1], 0
         self.ended = threading.Event()
 
