@@ -14,6 +14,7 @@ import pytest
 
 import corpus
 from imapd import Imapd, Mailstore, Script, parse_script
+from origin import stop_accepting
 from pop3d import Maildrop, Pop3d
 
 both = pytest.mark.parametrize("protocol", ["pop3", "imap"])
@@ -43,12 +44,13 @@ class Raw:
             self.speak(self, sock)
 
     def __enter__(self):
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.accepting = threading.Thread(target=self.accept, daemon=True)
+        self.accepting.start()
         return self
 
     def __exit__(self, *_):
         self.ended.set()
-        self.server.close()
+        stop_accepting(self.server, self.accepting)
 
 
 def says(octets, close=False):

@@ -5,6 +5,7 @@ A `Script` replaces the replies to chosen commands (see parse_script).  `event`
 is called with a word at every step ("RETR 3", "sent RETR 3", "gone", and what
 the protocol adds), so that a test can do something at exactly that instant.
 """
+import contextlib
 import fnmatch
 import re
 import socket
@@ -244,6 +245,14 @@ class Session:
         raise ValueError("nothing to delete here")
 
 
+def stop_accepting(server, thread):
+    """The thread first: it would go on with the number of a descriptor, which is the next server's by then."""
+    with contextlib.suppress(OSError):
+        server.shutdown(socket.SHUT_RDWR)
+    thread.join()
+    server.close()
+
+
 class Origin:
     """A port with sessions behind it.  `tls`: None, "implicit" or "stls" (offered in clear).
 
@@ -280,9 +289,10 @@ class Origin:
         return [line for line in self.said if line.upper().split()[:len(words)] == words]
 
     def __enter__(self):
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.accepting = threading.Thread(target=self.accept, daemon=True)
+        self.accepting.start()
         return self
 
     def __exit__(self, *_):
         self.ended.set()
-        self.server.close()
+        stop_accepting(self.server, self.accepting)
