@@ -317,7 +317,7 @@ void build_target(struct settings *s, const struct section *section, struct repo
 	section_apply(section, target_rows, t, r);
 	t->name = section->title;
 	t->where = section->where;
-	t->has_envelope = section_given(section, "envelope");
+	t->has_envelope = envelope_given(section);
 	t->has_smime = section_given(section, "smime");
 	if (!name_good(t->name, &e))
 		section_error(section, r, NULL, "%s", e.text);
