@@ -4,7 +4,7 @@
  * delivered to.  It announces PIPELINING and 8BITMIME, with -c CHUNKING too.
  *
  * usage: relay_sink [-l] [-c] PORT     -l: LMTP; listens on 127.0.0.1
- * SIGTERM ends it; then one line of JSON: messages accepted, bodies that came more than once, bodies whose X-Bench-CRC
+ * SIGTERM ends it; then one line of JSON: messages accepted, Message-IDs that came more than once, bodies whose X-Bench-CRC
  * is right, wrong, not there, connections.  relaying.py builds it for itself. */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -55,12 +55,12 @@ static void say(struct peer *p, const char *line)
 	put(&p->out, &p->out_len, &p->out_room, line, strlen(line));
 }
 
-static void remember(const char *body, size_t len)
+static void remember(const char *id, size_t len)
 {
 	uint64_t hash = 14695981039346656037U;
 
 	for (size_t n = 0; n < len; n++)
-		hash = (hash ^ (unsigned char)body[n]) * 1099511628211U;
+		hash = (hash ^ (unsigned char)id[n]) * 1099511628211U;
 	hash += !hash;
 	for (size_t at = hash % SEEN_MAX;; at = (at + 1) % SEEN_MAX) {
 		if (seen[at] == hash)
@@ -76,15 +76,15 @@ static void remember(const char *body, size_t len)
 static void check(const char *message, size_t len)
 {
 	const char *end = memmem(message, len, "\r\n\r\n", 4), *crc = memmem(message, len, "\nX-Bench-CRC: ", 14);
-	const char *body = end ? end + 4 : message;
+	const char *id = memmem(message, len, "\nMessage-ID: ", 13), *body = end ? end + 4 : message;
 	size_t count = len - (size_t)(body - message);
 
 	accepted++;
-	if (!end || !crc || crc > end) {
+	if (!end || !crc || crc > end || !id || id > end) {
 		bare++;
 		return;
 	}
-	remember(body, count);
+	remember(id + 1, strcspn(id + 1, "\r\n"));
 	if (crc32(0, (const Bytef *)body, (uInt)count) == strtoul(crc + 14, NULL, 16))
 		good++;
 	else
