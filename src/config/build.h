@@ -35,8 +35,6 @@ void build_end(struct settings *s, struct report *r);
 /* A target of type smtp or lmtp: its host, port, TLS and login; and of smtp://HOST and the like, what follows the prefix. */
 void build_smtp(struct settings *s, const struct section *section, struct target *t, struct report *r);
 [[nodiscard]] bool target_smtp(struct arena *a, struct span prefix, const char *rest, struct target *t, struct err *e);
-/* Its type is built, at least for submitted mail. */
-bool target_for_submission(const struct target *t);
 /* smtp and lmtp need to know the recipients. */
 bool target_needs_envelope(const struct target *t);
 /* 1..128 characters without blanks, quotes and |. */

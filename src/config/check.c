@@ -204,7 +204,7 @@ static void check_deliver(struct settings *s, struct connection *c, const struct
 		for (size_t before = 0; before < c->deliver_count; before++)
 			if (c->deliver[before] == t)
 				section_error(section, r, "deliver", "%s stands there twice; leave one of them out", c->deliver_to.at[n]);
-		if (t->unbuilt && (!t->where.file || target_for_submission(t)))
+		if (t->unbuilt)
 			section_warning(section, r, "deliver", "%s: %s is not built yet; it has no effect", t->name, t->unbuilt);
 		if ((!t->where.file || !section->where.file) && target_needs_envelope(t) && !t->has_envelope && !c->has_envelope)	/* else build_end */
 			section_error(section, r, "deliver",
