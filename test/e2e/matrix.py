@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The matrix of visits and targets, as one configuration: a connection and a user for each cell.
 
-{POP3, IMAP} × {implicit, explicit, none} × {each after} × {each target type} × {accepts, defers, refuses, dies}.  Nothing refuses
-for good on a mailbox, a Maildir or a folder, and nothing dies there but ourselves: those cells stand in other tests (test_matrix's
-last, test/crash).  Each user has three messages; the target's mood is about the second, so that the others are seen to flow; but for
+{POP3, IMAP} × {implicit, explicit, none} × {each after} × {each target type} × {accepts, defers, refuses, dies}; and what is refused
+with each other on_refused.  Nothing refuses for good on a mailbox, a Maildir or a folder, and nothing dies there but ourselves: those
+cells stand in other tests (test_matrix's last, test/crash).  Each user has three messages; the target's mood is about the second, so that the others are seen to flow; but for
 Maildirs and folders, which take nothing at all.
 
     m = Matrix(home, dovecot, smtp, lmtp)       fills the users, writes the configuration
@@ -42,10 +42,17 @@ class Cell(NamedTuple):
     after: str
     target: str
     how: str
+    refused: str = "quarantine"
 
     @property
     def name(self):
-        return "-".join((self.protocol, self.tls, self.after.replace(":", "_").lower(), self.target, self.how))
+        """Dovecot's users are in small letters; sinks.py reads the end."""
+        return "-".join((self.protocol, self.tls, self.after.replace(":", "_").lower(), self.target, self.refused, self.how))
+
+    @property
+    def second(self):
+        """What becomes of the second message once it is refused, unless it is quarantined."""
+        return self.refused if self.how == "refuses" and self.refused != "quarantine" else None
 
     def message(self, number):
         """As it lies at the server.  Lines that begin with dots, and 8-bit octets."""
@@ -59,25 +66,32 @@ class Cell(NamedTuple):
         """It is not accepted by the first visit."""
         if self.target in ("maildir", "folder"):
             return self.how == "defers"
-        return number == 2 and self.how in ("defers", "dies")
+        return number == 2 and (self.how in ("defers", "dies") or self.second == "keep")
 
     def fate(self, number):
         """→ ledger states that are right after the first visit"""
         if self.stays(number):
-            return ("pending",) if self.target in ("maildir", "folder") else ("held",)
-        return self.done()
+            return ("pending",) if self.target in ("maildir", "folder") else ("refused",) if self.second else ("held",)
+        return self.done(number)
 
-    def done(self):
+    def done(self, number):
+        if number == 2 and self.second == "delete":
+            return "disposing", "gone"
         return {"keep": ("accepted",), "delete": ("disposing", "gone"), "seen": ("seen",), "move:Done": ("disposing", "gone")}[self.after]
 
     def held(self, number):
         """→ the state of its copy in the held area, or None"""
-        if number == 2 and self.target in ("command", "smtp", "lmtp", "mailbox"):
+        if number == 2 and not self.second and self.target in ("command", "smtp", "lmtp", "mailbox"):
             return {"defers": "waiting", "dies": "waiting", "refuses": "quarantined"}.get(self.how)
         return None
 
+    def copies(self, number, waits):
+        return 0 if waits or number == 2 and self.second in ("delete", "return") else 1
+
     def lies(self, number, stays):
         """→ (folder, seen) at the server, or None"""
+        if number == 2 and self.second == "delete":
+            return None
         if stays or self.after == "keep":
             return "INBOX", False
         return {"delete": None, "seen": ("INBOX", True), "move:Done": ("Done", False)}[self.after]
@@ -85,7 +99,9 @@ class Cell(NamedTuple):
 
 def cells():
     return [Cell(protocol, tls, after, target, how) for protocol in AFTER for tls in TLS for after in AFTER[protocol]
-            for target in HOW for how in HOW[target]]
+            for target in HOW for how in HOW[target]] + \
+        [Cell(protocol, "none", after, target, "refuses", refused) for protocol in AFTER for after in AFTER[protocol]
+            for target in ("command", "smtp", "lmtp") for refused in ("keep", "delete", "return")]
 
 
 def bare(octets):
@@ -130,7 +146,7 @@ class Found:
 
     def __init__(self):
         self.history, self.held, self.left = defaultdict(dict), defaultdict(dict), defaultdict(dict)
-        self.copies, self.wrong = Counter(), []
+        self.copies, self.bounces, self.wrong = Counter(), Counter(), []
 
 
 class Matrix:
@@ -186,7 +202,7 @@ class Matrix:
             ports = {"pop3": (self.dovecot.pop3s, self.dovecot.pop3), "imap": (self.dovecot.imaps, self.dovecot.imap)}[cell.protocol]
             keys = {"protocol": cell.protocol, "host": "127.0.0.1", "port": ports[cell.tls != "implicit"], "user": cell.name,
                     "password": self.dovecot.password, "auth": ["plain"], "tls__mode": cell.tls, "allow_cleartext": cell.tls == "none",
-                    "timeout": "60s", "after": cell.after, "deliver": [self.target(cell)]}
+                    "timeout": "60s", "after": cell.after, "on_refused": cell.refused, "deliver": [self.target(cell)]}
             if cell.tls != "none":
                 keys["tls__ca_certificates"] = self.dovecot.authority.ca
             if cell.target in ("smtp", "lmtp"):
@@ -257,7 +273,10 @@ class Matrix:
         self.sources(found)
         for octets in [*self.files("maildir"), *self.files("folder"), *sinks.arrived(self.command)]:
             self.count(found, octets)
-        for _, recipient, octets in self.smtp.taken + self.lmtp.taken:
+        for sender, recipient, octets in self.smtp.taken + self.lmtp.taken:
+            if not sender:
+                found.bounces[self.key(octets), recipient] += 1
+                continue
             self.count(found, octets)
             key = self.key(octets)
             if key and recipient != key[0].name + "@matrix.test":
@@ -284,11 +303,11 @@ class Matrix:
         stays = not mended and cell.stays(number)
         waits = None if mended else cell.held(number)
         row, held = found.history[cell].get(number, {}), found.held[cell].get(number, {})
-        wants = {"ledger": (row.get("state"), cell.done() if mended else cell.fate(number)), "held": (held.get("state"), (waits,)),
+        wants = {"ledger": (row.get("state"), cell.done(number) if mended else cell.fate(number)), "held": (held.get("state"), (waits,)),
                  "lies": (found.left[cell].get(number), (cell.lies(number, stays),)),
-                 "copies": (found.copies[cell, number], (0 if stays or waits else 1,))}
+                 "copies": (found.copies[cell, number], (cell.copies(number, stays or waits),))}
         out = [f"{what}: {have}, not {' or '.join(map(str, want))}" for what, (have, want) in wants.items() if have not in want]
-        if (stays or waits) and (line := self.told(cell, number, found)):
+        if (stays or waits or not mended and number == 2 and cell.second) and (line := self.told(cell, number, found)):
             out.append("log: " + line)
         if stays and not re.search(REASON[cell.target][cell.how], row.get("error", "") + held.get("why", ""), re.I):
             out.append(f"reason: ledger {row.get('error')!r}, held {held.get('why')!r}")

@@ -3,10 +3,15 @@
 import os
 import shutil
 import tempfile
+from collections import Counter
 
 import pytest
 
+import corpus
+from imap_store import Mailstore
+from imapd import Imapd
 from matrix import Matrix
+from pop3d import Maildrop, Pop3d
 from sinks import Sink
 
 ONLY = os.environ.get("POSTRIDER_CELLS")        # a pattern: these alone
@@ -23,6 +28,15 @@ def m(dovecot):
     shutil.rmtree(home, ignore_errors=True)
 
 
+def letters(folder):
+    out = []
+    for name in os.listdir(folder):
+        if name.endswith(".eml"):
+            with open(os.path.join(folder, name), "rb") as f:
+                out.append(f.read())
+    return out
+
+
 def test_each_cell_after_the_first_visit(m):
     faults = m.faults(m.first)
     assert not faults, "\n".join([f"{len(faults)} faults", *faults, str(m.done)])
@@ -34,3 +48,30 @@ def test_each_cell_after_recovery(m):
     faults = m.faults(m.last, mended=True)
     assert m.again.code == 0, m.again
     assert not faults, "\n".join([f"{len(faults)} faults", *faults])
+
+
+@pytest.mark.parametrize("target", ["mailbox", "maildir", "folder"])
+@pytest.mark.parametrize("protocol, steps", [("pop3", ("sent RETR 3", "sent RETR 30", "deleted")), ("imap", ("body 3", "body 30", "expunged"))])
+def test_what_we_write_ourselves_when_we_die_amid(p, protocol, steps, target):
+    """Killed early, late, and when the server has removed what it was told to; then one copy of each."""
+    mail, process, until = corpus.small(40), None, None
+
+    def event(word):
+        if word == until:
+            process.kill()
+
+    p.account()
+    where = os.path.join(p.home, "out")
+    origin = Pop3d(Maildrop(mail), event=event) if protocol == "pop3" else Imapd(Mailstore(mail), event=event)
+    with origin:
+        p.clear("box", origin, protocol=protocol, after="delete", deliver=[{"mailbox": "mailbox:anna/INBOX"}.get(target, f"{target}:{where}")])
+        for until in steps:
+            process = p.start("collect", "box")
+            process.communicate(timeout=60)
+            assert process.returncode == -9, until
+        until = None
+        p.good("collect", "box")
+        assert p.good("collect", "box").summary()["box"]["collected"] == 0
+        assert not (origin.drop.octets() if protocol == "pop3" else origin.store.octets("INBOX"))
+    have = {"mailbox": p.in_mailbox, "maildir": lambda: p.in_maildir(where), "folder": lambda: letters(where)}[target]()
+    assert Counter(map(corpus.digest, have)) == Counter(map(corpus.digest, mail))
