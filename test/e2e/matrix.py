@@ -51,8 +51,9 @@ class Cell(NamedTuple):
 
     @property
     def second(self):
-        """What becomes of the second message once it is refused, unless it is quarantined."""
-        return self.refused if self.how == "refuses" and self.refused != "quarantine" else None
+        """What becomes of the second message once it is refused, unless it is quarantined; as what no server is there to return is."""
+        quarantined = self.refused == "quarantine" or (self.refused == "return" and self.target == "command")
+        return self.refused if self.how == "refuses" and not quarantined else None
 
     def message(self, number):
         """As it lies at the server.  Lines that begin with dots, and 8-bit octets."""
@@ -146,7 +147,7 @@ class Found:
 
     def __init__(self):
         self.history, self.held, self.left = defaultdict(dict), defaultdict(dict), defaultdict(dict)
-        self.copies, self.bounces, self.wrong = Counter(), Counter(), []
+        self.copies, self.bounces, self.returned, self.wrong = Counter(), Counter(), Counter(), []
 
 
 class Matrix:
@@ -265,6 +266,9 @@ class Matrix:
             found.history[cell][self.sizes[cell.name, row["size"]]] = row
         for row in self.p.good("held", "list", "--json").rows():
             cell = self.by_name.get(row.get("connection"))
+            if cell and row["sender"] == "":
+                found.bounces[cell] += 1
+                continue
             number = cell and self.sizes.get((cell.name, row["octets"]), 2)
             if cell and number not in found.held[cell]:
                 found.held[cell][number] = row
@@ -275,7 +279,7 @@ class Matrix:
             self.count(found, octets)
         for sender, recipient, octets in self.smtp.taken + self.lmtp.taken:
             if not sender:
-                found.bounces[self.key(octets), recipient] += 1
+                found.returned[(self.key(octets) or (None,))[0]] += recipient == POSTMASTER
                 continue
             self.count(found, octets)
             key = self.key(octets)
