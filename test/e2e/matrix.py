@@ -30,6 +30,7 @@ HOW = {"mailbox": ("accepts", "defers"), "maildir": ("accepts", "defers"), "fold
 NUMBERS = (1, 2, 3)
 BIG = 60_000                    # of the message that a mailbox has no room for
 QUOTA = "50000"
+POSTMASTER = "postmaster"       # without main_domain
 REASON = {"mailbox": {"defers": "over quota"}, "maildir": {"defers": "Permission denied"}, "folder": {"defers": "Permission denied"},
           "command": {"defers": sinks.DEFERS, "refuses": sinks.REFUSES, "dies": "signal|killed"},
           "smtp": {"defers": sinks.DEFERS, "refuses": sinks.REFUSES, "dies": "closed"},
@@ -73,11 +74,13 @@ class Cell(NamedTuple):
         """→ ledger states that are right after the first visit"""
         if self.stays(number):
             return ("pending",) if self.target in ("maildir", "folder") else ("refused",) if self.second else ("held",)
-        return self.done(number)
+        return self.done(number, self.held(number))
 
-    def done(self, number):
+    def done(self, number, waits=None):
         if number == 2 and self.second == "delete":
             return "disposing", "gone"
+        if waits == "quarantined" and self.after == "keep":
+            return ("quarantined",)
         return {"keep": ("accepted",), "delete": ("disposing", "gone"), "seen": ("seen",), "move:Done": ("disposing", "gone")}[self.after]
 
     def held(self, number):
