@@ -65,7 +65,7 @@ class Gone(Exception):
 
 class Conversation:
     def __init__(self, sink, sock):
-        self.sink, self.sock, self.buffer = sink, sock, b""
+        self.sink, self.sock, self.buffer, self.history, self.odd = sink, sock, b"", [], sink.odd
         self.forget()
 
     def forget(self):
@@ -84,6 +84,7 @@ class Conversation:
         return line.rstrip(b"\r").decode("utf-8", "replace")
 
     def say(self, *lines):
+        self.history.append(lines)
         self.sock.sendall("".join(line + "\r\n" for line in lines).encode())
 
     def run(self):
@@ -108,6 +109,7 @@ class Conversation:
     def command(self, line):
         verb, _, rest = line.partition(" ")
         verb = verb.upper()
+        self.history.append(line)
         if verb in ("EHLO", "LHLO"):
             self.say("250-sink", "250-PIPELINING", "250-8BITMIME", *(["250-CHUNKING"] if self.sink.lmtp else []), "250 SIZE 10000000")
         elif verb in ("NOOP", "RSET"):
@@ -127,6 +129,7 @@ class Conversation:
             self.say("221 bye")
             raise Gone
         else:
+            self.odd.append((line, self.history[-12:]))
             self.say("500 what?")
 
     def rcpt(self, recipient):
@@ -183,7 +186,7 @@ class Conversation:
 
 class Sink:
     def __init__(self, lmtp=False):
-        self.lmtp, self.mended, self.taken = lmtp, False, []
+        self.lmtp, self.mended, self.taken, self.odd = lmtp, False, [], []
         self.server = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.port = self.server.getsockname()[1]
 

@@ -42,6 +42,11 @@ def test_each_cell_after_the_first_visit(m):
     assert not faults, "\n".join([f"{len(faults)} faults", *faults, str(m.done)])
 
 
+def test_nothing_strange_was_said_to_servers(m):
+    """Octets that are no command, for instance: then what was counted as sent was not what was sent."""
+    assert not m.smtp.odd and not m.lmtp.odd
+
+
 def test_each_cell_after_recovery(m):
     m.mend()
     m.recover()
