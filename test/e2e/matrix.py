@@ -323,7 +323,16 @@ class Matrix:
     def faults(self, found, mended=False):
         """→ a line for each message that is not as it should be"""
         return [line for cell in self.cells for number in NUMBERS if (line := self.fault(cell, number, found, mended))] + \
-            [f"wrong: {w}" for w in found.wrong]
+            [f"wrong: {w}" for w in found.wrong] + \
+            [line for cell in self.cells if (line := self.bounce_fault(cell, found, mended))]
+
+    @staticmethod
+    def bounce_fault(cell, found, mended):
+        """One for what was returned, and it arrives."""
+        waits, came, want = found.bounces[cell], found.returned[cell], cell.second == "return"
+        if (waits, came) == (0, want) or (not mended and (waits, came) == (want, 0)):
+            return None
+        return f"{cell.name}: {waits} bounces wait and {came} came to {POSTMASTER}, where {want:d} is due"
 
     def mend(self):
         self.smtp.mend()
@@ -333,10 +342,22 @@ class Matrix:
         self.p.good("account", "set", "tight", "quota=none")
 
     def recover(self):
+        """What waits is tried again, what is quarantined goes once more; then what nobody was asked for meanwhile, and what a visit had
+        no time left to dispose of."""
         for rows in self.first.held.values():
             for row in rows.values():
                 if row["state"] == "quarantined":
                     self.p.good("held", "release", row["id"])
         self.p.good("held", "retry")
         self.again = self.p("collect")
+        self.asked = [f"{c.name} 2: {row}" for c, row in self.kept() if row != self.first.history[c].get(2)]
+        for cell, _ in self.kept():
+            self.p.good("retry", cell.name)
+        rest = {c.name for c, _ in self.kept()} | {r["connection"] for r in self.p.good("history", "--json").rows() if r["state"] == "disposing"}
+        self.rest = self.p("collect", *sorted(rest)) if rest else self.again
         self.last = self.look()
+
+    def kept(self):
+        """→ (cell, row of the ledger) of what stays at the server because it was refused."""
+        rows = {(r["connection"], r["size"]): r for r in self.p.good("history", "--json").rows()}
+        return [(c, rows.get((c.name, len(c.message(2))))) for c in self.cells if c.second == "keep"]

@@ -58,8 +58,9 @@ def test_each_cell_after_recovery(m):
     m.mend()
     m.recover()
     faults = m.faults(m.last, mended=True)
-    assert m.again.code == 0, m.again
-    assert not faults, "\n".join([f"{len(faults)} faults", *faults])
+    assert not faults, "\n".join([f"{len(faults)} faults", *faults, str(m.again), str(m.rest)])
+    assert not m.asked, "asked before it was told to:\n" + "\n".join(m.asked)
+    assert m.again.code == 0 and m.rest.code == 0, (m.again, m.rest)
 
 
 @pytest.mark.parametrize("target", ["mailbox", "maildir", "folder"])
