@@ -87,6 +87,8 @@ static bool dele(struct drop *d, struct server_peer *p, const char *line)
 	size_t number = strtoul(line + 5, NULL, 10);
 
 	assert(number && number <= d->count);
+	if (number == d->refuse_dele)
+		return say(p, "-ERR locked\r\n");
 	d->messages[number - 1].marked = true;
 	return say(p, "+OK\r\n");
 }

@@ -24,7 +24,7 @@ struct drop {
 	bool refuse_stat, refuse_list, ignore_dele;
 	size_t stat_more, list_first;	/* STAT counts so many more; UIDL shows only so many (0 = all) */
 	bool same_number;		/* UIDL numbers all messages 1 */
-	size_t refuse_retr, cut_retr;	/* message number; 0 = none */
+	size_t refuse_retr, cut_retr, refuse_dele;	/* message number; 0 = none */
 	unsigned retrs, tops;		/* asked in the last session */
 };
 
