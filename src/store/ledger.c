@@ -345,47 +345,6 @@ int64_t ledger_noted(struct ledger *l, enum ledger_note note)
 	return l->notes[note];
 }
 
-/* Up to a batch of the keys that are durable now. */
-static bool forget_some(struct ledger *l, bool *more, struct err *e)
-{
-	struct view *v = store_view(l->store);
-	struct batch *b = store_batch(l->part);
-	struct span key = { 0 }, value;
-	size_t n = 0;
-
-	while (n < ENGINE_BATCH_KEYS / 2 && view_next(v, l->part, SPAN(""), &key, &value)) {
-		store_must(batch_remove(b, key));
-		n++;
-	}
-	view_end(&v);
-	*more = n > 0;
-	if (*more)
-		return engine_commit_wait(l->store->engine, &b, e);
-	batch_free(&b);
-	return true;
-}
-
-bool ledger_forget(struct ledger *l, struct err *e)
-{
-	struct put *p;
-	bool more = true;
-	struct batch *barrier = store_batch(l->part);
-
-	/* The committer keeps the order: behind an empty batch all is durable. */
-	ledger_flush(l);
-	if (!engine_commit_wait(l->store->engine, &barrier, e))
-		return err_in(e, "ledger of %s", l->name);
-	while ((p = overlay_next(&l->overlay, NULL)))
-		overlay_remove(&l->overlay, p);
-	memset(l->notes, 0, sizeof l->notes);
-	while (more)
-		if (!forget_some(l, &more, e))
-			return err_in(e, "ledger of %s", l->name);
-	l->sent = 0;
-	l->refused = false;
-	return true;
-}
-
 void ledger_flush_all(struct store *s)
 {
 	for (size_t n = 0; n < STORE_BUCKETS; n++)

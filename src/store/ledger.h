@@ -130,5 +130,12 @@ enum ledger_note {
 /* Asynchronous, as a put; `ticket` also tells that all puts before it are durable. */
 void ledger_note(struct ledger *l, enum ledger_note note, int64_t when, uint64_t ticket);
 int64_t ledger_noted(struct ledger *l, enum ledger_note note);
-[[nodiscard]] bool ledger_forget(struct ledger *l, struct err *e);	/* rescan: all entries; blocks */
+[[nodiscard]] bool ledger_forget(struct ledger *l, struct err *e);	/* all entries and notes; blocks */
+/* The same but for the entries that `keep` wants, and what is needed to know them again: ids that are shared, what was
+ * noted of ids.  *kept counts them. */
+struct ledger_keep {
+	bool (*keep)(void *user, const struct ledger_entry *entry);
+	void *user;
+};
+[[nodiscard]] bool ledger_forget_but(struct ledger *l, const struct ledger_keep *with, uint64_t *kept, struct err *e);
 uint64_t ledger_count(struct ledger *l);
