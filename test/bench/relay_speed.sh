@@ -34,7 +34,7 @@ measure() { # WHERE NAMESPACE ADDRESS OFFERS MESSAGES PARALLEL…
 	until in_ns "$far" bash -c "exec 3<> /dev/tcp/$address/$port" 2> /dev/null; do sleep 0.1; done
 	for kind in smtp lmtp; do
 		for parallel in "$@"; do
-			echo "$where $kind $offers parallel=$parallel: $(in_ns "$ns" "$program" send "$address" $port $kind "$parallel" "$count")"
+			echo "$where $kind $offers parallel=$parallel: $(in_ns "$ns" "$program" send "$address" $port $kind "$work/store" "$parallel" "$count")"
 		done
 	done
 	kill "$server"; wait "$server" 2> /dev/null
