@@ -238,7 +238,7 @@ static void start_placing(struct sink *k)
 	run_job(k, j, place_work, place_done);
 }
 
-static void deliver(struct sink *k, struct message *m)
+static void deliver_message(struct sink *k, struct message *m)
 {
 	queue_add(&k->maildir->to_write, m);
 	start_writers(k);
@@ -369,6 +369,6 @@ static bool recover(struct sink *k, struct err *e)
 }
 
 const struct sink_ops sink_maildir = {
-	.open = open_sink, .recover = recover, .deliver = deliver,
+	.open = open_sink, .recover = recover, .deliver = deliver_message,
 	.answered = answered, .settled = settled, .close = close_sink,
 };

@@ -18,6 +18,7 @@ void build_tls(struct tls_keys *tls, const struct section *section, struct repor
 /* What its section `envelope` says, as section_apply filled it. */
 void build_envelope(struct settings *s, const struct section *section, struct envelope_keys *keys, struct report *r);
 /* Addresses with their domains, commas between them, and nothing else. */
+bool envelope_given(const struct section *section);
 bool envelope_addresses(const char *text);
 /* What may stand behind an @. */
 bool envelope_domain(struct arena *a, const char *text);

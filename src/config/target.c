@@ -32,9 +32,9 @@ static const struct {
 	[TARGET_MAILBOX] = { "mailbox", NULL },
 	[TARGET_MAILDIR] = { "maildir", NULL },
 	[TARGET_FOLDER] =  { "folder", "type folder" },
-	[TARGET_SMTP] =    { "smtp", "type smtp" },
-	[TARGET_LMTP] =    { "lmtp", "type lmtp" },
-	[TARGET_COMMAND] = { "command", "type command" },
+	[TARGET_SMTP] =    { "smtp", NULL },
+	[TARGET_LMTP] =    { "lmtp", NULL },
+	[TARGET_COMMAND] = { "command", NULL },
 };
 
 static const char *joined(struct arena *a, struct span prefix, const char *rest)
@@ -317,7 +317,7 @@ void build_target(struct settings *s, const struct section *section, struct repo
 	section_apply(section, target_rows, t, r);
 	t->name = section->title;
 	t->where = section->where;
-	t->has_envelope = section_given(section, "envelope");
+	t->has_envelope = envelope_given(section);
 	t->has_smime = section_given(section, "smime");
 	if (!name_good(t->name, &e))
 		section_error(section, r, NULL, "%s", e.text);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/spool.h"
 
+#include <signal.h>
+#include <sys/resource.h>
+
 #include "store/digest.h"
 #include "store/fixture.h"
 
@@ -74,6 +77,90 @@ static void what_goes_in_comes_out(void **state)
 	free(octets);
 }
 
+/* Lead and message come out as one, from wherever; the message's own size, octets and digest know nothing of it. */
+static void a_lead_goes_out_first([[maybe_unused]] void **state)
+{
+	static const size_t sizes[] = { 0, 1, 5000, SPOOL_MEMORY + 5000 };
+	const char *directory = fixture_directory(), *const leads[] = { "Delivered-To: a\r\nX-Real-To: b\r\n", "", "x", NULL };
+	char *all = fixture_octets(2 * SPOOL_MEMORY);
+
+	for (size_t i = 0; i < COUNT(sizes); i++) {
+		struct spool *s = spool_new(directory, &fixture_err);
+		struct span own = { all + 100, sizes[i] };
+		uint8_t before[32], after[32];
+
+		must(s && spool_add(s, own, &fixture_err));
+		spool_digest(s, before);
+		for (const char *const *lead = leads; *lead; lead++) {
+			struct span said = span_of(*lead), whole = { own.at - said.len, said.len + own.len };
+			struct fixture_text got = { 0 };
+			size_t n;
+			char one;
+
+			memcpy(all + 100 - said.len, said.at, said.len);
+			must(spool_lead(s, said, &fixture_err));
+			assert_int_equal(spool_size(s), whole.len);
+			assert_int_equal(spool_own_size(s), own.len);
+			holds(s, whole);
+			for (size_t from = 0; from <= whole.len && from < 60; from++)
+				holds_at(s, whole, from, 7 + from * 1000);
+			must(spool_own_read(s, fixture_collect, &got, &fixture_err));
+			assert_int_equal(got.len, own.len);
+			assert_true(!own.len || memcmp(got.at, own.at, own.len) == 0);
+			must(spool_own_at(s, 0, &one, 1, &n, &fixture_err));
+			assert_true(own.len ? n == 1 && one == own.at[0] : n == 0);
+			spool_digest(s, after);
+			assert_memory_equal(before, after, sizeof before);
+			free(got.at);
+		}
+		spool_free(&s);
+	}
+	fixture_remove(directory);
+	free(all);
+}
+
+/* A limit of the file's size stands for a full disk. */
+static void what_finds_no_room_is_told_to_who_reads_it([[maybe_unused]] void **state)
+{
+	const struct rlimit narrow = { 2 * SPOOL_MEMORY, RLIM_INFINITY };
+	const char *directory = fixture_directory();
+	char *octets = fixture_octets(SPOOL_MEMORY), one;
+	struct span piece = { octets, SPOOL_MEMORY };
+	struct spool *s = spool_new(directory, &fixture_err), *next = spool_new(directory, &fixture_err);
+	struct digest *d = digest_new(&fixture_err);
+	struct fixture_text got = { 0 };
+	uint8_t had[32], want[32];
+	struct rlimit before;
+	size_t n = 1;
+
+	must(s && next && d);
+	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &narrow), 0);
+	for (size_t pieces = 1; pieces <= 6; pieces++) {
+		assert_int_equal(spool_add(s, piece, &fixture_err), pieces <= 3);
+		assert_int_equal(spool_size(s), pieces * SPOOL_MEMORY);
+		digest_add(d, piece);
+	}
+	assert_int_equal(fixture_err.kind, ERR_LOCAL);
+	assert_non_null(strstr(fixture_err.text, "File too large"));
+	must(spool_lead(s, SPAN("Delivered-To: anna\r\n"), &fixture_err));
+	assert_false(spool_read(s, fixture_collect, &got, &fixture_err) || spool_own_read(s, fixture_collect, &got, &fixture_err));
+	assert_int_equal(got.len, 0);		/* not a part of it */
+	assert_false(spool_at(s, 0, &one, 1, &n, &fixture_err) || n || spool_own_at(s, 0, &one, 1, &n, &fixture_err) || n);
+	assert_non_null(strstr(fixture_err.text, "File too large"));
+	digest_end(d, want);
+	spool_digest(s, had);
+	assert_memory_equal(had, want, sizeof want);
+	must(spool_add(next, piece, &fixture_err) && spool_add(next, piece, &fixture_err));	/* the next one finds room */
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	digest_free(&d);
+	spool_free(&s);
+	spool_free(&next);
+	fixture_remove(directory);
+	free(octets);
+}
+
 static void all_spools_share_an_allowance(void **state)
 {
 	enum { FIT = SPOOL_ALL / SPOOL_MEMORY };
@@ -120,6 +207,8 @@ static void failures_are_said(void **state)
 	assert_int_equal(spool_size(s), SPOOL_MEMORY);
 	holds(s, (struct span){ octets, SPOOL_MEMORY });
 	assert_false(spool_read(s, stop, NULL, &fixture_err));
+	must(spool_lead(s, SPAN("x"), &fixture_err));
+	assert_false(spool_read(s, stop, NULL, &fixture_err));
 	spool_free(&s);
 	free(octets);
 }
@@ -128,6 +217,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_goes_in_comes_out),
+		cmocka_unit_test(a_lead_goes_out_first),
+		cmocka_unit_test(what_finds_no_room_is_told_to_who_reads_it),
 		cmocka_unit_test(all_spools_share_an_allowance),
 		cmocka_unit_test(failures_are_said),
 	};
