@@ -7,6 +7,7 @@
  * `send` has WINDOW messages under way through deliver(), as visits have, and prints messages a second and CPU time each.
  * DIRECTORY gets a store that nothing is put into.  The server is a process a connection; it ends by a signal. */
 #include <assert.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -151,6 +152,7 @@ static void serve_one(int fd, const char *offers)
 	assert(p);
 	p->fd = fd;
 	p->offers = offers;
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));	/* as real servers do */
 	say(p, "220 bench\r\n");
 	while (line(p, text) && strncmp(text, "QUIT", 4) != 0)
 		command(p, text);

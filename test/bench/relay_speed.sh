@@ -43,6 +43,6 @@ measure() { # WHERE NAMESPACE ADDRESS OFFERS MESSAGES PARALLEL…
 for offers in none pipelining chunking; do
 	measure "0 ms" "$far" 127.0.0.1 $offers "$messages" 1 2
 done
-measure "50 ms" "$near" 10.98.0.2 none 200 2 10
-measure "50 ms" "$near" 10.98.0.2 pipelining 1000 1 2 10
-measure "50 ms" "$near" 10.98.0.2 chunking 4000 1 2 10
+measure "50 ms" "$near" 10.98.0.2 none 100 2 10
+measure "50 ms" "$near" 10.98.0.2 pipelining 400 1 2 10
+measure "50 ms" "$near" 10.98.0.2 chunking 400 1 2 10
