@@ -1,9 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * Delivery into a Maildir, in two steps (PRODUCT 2.2): tmp and fsync; `placing
- * NAME` in the ledger; rename and fsync of the directory; then accepted.
- * Writing is spread over the job pool, because concurrent fsyncs share the
- * file system's journal commits; renames go one group at a time. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "collect/sink_files.h"
+
 #include <assert.h>
 #include <limits.h>
 #include <stdio.h>
@@ -11,13 +8,13 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "collect/visit.h"
+#include "base/log.h"
 #include "net/jobs.h"
 
 enum { WRITE_BATCH = 32, INTENT_OLD_S = 24 * 3600 };
 
-struct maildir_sink {
-	struct maildir *dir;
+struct files_sink {
+	const struct files_ops *ops;
 	uint8_t tag[8];
 	struct queue to_write, to_place;
 	unsigned writers;
@@ -26,6 +23,7 @@ struct maildir_sink {
 
 struct batch_job {
 	struct sink *sink;
+	const char *mailbox;		/* that the messages come from, as its ledger is called */
 	struct queue messages, done;
 	struct message *failed;
 	struct err e;
@@ -37,7 +35,7 @@ static void start_placing(struct sink *k);
 
 /* Whose tmp files may be swept: only those of this connection in this state on
  * this host.  Another state may hold a connection of the same name, alive. */
-static void settle_tag(struct sink *k)
+static void settle_tag(const struct sink *k, uint8_t out[8])
 {
 	char text[PATH_MAX + MAILDIR_HOST_MAX + SETTINGS_NAME_MAX + 3], state[PATH_MAX], host[MAILDIR_HOST_MAX + 1], given_host[HOST_NAME_MAX + 1] = "";
 	const char *given = store_state(collector_store(k->visit->collector));
@@ -47,30 +45,29 @@ static void settle_tag(struct sink *k)
 	maildir_host(given_host, host);
 	(void)snprintf(text, sizeof text, "%s|%s|%s", realpath(given, state) ? state : given, host, k->visit->with->name);
 	tag = ledger_target_tag(text);
-	memcpy(k->maildir->tag, &tag, sizeof k->maildir->tag);
+	memcpy(out, &tag, sizeof tag);
 }
 
-static bool open_sink(struct sink *k, struct err *e)
+bool files_open(struct sink *k, const struct files_ops *ops, struct err *e)
 {
-	struct store *s = collector_store(k->visit->collector);
-
-	k->maildir = calloc(1, sizeof *k->maildir);
-	if (!k->maildir)
+	k->files = calloc(1, sizeof *k->files);
+	if (!k->files)
 		return err_set(e, ERR_LOCAL, "out of memory");
-	settle_tag(k);
-	if (k->place ? place_open(s, k->target->mailbox, k->place, &k->maildir->dir, e) : maildir_open(k->target->path, &k->maildir->dir, e))
-		return true;
-	free(k->maildir);
-	k->maildir = NULL;
-	return false;
+	k->files->ops = ops;
+	settle_tag(k, k->files->tag);
+	return true;
 }
 
-static void close_sink(struct sink *k)
+void files_close(struct sink *k)
 {
-	assert(!k->maildir->writers && !k->maildir->placing);
-	maildir_close(&k->maildir->dir);
-	free(k->maildir);
-	k->maildir = NULL;
+	assert(!k->files->writers && !k->files->placing);
+	free(k->files);
+	k->files = NULL;
+}
+
+const uint8_t *files_tag(const struct sink *k)
+{
+	return k->files->tag;
 }
 
 /* A job that cannot start, for want of memory, is done here and now: slow, not lost. */
@@ -85,28 +82,40 @@ static void run_job(struct sink *k, struct batch_job *job, void (*work)(void *),
 	done(job);
 }
 
+/* The directory is opened anew by each job; where that fails, so does one message, and the others have their turn. */
+static bool enter(struct batch_job *j, void **dir)
+{
+	if (j->sink->files->ops->enter(j->sink, dir, &j->e))
+		return true;
+	j->failed = queue_take(&j->messages);
+	return false;
+}
+
 static void write_work(void *user)
 {
 	struct batch_job *j = user;
-	struct maildir_sink *s = j->sink->maildir;
+	const struct files_ops *ops = j->sink->files->ops;
 	struct message *m;
+	struct err e;
+	void *dir;
 
+	j->synced = true;
+	if (!enter(j, &dir))
+		return;
 	while (!j->failed && (m = queue_take(&j->messages))) {
-		if (maildir_write(s->dir, m->spool, s->tag, m->place, &j->e)) {
+		if (ops->write(j->sink, dir, m, j->mailbox, &j->e)) {
 			queue_add(&j->done, m);
 		} else {
 			m->place[0] = '\0';
 			j->failed = m;
 		}
 	}
-	j->synced = true;
 	if (j->done.count) {
-		struct err e;
-
-		j->synced = maildir_sync_tmp(s->dir, &e);
+		j->synced = ops->sync_written(dir, &e);
 		if (!j->synced)
 			j->e = e;
 	}
+	ops->leave(j->sink, dir);
 }
 
 static void write_done(void *user)
@@ -118,7 +127,7 @@ static void write_done(void *user)
 	struct message *m;
 
 	v->waiting--;
-	k->maildir->writers--;
+	k->files->writers--;
 	while ((m = queue_take(&j->done))) {
 		if (!j->synced) {
 			m->place[0] = '\0';
@@ -131,7 +140,7 @@ static void write_done(void *user)
 	if (j->failed)
 		message_failed(v, j->failed, &j->e);
 	while ((m = queue_take(&j->messages)))
-		queue_add(&k->maildir->to_write, m);
+		queue_add(&k->files->to_write, m);
 	ledger_flush(v->ledger);
 	free(j);
 	start_writers(k);
@@ -142,8 +151,10 @@ static struct batch_job *job_new(struct sink *k)
 {
 	struct batch_job *j = calloc(1, sizeof *j);
 
-	if (j)
-		j->sink = k;
+	if (!j)
+		return NULL;
+	j->sink = k;
+	j->mailbox = ledger_mailbox(k->visit->ledger);
 	return j;
 }
 
@@ -159,7 +170,7 @@ static void no_memory(struct sink *k, struct queue *waiting)
 
 static void start_writers(struct sink *k)
 {
-	struct maildir_sink *s = k->maildir;
+	struct files_sink *s = k->files;
 
 	while (s->to_write.count && s->writers < JOBS_THREADS) {
 		size_t share = s->to_write.count / (JOBS_THREADS - s->writers) + 1;
@@ -179,19 +190,23 @@ static void start_writers(struct sink *k)
 static void place_work(void *user)
 {
 	struct batch_job *j = user;
-	struct maildir_sink *s = j->sink->maildir;
+	const struct files_ops *ops = j->sink->files->ops;
 	struct message *m;
+	void *dir;
 
+	if (!enter(j, &dir))
+		return;
 	while (!j->failed && (m = queue_take(&j->messages))) {
-		if (maildir_place(s->dir, m->place, &j->e)) {
+		if (ops->place(dir, m->place, &j->e)) {
 			queue_add(&j->done, m);
 			continue;
 		}
-		if (!maildir_waits(s->dir, m->place))	/* after a crash that means delivered; now it means lost */
+		if (ops->lost(dir, m->place))	/* after a crash that would mean delivered */
 			m->place[0] = '\0';
 		j->failed = m;
 	}
-	j->synced = !j->done.count || maildir_sync(s->dir, &j->e);
+	j->synced = !j->done.count || ops->sync_placed(dir, &j->e);
+	ops->leave(j->sink, dir);
 }
 
 /* Where a placing fails, `placing` stays in the ledger: the next visit decides. */
@@ -203,7 +218,7 @@ static void place_done(void *user)
 	struct message *m;
 
 	v->waiting--;
-	k->maildir->placing = false;
+	k->files->placing = false;
 	while ((m = queue_take(&j->done))) {
 		if (j->synced)
 			message_accepted(v, m);
@@ -213,7 +228,7 @@ static void place_done(void *user)
 	if (j->failed)
 		message_failed(v, j->failed, &j->e);
 	while ((m = queue_take(&j->messages)))
-		queue_add(&k->maildir->to_place, m);
+		queue_add(&k->files->to_place, m);
 	ledger_flush(v->ledger);
 	free(j);
 	start_placing(k);
@@ -222,7 +237,7 @@ static void place_done(void *user)
 
 static void start_placing(struct sink *k)
 {
-	struct maildir_sink *s = k->maildir;
+	struct files_sink *s = k->files;
 	struct batch_job *j;
 
 	if (s->placing || !s->to_place.count)
@@ -238,24 +253,23 @@ static void start_placing(struct sink *k)
 	run_job(k, j, place_work, place_done);
 }
 
-static void deliver(struct sink *k, struct message *m)
+void files_deliver(struct sink *k, struct message *m)
 {
-	queue_add(&k->maildir->to_write, m);
+	message_uid_text(k->visit, m->number, (struct span){ m->uid, m->uid_len }, m->uid_text);
+	queue_add(&k->files->to_write, m);
 	start_writers(k);
 }
 
-static void answered(struct sink *k, struct message *m, enum ticket_kind kind)
+void files_answered(struct sink *k, struct message *m, enum ticket_kind kind)
 {
 	if (kind != TICKET_PLACING)
 		return;
-	queue_add(&k->maildir->to_place, m);
+	queue_add(&k->files->to_place, m);
 	start_placing(k);
 }
 
-static void settled(struct sink *k, struct message *m)
+void files_settled([[maybe_unused]] struct sink *k, [[maybe_unused]] struct message *m)
 {
-	(void)k;
-	(void)m;
 }
 
 /* Intents that a crash left behind. */
@@ -301,30 +315,46 @@ static bool collect_intents(struct sink *k, struct ledger *l, struct recovery *r
 	return true;
 }
 
-static bool never(void *user, const char *name)
-{
-	(void)user;
-	(void)name;
-	return false;
-}
-
 /* In tmp: rename it.  Not there: it was delivered, whatever a reader did since,
  * unless the intent is so old that nobody can know; then it must be found. */
 static void recover_work(void *user)
 {
 	struct recovery *r = user;
-	struct maildir *dir = r->sink->maildir->dir;
+	struct sink *k = r->sink;
+	const struct files_ops *ops = k->files->ops;
+	void *dir;
 
-	r->good = true;
+	r->good = ops->enter(k, &dir, &r->e);
+	if (!r->good)
+		return;
 	for (size_t n = 0; r->good && n < r->count; n++) {
 		struct intent *i = &r->intents[n];
 
-		r->good = maildir_place_again(dir, i->place, &r->e);
-		i->there = !i->old || maildir_has(dir, i->place);
+		r->good = ops->place_again(dir, i->place, &r->e);
+		i->there = !i->old || ops->has(dir, i->place);
 	}
-	r->good = r->good && (!r->count || maildir_sync(dir, &r->e));
+	r->good = r->good && (!r->count || ops->sync_placed(dir, &r->e));
 	if (r->good)
-		maildir_sweep(dir, r->sink->maildir->tag, never, NULL);
+		ops->sweep(dir, k->files->tag);
+	ops->leave(k, dir);
+}
+
+/* Nothing is delivered there in this visit, since what the ledger says of files on their way
+ * cannot be judged; and the other targets are not held up.  Without any, the visit fails. */
+static void shut(struct sink *k, const struct err *why)
+{
+	struct visit *v = k->visit;
+	bool others = false;
+
+	k->shut = true;
+	k->failures = SINK_FAILURES_MAX;
+	v->last_failure = *why;
+	for (const struct sink *other = v->sinks; other < v->sinks + v->sink_count; other++)
+		others = others || !other->shut;
+	if (others)
+		log_error(&v->tag, "target %s: %s; nothing is tried there in this visit", k->target->name, why->text);
+	else
+		visit_fail(v, why);
 }
 
 static void recover_done(void *user)
@@ -335,7 +365,7 @@ static void recover_done(void *user)
 
 	v->waiting--;
 	if (!r->good)
-		visit_fail(v, &r->e);
+		shut(r->sink, &r->e);
 	for (size_t n = 0; r->good && n < r->count; n++) {
 		struct ledger *l = r->intents[n].ledger;
 
@@ -349,13 +379,16 @@ static void recover_done(void *user)
 	collector_dirty(v->collector, v);
 }
 
-static bool recover(struct sink *k, struct err *e)
+bool files_recover(struct sink *k, struct err *e)
 {
 	struct recovery *r = calloc(1, sizeof *r);
 	bool good = true;
 
 	if (!r)
 		return err_set(e, ERR_LOCAL, "out of memory");
+	if (k->shut)			/* an earlier attempt of this visit could not use it */
+		k->failures = 0;
+	k->shut = false;
 	r->sink = k;
 	for (size_t n = 0; good && n < k->visit->ledger_count; n++)
 		good = collect_intents(k, k->visit->ledgers[n], r, e);
@@ -367,8 +400,3 @@ static bool recover(struct sink *k, struct err *e)
 	k->visit->waiting++;
 	return true;
 }
-
-const struct sink_ops sink_maildir = {
-	.open = open_sink, .recover = recover, .deliver = deliver,
-	.answered = answered, .settled = settled, .close = close_sink,
-};

@@ -19,7 +19,7 @@
  *   delivery.c      a message's way through the sinks into the ledger
  *   answers.c       what is done when something is durable
  *   sink.c          which kind a target is, and where a mailbox lies
- *   sink_*.c        one kind of target each
+ *   sink_*.c        one kind of target each; sink_files.h: directories
  *
  * Everything runs on the loop's thread.  A visit ends when its connection is
  * gone and nothing of it is under way (`waiting` counts answers and jobs), so
@@ -94,6 +94,7 @@ struct message {		/* being received, or complete and on its way */
 	uint8_t uid_len;
 	char uid[ITEM_UID_MAX];
 	char place[MAILDIR_NAME_MAX];
+	char uid_text[LEDGER_UID_MAX + 1];	/* sink_files: for people */
 	struct spool *spool;
 	struct incoming *incoming[LEDGER_TARGETS_MAX];
 };
@@ -127,7 +128,10 @@ struct sink {
 	uint8_t index;
 	unsigned failures;		/* in a row */
 	struct mailbox *box;		/* sink_mailbox */
-	struct maildir_sink *maildir;	/* sink_maildir */
+	struct deliver_target *handed;	/* command, smtp, lmtp, folder */
+	struct files_sink *files;	/* sink_files: Maildir, folder */
+	struct maildir *maildir;	/* sink_maildir */
+	bool shut;			/* it cannot be used in this attempt; what the ledger says of it stays */
 };
 
 /* One protocol, as talk.c drives it: a table each, in talk_pop3.c and its like. */
@@ -339,7 +343,7 @@ void selection_baseline(struct visit *v);
 /* sink.c: sinks[index] of the visit, at its target */
 [[nodiscard]] bool sink_open(struct sink *k, struct visit *v, uint8_t index, struct err *e);
 void sink_close(struct sink *k);
-const char *sink_path(const struct sink *k);	/* of a Maildir */
+const char *sink_path(const struct sink *k);	/* of a Maildir or a folder */
 /* What the entry says of the target is replaced, or added. */
 void entry_set_sink(struct ledger_entry *entry, const struct sink *k, enum ledger_target_state state, const char place[MAILDIR_NAME_MAX]);
 
@@ -398,4 +402,4 @@ void collector_throttle(struct collector *c, struct visit *v, bool on);	/* it wa
 void collector_ended(struct collector *c, struct visit *v);
 void collector_step(struct collector *c, const struct visit *v, const struct visit_step *step);
 
-extern const struct sink_ops sink_mailbox, sink_maildir;
+extern const struct sink_ops sink_mailbox, sink_maildir, sink_folder;
