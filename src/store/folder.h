@@ -43,5 +43,5 @@ bool folder_waits(struct folder *f, const char *name);	/* its index is in .tmp *
 bool folder_has(struct folder *f, const char *name);	/* its index is in the folder */
 /* Has NAME this tag? */
 bool folder_is_of(const char *name, const uint8_t tag[8]);
-/* Removes working folders of `tag` for which keep(user, name) is false. */
+/* Removes working folders of `tag` for which keep(user, name) is false, and empty ones, whose a crash left nothing to tell. */
 void folder_sweep(struct folder *f, const uint8_t tag[8], bool (*keep)(void *user, const char *name), void *user);
