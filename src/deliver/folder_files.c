@@ -2,6 +2,7 @@
 #include "deliver/folder_files.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,9 +30,18 @@ struct writing {
 	char file[FOLDER_FILE_MAX];	/* the last one begun */
 };
 
+struct copying {
+	int fd, failed;		/* errno; 0: it was not the writing */
+};
+
 static bool write_octets(void *user, struct span octets)
 {
-	return disk_write(*(const int *)user, octets);
+	struct copying *c = user;
+
+	if (disk_write(c->fd, octets))
+		return true;
+	c->failed = errno;
+	return false;
 }
 
 static bool cannot_write(const char *file, struct err *e)
@@ -91,20 +101,21 @@ static bool write_parts(struct writing *w, int message, struct err *e)
 
 static bool write_message(struct writing *w, struct err *e)
 {
-	int fd = folder_create(w->folder, "eml", w->file, e);
+	struct copying c = { .fd = folder_create(w->folder, "eml", w->file, e) };
 	struct err unused;
 	bool good;
 
-	if (fd < 0)
+	if (c.fd < 0)
 		return false;
 	folder_index_file(w->index, "message", w->file);
-	*e = (struct err){ .kind = ERR_NONE };
-	good = spool_read(w->ask->message, write_octets, &fd, e);
-	if (!good && e->kind == ERR_NONE)	/* it was not the reading */
+	good = spool_read(w->ask->message, write_octets, &c, e);
+	if (c.failed) {
+		errno = c.failed;
 		(void)cannot_write(w->file, e);
+	}
 	if (good && w->ask->target->split)
-		good = write_parts(w, fd, e);
-	return folder_finish(w->folder, fd, good ? e : &unused) && good;
+		good = write_parts(w, c.fd, e);
+	return folder_finish(w->folder, c.fd, good ? e : &unused) && good;
 }
 
 static bool read_template(const char *path, struct buf *text, struct err *e)

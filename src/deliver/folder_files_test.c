@@ -2,6 +2,8 @@
 #include "deliver/folder_files.h"
 
 #include <jansson.h>
+#include <signal.h>
+#include <sys/resource.h>
 
 #include "deliver/fixture.h"
 
@@ -83,6 +85,30 @@ static void what_fails_leaves_nothing([[maybe_unused]] void **state)
 	end(&x);
 }
 
+/* A message that does not fit: the disk's own words, and nothing is left. */
+static void a_full_disk_says_so([[maybe_unused]] void **state)
+{
+	struct rlimit limit, small;
+	struct written x;
+	bool good;
+
+	assert_int_equal(sigaction(SIGXFSZ, &(struct sigaction){ .sa_handler = SIG_IGN }, NULL), 0);
+	begin(&x, "Subject: a\r\n\r\n");
+	for (size_t n = 0; n < 200; n++)
+		must(spool_add(x.w->message, SPAN("a line of a message that is larger than a file may be here\r\n"), &fixture_err));
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	small = (struct rlimit){ .rlim_cur = 4096, .rlim_max = limit.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	good = writes(&x);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	assert_false(good);
+	assert_int_equal(fixture_err.kind, ERR_LOCAL);
+	assert_non_null(strstr(fixture_err.text, "eml cannot be written: File too large"));
+	assert_int_equal(world_files(x.path, ".tmp", x.one), 0);
+	assert_true(writes(&x));
+	end(&x);
+}
+
 static const struct {
 	const char *message, *sender, *want;
 } senders[] = {
@@ -124,7 +150,7 @@ static void a_return_path_without_end_is_none([[maybe_unused]] void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(nothing_is_seen_before_it_is_placed), cmocka_unit_test(what_fails_leaves_nothing),
+		cmocka_unit_test(nothing_is_seen_before_it_is_placed), cmocka_unit_test(what_fails_leaves_nothing), cmocka_unit_test(a_full_disk_says_so),
 		cmocka_unit_test(the_sender_is_who_was_told_or_the_return_path), cmocka_unit_test(a_return_path_without_end_is_none),
 	};
 
