@@ -26,7 +26,7 @@ struct batch_job {
 	const char *mailbox;		/* that the messages come from, as its ledger is called */
 	struct queue messages, done;
 	struct message *failed;
-	struct err e;
+	struct err e, e_synced;		/* of the one that failed; of all that are done, unless synced */
 	bool synced;
 };
 
@@ -96,7 +96,6 @@ static void write_work(void *user)
 	struct batch_job *j = user;
 	const struct files_ops *ops = j->sink->files->ops;
 	struct message *m;
-	struct err e;
 	void *dir;
 
 	j->synced = true;
@@ -110,11 +109,7 @@ static void write_work(void *user)
 			j->failed = m;
 		}
 	}
-	if (j->done.count) {
-		j->synced = ops->sync_written(dir, &e);
-		if (!j->synced)
-			j->e = e;
-	}
+	j->synced = !j->done.count || ops->sync_written(dir, &j->e_synced);
 	ops->leave(j->sink, dir);
 }
 
@@ -131,7 +126,7 @@ static void write_done(void *user)
 	while ((m = queue_take(&j->done))) {
 		if (!j->synced) {
 			m->place[0] = '\0';
-			message_failed(v, m, &j->e);
+			message_failed(v, m, &j->e_synced);
 			continue;
 		}
 		message_entry(v, m, LEDGER_PENDING, &entry);
@@ -187,25 +182,67 @@ static void start_writers(struct sink *k)
 	}
 }
 
+/* One step for each, until one fails; those behind it have their turn in another job, and so has a second that failed. */
+static void each(struct batch_job *j, void *dir, bool (*step)(void *dir, const char *name, struct err *e), struct queue *from, struct queue *to)
+{
+	struct message *m;
+	bool over = false;
+	struct err e;
+
+	while ((m = queue_take(from))) {
+		if (!over && step(dir, m->place, &e)) {
+			queue_add(to, m);
+			continue;
+		}
+		if (over || j->failed) {
+			queue_add(&j->messages, m);
+		} else {
+			if (j->sink->files->ops->lost(dir, m->place))	/* after a crash that would mean delivered */
+				m->place[0] = '\0';
+			j->failed = m;
+			j->e = e;
+		}
+		over = true;
+	}
+}
+
+/* False: nothing of it is known to be durable. */
+static bool make_durable(struct batch_job *j, void *dir)
+{
+	const struct files_ops *ops = j->sink->files->ops;
+
+	if (!ops->sync_placed(dir, &j->e_synced))
+		return false;
+	if (!ops->placed)
+		return true;
+	for (const struct message *m = j->done.first; m; m = m->next)
+		ops->placed(dir, m->place);
+	return ops->sync_written(dir, &j->e_synced);
+}
+
 static void place_work(void *user)
 {
 	struct batch_job *j = user;
 	const struct files_ops *ops = j->sink->files->ops;
-	struct message *m;
+	struct queue all, prepared = { 0 };
 	void *dir;
 
 	if (!enter(j, &dir))
 		return;
-	while (!j->failed && (m = queue_take(&j->messages))) {
-		if (ops->place(dir, m->place, &j->e)) {
-			queue_add(&j->done, m);
-			continue;
-		}
-		if (ops->lost(dir, m->place))	/* after a crash that would mean delivered */
-			m->place[0] = '\0';
-		j->failed = m;
+	all = j->messages;
+	j->messages = (struct queue){ 0 };
+	j->synced = true;
+	if (ops->prepare) {
+		each(j, dir, ops->prepare, &all, &prepared);
+		j->synced = !prepared.count || ops->sync_placed(dir, &j->e_synced);
+	} else {
+		prepared = all;
 	}
-	j->synced = !j->done.count || ops->sync_placed(dir, &j->e);
+	if (j->synced)
+		each(j, dir, ops->place, &prepared, &j->done);
+	else
+		j->done = prepared;
+	j->synced = j->synced && (!j->done.count || make_durable(j, dir));
 	ops->leave(j->sink, dir);
 }
 
@@ -223,7 +260,7 @@ static void place_done(void *user)
 		if (j->synced)
 			message_accepted(v, m);
 		else
-			message_failed(v, m, &j->e);
+			message_failed(v, m, &j->e_synced);
 	}
 	if (j->failed)
 		message_failed(v, j->failed, &j->e);

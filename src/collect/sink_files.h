@@ -18,9 +18,12 @@ struct files_ops {
 	/* Into m->place the name; `mailbox`: that it comes from, as its ledger is called. */
 	bool (*write)(struct sink *k, void *dir, struct message *m, const char *mailbox, struct err *e);
 	bool (*sync_written)(void *dir, struct err *e);		/* once a group, before `placing` */
+	/* Of each of a group what may be seen before the name is; then sync_placed, place each.  NULL: there is nothing. */
+	bool (*prepare)(void *dir, const char *name, struct err *e);
 	bool (*place)(void *dir, const char *name, struct err *e);
-	bool (*lost)(void *dir, const char *name);		/* `place` failed: it surely is in neither place */
+	bool (*lost)(void *dir, const char *name);		/* prepare or place failed: it surely is in neither place */
 	bool (*sync_placed)(void *dir, struct err *e);		/* once a group, before `accepted` */
+	void (*placed)(void *dir, const char *name);		/* behind that, for each, and then sync_written.  NULL: there is nothing */
 	bool (*place_again)(void *dir, const char *name, struct err *e);	/* after a crash; not there: it was placed */
 	bool (*has)(void *dir, const char *name);		/* it has been placed, and nobody took it */
 	void (*sweep)(void *dir, const uint8_t tag[8]);		/* what is on its way, of that tag, and has no `placing` */

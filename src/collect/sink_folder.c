@@ -40,15 +40,29 @@ static bool write_one(struct sink *k, void *dir, struct message *m, const char *
 	return folder_files_write(dir, &ask, store_state(collector_store(k->visit->collector)), files_tag(k), m->place, e);
 }
 
-/* The steps of a folder are durable one by one. */
-static bool sync_nothing([[maybe_unused]] void *dir, [[maybe_unused]] struct err *e)
+static bool sync_written(void *dir, struct err *e)
 {
-	return true;
+	return folder_sync_tmp(dir, e);
+}
+
+static bool prepare(void *dir, const char *name, struct err *e)
+{
+	return folder_place_files(dir, name, e);
 }
 
 static bool place(void *dir, const char *name, struct err *e)
 {
-	return folder_place(dir, name, e);
+	return folder_place_index(dir, name, e);
+}
+
+static bool sync_placed(void *dir, struct err *e)
+{
+	return folder_sync(dir, e);
+}
+
+static void placed(void *dir, const char *name)
+{
+	folder_placed(dir, name);
 }
 
 static bool lost(void *dir, const char *name)
@@ -77,8 +91,8 @@ static void sweep(void *dir, const uint8_t tag[8])
 }
 
 static const struct files_ops ops = {
-	.enter = enter, .leave = leave, .write = write_one, .sync_written = sync_nothing, .place = place, .lost = lost,
-	.sync_placed = sync_nothing, .place_again = place_again, .has = has, .sweep = sweep,
+	.enter = enter, .leave = leave, .write = write_one, .sync_written = sync_written, .prepare = prepare, .place = place, .lost = lost,
+	.sync_placed = sync_placed, .placed = placed, .place_again = place_again, .has = has, .sweep = sweep,
 };
 
 static bool open_sink(struct sink *k, struct err *e)

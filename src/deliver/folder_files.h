@@ -4,9 +4,9 @@
  * index.  For whoever delivers into folders, in steps of its own:
  *
  *     folder_open                of the target's path
- *     folder_files_write         all of them, durable in .tmp; `name` is theirs
+ *     folder_files_write         all of them, durable in .tmp once folder_sync_tmp is done; `name` is theirs
  *     … the caller makes `placing NAME` durable …
- *     folder_place, folder_place_again, folder_waits, folder_has, folder_sweep   as store/folder.h has them
+ *     folder_place, …, folder_place_again, folder_waits, folder_has, folder_sweep   as store/folder.h has them
  *
  * Of the ask the target, the message, sender, recipients and facts count.  A sender of NULL is the one of the message's
  * Return-Path, "" without any.  S/MIME is taken off when the target has keys for it; `state` as for spool_new.

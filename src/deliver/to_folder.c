@@ -10,7 +10,7 @@ static bool write_new(const struct delivery *d, struct folder *f, const uint8_t 
 	char name[MAILDIR_NAME_MAX];
 	struct err other;
 
-	if (!folder_files_write(f, &d->ask, store_state(d->all->with.store), tag, name, e) || !deliver_tell(d, name, e))
+	if (!folder_files_write(f, &d->ask, store_state(d->all->with.store), tag, name, e) || !folder_sync_tmp(f, e) || !deliver_tell(d, name, e))
 		return false;
 	if (folder_place(f, name, e))
 		return true;

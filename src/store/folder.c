@@ -256,7 +256,12 @@ bool folder_finish(struct folder *f, int fd, struct err *e)
 
 bool folder_written(struct folder *f, struct err *e)
 {
-	return (fsync(f->work) == 0 && fsync(f->tmp) == 0) || err_errno(e, ERR_LOCAL, "%s/.tmp/%s cannot be synced", f->path, f->base);
+	return fsync(f->work) == 0 || err_errno(e, ERR_LOCAL, "%s/.tmp/%s cannot be synced", f->path, f->base);
+}
+
+bool folder_sync_tmp(struct folder *f, struct err *e)
+{
+	return fsync(f->tmp) == 0 || err_errno(e, ERR_LOCAL, "%s/.tmp cannot be synced", f->path);
 }
 
 /* BASE of a NAME, which comes back out of somebody's record: a name is a name, never a path. */
@@ -280,7 +285,7 @@ static bool bad_name(const struct folder *f, struct err *e)
 struct placing {
 	struct folder *f;
 	char index[FOLDER_FILE_MAX];
-	bool moved, good;
+	bool good;
 	struct err *e;
 };
 
@@ -310,7 +315,6 @@ static bool move_file(void *user, const char *file)
 	if (is_tag(file) || strcmp(file, p->index) == 0)
 		return true;
 	p->good = move_one(p, file);
-	p->moved = true;
 	return p->good;
 }
 
@@ -340,27 +344,7 @@ static void remove_work(struct folder *f)
 	close_work(f);
 }
 
-/* The working folder is open. */
-static bool place(struct folder *f, struct err *e)
-{
-	struct placing p = { .f = f, .good = true, .e = e };
-
-	(void)snprintf(p.index, sizeof p.index, "%s." FOLDER_INDEX, f->base);
-	if (!each_name(f->work, move_file, &p))
-		return err_errno(e, ERR_LOCAL, "%s/.tmp/%s cannot be read", f->path, f->base);
-	if (!p.good)
-		return false;
-	if (p.moved && fsync(f->all) != 0)
-		return err_errno(e, ERR_LOCAL, "%s cannot be synced", f->path);
-	if (!move_one(&p, p.index))
-		return false;
-	if (fsync(f->all) != 0 || fsync(f->work) != 0)
-		return err_errno(e, ERR_LOCAL, "%s cannot be synced", f->path);
-	remove_work(f);
-	return true;
-}
-
-bool folder_place(struct folder *f, const char *name, struct err *e)
+static bool use_name(struct folder *f, const char *name, struct placing *p, struct err *e)
 {
 	char base[BASE_MAX];
 
@@ -368,7 +352,50 @@ bool folder_place(struct folder *f, const char *name, struct err *e)
 		return bad_name(f, e);
 	if ((f->work < 0 || strcmp(f->base, base) != 0) && !open_work(f, base))
 		return err_errno(e, ERR_LOCAL, "%s/.tmp/%s cannot be opened", f->path, base);
-	return place(f, e);
+	*p = (struct placing){ .f = f, .good = true, .e = e };
+	(void)snprintf(p->index, sizeof p->index, "%s." FOLDER_INDEX, base);
+	return true;
+}
+
+bool folder_place_files(struct folder *f, const char *name, struct err *e)
+{
+	struct placing p;
+
+	if (!use_name(f, name, &p, e))
+		return false;
+	if (!each_name(f->work, move_file, &p))
+		return err_errno(e, ERR_LOCAL, "%s/.tmp/%s cannot be read", f->path, f->base);
+	return p.good;
+}
+
+bool folder_place_index(struct folder *f, const char *name, struct err *e)
+{
+	struct placing p;
+
+	return use_name(f, name, &p, e) && move_one(&p, p.index);
+}
+
+bool folder_sync(struct folder *f, struct err *e)
+{
+	return fsync(f->all) == 0 || err_errno(e, ERR_LOCAL, "%s cannot be synced", f->path);
+}
+
+void folder_placed(struct folder *f, const char *name)
+{
+	struct placing p;
+	struct err unused;
+
+	if (use_name(f, name, &p, &unused))
+		remove_work(f);
+}
+
+/* Where a rename may leave both names behind after a power cut, the old one is gone with its folder. */
+bool folder_place(struct folder *f, const char *name, struct err *e)
+{
+	if (!folder_place_files(f, name, e) || !folder_sync(f, e) || !folder_place_index(f, name, e) || !folder_sync(f, e))
+		return false;
+	folder_placed(f, name);
+	return folder_sync_tmp(f, e);
 }
 
 static bool is_there(int directory)
@@ -419,7 +446,7 @@ bool folder_place_again(struct folder *f, const char *name, struct err *e)
 		remove_work(f);
 	if (!is_there(f->all) || !is_there(f->tmp))
 		return err_set(e, ERR_LOCAL, "folder %s is not there any more", f->path);
-	return fsync(f->all) == 0 || err_errno(e, ERR_LOCAL, "%s cannot be synced", f->path);
+	return folder_sync(f, e);
 }
 
 bool folder_has(struct folder *f, const char *name)
