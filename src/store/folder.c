@@ -277,11 +277,6 @@ static bool base_of(const char *name, char base[BASE_MAX])
 	return true;
 }
 
-static bool bad_name(const struct folder *f, struct err *e)
-{
-	return err_set(e, ERR_LOCAL, "folder %s: no file there has such a name", f->path);
-}
-
 struct placing {
 	struct folder *f;
 	char index[FOLDER_FILE_MAX];
@@ -318,28 +313,25 @@ static bool move_file(void *user, const char *file)
 	return p->good;
 }
 
+struct removing {
+	int work;
+	bool tags;		/* or all else */
+};
+
 static bool unlink_file(void *user, const char *file)
 {
-	const struct folder *f = user;
+	const struct removing *r = user;
 
-	if (!is_tag(file))
-		(void)unlinkat(f->work, file, 0);
-	return true;
-}
-
-static bool unlink_tag(void *user, const char *file)
-{
-	const struct folder *f = user;
-
-	(void)unlinkat(f->work, file, 0);
+	if (is_tag(file) == r->tags)
+		(void)unlinkat(r->work, file, 0);
 	return true;
 }
 
 /* The tag last: a crash leaves what a sweep knows, or an empty folder. */
 static void remove_work(struct folder *f)
 {
-	(void)each_name(f->work, unlink_file, f);
-	(void)each_name(f->work, unlink_tag, f);
+	(void)each_name(f->work, unlink_file, &(struct removing){ f->work, false });
+	(void)each_name(f->work, unlink_file, &(struct removing){ f->work, true });
 	(void)unlinkat(f->tmp, f->base, AT_REMOVEDIR);
 	close_work(f);
 }
@@ -349,7 +341,7 @@ static bool use_name(struct folder *f, const char *name, struct placing *p, stru
 	char base[BASE_MAX];
 
 	if (!base_of(name, base))
-		return bad_name(f, e);
+		return err_set(e, ERR_LOCAL, "folder %s: no file there has such a name", f->path);
 	if ((f->work < 0 || strcmp(f->base, base) != 0) && !open_work(f, base))
 		return err_errno(e, ERR_LOCAL, "%s/.tmp/%s cannot be opened", f->path, base);
 	*p = (struct placing){ .f = f, .good = true, .e = e };
@@ -436,7 +428,7 @@ bool folder_place_again(struct folder *f, const char *name, struct err *e)
 	bool mine;
 
 	if (!base_of(name, base))
-		return bad_name(f, e);
+		return err_set(e, ERR_LOCAL, "folder %s: no file there has such a name", f->path);
 	mine = is_mine(f, name, base);
 	if (mine && has_index(f->tmp, base, base))
 		return folder_place(f, name, e);
