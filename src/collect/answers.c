@@ -17,19 +17,14 @@ int64_t delivery_moment(struct ledger *l)
 
 void delivery_recovered(struct visit *v, struct ledger *l, struct ledger_entry *entry, const struct sink *k)
 {
-	uint32_t accepted = 0;
+	enum ledger_state final = entry->removal ? LEDGER_DISPOSING : visit_final_state(v);
 
-	if (entry->state != LEDGER_PENDING)
+	if (entry->state != LEDGER_PENDING && entry->state != LEDGER_HELD && entry->state != LEDGER_REFUSED)
 		entry->target_count = 0;
-	entry->state = LEDGER_PENDING;
 	entry->changed = delivery_moment(l);
 	entry_set_sink(entry, k, LEDGER_TARGET_ACCEPTED, NULL);
-	for (size_t n = 0; n < v->sink_count; n++)
-		for (size_t t = 0; t < entry->target_count; t++)
-			if (entry->targets[t].target == v->sinks[n].tag && entry->targets[t].state == LEDGER_TARGET_ACCEPTED)
-				accepted |= 1u << n;
-	if (accepted == (1u << v->sink_count) - 1) {
-		entry->state = visit_final_state(v);
+	entry->state = entry_state(v, entry, final);
+	if (entry->state == final) {
 		entry->accepted = clock_now_s();
 		entry->target_count = 0;
 	}
@@ -88,8 +83,12 @@ static void slice_durable(struct visit *v)
 /* The ledger has it for good: count it, let the sinks forget their marks, dispose. */
 static void settled(struct visit *v, struct message *m)
 {
-	v->result.collected++;
-	v->result.octets += m->size;
+	if (m->counted) {		/* dropped: nobody has it */
+		v->result.skipped++;
+	} else {
+		v->result.collected++;
+		v->result.octets += m->size;
+	}
 	for (size_t n = 0; n < v->sink_count; n++)
 		v->sinks[n].ops->settled(&v->sinks[n], m);
 	listing_key(&v->listing, m->number, m->id);
@@ -110,6 +109,9 @@ static void answer_good(struct visit *v, struct message *m, enum ticket_kind kin
 	case TICKET_FINAL:
 		settled(v, m);
 		return;
+	case TICKET_RETRIED:
+		retried_settled(v, m);
+		return;
 	case TICKET_RECOVERED:
 		for (size_t n = 0; n < v->sink_count; n++)
 			v->sinks[n].ops->answered(&v->sinks[n], NULL, kind);
@@ -124,7 +126,10 @@ static void answer_good(struct visit *v, struct message *m, enum ticket_kind kin
 static void ledger_failed(struct visit *v, struct message *m, const struct err *why)
 {
 	v->result.failed++;
-	message_leave(v, m);
+	if (m->copy)
+		retried_left(v, m);
+	else
+		message_leave(v, m);
 	visit_fail(v, why);
 }
 
@@ -139,6 +144,8 @@ void visit_answer(struct visit *v, uint32_t slot, enum ticket_kind kind, const s
 		v->slices--;
 	if (!why)
 		answer_good(v, m, kind);
+	else if (kind == TICKET_APPENDED && why->kind == ERR_BUSY && m->spool)
+		message_deferred(v, m, why->text);	/* over quota */
 	else if (kind == TICKET_APPENDED)
 		message_failed(v, m, why);
 	else if (of_message)

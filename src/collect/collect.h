@@ -54,6 +54,7 @@ enum visit_what {
 	VISIT_COLLECT,
 	VISIT_BASELINE,		/* list, and record everything new as skipped */
 	VISIT_TEST,		/* log in, open the mailboxes, leave: see below */
+	VISIT_RETRY,		/* try held messages that are due again; the server is not asked */
 };
 
 struct visit_result {
@@ -104,6 +105,7 @@ struct collector_with {
 	struct loop *loop;
 	struct store *store;
 	struct tls_contexts *contexts;
+	struct deliveries *deliveries;	/* for targets of type smtp, lmtp and command; NULL: those cannot be used */
 	uint32_t max_per_host;	/* 0 = no limit */
 	bool shared;		/* store_next is drained by somebody else */
 	void (*ended)(void *user, uint64_t id, const struct connection *connection, const struct visit_result *result);

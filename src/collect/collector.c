@@ -16,8 +16,16 @@ struct collector {
 	struct collect_progress over;	/* of visits that ended */
 	struct visit **visits;	/* by slot; free ones NULL, and taken again */
 	size_t count, cap, left, throttled;
+	struct kept_target *targets;
 	uint64_t added;			/* ever */
 	struct visit *dirty;
+	bool feeding;			/* some visit is */
+};
+
+struct kept_target {
+	struct kept_target *next;
+	const struct target *of;
+	struct deliver_target *target;
 };
 
 static const char *const phase_names[] = {
@@ -44,6 +52,44 @@ void collector_step(struct collector *c, const struct visit *v, const struct vis
 struct tls_contexts *collector_contexts(struct collector *c)
 {
 	return c->with.contexts;
+}
+
+struct deliveries *collector_deliveries(struct collector *c)
+{
+	return c->with.deliveries;
+}
+
+struct deliver_target *collector_target(struct collector *c, const struct target *t, struct err *e)
+{
+	struct kept_target *kept = c->targets;
+
+	while (kept && kept->of != t)
+		kept = kept->next;
+	if (kept)
+		return deliver_target_keep(kept->target);
+	kept = calloc(1, sizeof *kept);
+	if (!kept) {
+		(void)err_set(e, ERR_LOCAL, "out of memory");
+		return NULL;
+	}
+	*kept = (struct kept_target){ c->targets, t, deliver_target_new(t, e) };
+	if (!kept->target) {
+		free(kept);
+		return NULL;
+	}
+	c->targets = kept;
+	return deliver_target_keep(kept->target);
+}
+
+static void forget_targets(struct collector *c)
+{
+	while (c->targets) {
+		struct kept_target *kept = c->targets;
+
+		c->targets = kept->next;
+		deliver_target_put(&kept->target);
+		free(kept);
+	}
 }
 
 void collector_dirty(struct collector *c, struct visit *v)
@@ -136,15 +182,26 @@ void collector_ended(struct collector *c, struct visit *v)
  * of its own: whoever waits for room looks after every wake. */
 static void wake_throttled(struct collector *c)
 {
-	for (size_t n = 0; c->throttled && n < c->count; n++)
-		if (c->visits[n] && c->visits[n]->throttled)
+	for (size_t n = 0; (c->throttled || c->feeding) && n < c->count; n++)
+		if (c->visits[n] && (c->visits[n]->throttled || c->visits[n]->feeding))
 			collector_dirty(c, c->visits[n]);
+	c->feeding = false;
 }
 
 void collector_throttle(struct collector *c, struct visit *v, bool on)
 {
 	c->throttled += (size_t)on - (size_t)v->throttled;
 	v->throttled = on;
+}
+
+void collector_feed(struct collector *c, struct visit *v)
+{
+	c->feeding = v->feeding = true;
+}
+
+void collector_again(struct collector *c)
+{
+	wake_send(c->wake);
 }
 
 void collector_answered(struct collector *c, const struct store_done *done)
@@ -167,10 +224,13 @@ void collector_turn(struct collector *c)
 
 		c->dirty = v->next_dirty;
 		v->dirty = false;
-		if (v->phase == VISIT_ENDED)
+		if (v->phase == VISIT_ENDED) {
 			end_visit(c, v);
-		else
-			visit_move(v);
+			continue;
+		}
+		if (v->feeding)
+			delivery_turn(v);
+		visit_move(v);
 	}
 }
 
@@ -258,6 +318,7 @@ uint64_t collector_add(struct collector *c, const struct connection *connection,
 
 void collector_change(struct collector *c, struct tls_contexts *contexts, uint32_t max_per_host)
 {
+	forget_targets(c);
 	c->with.contexts = contexts;
 	c->with.max_per_host = max_per_host;
 	for (size_t n = 0; n < c->count; n++)
@@ -302,6 +363,8 @@ void collector_drop(struct collector *c)
 	for (size_t n = 0; n < c->count; n++)
 		if (c->visits[n])
 			visit_drop(c->visits[n]);
+	if (c->with.deliveries)
+		deliveries_hurry(c->with.deliveries);
 }
 
 size_t collector_left(const struct collector *c)
@@ -330,6 +393,7 @@ void collector_free(struct collector **out)
 		store_on_wake(c->with.store, NULL, NULL);
 	wake_free(&c->wake);
 	timer_free(&c->alive);
+	forget_targets(c);
 	free(c->visits);
 	free(c);
 	*out = NULL;

@@ -6,10 +6,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "collect/visit_imap.h"
+#include "store/held.h"
+#include "store/quota.h"
 #include "wire/header.h"
 #include "wire/utf7.h"
-
-enum { NAME_SHOWN = 256 };
 
 void queue_add(struct queue *q, struct message *m)
 {
@@ -69,6 +69,14 @@ void delivery_close(struct visit *v)
 	v->slot_count = 0;
 }
 
+void delivery_turn(struct visit *v)
+{
+	v->feeding = false;
+	for (size_t n = 0; n < v->sink_count; n++)
+		if (v->sinks[n].ops->turn)
+			v->sinks[n].ops->turn(&v->sinks[n]);
+}
+
 bool delivery_full(const struct visit *v)
 {
 	const struct message *m = v->current;
@@ -84,7 +92,7 @@ enum ledger_state visit_final_state(const struct visit *v)
 	return v->with->after == AFTER_KEEP ? LEDGER_ACCEPTED : LEDGER_DISPOSING;
 }
 
-static struct message *message_new(struct visit *v)
+struct message *message_new(struct visit *v)
 {
 	struct message *m = queue_take(&v->spare);
 	uint32_t slot;
@@ -103,19 +111,42 @@ static struct message *message_new(struct visit *v)
 		}
 		slot = (uint32_t)v->slot_count++;
 	}
-	*m = (struct message){ .slot = slot };
+	*m = (struct message){ .slot = slot, .ledger = v->ledger };
 	v->slots[slot] = m;
 	return m;
 }
 
-static void message_free(struct visit *v, struct message *m)
+void message_free(struct visit *v, struct message *m)
 {
 	for (size_t n = 0; n < v->sink_count; n++)
 		if (m->incoming[n])
 			incoming_abort(&m->incoming[n]);
 	spool_free(&m->spool);
+	routing_end(&m->routing);
+	free(m->why);
 	v->slots[m->slot] = NULL;
 	queue_add(&v->spare, m);
+}
+
+/* What the entry says of a target: it has the message, or will get it from the held area, or is not asked. */
+static void recall_target(struct message *m, size_t n, const struct ledger_target *target)
+{
+	switch (target->state) {
+	case LEDGER_TARGET_ACCEPTED:
+		m->accepted |= 1u << n;
+		return;
+	case LEDGER_TARGET_HELD:
+		m->held |= 1u << n;
+		(void)!held_id_read(target->place, &m->copies[n]);
+		return;
+	case LEDGER_TARGET_REFUSED:
+		m->refused |= 1u << n;
+		return;
+	case LEDGER_TARGET_NONE:
+	case LEDGER_TARGET_PLACING:
+	case LEDGER_TARGET_STATES:
+		return;
+	}
 }
 
 void message_recall(struct visit *v, struct message *m)
@@ -126,10 +157,17 @@ void message_recall(struct visit *v, struct message *m)
 		return;
 	m->first_seen = entry.first_seen;
 	m->attempts = entry.attempts;
+	m->removal = entry.removal;
 	for (size_t n = 0; n < v->sink_count; n++)
 		for (size_t t = 0; t < entry.target_count; t++)
-			if (entry.targets[t].target == v->sinks[n].tag && entry.targets[t].state == LEDGER_TARGET_ACCEPTED)
-				m->accepted |= 1u << n;
+			if (entry.targets[t].target == v->sinks[n].tag)
+				recall_target(m, n, &entry.targets[t]);
+}
+
+/* Its octets may not find room in the box: then they are wanted once more. */
+static bool may_not_fit(const struct visit *v, const struct sink *k, const struct item *item)
+{
+	return k->ops == &sink_mailbox && item->size > quota_left(collector_store(v->collector), k->target->mailbox);
 }
 
 bool message_begin(struct visit *v, const struct item *item, struct err *e)
@@ -152,11 +190,11 @@ bool message_begin(struct visit *v, const struct item *item, struct err *e)
 	for (size_t n = 0; n < v->sink_count; n++) {
 		struct sink *k = &v->sinks[n];
 
-		if (m->accepted & 1u << n)
+		if ((m->accepted | m->held | m->refused) & 1u << n)
 			continue;
-		if (k->ops->streams && !k->ops->begin(k, m, e))
+		if (k->streams && !k->ops->begin(k, m, e))
 			return false;
-		if (!k->ops->streams && !m->spool) {
+		if ((!k->streams || may_not_fit(v, k, item)) && !m->spool) {
 			m->spool = spool_new(store_state(collector_store(v->collector)), e);
 			if (!m->spool)
 				return false;
@@ -206,57 +244,12 @@ void entry_set_target(struct ledger_entry *entry, uint64_t tag, enum ledger_targ
 		memcpy(entry->targets[n].place, place, sizeof entry->targets[n].place);
 }
 
-/* While it is pending, what the entry knows of other targets stays: they may
- * be in `deliver` again tomorrow, or be recovering at this moment. */
-static void pending_targets(const struct visit *v, const struct message *m, struct ledger_entry *entry)
-{
-	struct ledger_entry old;
-
-	if (ledger_get(v->ledger, m->id, &old) && old.state == LEDGER_PENDING) {
-		memcpy(entry->targets, old.targets, sizeof entry->targets);
-		entry->target_count = old.target_count;
-	}
-	for (size_t n = 0; n < v->sink_count; n++) {
-		if (m->accepted & 1u << n)
-			entry_set_sink(entry, &v->sinks[n], LEDGER_TARGET_ACCEPTED, NULL);
-		else if (n == m->turn)
-			entry_set_sink(entry, &v->sinks[n], m->place[0] ? LEDGER_TARGET_PLACING : LEDGER_TARGET_NONE, m->place);
-	}
-}
-
 void message_uid_text(const struct visit *v, uint32_t number, struct span uid, char out[LEDGER_UID_MAX + 1])
 {
 	if (v->with->protocol == PROTOCOL_IMAP)
 		(void)snprintf(out, LEDGER_UID_MAX + 1, "%u/%u", imap_validity(v), number);
 	else
 		header_value(uid, out, LEDGER_UID_MAX + 1);
-}
-
-/* How it stands in errors. */
-static void message_name(const struct visit *v, uint32_t number, struct span uid, char out[NAME_SHOWN])
-{
-	char box[NAME_SHOWN / 2];
-
-	utf7_show(span_of(ledger_mailbox(v->ledger)), box, sizeof box);
-	if (v->with->protocol == PROTOCOL_IMAP)
-		(void)snprintf(out, NAME_SHOWN, "message %u of %s", number, box);
-	else
-		(void)snprintf(out, NAME_SHOWN, "message %u (%.*s)", number, (int)uid.len, uid.at ? uid.at : "");
-}
-
-void message_entry(const struct visit *v, const struct message *m, enum ledger_state state, struct ledger_entry *entry)
-{
-	*entry = (struct ledger_entry){
-		.state = state, .first_seen = m->first_seen, .changed = delivery_moment(v->ledger), .size = m->size,
-		.has_digest = true, .attempts = m->attempts + 1,
-	};
-	memcpy(entry->id, m->id, sizeof entry->id);
-	memcpy(entry->digest, m->digest, sizeof entry->digest);
-	message_uid_text(v, m->number, (struct span){ m->uid, m->uid_len }, entry->uid);
-	if (state == LEDGER_PENDING)
-		pending_targets(v, m, entry);
-	else
-		entry->accepted = clock_now_s();
 }
 
 void message_leave(struct visit *v, struct message *m)
@@ -273,86 +266,6 @@ void message_drop(struct visit *v, struct message *m)
 	if (m == v->current)
 		v->current = NULL;
 	message_free(v, m);
-}
-
-/* Some target does not have it: the ledger remembers which do, and a later
- * visit fetches it again for the others. */
-static void conclude_failed(struct visit *v, struct message *m)
-{
-	struct ledger_entry entry;
-
-	v->result.failed++;
-	message_entry(v, m, LEDGER_PENDING, &entry);
-	header_value(span_of(v->last_failure.text), entry.error, sizeof entry.error);
-	ledger_put(v->ledger, &entry, 0);
-	message_leave(v, m);
-}
-
-/* To the next target that does not have it; after the last, into the ledger.
- * A target that failed holds up neither the others nor the next message. */
-static void go_on(struct visit *v, struct message *m)
-{
-	struct ledger_entry entry;
-
-	for (size_t n = 0; n < v->sink_count; n++) {
-		if ((m->accepted | m->failed) & 1u << n)
-			continue;
-		if (v->sinks[n].failures >= SINK_FAILURES_MAX) {
-			m->failed |= 1u << n;
-			continue;
-		}
-		m->turn = (uint8_t)n;
-		m->place[0] = '\0';
-		v->sinks[n].ops->deliver(&v->sinks[n], m);
-		return;
-	}
-	if (m->failed) {
-		conclude_failed(v, m);
-		return;
-	}
-	message_entry(v, m, visit_final_state(v), &entry);
-	ledger_put(v->ledger, &entry, visit_ticket(v, m->slot, TICKET_FINAL));
-}
-
-void message_accepted(struct visit *v, struct message *m)
-{
-	m->accepted |= 1u << m->turn;
-	v->sinks[m->turn].failures = 0;
-	go_on(v, m);
-}
-
-/* One more failure of this target in a row.  When no target takes anything any
- * more there is no reason to fetch; what they have already is disposed of all the same. */
-static void count_failure(struct visit *v, struct sink *k, const struct err *why)
-{
-	bool all = true;
-
-	if (++k->failures == SINK_FAILURES_MAX)
-		log_error(&v->tag, "target %s failed %d times in a row; nothing more is tried there in this visit",
-			k->target->name, SINK_FAILURES_MAX);
-	for (size_t n = 0; n < v->sink_count; n++)
-		all = all && v->sinks[n].failures >= SINK_FAILURES_MAX;
-	if (!all)
-		return;
-	v->no_target = *why;
-	v->plan_count = v->plan_asked;
-}
-
-void message_failed(struct visit *v, struct message *m, const struct err *why)
-{
-	struct sink *k = &v->sinks[m->turn];
-	char name[NAME_SHOWN];
-
-	message_name(v, m->number, (struct span){ m->uid, m->uid_len }, name);
-	if (k->failures < SINK_FAILURES_MAX)
-		log_error(&v->tag, "%s: target %s: %s", name, k->target->name, why->text);
-	v->last_failure = *why;
-	m->failed |= 1u << m->turn;
-	count_failure(v, k, why);
-	if (m->place[0])	/* what the ledger says of it stays until the next visit looks */
-		conclude_failed(v, m);
-	else
-		go_on(v, m);
 }
 
 void delivery_want_disposal(struct visit *v, uint32_t number)
@@ -403,30 +316,5 @@ void message_complete(struct visit *v, bool too_old)
 	}
 	v->under_way++;
 	v->under_way_octets += m->size;
-	go_on(v, m);
-}
-
-void message_refused(struct visit *v, const struct item *item, struct span words)
-{
-	struct span uid = { item->uid, item->uid_len };
-	struct ledger_entry entry;
-	char name[NAME_SHOWN];
-	struct err why;
-
-	message_name(v, item->number, uid, name);
-	(void)err_set(&why, ERR_PEER, "the server refused to hand it over");
-	(void)secret_peer(v, &why, words);
-	v->result.failed++;
-	log_error(&v->tag, "%s: %s", name, why.text);
-	if (!(item->flags & ITEM_OWN_ID) || item->flags & ITEM_UNIDENTIFIED)
-		return;		/* an entry of its own would keep it from being compared the next time */
-	if (!ledger_get(v->ledger, item->id, &entry) || entry.state != LEDGER_PENDING)
-		entry = (struct ledger_entry){ .state = LEDGER_PENDING, .first_seen = clock_now_s() };
-	memcpy(entry.id, item->id, sizeof entry.id);
-	entry.size = item->size;
-	entry.changed = clock_now_s();
-	entry.attempts++;
-	message_uid_text(v, item->number, uid, entry.uid);
-	header_value(span_of(why.text), entry.error, sizeof entry.error);
-	ledger_put(v->ledger, &entry, 0);
+	message_go_on(v, m);
 }

@@ -3,6 +3,7 @@
  * Which sink a target has.  A mailbox may lie in a Maildir (store/place.h): then it is delivered to as
  * a Maildir is.  What the ledger says of the target, that it has a message, stays true when the account
  * moves; what it says of a file on its way is of that one Maildir: an intent has the path in its tag. */
+#include "collect/routing.h"
 #include "collect/visit.h"
 
 #include <stdio.h>
@@ -21,7 +22,7 @@ static const struct sink_ops *ops_of(enum target_type type)
 	case TARGET_SMTP:
 	case TARGET_LMTP:
 	case TARGET_COMMAND:
-		break;
+		return &sink_handed;
 	}
 	return NULL;
 }
@@ -84,11 +85,23 @@ bool sink_open(struct sink *k, struct visit *v, uint8_t index, struct err *e)
 	if (!k->ops)
 		abort();	/* settings_usable */
 	k->tag = k->intent = ledger_target_tag(k->target->canonical);
-	if ((k->target->type != TARGET_MAILBOX || settle_place(k, e)) && must_be_alone(k, e) && k->ops->open(k, e))
+	if ((k->target->type != TARGET_MAILBOX || settle_place(k, e)) && must_be_alone(k, e) && k->ops->open(k, e)) {
+		k->streams = k->ops->streams && !routing_wanted(k);
 		return true;
+	}
 	free(k->place);
 	k->place = NULL;
 	return err_in(e, "target %s", k->target->name);
+}
+
+bool routing_wanted(const struct sink *k)
+{
+	return routing_rules(k->visit->with, k->target);
+}
+
+bool routing_of(const struct sink *k, const struct spool *message, struct routing *r, struct err *e)
+{
+	return routing_between(k->visit->with, k->target, message, r, e);
 }
 
 void sink_close(struct sink *k)

@@ -19,6 +19,7 @@ struct files_sink {
 	struct queue to_write, to_place;
 	unsigned writers;
 	bool placing;
+	struct err why;		/* it is shut */
 };
 
 struct batch_job {
@@ -130,7 +131,7 @@ static void write_done(void *user)
 			continue;
 		}
 		message_entry(v, m, LEDGER_PENDING, &entry);
-		ledger_put(v->ledger, &entry, visit_ticket(v, m->slot, TICKET_PLACING));
+		ledger_put(m->ledger, &entry, visit_ticket(v, m->slot, TICKET_PLACING));
 	}
 	if (j->failed)
 		message_failed(v, j->failed, &j->e);
@@ -383,9 +384,9 @@ static void shut(struct sink *k, const struct err *why)
 	struct visit *v = k->visit;
 	bool others = false;
 
-	k->shut = true;
+	k->files->why = *why;
+	k->shut = k->files->why.text;
 	k->failures = SINK_FAILURES_MAX;
-	v->last_failure = *why;
 	for (const struct sink *other = v->sinks; other < v->sinks + v->sink_count; other++)
 		others = others || !other->shut;
 	if (others)
@@ -425,7 +426,7 @@ bool files_recover(struct sink *k, struct err *e)
 		return err_set(e, ERR_LOCAL, "out of memory");
 	if (k->shut)			/* an earlier attempt of this visit could not use it */
 		k->failures = 0;
-	k->shut = false;
+	k->shut = NULL;
 	r->sink = k;
 	for (size_t n = 0; good && n < k->visit->ledger_count; n++)
 		good = collect_intents(k, k->visit->ledgers[n], r, e);

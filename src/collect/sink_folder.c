@@ -25,15 +25,17 @@ static void leave([[maybe_unused]] struct sink *k, void *dir)
 	folder_close(&f);
 }
 
-/* For nobody in particular, from whom its Return-Path says. */
+/* Without an envelope it is for nobody in particular, from whom its Return-Path says. */
 static bool write_one(struct sink *k, void *dir, struct message *m, const char *mailbox, struct err *e)
 {
 	char shown[MAILBOX_SHOWN];
 	const struct deliver_fact facts[] = {
-		{ "SOURCE", "connection" }, { "CONNECTION", k->visit->with->name }, { "UID", m->uid_text }, { "MAILBOX", shown },
+		{ "SOURCE", "connection" }, { "CONNECTION", k->visit->with->name }, { "ACCOUNT", k->visit->with->user },
+		{ "UID", m->uid_text }, { "MAILBOX", shown },
 	};
 	const struct deliver_ask ask = {
-		.target = k->handed, .message = m->spool, .facts = facts, .fact_count = COUNT(facts) - !*mailbox,
+		.target = k->handed, .message = m->spool, .sender = m->routing.sender, .recipients = m->routing.recipients,
+		.recipient_count = m->routing.recipient_count, .facts = facts, .fact_count = COUNT(facts) - !*mailbox,
 	};
 
 	utf7_show(span_of(mailbox), shown, sizeof shown);
@@ -99,7 +101,7 @@ static bool open_sink(struct sink *k, struct err *e)
 {
 	if (!files_open(k, &ops, e))
 		return false;
-	k->handed = deliver_target_new(k->target, e);
+	k->handed = collector_target(k->visit->collector, k->target, e);
 	if (k->handed)
 		return true;
 	files_close(k);

@@ -1,22 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Delivery into a mailbox of the store: exactly once by the source's mark,
- * which is committed with the message and forgotten once the ledger has it. */
+ * which is committed with the message and forgotten once the ledger has it.
+ *
+ * Where an envelope counts, and wherever else a message was not streamed, it comes out of its spool, lead and all: piece by
+ * piece, as fast as the box takes them, some of them a turn of the collector, one message after the other. */
 #include <assert.h>
 
 #include "base/clock.h"
 #include "collect/visit.h"
+
+enum { PIECE = 32 * 1024, PIECES_A_TURN = 32 };
 
 static bool open_sink(struct sink *k, struct err *e)
 {
 	return mailbox_open(collector_store(k->visit->collector), k->target->mailbox, true, &k->box, e);
 }
 
-static struct mailbox_source source_of(const struct sink *k, const struct message *m)
+static struct mailbox_source source_of(const struct message *m)
 {
 	struct mailbox_source source;
 
-	memcpy(source.connection, ledger_tag(k->visit->ledger), sizeof source.connection);
+	memcpy(source.connection, ledger_tag(m->ledger), sizeof source.connection);
 	memcpy(source.id, m->id, sizeof source.id);
 	memcpy(source.digest, m->digest, sizeof source.digest);
 	return source;
@@ -77,13 +82,76 @@ static bool begin(struct sink *k, struct message *m, struct err *e)
 	return m->incoming[k->index];
 }
 
-static void deliver(struct sink *k, struct message *m)
+static void finish(struct sink *k, struct message *m)
 {
-	struct mailbox_source source = source_of(k, m);
+	struct mailbox_source source = source_of(m);
 
-	assert(m->incoming[k->index]);
-	incoming_finish(&m->incoming[k->index], &source, clock_now_s(), 0,
-		visit_ticket(k->visit, m->slot, TICKET_APPENDED));
+	incoming_finish(&m->incoming[k->index], &source, clock_now_s(), 0, visit_ticket(k->visit, m->slot, TICKET_APPENDED));
+}
+
+static void deliver_message(struct sink *k, struct message *m)
+{
+	struct collector *c = k->visit->collector;
+
+	if (m->incoming[k->index]) {
+		finish(k, m);
+		return;
+	}
+	queue_add(&k->to_feed, m);
+	collector_feed(c, k->visit);
+	collector_again(c);
+}
+
+/* The next piece of the first message that waits; *over: that was the last one. */
+static bool feed_piece(struct sink *k, struct message *m, bool *over, struct err *e)
+{
+	char piece[PIECE];
+	size_t n;
+
+	if (!m->incoming[k->index] && !begin(k, m, e))
+		return false;
+	if (!spool_at(m->spool, k->fed, piece, sizeof piece, &n, e))
+		return false;
+	k->fed += n;
+	*over = !n;
+	return incoming_add(m->incoming[k->index], (struct span){ piece, n }, e);
+}
+
+static struct message *fed(struct sink *k)
+{
+	k->fed = 0;
+	return queue_take(&k->to_feed);
+}
+
+/* Is there something to feed, and room for it? */
+static bool can_feed(const struct sink *k)
+{
+	const struct message *m = k->to_feed.first;
+
+	return m && !(m->incoming[k->index] && incoming_full(m->incoming[k->index]));
+}
+
+static void turn(struct sink *k)
+{
+	struct err e;
+
+	for (unsigned pieces = 0; can_feed(k); pieces++) {
+		struct message *m = k->to_feed.first;
+		bool over = false;
+
+		if (pieces == PIECES_A_TURN) {
+			collector_again(k->visit->collector);	/* let others have theirs */
+			break;
+		}
+		if (!feed_piece(k, m, &over, &e)) {
+			incoming_abort(&m->incoming[k->index]);
+			message_failed(k->visit, fed(k), &e);
+		} else if (over) {
+			finish(k, fed(k));
+		}
+	}
+	if (k->to_feed.count)
+		collector_feed(k->visit->collector, k->visit);
 }
 
 static void answered(struct sink *k, struct message *m, enum ticket_kind kind)
@@ -94,17 +162,18 @@ static void answered(struct sink *k, struct message *m, enum ticket_kind kind)
 
 static void settled(struct sink *k, struct message *m)
 {
-	struct mailbox_source source = source_of(k, m);
+	struct mailbox_source source = source_of(m);
 
 	mailbox_unmark(k->box, &source);
 }
 
 static void close_sink(struct sink *k)
 {
+	assert(!k->to_feed.count);
 	k->box = NULL;		/* shared, the store's */
 }
 
 const struct sink_ops sink_mailbox = {
-	.open = open_sink, .recover = recover, .begin = begin, .deliver = deliver,
+	.open = open_sink, .recover = recover, .begin = begin, .deliver = deliver_message, .turn = turn,
 	.answered = answered, .settled = settled, .close = close_sink, .streams = true,
 };

@@ -36,7 +36,7 @@ void visit_free(struct visit **out)
 {
 	struct visit *v = *out;
 
-	assert(!v->waiting && !v->conn && !v->under_way);
+	assert(!v->waiting && !v->conn && !v->under_way && !v->retrying);
 	visit_reset_attempt(v);
 	delivery_close(v);
 	free(v->ledgers);
@@ -237,6 +237,7 @@ void visit_stop(struct visit *v)
 		"stopped before the visit was complete; the next one goes on from here");
 	if (v->retry)
 		timer_stop(v->retry);
+	handed_stop(v, why.text);
 	visit_fail(v, &why);
 }
 
@@ -251,10 +252,17 @@ void visit_move(struct visit *v)
 {
 	switch (v->phase) {
 	case VISIT_PREPARING:
-		if (v->waiting || !v->password_known)
+		if (v->waiting > v->retrying || !v->password_known)
 			break;
 		v->prepared = true;
-		talk_connect(v);
+		if (v->what == VISIT_COLLECT || v->what == VISIT_RETRY) {
+			retries_settle(v);
+			retries_start(v);
+		}
+		if (v->what == VISIT_RETRY)
+			v->phase = VISIT_CLOSED;
+		else
+			talk_connect(v);
 		break;
 	case VISIT_CONNECTING:
 	case VISIT_LISTING:
@@ -264,7 +272,7 @@ void visit_move(struct visit *v)
 		talk_move(v);
 		break;
 	case VISIT_CLOSED:
-		if (!v->waiting && !v->under_way)
+		if (!v->waiting && !v->under_way && !v->retrying)
 			attempt_over(v);
 		break;
 	case VISIT_WAITING:
@@ -290,7 +298,7 @@ static bool can_be_visited(const struct visit *v, struct err *e)
 		return false;
 	if (!with->host || !with->user)
 		return err_set(e, ERR_CONFIG, "no %s is set", with->host ? "user" : "host");
-	if (v->what == VISIT_COLLECT && !with->deliver_count)
+	if ((v->what == VISIT_COLLECT || v->what == VISIT_RETRY) && !with->deliver_count)
 		return err_set(e, ERR_CONFIG, "nowhere to deliver to: set `deliver` to the name of a target");
 	return true;
 }
@@ -304,6 +312,7 @@ static bool prepare(struct visit *v, struct err *e)
 		return err_set(e, ERR_LOCAL, "out of memory");
 	if (!can_be_visited(v, e))
 		return false;
+	v->password_known = v->what == VISIT_RETRY;
 	if (v->what == VISIT_TEST)
 		return true;
 	if (!store_lock_take(store, v->with->name, &v->lock, e))
@@ -325,6 +334,7 @@ void visit_start(struct visit *v)
 		return;
 	}
 	steps_now(v, STEP_PASSWORD);
-	password_get(v);
+	if (v->what != VISIT_RETRY)
+		password_get(v);
 	collector_dirty(v->collector, v);
 }

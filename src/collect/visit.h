@@ -16,9 +16,13 @@
  *   ask.c, listed.c what asking and listing have in common, whatever the protocol
  *   visit_imap.h    the same over IMAP: names those files
  *   compared.c      messages whose id cannot be trusted
- *   delivery.c      a message's way through the sinks into the ledger
+ *   delivery.c      a message as it comes, up to complete
+ *   turns.c         its way through the sinks into the ledger
+ *   untaken.c       what a target did not take: the held area, on_refused
+ *   retries.c       held messages are tried again
  *   answers.c       what is done when something is durable
  *   sink.c          which kind a target is, and where a mailbox lies
+ *   routing.c       whom a message is for at a target (routing.h)
  *   sink_*.c        one kind of target each; sink_files.h: directories
  *
  * Everything runs on the loop's thread.  A visit ends when its connection is
@@ -32,6 +36,8 @@
 #include "base/log.h"
 #include "collect/collect.h"
 #include "collect/listing.h"
+#include "collect/routing.h"
+#include "deliver/deliver.h"
 #include "net/conn.h"
 #include "pop3/client.h"
 #include "store/ledger.h"
@@ -46,6 +52,7 @@ enum {
 	UNDER_WAY_OCTETS = 4 << 20,
 	HEAD_MAX = 64 * 1024,		/* of a message, looked at for its date */
 	TOP_ALL_LINES = 99999999,
+	SINK_HUNG_MAX = 3,		/* the same of one that did not even answer */
 	SINK_FAILURES_MAX = 10,		/* in a row, after which a target gets nothing more in this visit */
 	SLOW_FACTOR = 10,		/* within so many time-outs */
 	SLOW_OCTETS = 4096,		/* at least so much must come */
@@ -63,7 +70,7 @@ enum visit_phase {
 	VISIT_ENDED,
 };
 
-enum { GREETING_SHOWN = 121 };
+enum { GREETING_SHOWN = 121, MESSAGE_TITLE = 256 };
 
 struct steps {			/* of a VISIT_TEST */
 	enum visit_step_what now;	/* what is being done */
@@ -74,7 +81,7 @@ struct steps {			/* of a VISIT_TEST */
 	char greeting[GREETING_SHOWN];
 };
 
-enum ticket_kind { TICKET_APPENDED = 1, TICKET_PLACING, TICKET_FINAL, TICKET_RECOVERED, TICKET_SLICE };
+enum ticket_kind { TICKET_APPENDED = 1, TICKET_PLACING, TICKET_FINAL, TICKET_RECOVERED, TICKET_SLICE, TICKET_RETRIED };
 
 struct visit;
 struct sink;
@@ -88,7 +95,18 @@ struct message {		/* being received, or complete and on its way */
 	int64_t first_seen;
 	uint32_t attempts;
 	uint32_t accepted;	/* bit n: sink n has it durably, */
-	uint32_t failed;	/* or did not take it in this visit */
+	uint32_t failed;	/* or did not take it in this visit, */
+	uint32_t held;		/* or the held area has it for that sink (copies; 0: it waits at the server until `retry`), */
+	uint32_t refused;	/* or was refused, and nobody is asked until `retry` */
+	uint32_t others;	/* sinks that are not asked: of a held message all but its own */
+	uint64_t copies[LEDGER_TARGETS_MAX];
+	uint64_t copy;		/* it is this held message, tried again; 0: it came from the server */
+	struct retried *retried;	/* and what is known of it */
+	struct handing *handing;	/* it is with sink_handed */
+	bool quarantined, removal, counted;
+	char *why;		/* the last target that did not take it, NULL: none; ours */
+	struct ledger *ledger;	/* its entry's */
+	struct routing routing;	/* of the sink whose turn it is */
 	uint8_t turn;		/* the sink that is at it */
 	bool has_id, unidentified;
 	uint8_t uid_len;
@@ -112,6 +130,7 @@ struct sink_ops {
 	/* The message is complete and it is this sink's turn; ends in
 	 * message_accepted or message_failed, never before it returns. */
 	void (*deliver)(struct sink *k, struct message *m);
+	void (*turn)(struct sink *k);	/* the store has moved, or collector_again was called; NULL: it does not matter */
 	/* A ticket of this sink came back good; TICKET_RECOVERED goes to all, without a message. */
 	void (*answered)(struct sink *k, struct message *m, enum ticket_kind kind);
 	void (*settled)(struct sink *k, struct message *m);	/* the ledger has it for good */
@@ -126,12 +145,16 @@ struct sink {
 	uint64_t tag, intent;		/* the ledger's word for it; for a file on its way there */
 	struct place *place;		/* of a mailbox that lies in a Maildir; else NULL */
 	uint8_t index;
+	bool streams;			/* ops->streams, and there is no envelope: that wants the header first */
 	unsigned failures;		/* in a row */
-	struct mailbox *box;		/* sink_mailbox */
-	struct deliver_target *handed;	/* command, smtp, lmtp, folder */
+	struct deliver_target *handed;	/* smtp, lmtp, command, folder */
+	unsigned hung;			/* in a row */
+	struct mailbox *box;		/* sink_mailbox: */
+	struct queue to_feed;		/* spooled messages, the first being fed into the box, */
+	uint64_t fed;			/* so many octets of it so far */
 	struct files_sink *files;	/* sink_files: Maildir, folder */
 	struct maildir *maildir;	/* sink_maildir */
-	bool shut;			/* it cannot be used in this attempt; what the ledger says of it stays */
+	const char *shut;		/* why it cannot be used in this attempt: what the ledger says of it stays; NULL: it can */
 };
 
 /* One protocol, as talk.c drives it: a table each, in talk_pop3.c and its like. */
@@ -191,6 +214,9 @@ struct visit {
 	struct sink sinks[LEDGER_TARGETS_MAX];
 	uint8_t sink_count;
 	size_t waiting;			/* answers and jobs to come */
+	size_t retrying;		/* held messages that are tried */
+	uint64_t retry_at;		/* the one that was looked at last */
+	bool retry_over;		/* all were */
 
 	/* one attempt: connection and session */
 	struct timer *retry;
@@ -214,6 +240,7 @@ struct visit {
 	struct sasl_run *sasl;
 	bool sasl_busy, greeted, securing, compressing, closing, bye;
 	bool throttled, idle;		/* waiting for room in the store; not for the server */
+	bool feeding;		/* a sink has messages that wait for room in the store */
 	bool prepared;		/* lock, targets and password are there */
 
 	/* what it sees and does */
@@ -242,7 +269,7 @@ struct visit {
 	struct message **slots;		/* by slot; free ones NULL */
 	size_t slot_count;
 	struct queue spare;
-	size_t under_way;
+	size_t under_way;		/* without those that are tried again */
 	uint64_t under_way_octets;
 	struct err last_failure;	/* of a target */
 	struct err no_target;		/* none takes anything more in this visit; kind ERR_NONE = not so */
@@ -347,17 +374,49 @@ const char *sink_path(const struct sink *k);	/* of a Maildir or a folder */
 /* What the entry says of the target is replaced, or added. */
 void entry_set_sink(struct ledger_entry *entry, const struct sink *k, enum ledger_target_state state, const char place[MAILDIR_NAME_MAX]);
 
+/* retries.c */
+void retries_settle(struct visit *v);		/* before each attempt: held area and ledger agree, whatever a crash left */
+void retries_start(struct visit *v);		/* those that are due; also later, for more */
+void retried_over(struct visit *v, struct message *m);	/* its sink has had its turn */
+bool retried_loose(const struct message *m);	/* no entry speaks of it: a bounce */
+void retried_left(struct visit *v, struct message *m);	/* nothing is known of it: as it was */
+void retried_settled(struct visit *v, struct message *m);	/* the ledger has that for good */
+/* The held message `copy` of this entry; false: the entry says that its target has it, or nothing. */
+bool entry_mentions(const struct ledger_entry *entry, uint64_t copy);
+
+/* untaken.c: it is this message's turn at sink m->turn, which did not take it; ends in the turn's end */
+void message_untaken(struct visit *v, struct message *m, const struct deliver_result *r);
+void message_deferred(struct visit *v, struct message *m, const char *why);
+void message_unrouted(struct visit *v, struct message *m);	/* no_recipient: what m->routing says */
+
+/* sink_handed.c: what has not begun there will not; for a visit that is stopped */
+void handed_stop(struct visit *v, const char *why);
+
+/* turns.c */
+void message_go_on(struct visit *v, struct message *m);
+/* What its targets say of it, over those that count today; with `final` what it is when all have it. */
+enum ledger_state entry_state(const struct visit *v, const struct ledger_entry *entry, enum ledger_state final);
+/* How it stands in the log. */
+void message_title(const struct visit *v, const struct message *m, char out[MESSAGE_TITLE]);
+void message_because(struct message *m, const char *why);
+void message_error(const struct message *m, struct ledger_entry *entry);	/* what it is because of, into the entry */
+void message_entry(const struct visit *v, const struct message *m, enum ledger_state state, struct ledger_entry *entry);
+void message_accepted(struct visit *v, struct message *m);	/* by the sink whose turn it is */
+void message_failed(struct visit *v, struct message *m, const struct err *why);
+void message_over(struct visit *v, struct message *m, uint32_t *way);	/* its bit is set in *way */
+/* No target takes anything more in this visit: nothing more is fetched. */
+void visit_no_target(struct visit *v, const struct err *why);
+
 /* delivery.c */
 [[nodiscard]] bool delivery_open(struct visit *v, struct err *e);
 /* Brings the ledger up to date, before each attempt; v->waiting counts what it waits for. */
 [[nodiscard]] bool delivery_recover(struct visit *v, struct err *e);
 void delivery_close(struct visit *v);
+void delivery_turn(struct visit *v);	/* of its sinks */
 [[nodiscard]] bool message_begin(struct visit *v, const struct item *item, struct err *e);
 [[nodiscard]] bool message_octets(struct visit *v, struct span octets, struct err *e);
 void message_complete(struct visit *v, bool too_old);
 void message_drop(struct visit *v, struct message *m);	/* as if it never came */
-void message_accepted(struct visit *v, struct message *m);	/* by the sink whose turn it is */
-void message_failed(struct visit *v, struct message *m, const struct err *why);
 void message_refused(struct visit *v, const struct item *item, struct span words);
 /* What an earlier visit left: which targets have it already. */
 void message_recall(struct visit *v, struct message *m);
@@ -367,7 +426,8 @@ void entry_set_target(struct ledger_entry *entry, uint64_t tag, enum ledger_targ
 void delivery_want_disposal(struct visit *v, uint32_t number);	/* of a message the ledger has as `disposing` */
 /* How people call it: its UIDL, or "uidvalidity/uid". */
 void message_uid_text(const struct visit *v, uint32_t number, struct span uid, char out[LEDGER_UID_MAX + 1]);
-void message_entry(const struct visit *v, const struct message *m, enum ledger_state state, struct ledger_entry *entry);
+[[nodiscard]] struct message *message_new(struct visit *v);	/* NULL: out of memory */
+void message_free(struct visit *v, struct message *m);
 bool delivery_full(const struct visit *v);
 
 /* compared.c */
@@ -397,9 +457,14 @@ struct message *queue_take(struct queue *q);
 struct loop *collector_loop(struct collector *c);
 struct store *collector_store(struct collector *c);
 struct tls_contexts *collector_contexts(struct collector *c);
+struct deliveries *collector_deliveries(struct collector *c);
+/* What deliveries need of a target, kept for all visits of these settings: deliver_target_put it. */
+[[nodiscard]] struct deliver_target *collector_target(struct collector *c, const struct target *t, struct err *e);
 void collector_dirty(struct collector *c, struct visit *v);	/* visit_move soon */
 void collector_throttle(struct collector *c, struct visit *v, bool on);	/* it waits for room in the store */
+void collector_feed(struct collector *c, struct visit *v);	/* its sinks want the next turn, whoever wakes */
+void collector_again(struct collector *c);	/* one more turn, once others have had theirs */
 void collector_ended(struct collector *c, struct visit *v);
 void collector_step(struct collector *c, const struct visit *v, const struct visit_step *step);
 
-extern const struct sink_ops sink_mailbox, sink_maildir, sink_folder;
+extern const struct sink_ops sink_mailbox, sink_maildir, sink_folder, sink_handed;

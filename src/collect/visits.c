@@ -184,7 +184,7 @@ static void on_ended(void *user, uint64_t id, const struct connection *connectio
 	v->counts.messages += result->collected;
 	v->counts.octets += result->octets;
 	if (v->with.ended)
-		v->with.ended(v->with.user, o->name, result);
+		v->with.ended(v->with.user, o->name, o->what, result);
 }
 
 const char *visits_each(const struct visits *v, const char *after)
@@ -261,7 +261,7 @@ bool visits_start(struct visits *v, const char *name, enum visit_what what, uint
 	keep(v, o);
 	o->at = collector_add(v->collector, settings_connection(v->settings, name), what);
 	if (v->with.began)
-		v->with.began(v->with.user, o->name);
+		v->with.began(v->with.user, o->name, what);
 	return true;
 }
 
@@ -367,7 +367,7 @@ void visits_reload(struct visits *v, struct settings *old, const struct settings
 bool visits_new(const struct visits_with *with, const struct settings *settings, struct visits **out, struct err *e)
 {
 	struct visits *v = calloc(1, sizeof *v);
-	struct collector_with how = { .loop = with->loop, .store = with->store, .max_per_host = settings->max_per_host, .shared = true,
+	struct collector_with how = { .loop = with->loop, .store = with->store, .deliveries = with->deliveries, .max_per_host = settings->max_per_host, .shared = true,
 		.ended = on_ended, .user = v };
 
 	must(v);

@@ -47,9 +47,10 @@ struct visits_counts {			/* since visits_new, but for what is now */
 struct visits_with {			/* borrowed, and outlive the visits */
 	struct loop *loop;
 	struct store *store;
+	struct deliveries *deliveries;	/* as collector_with has them */
 	/* Both may be NULL.  Whoever asked for it: from within visits_start, and from within visits_turn. */
-	void (*began)(void *user, const char *connection);
-	void (*ended)(void *user, const char *connection, const struct visit_result *result);
+	void (*began)(void *user, const char *connection, enum visit_what what);
+	void (*ended)(void *user, const char *connection, enum visit_what what, const struct visit_result *result);
 	void *user;
 };
 

@@ -45,7 +45,7 @@ static void on_store(void *user)
 	wake_send(i->answers);
 }
 
-static void on_began(void *user, const char *connection)
+static void on_began(void *user, const char *connection, [[maybe_unused]] enum visit_what what)
 {
 	struct instance *i = user;
 
@@ -53,7 +53,7 @@ static void on_began(void *user, const char *connection)
 	i->began++;
 }
 
-static void on_ended(void *user, const char *connection, const struct visit_result *result)
+static void on_ended(void *user, const char *connection, [[maybe_unused]] enum visit_what what, const struct visit_result *result)
 {
 	struct instance *i = user;
 

@@ -2,6 +2,8 @@
  *
  * What one key of a connection means beside another. */
 
+#include <stdio.h>
+
 #include "config/build.h"
 #include "config/host.h"
 #include "config/versions.h"
@@ -129,8 +131,18 @@ static void check_after(struct connection *c, const struct section *section, str
 		c->after = AFTER_KEEP;
 	if (c->delete_after_s && c->after != AFTER_KEEP)
 		section_error(section, r, "delete_after", "it goes with mail that is kept; write after = keep as well");
-	if (c->on_refused != REFUSED_QUARANTINE)
-		section_warning(section, r, "on_refused", "not built yet; it has no effect");
+}
+
+/* Whom a bounce tells; every server takes mail for postmaster without a domain (RFC 5321 4.5.1). */
+static void settle_postmaster(struct settings *s, struct connection *c)
+{
+	const char *domain = c->envelope.target_domain ? c->envelope.target_domain : s->main_domain;
+	size_t size = domain ? strlen(domain) + sizeof "postmaster@" : 0;
+	char *text = domain ? arena_take(&s->arena, size) : NULL;
+
+	if (text)
+		(void)snprintf(text, size, "postmaster@%s", domain);
+	c->postmaster = text ? text : "postmaster";
 }
 
 /* A command that ends in a literal goes on: the server would wait for the rest (RFC 3501 section 4.3). */
@@ -245,6 +257,7 @@ struct connection *build_connection(struct settings *s, const struct section *se
 	check_after(c, section, r);
 	check_move(c, section, r);
 	check_deliver(s, c, section, r);
+	settle_postmaster(s, c);
 	add(s, c);
 	return c;
 }

@@ -137,6 +137,7 @@ struct connection {
 	const char *move_folder;
 	uint64_t delete_after_s;	/* 0 = not set */
 	enum on_refused on_refused;
+	const char *postmaster;	/* on_refused = return: whom it tells; never NULL */
 	uint64_t held_max;
 	uint64_t interval_ms;	/* 0 = once */
 	struct texts active;	/* windows of time, as value_hours takes them */

@@ -32,9 +32,9 @@ static const struct {
 	[TARGET_MAILBOX] = { "mailbox", NULL },
 	[TARGET_MAILDIR] = { "maildir", NULL },
 	[TARGET_FOLDER] =  { "folder", NULL },
-	[TARGET_SMTP] =    { "smtp", "type smtp" },
-	[TARGET_LMTP] =    { "lmtp", "type lmtp" },
-	[TARGET_COMMAND] = { "command", "type command" },
+	[TARGET_SMTP] =    { "smtp", NULL },
+	[TARGET_LMTP] =    { "lmtp", NULL },
+	[TARGET_COMMAND] = { "command", NULL },
 };
 
 static const char *joined(struct arena *a, struct span prefix, const char *rest)

@@ -59,7 +59,7 @@ static json_t *held_json(struct store *s)
 {
 	struct held_sums sums;
 
-	held_sums(s, &sums);
+	held_sums_of(s, "", &sums);
 	return json_pack("{s:o, s:o, s:o}", "waiting", json_number(sums.waiting), "failed", json_number(sums.failed), "octets", json_number(sums.octets));
 }
 

@@ -102,6 +102,14 @@ void deliver(struct deliveries *d, const struct deliver_ask *ask);
 /* The delivery of that `user`, if it has not begun, will not: it is deferred, and `done` says so.  False: it has begun. */
 bool deliver_unless_begun(struct deliveries *d, const void *user, const char *why);
 void deliver_settled(struct deliveries *d, const struct deliver_target *target, const struct mailbox_source *source);
+/* When what was deferred is tried again, after so many attempts; and how long at all. */
+enum { DELIVER_PATIENCE_S = 5 * 24 * 3600 };
+static inline int64_t deliver_next_try(uint32_t attempts, int64_t now)
+{
+	static const int32_t waits[] = { 60, 60, 5 * 60, 15 * 60, 3600, 4 * 3600 };
+
+	return now + waits[attempts < COUNT(waits) ? attempts : COUNT(waits) - 1];
+}
 static inline bool deliver_ticket(uint64_t ticket)
 {
 	return ticket & DELIVER_TICKETS;

@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "deliver/deliver.h"
 #include "main/collecting.h"
 #include "main/commands.h"
 #include "main/progress.h"
@@ -13,6 +14,7 @@ struct collecting {
 	struct cli *cli;
 	struct loop *loop;
 	struct tls_contexts *contexts;
+	struct deliveries *deliveries;
 	struct collector *collector;
 	struct timer *draw;
 	struct progress progress;
@@ -36,8 +38,10 @@ static void ended(void *user, [[maybe_unused]] uint64_t id, const struct connect
 	if (!collecting_say(c->cli, with->name, r))
 		c->failed = true;
 	c->failed = c->failed || r->why.kind || r->failed;
-	if (!collector_left(c->collector))	/* nothing is to be drawn any more */
-		timer_free(&c->draw);
+	if (!collector_left(c->collector)) {
+		timer_free(&c->draw);	/* nothing is to be drawn any more, */
+		(void)0; // REST
+	}
 }
 
 static void on_signal(void *user, int number)
@@ -50,6 +54,7 @@ static void on_signal(void *user, int number)
 
 static bool prepare(struct collecting *c, struct err *e)
 {
+	struct deliveries_with how = { .tickets = DELIVER_TICKETS };
 	struct collector_with with = { .max_per_host = c->cli->settings.max_per_host, .ended = ended, .user = c };
 
 	c->loop = loop_new(e);
@@ -61,6 +66,12 @@ static bool prepare(struct collecting *c, struct err *e)
 	with.loop = c->loop;
 	with.store = ask_store(c->cli->ask);
 	with.contexts = c->contexts;
+	how.loop = c->loop;
+	how.store = with.store;
+	how.contexts = c->contexts;
+	with.deliveries = c->deliveries = deliveries_new(&how, e);
+	if (!c->deliveries)
+		return false;
 	if (!collector_new(&with, &c->collector, e))
 		return false;
 	progress_start(&c->progress, !c->cli->quiet && !c->cli->json, !c->cli->no_color);
@@ -72,6 +83,7 @@ static void finish(struct collecting *c)
 	progress_clear(&c->progress);
 	timer_free(&c->draw);
 	collector_free(&c->collector);
+	deliveries_free(&c->deliveries);
 	tls_contexts_free(&c->contexts);
 	loop_free(&c->loop);
 }

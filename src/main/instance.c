@@ -309,6 +309,14 @@ static bool make_pam(struct instance *i, struct err *e)
 	return i->pam;
 }
 
+static bool make_deliveries(struct instance *i, struct err *e)
+{
+	const struct deliveries_with with = { .loop = i->home, .store = i->cli->store, .contexts = i->contexts, .tickets = DELIVER_TICKETS };
+
+	i->deliveries = deliveries_new(&with, e);
+	return i->deliveries;
+}
+
 static bool make(struct instance *i, struct err *e)
 {
 	i->home = loop_new(e);
@@ -328,7 +336,7 @@ static bool make(struct instance *i, struct err *e)
 	if (!i->loops)
 		return false;
 	i->pulse = pulse_new(i->loops, e);
-	return i->pulse && make_pam(i, e) && instance_schedule_make(i, e) && make_control(i, e) && (!wants_pop3(i) || instance_start_pop3(i, e));
+	return i->pulse && make_deliveries(i, e) && make_pam(i, e) && instance_schedule_make(i, e) && make_control(i, e) && (!wants_pop3(i) || instance_start_pop3(i, e));
 }
 
 bool instance_new(struct cli *cli, struct instance **out, struct err *e)
@@ -412,6 +420,7 @@ void instance_free(struct instance **instance)
 		store_on_wake(i->cli->store, NULL, NULL);
 	if (i->visits)
 		visits_end(i->visits);
+	deliveries_free(&i->deliveries);
 	free_timers(i);
 	instance_schedule_free(i);
 	notify_end(&i->notify);

@@ -6,6 +6,7 @@
 
 #include "collect/schedule.h"
 #include "collect/visits.h"
+#include "deliver/deliver.h"
 #include "control/server.h"
 #include "main/instance.h"
 #include "net/inherited.h"
@@ -26,6 +27,8 @@ struct instance {
 	struct pam_client *pam;
 	struct serve *serve;		/* NULL: there was no section pop3 yet */
 	bool pop3_due;			/* not stopped by hand: its section was gone, or its start failed */
+	struct deliveries *deliveries;	/* of the visits, to servers and programs */
+	int64_t held_look;		/* when held messages are looked for again */
 	struct visits *visits;		/* NULL: none was begun yet */
 	struct schedule *schedule;
 	int64_t collect_since;
@@ -50,5 +53,7 @@ struct instance {
 void instance_schedule_reload(struct instance *i);
 void instance_schedule_again(struct instance *i);
 void instance_schedule_free(struct instance *i);
+/* Held messages are due, of this connection or (NULL) of any: they are looked for now. */
+void instance_schedule_held(struct instance *i, const char *connection);
 [[nodiscard]] bool instance_reload(struct instance *i, struct err *e);
 struct api_hooks instance_hooks(struct instance *i);

@@ -4,8 +4,9 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "main/instance_inside.h"
+#include "store/held.h"
 
-enum { SECOND_MS = 1000 };
+enum { SECOND_MS = 1000, HELD_LOOK_S = 15 };
 
 static void say_next(const struct instance *i, const char *name, int64_t now)
 {
@@ -27,18 +28,21 @@ static void keep(const struct instance *i, const char *name)
 		visited_note(i->cli->store, name, &v);
 }
 
-static void on_began(void *user, const char *name)
+static void on_began(void *user, const char *name, enum visit_what what)
 {
 	const struct instance *i = user;
 
-	schedule_began(i->schedule, name, clock_now_s());
+	if (what != VISIT_RETRY)
+		schedule_began(i->schedule, name, clock_now_s());
 }
 
-static void on_ended(void *user, const char *name, const struct visit_result *result)
+static void on_ended(void *user, const char *name, enum visit_what what, const struct visit_result *result)
 {
 	const struct instance *i = user;
 	int64_t now = clock_now_s();
 
+	if (what == VISIT_RETRY)
+		return;
 	schedule_ended(i->schedule, name, &result->why, now);
 	if (!i->drain_until_ms)		/* what we stopped ourselves tells nothing */
 		keep(i, name);
@@ -48,7 +52,7 @@ static void on_ended(void *user, const char *name, const struct visit_result *re
 
 bool instance_visits(struct instance *i, struct visits **v, struct err *e)
 {
-	const struct visits_with with = { .loop = i->home, .store = i->cli->store, .began = on_began, .ended = on_ended, .user = i };
+	const struct visits_with with = { .loop = i->home, .store = i->cli->store, .deliveries = i->deliveries, .began = on_began, .ended = on_ended, .user = i };
 
 	if (!i->visits && !visits_new(&with, &i->cli->settings, &i->visits, e))
 		return false;
@@ -71,6 +75,32 @@ static void start(struct instance *i, const char *name, int64_t now)
 	schedule_ended(i->schedule, name, &e, now);
 }
 
+/* A visit of the schedule tries held messages, too; what is due in between has a visit of its own. */
+static void look_for_held(struct instance *i, int64_t now)
+{
+	const struct settings *s = &i->cli->settings;
+	struct visits *v;
+	uint64_t id;
+	struct err e;
+
+	if (now < i->held_look && i->held_look <= now + HELD_LOOK_S)
+		return;
+	i->held_look = now + HELD_LOOK_S;
+	for (size_t n = 0; n < s->connection_count; n++) {
+		const struct connection *c = s->connections[n];
+
+		if (c->enabled && held_due(i->cli->store, c->name) <= now && instance_visits(i, &v, &e))
+			(void)!visits_start(v, c->name, VISIT_RETRY, &id, &e);	/* busy: that visit does it */
+	}
+}
+
+void instance_schedule_held(struct instance *i, const char *connection)
+{
+	(void)connection;	/* all that are due are looked for: it costs as much */
+	i->held_look = 0;
+	timer_set(i->visiting, 0, 0);
+}
+
 static void on_time(void *user)
 {
 	struct instance *i = user;
@@ -81,7 +111,10 @@ static void on_time(void *user)
 		return;
 	while ((name = schedule_due(i->schedule, now)))
 		start(i, name, now);
+	look_for_held(i, now);
 	next = schedule_next(i->schedule, now);
+	if (next > i->held_look)
+		next = i->held_look;
 	if (next > now + SCHEDULE_LOOK_S)
 		next = now + SCHEDULE_LOOK_S;
 	timer_set(i->visiting, (uint64_t)(next - now) * SECOND_MS, 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "serve/submissions_bounce.h"
+#include "deliver/parting.h"
 #include "serve/submissions_inside.h"
 
 #include <stdio.h>
@@ -116,8 +116,10 @@ void submission_hold_work(void *user)
 static void part_work(void *user)
 {
 	struct submission *m = user;
-	const struct bounced b = { m->all, m->account, deliver_target_name(m->target), m->sender, m->message, m->now,
-		{ m->recipients, m->recipient_count, m->each } };
+	const struct held_new what = { .account = m->account };
+	const struct bounced b = { .store = m->all->with.store, .host = deliver_host(m->all->deliveries), .target = deliver_target_name(m->target),
+		.sender = m->sender, .to = m->sender, .what = &what, .message = m->message, .arrived = m->now,
+		.parting = { m->recipients, m->recipient_count, m->each } };
 	const char *deferred[HELD_RECIPIENTS_MAX];
 	size_t count = parting_count(&b.parting, DELIVER_DEFERRED);
 	struct err e;
@@ -125,7 +127,7 @@ static void part_work(void *user)
 	m->said = SUBMISSION_DELIVERED;
 	if (count)
 		hold_for(m, deferred, parting_pick(&b.parting, DELIVER_DEFERRED, deferred));
-	if (m->said != SUBMISSION_FAILED && !submissions_bounce(&b, &e))
+	if (m->said != SUBMISSION_FAILED && !parting_bounce(&b, &e))
 		log_error(&says_pop, "user \"%s\" is not told that a recipient was refused: %s; %s", m->account, m->why, e.text);
 }
 

@@ -8,7 +8,7 @@
  * DELIVERED and HELD are durable; in all other cases nothing was taken, and nothing is counted.
  *
  * Where a server took it for some recipients only, it is held for those that were deferred, and of those that were refused
- * the sender is told (submissions_bounce.h): that is DELIVERED or HELD.
+ * the sender is told (deliver/parting.h): that is DELIVERED or HELD.
  * Held messages are tried again by themselves while submissions_run: after 1, 5, 15 and 60 min, then every 4 h;
  * after a refusal, or 5 days, they stay as failed, and the log says so.  What became of one that the store cannot take
  * (a full disk) is kept and written later; until then that one is not tried, and takes one of the few places.  A message whose target is not in the configuration any

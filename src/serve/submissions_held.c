@@ -10,12 +10,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "serve/says.h"
-#include "serve/submissions_bounce.h"
+#include "deliver/parting.h"
 #include "serve/submissions_inside.h"
 #include "store/held.h"
 #include "wire/bounce.h"
 
-enum { MINUTE = 60, HOUR = 3600, AT_ONCE = 4, IN_A_TURN = 2000, PATIENCE_S = 5 * 24 * HOUR, PLACE_OLD_S = 24 * HOUR };
+enum { MINUTE = 60, AT_ONCE = 4, IN_A_TURN = 2000, PLACE_OLD_S = 24 * 3600 };
 
 struct held_try {
 	struct submissions *all;
@@ -45,14 +45,6 @@ struct held_try {
 int64_t submissions_first_retry(int64_t now)
 {
 	return now + MINUTE;
-}
-
-/* After so many attempts, of which the first was the client's. */
-static int64_t next_after(uint32_t attempts, int64_t now)
-{
-	static const int64_t waits[] = { MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 4 * HOUR };
-
-	return now + waits[attempts < COUNT(waits) ? attempts : COUNT(waits) - 1];
 }
 
 /* ---- the end of one */
@@ -100,13 +92,15 @@ static void say(const struct held_try *t)
 static bool part(struct held_try *t)
 {
 	struct store *s = t->all->with.store;
-	const struct bounced b = { t->all, t->info.account, t->info.target, t->info.sender, t->message, t->info.made,
-		{ t->recipients, t->recipient_count, t->each } };
+	const struct held_new what = { .account = t->info.account };
+	const struct bounced b = { .store = s, .host = deliver_host(t->all->deliveries), .target = t->info.target, .sender = t->info.sender,
+		.to = t->info.sender, .what = &what, .message = t->message, .arrived = t->info.made,
+		.parting = { t->recipients, t->recipient_count, t->each } };
 	const char *left[HELD_RECIPIENTS_MAX];
 	bool told = bounce_allowed(t->info.sender);
 	size_t count = parting_pick(&b.parting, DELIVER_DEFERRED, left);
 
-	if (told && !t->bounced && !submissions_bounce(&b, &t->e))
+	if (told && !t->bounced && !parting_bounce(&b, &t->e))
 		return false;
 	t->bounced |= told;
 	t->returned = told && !count && t->said != DELIVER_ACCEPTED;
@@ -120,7 +114,7 @@ static void finish_work(void *user)
 	struct held_try *t = user;
 	struct store *s = t->all->with.store;
 	int64_t now = clock_now_s();
-	bool patient = now - t->info.since < PATIENCE_S;
+	bool patient = now - t->info.since < DELIVER_PATIENCE_S;
 
 	t->settled = t->said != DELIVER_DEFERRED || !patient;
 	t->good = !t->displaced || held_placing(s, t->info.id, "", &t->e);
@@ -136,7 +130,7 @@ static void finish_work(void *user)
 	else if (t->settled)
 		t->good = held_fail(s, t->info.id, t->why, now, &t->e);
 	else
-		t->good = held_defer(s, t->info.id, t->why, now, next_after(t->info.attempts, now), &t->e);
+		t->good = held_defer(s, t->info.id, t->why, now, deliver_next_try(t->info.attempts + 1, now), &t->e);
 }
 
 /* The store cannot take the outcome now.  (ERR_CONFIG: somebody has removed the message.) */
@@ -314,7 +308,7 @@ static void start_due(struct submissions *s)
 			timer_set(s->timer, 1, SUBMISSIONS_LOOK_MS);
 			return;
 		}
-		if (!held_next(s->with.store, &info)) {
+		if (!held_next_of(s->with.store, "", &info)) {
 			s->walked = 0;
 			return;
 		}
@@ -351,7 +345,7 @@ bool submissions_keep(void *user, const char *name)
 	const struct submissions *s = user;
 	struct held_info info = { .id = 0 };
 
-	while (held_next(s->with.store, &info))
+	while (held_next_of(s->with.store, "", &info))
 		if (strcmp(info.place, name) == 0)
 			return true;
 	return false;

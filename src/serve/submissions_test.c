@@ -65,6 +65,13 @@ static bool none_held(void)
 	return !s.waiting && !s.failed && !submissions_waiting(serve_submissions(service.serve));
 }
 
+static bool one_waits_still(void)
+{
+	struct held_sums s = sums();
+
+	return s.waiting == 1 && !s.failed && !submissions_waiting(serve_submissions(service.serve));
+}
+
 static bool one_failed(void)
 {
 	struct held_sums s = sums();
@@ -77,6 +84,29 @@ static bool one_tried(void)
 	struct held_info info = { .id = 0 };
 
 	return held_next(service.store, &info) && info.attempts == 2 && !submissions_waiting(serve_submissions(service.serve));
+}
+
+/* Due and first in the walk, and no submission's affair: visits try it. */
+static void what_a_connection_brought_is_left_alone([[maybe_unused]] void **state)
+{
+	static const struct held_origin origin = { .connection = "work", .mailbox = "", .uid = "u" };
+	const struct held_new what = { .account = "", .target = "box", .sender = "", .why = "then", .next = 1, .origin = &origin };
+	struct spool *m;
+	struct held_info info;
+	uint64_t id;
+
+	begin();
+	m = spool_new(service.directory, &fixture_err);
+	must(m && spool_add(m, SPAN("\r\nbrought\r\n"), &fixture_err));
+	must(held_add(service.store, &what, m, clock_now_s() - DAY_S, &id, &fixture_err));
+	spool_free(&m);
+	(void)hold("box", 10);
+	service_open(1);
+	service_until(one_waits_still);
+	assert_int_equal(service_count(), 1);
+	assert_true(held_get(service.store, id, &info));
+	assert_true(info.state == HELD_WAITING && info.attempts == 1);
+	service_end();
 }
 
 static void what_is_due_is_delivered([[maybe_unused]] void **state)
@@ -371,6 +401,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_due_is_delivered),
+		cmocka_unit_test(what_a_connection_brought_is_left_alone),
 		cmocka_unit_test(it_is_delivered_once),
 		cmocka_unit_test(a_refusal_is_kept),
 		cmocka_unit_test(patience_has_an_end),

@@ -1,173 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * At rest, in a partition of its own: "h" ID → what is known of the message, "r" ID → its recipients, one a line,
- * blob ID → its octets; "s" ID → how many pieces of a blob that no "h" names (yet, or any more) may be there;
- * "t" → the octets of all. */
+ * The held area: ids, what becomes of a message, and octets that no record names. */
 #include "store/held.h"
 
 #include <assert.h>
 #include <stdio.h>
 
 #include "base/log.h"
-#include "base/text.h"
 #include "store/held_inside.h"
 #include "store/pack.h"
 #include "store/room.h"
 
-enum {
-	FORMAT = 1, FIXED = 2 + 4 * 8 + 8 + 3 * 4, TEXTS = 5, PIECES_A_BATCH = 1000,
-	VALUE_MAX = FIXED + TEXTS * 4 + ACCOUNT_NAME_MAX + HELD_TARGET_MAX + HELD_ADDRESS_MAX + HELD_WHY_MAX + MAILDIR_NAME_MAX,
-};
+enum { PIECES_A_BATCH = 1000 };
 
 pthread_mutex_t held_turn = PTHREAD_MUTEX_INITIALIZER;
-
-engine_part held_part(void)
-{
-	return engine_part_of("held", SPAN(""));
-}
-
-struct span held_key(char key[HELD_KEY], char kind, uint64_t id)
-{
-	key[0] = kind;
-	pack_u64(key + 1, id);
-	return (struct span){ key, HELD_KEY };
-}
-
-/* ---- a record */
-
-static char *add_text(char *at, const char *text)
-{
-	size_t len = strlen(text);
-
-	pack_u32(at, (uint32_t)len);
-	memcpy(at + 4, text, len);
-	return at + 4 + len;
-}
-
-static struct span pack(char value[VALUE_MAX], const struct held_info *h, uint32_t pieces)
-{
-	const int64_t moments[] = { h->made, h->since, h->tried, h->next };
-	const char *const texts[TEXTS] = { h->account, h->target, h->sender, h->why, h->place };
-	char *at = value;
-
-	*at++ = FORMAT;
-	*at++ = (char)h->state;
-	for (size_t n = 0; n < COUNT(moments); n++, at += 8)
-		pack_u64(at, (uint64_t)moments[n]);
-	pack_u64(at, h->size);
-	pack_u32(at + 8, pieces);
-	pack_u32(at + 12, h->attempts);
-	pack_u32(at + 16, h->recipient_count);
-	at += 20;
-	for (size_t n = 0; n < TEXTS; n++)
-		at = add_text(at, texts[n]);
-	assert(at <= value + VALUE_MAX);
-	return (struct span){ value, (size_t)(at - value) };
-}
-
-static void take_text(struct span *s, char *out, size_t size)
-{
-	uint32_t len = take_u32(s);
-	struct span text;
-
-	if (len >= size)
-		*s = (struct span){ 0 };
-	text = take_span(s, len);
-	if (text.at)
-		memcpy(out, text.at, len);
-	out[text.at ? len : 0] = '\0';
-}
-
-static bool unpack(struct span value, struct held_info *h, uint32_t *pieces)
-{
-	uint8_t format = take_u8(&value), state = take_u8(&value);
-	int64_t *const moments[] = { &h->made, &h->since, &h->tried, &h->next };
-
-	h->state = state == HELD_FAILED ? HELD_FAILED : HELD_WAITING;
-	for (size_t n = 0; n < COUNT(moments); n++)
-		*moments[n] = (int64_t)take_u64(&value);
-	h->size = take_u64(&value);
-	*pieces = take_u32(&value);
-	h->attempts = take_u32(&value);
-	h->recipient_count = take_u32(&value);
-	take_text(&value, h->account, sizeof h->account);
-	take_text(&value, h->target, sizeof h->target);
-	take_text(&value, h->sender, sizeof h->sender);
-	take_text(&value, h->why, sizeof h->why);
-	take_text(&value, h->place, sizeof h->place);
-	text_clean(h->why, strlen(h->why));
-	return format == FORMAT && state <= HELD_FAILED && value.at && !value.len;
-}
-
-bool held_find(struct store *s, uint64_t id, struct held_info *h, uint32_t *pieces)
-{
-	struct view *v = store_view(s);
-	struct span value;
-	char key[HELD_KEY];
-	bool there = view_get(v, held_part(), held_key(key, 'h', id), &value);
-
-	h->id = id;
-	if (there && !unpack(value, h, pieces)) {
-		char text[HELD_ID_TEXT];
-
-		log_error(NULL, "held message %s is damaged: restore the store from a backup", held_id_text(id, text));
-		there = false;
-	}
-	view_end(&v);
-	return there;
-}
-
-bool held_get(struct store *s, uint64_t id, struct held_info *info)
-{
-	uint32_t pieces;
-
-	return held_find(s, id, info, &pieces);
-}
-
-/* The first id of a kind above `id`. */
-static bool next_id(struct store *s, char kind, uint64_t *id)
-{
-	struct view *v = store_view(s);
-	char at[HELD_KEY];
-	struct span key = held_key(at, kind, *id), value;
-	bool there = view_next(v, held_part(), (struct span){ &kind, 1 }, &key, &value) && key.len == HELD_KEY;
-
-	if (there)
-		*id = unpack_u64(key.at + 1);
-	view_end(&v);
-	return there;
-}
-
-bool held_next(struct store *s, struct held_info *info)
-{
-	uint64_t id = info->id;
-
-	while (next_id(s, 'h', &id))
-		if (held_get(s, id, info))
-			return true;
-	return false;
-}
-
-uint64_t held_total(struct store *s)
-{
-	struct view *v = store_view(s);
-	struct span value;
-	uint64_t octets = view_get(v, held_part(), SPAN("t"), &value) ? take_u64(&value) : 0;
-
-	view_end(&v);
-	return octets;
-}
-
-void held_sums(struct store *s, struct held_sums *sums)
-{
-	struct held_info info = { .id = 0 };
-
-	*sums = (struct held_sums){ .octets = held_total(s) };
-	while (held_next(s, &info)) {
-		sums->waiting += info.state == HELD_WAITING;
-		sums->failed += info.state == HELD_FAILED;
-	}
-}
 
 const char *held_id_text(uint64_t id, char out[HELD_ID_TEXT])
 {
@@ -212,7 +58,7 @@ void held_settle(struct store *s)
 {
 	uint64_t id = 0;
 
-	while (next_id(s, 's', &id)) {
+	while (held_next_id(s, SPAN("s"), &id)) {
 		struct view *v = store_view(s);
 		struct span value;
 		char key[HELD_KEY];
@@ -225,35 +71,7 @@ void held_settle(struct store *s)
 	}
 }
 
-void held_put(struct batch *b, const struct held_info *h, uint32_t pieces)
-{
-	char value[VALUE_MAX], key[HELD_KEY];
-
-	store_must(batch_put(b, held_key(key, 'h', h->id), pack(value, h, pieces)));
-}
-
-void held_put_total(struct batch *b, uint64_t octets)
-{
-	char value[8];
-
-	pack_u64(value, octets);
-	store_must(batch_put(b, SPAN("t"), (struct span){ value, sizeof value }));
-}
-
-void held_set_why(struct held_info *h, const char *why)
-{
-	(void)snprintf(h->why, sizeof h->why, "%s", why ? why : "");
-	text_clean(h->why, strlen(h->why));
-}
-
 /* ---- what becomes of it */
-
-bool held_no_such(uint64_t id, struct err *e)
-{
-	char text[HELD_ID_TEXT];
-
-	return err_set(e, ERR_CONFIG, "there is no held message %s", held_id_text(id, text));
-}
 
 struct recipients {
 	const char *const *at;
@@ -264,19 +82,21 @@ struct recipients {
 static bool change_all(struct store *s, uint64_t id, void (*edit)(struct held_info *h, const void *with), const void *with,
 	const struct recipients *to, struct err *e)
 {
-	struct held_info h;
+	struct held_info was, is;
 	uint32_t pieces;
 	struct batch *b;
 	char key[HELD_KEY];
 	bool good;
 
 	(void)pthread_mutex_lock(&held_turn);
-	good = held_find(s, id, &h, &pieces) || held_no_such(id, e);
+	good = held_find(s, id, &was, &pieces) || held_no_such(id, e);
 	if (good) {
-		edit(&h, with);
+		is = was;
+		edit(&is, with);
 		b = store_batch(held_part());
-		store_must(batch_present(b, held_key(key, 'h', id)));
-		held_put(b, &h, pieces);
+		store_must(batch_present(b, held_record_key(key, &is)));
+		held_put(b, &is, pieces);
+		held_index(s, b, &was, &is);
 		if (to)
 			held_put_recipients(b, id, to->at, to->count);
 		good = engine_commit_wait(s->engine, &b, e) || err_in(e, "held message");
@@ -329,6 +149,7 @@ static void edit_outcome(struct held_info *h, const void *with)
 	h->attempts++;
 	h->tried = o->now;
 	h->next = o->next;
+	h->released = h->released && o->state != HELD_QUARANTINED;
 	held_set_why(h, o->why);
 }
 
@@ -342,8 +163,14 @@ bool held_fail(struct store *s, uint64_t id, const char *why, int64_t now, struc
 	return change(s, id, edit_outcome, &(struct outcome){ HELD_FAILED, why, now, 0 }, e);
 }
 
+bool held_quarantine(struct store *s, uint64_t id, const char *why, int64_t now, struct err *e)
+{
+	return change(s, id, edit_outcome, &(struct outcome){ HELD_QUARANTINED, why, now, 0 }, e);
+}
+
 static void edit_again(struct held_info *h, const void *with)
 {
+	h->released = h->released || h->state == HELD_QUARANTINED;
 	h->state = HELD_WAITING;
 	h->since = h->next = *(const int64_t *)with;
 }
@@ -358,17 +185,16 @@ static bool forget(struct store *s, uint64_t id, uint32_t *pieces, struct err *e
 	struct batch *b = store_batch(held_part());
 	struct held_info h;
 	char key[HELD_KEY], value[4];
-	uint64_t octets = held_total(s);
 
 	if (!held_find(s, id, &h, pieces)) {
 		batch_free(&b);
 		return held_no_such(id, e);
 	}
 	pack_u32(value, *pieces);
-	store_must(batch_remove(b, held_key(key, 'h', id)));
+	store_must(batch_remove(b, held_record_key(key, &h)));
 	store_must(batch_remove(b, held_key(key, 'r', id)));
 	store_must(batch_put(b, held_key(key, 's', id), (struct span){ value, sizeof value }));
-	held_put_total(b, octets > h.size ? octets - h.size : 0);
+	held_index(s, b, &h, NULL);
 	return engine_commit_wait(s->engine, &b, e);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Messages into the held area, and out of it. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -88,6 +89,9 @@ static bool check(const struct held_new *what, struct err *e)
 
 	for (size_t n = 0; good && n < what->recipient_count; n++)
 		good = strlen(what->recipients[n]) <= HELD_ADDRESS_MAX && !strchr(what->recipients[n], '\n');
+	assert(what->state != HELD_FAILED);
+	if (what->origin && strchr(what->origin->connection, '|'))
+		return err_set(e, ERR_CONFIG, "a connection's name has no |");
 	if (good && strlen(what->target) <= HELD_TARGET_MAX && strlen(what->account) <= ACCOUNT_NAME_MAX)
 		return true;
 	return err_set(e, ERR_CONFIG, "an envelope as long as this cannot be held");
@@ -106,22 +110,30 @@ static uint64_t new_id(struct store *s, int64_t now)
 	return id ? id : 1;
 }
 
-static bool finish(struct adding *a, struct held_info *h, const struct held_new *what)
+/* Is there room for it?  What is quarantined is accepted mail: there is always. */
+static bool room(struct store *s, const struct held_info *h, uint64_t most, struct err *e)
 {
-	uint64_t octets;
+	uint64_t most_of = most ? most : HELD_MAX, octets = held_octets_of(s, h->origin.connection);
+
+	if (h->state == HELD_QUARANTINED || (octets <= most_of && h->size <= most_of - octets))
+		return true;
+	return held_submitted(h) ? err_set(e, ERR_BUSY, "the held area is full") :
+		err_set(e, ERR_BUSY, "what is held for this connection has %llu octets: no room for %llu more (held_max %llu)", (unsigned long long)octets,
+			(unsigned long long)h->size, (unsigned long long)most_of);
+}
+
+static bool finish(struct adding *a, const struct held_info *h, const struct held_new *what)
+{
 	char key[HELD_KEY];
 	bool good;
 
 	(void)pthread_mutex_lock(&held_turn);
-	octets = held_total(a->store) + h->size;
-	good = octets <= HELD_MAX;
-	if (!good)
-		(void)err_set(a->e, ERR_BUSY, "the held area is full");
+	good = room(a->store, h, what->most, a->e);
 	if (good) {
 		held_put(a->batch, h, a->pieces);
 		held_put_recipients(a->batch, h->id, what->recipients, what->recipient_count);
-		held_put_total(a->batch, octets);
-		store_must(batch_absent(a->batch, held_key(key, 'h', h->id)));
+		held_index(a->store, a->batch, NULL, h);
+		store_must(batch_absent(a->batch, held_record_key(key, h)));
 		if (a->staged)
 			store_must(batch_remove(a->batch, held_key(key, 's', h->id)));
 		good = engine_commit_wait(a->store->engine, &a->batch, a->e);
@@ -130,28 +142,37 @@ static bool finish(struct adding *a, struct held_info *h, const struct held_new 
 	return good;
 }
 
+static void describe(struct held_info *h, const struct held_new *what, uint64_t size, int64_t now)
+{
+	*h = (struct held_info){ .state = what->state, .made = now, .since = now, .tried = now, .attempts = 1,
+		.next = what->state == HELD_WAITING ? what->next : 0, .recipient_count = (uint32_t)what->recipient_count, .size = size };
+	if (what->origin && *what->origin->connection)
+		h->origin = *what->origin;
+	(void)snprintf(h->account, sizeof h->account, "%s", what->account);
+	(void)snprintf(h->target, sizeof h->target, "%s", what->target);
+	(void)snprintf(h->sender, sizeof h->sender, "%s", what->sender);
+	held_set_why(h, what->why);
+}
+
 bool held_add(struct store *s, const struct held_new *what, const struct spool *message, int64_t now, uint64_t *id, struct err *e)
 {
-	struct held_info h = { .state = HELD_WAITING, .made = now, .since = now, .tried = now, .next = what->next, .attempts = 1,
-		.recipient_count = (uint32_t)what->recipient_count, .size = spool_size(message) };
-	struct adding a = { .store = s, .e = e, .expected = (uint32_t)((h.size + MAILBOX_PIECE - 1) / MAILBOX_PIECE) };
+	struct held_info h;
+	struct adding a = { .store = s, .e = e };
 	struct err unread;
 	bool good;
 
 	if (!check(what, e))
 		return false;
-	if (held_total(s) + h.size > HELD_MAX)
-		return err_set(e, ERR_BUSY, "the held area is full");
+	describe(&h, what, spool_own_size(message), now);
+	if (!room(s, &h, what->most, e))
+		return err_in(e, "held area");
+	a.expected = (uint32_t)((h.size + MAILBOX_PIECE - 1) / MAILBOX_PIECE);
 	a.piece = malloc(MAILBOX_PIECE);
 	if (!a.piece)
 		return err_set(e, ERR_LOCAL, "out of memory");
 	h.id = a.id = new_id(s, now);
-	(void)snprintf(h.account, sizeof h.account, "%s", what->account);
-	(void)snprintf(h.target, sizeof h.target, "%s", what->target);
-	(void)snprintf(h.sender, sizeof h.sender, "%s", what->sender);
-	held_set_why(&h, what->why);
 	a.batch = store_batch(held_part());
-	good = spool_read(message, take_octets, &a, &unread);
+	good = spool_own_read(message, take_octets, &a, &unread);
 	if (!good && a.batch)	/* else it was the store that failed, and said so */
 		*e = unread;
 	good = good && end_piece(&a) && finish(&a, &h, what);

@@ -110,6 +110,23 @@ static void fewer_are_left([[maybe_unused]] void **state)
 	assert_false(held_narrow(store, id, left, 1, &fixture_err));
 }
 
+/* What one target would have had before it is not the message's. */
+static void a_lead_is_not_kept([[maybe_unused]] void **state)
+{
+	struct spool *m = message(MAILBOX_PIECE + 100);
+	struct held_new what = envelope();
+	struct held_info info;
+	uint64_t id;
+
+	must(spool_lead(m, SPAN("Delivered-To: a\r\n"), &fixture_err));
+	must(held_add(store, &what, m, NOW, &id, &fixture_err));
+	assert_true(held_get(store, id, &info));
+	assert_int_equal(info.size, MAILBOX_PIECE + 100);
+	holds(id, MAILBOX_PIECE + 100);
+	must(held_remove(store, id, &fixture_err));
+	spool_free(&m);
+}
+
 /* All keys and blobs' pieces 0 of the held area; of one that is empty: the sum alone. */
 static size_t keys(void)
 {
@@ -299,6 +316,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(messages_survive_a_restart, begin, end),
 		cmocka_unit_test_setup_teardown(what_becomes_of_one, begin, end),
 		cmocka_unit_test_setup_teardown(fewer_are_left, begin, end),
+		cmocka_unit_test_setup_teardown(a_lead_is_not_kept, begin, end),
 		cmocka_unit_test_setup_teardown(what_never_became_whole_is_taken_away, begin, end),
 		cmocka_unit_test_setup_teardown(there_is_an_end_of_room, begin, end),
 		cmocka_unit_test_setup_teardown(an_envelope_has_limits, begin, end),

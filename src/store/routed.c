@@ -5,8 +5,7 @@
 
 #include "store/maildrop_routed.h"
 #include "store/pack.h"
-#include "wire/addresses.h"
-#include "wire/header.h"
+#include "wire/envelope.h"
 
 static const struct route_field x_real_to = { .number = 1, .name = "x-real-to" };
 
@@ -119,14 +118,20 @@ static bool ended(struct span head, struct span left)
 bool routed_find(struct span head, enum routed_whole whole, const char *name, void (*use)(void *user, struct span address), void *user)
 {
 	struct span left = head, wanted = span_of(name);
+	bool ours = span_equal_nocase(wanted, SPAN(ENVELOPE_REAL_TO)), above = false;
 	struct header_field field;
 	struct address a;
 
 	while (header_next(&left, &field)) {
 		if (whole != ROUTED_WHOLE && !left.len)		/* who knows what follows it */
 			break;
-		if (!span_equal_nocase(field.name, wanted))
+		if (!span_equal_nocase(field.name, wanted)) {
+			if (above && envelope_is_mark(&field))
+				return true;
+			ours = above = false;
 			continue;
+		}
+		above = ours;
 		while (addresses_next(&field.value, &a)) {
 			fold(a.text, a.len);
 			use(user, (struct span){ a.text, a.len });

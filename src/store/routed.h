@@ -11,6 +11,10 @@
  * lower case; 1 is X-Real-To and not written down. Numbers stay; with the 256th name nothing is
  * looked for any more, and views read headers. Who takes an entry with BOX_LISTS away takes the key, too.
  *
+ * A message that came here through an envelope begins with X-Real-To fields of ours and the mark below them
+ * (wire/envelope.h): of X-Real-To those count alone. What the message brought along was written by anybody, and is not to
+ * choose whose mail it is; no octet of it needs to be changed for that, and who reads the header later comes to the same.
+ *
  * Of a message its first ROUTED_HEADER_MAX octets are looked at: a field that is not whole in
  * them is not seen, at append no more than later. */
 #pragma once

@@ -4,6 +4,8 @@
 #include "store/fixture.h"
 #include "store/maildrop_routed.h"
 
+#define MARK "Delivered-To: postrider.0123456789abcdef@h\r\n"
+
 static void list(void *user, struct span address)
 {
 	struct buf *story = user;
@@ -22,6 +24,12 @@ static void addresses_are_found(void **state)
 		{ "bad ones", SPAN("X-Real-To: a b, c@d\r\nX-Real-To:\r\n\r\n"), "c@d;" },
 		{ "no empty line", SPAN("X-Real-To: a@b"), "a@b;" },
 		{ "the header ends at what is no field", SPAN("X: y\r\nhello\r\nX-Real-To: a@b\r\n"), "" },
+		{ "an envelope's", SPAN("X-Real-To: a@b\r\nX-Real-To: c@d\r\n" MARK "X-Real-To: e@f\r\nX: y\r\nX-Real-To: g@h\r\n\r\n"), "a@b;c@d;" },
+		{ "two envelopes", SPAN("X-Real-To: a@b\r\n" MARK "X-Real-To: c@d\r\n" MARK "X-Real-To: e@f\r\n\r\n"), "a@b;" },
+		{ "somebody else's Delivered-To", SPAN("X-Real-To: a@b\r\nDelivered-To: c@d\r\nX-Real-To: e@f\r\n\r\n"), "a@b;e@f;" },
+		{ "a mark with nothing above it", SPAN(MARK "X-Real-To: a@b\r\nX-Real-To: c@d\r\n\r\n"), "a@b;c@d;" },
+		{ "a mark further down", SPAN("X-Real-To: a@b\r\nX: y\r\nX-Real-To: c@d\r\n" MARK "X-Real-To: e@f\r\n\r\n"), "a@b;c@d;e@f;" },
+		{ "a mark below something else", SPAN("X: y\r\nX-Real-To: a@b\r\n" MARK "X-Real-To: e@f\r\n\r\n"), "a@b;e@f;" },
 		{ "longer names", SPAN("X-Real-Too: a@b\r\nXX-Real-To: c@d\r\n\r\n"), "" },
 	};
 
@@ -43,6 +51,7 @@ static void a_beginning_says_no_more_than_it_knows(void **state)
 	static const struct span heads[] = {
 		SPAN("A: b\r\nX-Real-To: a@b,\r\n c@d\r\nX-Real-To: e@f\r\nZ: z\r\n\r\nX-Real-To: g@h\r\n"),
 		SPAN("From x\r\nX-Real-To: a@b\nbody\nX-Real-To: g@h\n"), SPAN("\r\nX-Real-To: a@b\r\n"), SPAN("X-Real-To: a@b\r\n \r\n \r\n\r\nx"),
+		SPAN("X-Real-To: a@b\r\n" MARK "X-Real-To: e@f\r\n\r\n"), SPAN("X-Real-To: a@b\r\nDelivered-To: c@d\r\nX-Real-To: e@f\r\n\r\n"),
 	};
 
 	(void)state;
@@ -68,6 +77,22 @@ static void a_beginning_says_no_more_than_it_knows(void **state)
 		}
 		assert_true(ends);
 	}
+}
+
+/* Whoever routes by another field has told us to believe it. */
+static void other_names_count_wherever_they_stand(void **state)
+{
+	struct span head = SPAN("X-Real-To: a@b\r\n" MARK "Envelope-To: c@d\r\n\r\n");
+	char memory[256];
+	struct buf story;
+
+	(void)state;
+	buf_lend(&story, memory, sizeof memory);
+	assert_true(routed_find(head, ROUTED_WHOLE, "envelope-to", list, &story));
+	assert_true(span_equal(buf_span(&story), SPAN("c@d;")));
+	buf_lend(&story, memory, sizeof memory);
+	assert_true(routed_find(SPAN("Envelope-To: a@b\r\n" MARK "Envelope-To: c@d\r\n\r\n"), ROUTED_WHOLE, "envelope-to", list, &story));
+	assert_true(span_equal(buf_span(&story), SPAN("a@b;c@d;")));
 }
 
 static void an_address_is_meant(void **state)
@@ -155,6 +180,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses_are_found),
 		cmocka_unit_test(a_beginning_says_no_more_than_it_knows),
+		cmocka_unit_test(other_names_count_wherever_they_stand),
 		cmocka_unit_test(an_address_is_meant),
 		cmocka_unit_test(it_is_found_in_pieces),
 		cmocka_unit_test(names_keep_their_numbers),

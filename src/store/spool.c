@@ -18,7 +18,9 @@ struct spool {
 	char *memory;		/* the message's beginning, */
 	size_t len, cap;
 	int fd;			/* and the rest; -1: none */
-	uint64_t size;
+	uint64_t size;		/* of the message */
+	char *lead;
+	size_t lead_len;
 	bool digested;
 	struct digest *digest;
 	uint8_t result[32];
@@ -114,7 +116,27 @@ bool spool_add(struct spool *s, struct span octets, struct err *e)
 	return true;
 }
 
+bool spool_lead(struct spool *s, struct span lead, struct err *e)
+{
+	free(s->lead);
+	s->lead = NULL;
+	s->lead_len = 0;
+	if (!lead.len)
+		return true;
+	s->lead = malloc(lead.len);
+	if (!s->lead)
+		return err_set(e, ERR_LOCAL, "out of memory for what goes before a message");
+	memcpy(s->lead, lead.at, lead.len);
+	s->lead_len = lead.len;
+	return true;
+}
+
 uint64_t spool_size(const struct spool *s)
+{
+	return s->lead_len + s->size;
+}
+
+uint64_t spool_own_size(const struct spool *s)
 {
 	return s->size;
 }
@@ -132,7 +154,7 @@ size_t spool_in_memory(const struct spool *s)
 	return s->len;
 }
 
-static bool read_file(const struct spool *s, bool (*use)(void *user, struct span octets), void *user, struct err *e)
+static bool read_file(const struct spool *s, spool_use *use, void *user, struct err *e)
 {
 	char piece[READ_PIECE];
 	uint64_t left = s->size - s->len;
@@ -152,14 +174,21 @@ static bool read_file(const struct spool *s, bool (*use)(void *user, struct span
 	return true;
 }
 
-bool spool_read(const struct spool *s, bool (*use)(void *user, struct span octets), void *user, struct err *e)
+bool spool_own_read(const struct spool *s, spool_use *use, void *user, struct err *e)
 {
 	if (s->len && !use(user, (struct span){ s->memory, s->len }))
 		return err_set(e, ERR_LOCAL, "reading the spool was ended");
 	return s->fd < 0 || read_file(s, use, user, e);
 }
 
-bool spool_at(const struct spool *s, uint64_t at, char *out, size_t room, size_t *n, struct err *e)
+bool spool_read(const struct spool *s, spool_use *use, void *user, struct err *e)
+{
+	if (s->lead_len && !use(user, (struct span){ s->lead, s->lead_len }))
+		return err_set(e, ERR_LOCAL, "reading the spool was ended");
+	return spool_own_read(s, use, user, e);
+}
+
+bool spool_own_at(const struct spool *s, uint64_t at, char *out, size_t room, size_t *n, struct err *e)
 {
 	uint64_t left = at < s->size ? s->size - at : 0;
 	ssize_t got;
@@ -180,6 +209,15 @@ bool spool_at(const struct spool *s, uint64_t at, char *out, size_t room, size_t
 	return true;
 }
 
+bool spool_at(const struct spool *s, uint64_t at, char *out, size_t room, size_t *n, struct err *e)
+{
+	if (at >= s->lead_len)
+		return spool_own_at(s, at - s->lead_len, out, room, n, e);
+	*n = s->lead_len - (size_t)at < room ? s->lead_len - (size_t)at : room;
+	memcpy(out, s->lead + at, *n);
+	return true;
+}
+
 void spool_free(struct spool **s)
 {
 	if (!*s)
@@ -189,6 +227,7 @@ void spool_free(struct spool **s)
 		(void)close((*s)->fd);
 	digest_free(&(*s)->digest);
 	free((*s)->memory);
+	free((*s)->lead);
 	free(*s);
 	*s = NULL;
 }

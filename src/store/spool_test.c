@@ -74,6 +74,48 @@ static void what_goes_in_comes_out(void **state)
 	free(octets);
 }
 
+/* Lead and message come out as one, from wherever; the message's own size, octets and digest know nothing of it. */
+static void a_lead_goes_out_first([[maybe_unused]] void **state)
+{
+	static const size_t sizes[] = { 0, 1, 5000, SPOOL_MEMORY + 5000 };
+	const char *directory = fixture_directory(), *const leads[] = { "Delivered-To: a\r\nX-Real-To: b\r\n", "", "x", NULL };
+	char *all = fixture_octets(2 * SPOOL_MEMORY);
+
+	for (size_t i = 0; i < COUNT(sizes); i++) {
+		struct spool *s = spool_new(directory, &fixture_err);
+		struct span own = { all + 100, sizes[i] };
+		uint8_t before[32], after[32];
+
+		must(s && spool_add(s, own, &fixture_err));
+		spool_digest(s, before);
+		for (const char *const *lead = leads; *lead; lead++) {
+			struct span said = span_of(*lead), whole = { own.at - said.len, said.len + own.len };
+			struct fixture_text got = { 0 };
+			size_t n;
+			char one;
+
+			memcpy(all + 100 - said.len, said.at, said.len);
+			must(spool_lead(s, said, &fixture_err));
+			assert_int_equal(spool_size(s), whole.len);
+			assert_int_equal(spool_own_size(s), own.len);
+			holds(s, whole);
+			for (size_t from = 0; from <= whole.len && from < 60; from++)
+				holds_at(s, whole, from, 7 + from * 1000);
+			must(spool_own_read(s, fixture_collect, &got, &fixture_err));
+			assert_int_equal(got.len, own.len);
+			assert_true(!own.len || memcmp(got.at, own.at, own.len) == 0);
+			must(spool_own_at(s, 0, &one, 1, &n, &fixture_err));
+			assert_true(own.len ? n == 1 && one == own.at[0] : n == 0);
+			spool_digest(s, after);
+			assert_memory_equal(before, after, sizeof before);
+			free(got.at);
+		}
+		spool_free(&s);
+	}
+	fixture_remove(directory);
+	free(all);
+}
+
 static void all_spools_share_an_allowance(void **state)
 {
 	enum { FIT = SPOOL_ALL / SPOOL_MEMORY };
@@ -120,6 +162,8 @@ static void failures_are_said(void **state)
 	assert_int_equal(spool_size(s), SPOOL_MEMORY);
 	holds(s, (struct span){ octets, SPOOL_MEMORY });
 	assert_false(spool_read(s, stop, NULL, &fixture_err));
+	must(spool_lead(s, SPAN("x"), &fixture_err));
+	assert_false(spool_read(s, stop, NULL, &fixture_err));
 	spool_free(&s);
 	free(octets);
 }
@@ -128,6 +172,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_goes_in_comes_out),
+		cmocka_unit_test(a_lead_goes_out_first),
 		cmocka_unit_test(all_spools_share_an_allowance),
 		cmocka_unit_test(failures_are_said),
 	};

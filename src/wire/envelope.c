@@ -6,7 +6,6 @@
 #include <stdio.h>
 
 #include "base/text.h"
-#include "wire/header.h"
 
 enum { MARK_DIGITS = 16, HOST_SHOWN = 255 };
 
@@ -277,10 +276,26 @@ bool envelope_path(const struct address *a, struct buf *out)
 
 bool envelope_added(const struct envelope *v, const char *mark, const char *real_to, struct buf *out)
 {
-	if (!buf_printf(out, "Delivered-To: %s\r\n", mark))
-		return false;
 	for (size_t n = 0; real_to && n < v->count; n++)
 		if (!buf_printf(out, "%s: ", real_to) || !envelope_path(&v->recipients[n], out) || !buf_add(out, SPAN("\r\n")))
 			return false;
-	return true;
+	return buf_printf(out, "Delivered-To: %s\r\n", mark);
+}
+
+bool envelope_is_mark(const struct header_field *field)
+{
+	return span_equal_nocase(field->name, SPAN("Delivered-To")) && has_mark(field->value);
+}
+
+bool envelope_sender(struct span header, struct address *sender)
+{
+	struct span value;
+	struct address more;
+	bool good = header_find(header, "Return-Path", &value) && value.len;
+
+	good = good && (value.at[0] == '<' ? value.at[value.len - 1] == '>' : span_find(value, '<') == value.len);
+	good = good && addresses_any(&value, sender) == ADDRESSES_ONE && address_has_domain(sender) && addresses_any(&value, &more) == ADDRESSES_END;
+	if (!good)
+		*sender = (struct address){ 0 };
+	return good;
 }

@@ -7,7 +7,7 @@
  *     if (v.what == ENVELOPE_DELIVER) {
  *         envelope_mark(&v, connection, host, mark);
  *         if (envelope_guard(&v, header, mark))
- *             write envelope_added(&v, mark, "X-Real-To", &out) on top, then the message
+ *             write envelope_added(&v, mark, ENVELOPE_REAL_TO, &out) on top, then the message
  *     }
  *
  * Recipients, by what gives any first:
@@ -26,6 +26,11 @@
  * ones is a loop (the same message to others is none: who forwards mail may do so through here twice), and so is
  * one with more than ENVELOPE_HOPS Received fields.
  *
+ * What goes out of here on top ends with the mark: whoever reads it later (a routed view, the next catch-all) can tell the
+ * X-Real-To fields that were added here, above it, from any that the message brought along, below it.
+ *
+ * The sender is what the first Return-Path says: whoever delivered the message wrote it (RFC 5321 4.4).
+ *
  * `header`: the message, or as much of its beginning as the caller has.  Recipients are C strings without controls;
  * their local parts are unquoted (wire/addresses.h): envelope_path writes one as SMTP and header fields want it.
  * Nothing is allocated; `struct envelope` is large (some 34 KB).  The work is linear in the header, for each of `headers`. */
@@ -34,8 +39,11 @@
 #include "base/buf.h"
 #include "wire/addresses.h"
 #include "wire/envelope_rules.h"
+#include "wire/header.h"
 
-enum { ENVELOPE_RECIPIENTS = 100, ENVELOPE_HOPS = 50, ENVELOPE_WHY = 400, ENVELOPE_MARK = 320, ENVELOPE_PATH = 2 * ADDRESS_MAX + 2 };
+#define ENVELOPE_REAL_TO "X-Real-To"
+
+enum { ENVELOPE_RECIPIENTS = 100, ENVELOPE_HOPS = 50, ENVELOPE_MARK = 320, ENVELOPE_PATH = 2 * ADDRESS_MAX + 2 };
 
 struct envelope {
 	enum envelope_what what;
@@ -50,7 +58,11 @@ void envelope_read(struct envelope *v, struct span header, const struct envelope
 void envelope_mark(const struct envelope *v, const char *connection, const char *host, char mark[ENVELOPE_MARK]);
 /* False: a loop; *v is REFUSED then and says why. */
 bool envelope_guard(struct envelope *v, struct span header, const char *mark);
-/* "Delivered-To: MARK", and `real_to`: ADDRESS for each recipient when that is not NULL.  False: no room. */
+/* `real_to`: ADDRESS for each recipient when that is not NULL, then "Delivered-To: MARK".  False: no room. */
 [[nodiscard]] bool envelope_added(const struct envelope *v, const char *mark, const char *real_to, struct buf *out);
 /* anna k@c → "anna k"@c; at most ENVELOPE_PATH octets.  False: no room. */
 [[nodiscard]] bool envelope_path(const struct address *a, struct buf *out);
+/* Is the field "Delivered-To" with a mark, whoever's? */
+bool envelope_is_mark(const struct header_field *field);
+/* False, and *sender empty: <>, no such field, or something that is not one address with a domain. */
+bool envelope_sender(struct span header, struct address *sender);

@@ -5,6 +5,8 @@
 
 #include "base/span.h"
 
+enum { ENVELOPE_WHY = 400 };		/* room for why something is not delivered */
+
 enum envelope_what { ENVELOPE_DELIVER, ENVELOPE_HOLD, ENVELOPE_DELETE, ENVELOPE_QUARANTINE, ENVELOPE_REFUSED };
 
 struct envelope_list {

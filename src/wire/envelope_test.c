@@ -214,7 +214,7 @@ static void paths_are_quoted_where_they_must([[maybe_unused]] void **state)
 
 static void what_goes_on_top([[maybe_unused]] void **state)
 {
-	static const char want[] = "Delivered-To: " MARK "\r\nX-Real-To: a@b\r\nX-Real-To: \"c d\"@e\r\n";
+	static const char want[] = "X-Real-To: a@b\r\nX-Real-To: \"c d\"@e\r\nDelivered-To: " MARK "\r\n";
 	char memory[400];
 	struct buf out;
 
@@ -229,6 +229,60 @@ static void what_goes_on_top([[maybe_unused]] void **state)
 	assert_false(envelope_added(&v, MARK, "X-Real-To", &out));
 }
 
+/* A catch-all that reads what another one wrote: only what stands above the mark counts, whatever follows it. */
+static void what_went_on_top_counts_alone([[maybe_unused]] void **state)
+{
+	char memory[400], said[400];
+	struct buf out;
+
+	read_one("X-Real-To: a@b\r\n\r\n");
+	buf_lend(&out, memory, sizeof memory);
+	assert_true(envelope_added(&v, MARK, ENVELOPE_REAL_TO, &out) && buf_add(&out, SPAN("X-Real-To: mallory@b\r\n\r\n")));
+	envelope_read(&v, buf_span(&out), &plain);
+	tell(said, sizeof said);
+	assert_string_equal(said, "X-Real-To: a@b;");
+}
+
+static void marks_are_known([[maybe_unused]] void **state)
+{
+	static const struct { const char *header; bool is; } cases[] = {
+		{ "Delivered-To: " MARK "\r\n", true }, { "delivered-to: <" MARK ">\r\n", true }, { "X-Real-To: " MARK "\r\n", false },
+		{ "Delivered-To: a@b\r\n", false }, { "Delivered-To: postrider.0123456789abcde@h\r\n", false }, { "Delivered-To:\r\n", false },
+	};
+
+	for (size_t n = 0; n < COUNT(cases); n++) {
+		struct span header = span_of(cases[n].header);
+		struct header_field field;
+
+		assert_true(header_next(&header, &field));
+		assert_int_equal(envelope_is_mark(&field), cases[n].is);
+	}
+}
+
+static void whom_it_is_from([[maybe_unused]] void **state)
+{
+	static const struct { const char *header, *want; } cases[] = {
+		{ "Return-Path: <anna@example.org>\r\n\r\n", "anna@example.org" }, { "X: y\r\nRETURN-PATH:anna@example.org\r\n", "anna@example.org" },
+		{ "Return-Path: <>\r\n\r\n", "" }, { "Return-Path:\r\n\r\n", "" }, { "From: anna@example.org\r\n\r\n", "" },
+		{ "Return-Path: <>\r\nReturn-Path: <anna@example.org>\r\n\r\n", "" },
+		{ "Return-Path: <b@c>\r\nReturn-Path: <anna@example.org>\r\n\r\n", "b@c" },
+		{ "Return-Path:\r\n <anna@example.org>\r\n\r\n", "anna@example.org" }, { "Return-Path: <@relay,@other:anna@example.org>\n\n", "anna@example.org" },
+		{ "Return-Path: <\"anna k\"@example.org>\r\n\r\n", "anna k@example.org" }, { "Return-Path: <MAILER-DAEMON>\r\n\r\n", "" },
+		{ "Return-Path: <a@b> <c@d>\r\n\r\n", "" }, { "Return-Path: a@b, c@d\r\n\r\n", "" }, { "Return-Path: <a@b>, x y\r\n\r\n", "" },
+		{ "Return-Path: Anna <a@b>\r\n\r\n", "" }, { "Return-Path: <a@b\r\n\r\n", "" }, { "Return-Path: <a\x01@b>\r\n\r\n", "" },
+		{ "Return-Path: <a@b> SIZE=1\r\n\r\n", "" }, { "\r\nReturn-Path: <a@b>\r\n", "" }, { "", "" },
+	};
+
+	for (size_t n = 0; n < COUNT(cases); n++) {
+		struct address a = { .len = 1 };
+
+		print_message("%s\n", cases[n].header);
+		assert_int_equal(envelope_sender(span_of(cases[n].header), &a), cases[n].want[0] != '\0');
+		assert_string_equal(a.text, cases[n].want);
+		assert_int_equal(a.len, strlen(cases[n].want));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -240,6 +294,9 @@ int main(void)
 		cmocka_unit_test(many_hops_are_a_loop),
 		cmocka_unit_test(paths_are_quoted_where_they_must),
 		cmocka_unit_test(what_goes_on_top),
+		cmocka_unit_test(what_went_on_top_counts_alone),
+		cmocka_unit_test(marks_are_known),
+		cmocka_unit_test(whom_it_is_from),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -382,6 +382,12 @@ void conn_close(struct conn *c)
 	move_up(c);
 }
 
+void conn_drop(struct conn *c)
+{
+	if (c->state == DIALLING || c->state == OPEN || c->state == LEAVING)
+		finish(c, ERR_NONE, "closed by us");
+}
+
 void conn_start_tls(struct conn *c)
 {
 	(void)c;

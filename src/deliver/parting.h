@@ -2,13 +2,13 @@
  *
  * What becomes of a message that a server took for some of its recipients and not for others (deliver.h, `each`).
  *
- * The sender of a submission is told of those that were refused by a bounce (wire/bounce.h): a message from the null sender that is
+ * Whoever is to be told of those that were refused gets a bounce: a message from the null sender that is
  * put into the held area, due at once, for the same target.  So it is durable, and tried again as any other; what a
- * server does not take of it is not bounced again, but stays as failed.
- * submissions_bounce blocks: for jobs. */
+ * server does not take of it is not bounced again.  parting_bounce blocks: for jobs. */
 #pragma once
 
-#include "serve/submissions.h"
+#include "deliver/deliver.h"
+#include "store/held.h"
 
 struct parting {			/* borrowed */
 	const char *const *recipients;
@@ -24,11 +24,16 @@ size_t parting_pick(const struct parting *p, enum deliver_said said, const char 
 struct deliver_each *parting_copy(const struct deliver_each *each, size_t count);
 
 struct bounced {			/* borrowed */
-	struct submissions *all;
-	const char *account, *target, *sender;
+	struct store *store;
+	const char *host;		/* deliver_host */
+	const char *target;
+	const char *sender;		/* of the message; not the null sender (bounce_allowed) */
+	const char *to;			/* whom it tells */
+	const struct held_new *what;	/* of the bounce: whose it is; its target, envelope, reason and time are set here */
+	const char *connection;		/* that the message came by; NULL: its sender handed it in */
 	const struct spool *message;
 	int64_t arrived;
 	struct parting parting;
 };
-/* Of those that were refused, if there are any. */
-[[nodiscard]] bool submissions_bounce(const struct bounced *b, struct err *e);
+/* Of those that were refused, if there are any: a bounce (wire/bounce.h), into the held area, due at once, for the same target. */
+[[nodiscard]] bool parting_bounce(const struct bounced *b, struct err *e);

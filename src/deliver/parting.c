@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "serve/submissions_bounce.h"
+#include "deliver/parting.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "serve/submissions_inside.h"
-#include "store/held.h"
 #include "wire/bounce.h"
 
 enum { ID_OCTETS = 12, FROM_MAX = 300 };
@@ -75,13 +73,18 @@ static bool read_header(const struct spool *message, struct buf *out, struct err
 
 static bool hold(const struct bounced *b, struct span text, struct err *e)
 {
-	struct spool *s = spool_new(store_state(b->all->with.store), e);
-	int64_t now = clock_now_s();
-	const struct held_new what = { .account = b->account, .target = b->target, .sender = BOUNCE_SENDER, .recipients = &b->sender,
-		.recipient_count = 1, .why = "it tells the sender", .next = now };
+	struct spool *s = spool_new(store_state(b->store), e);
+	struct held_new what = *b->what;
 	uint64_t id;
-	bool good = s && spool_add(s, text, e) && held_add(b->all->with.store, &what, s, now, &id, e);
+	bool good;
 
+	what.target = b->target;
+	what.sender = BOUNCE_SENDER;
+	what.recipients = &b->to;
+	what.recipient_count = 1;
+	what.why = "it tells that a message was refused";
+	what.next = clock_now_s();
+	good = s && spool_add(s, text, e) && held_add(b->store, &what, s, what.next, &id, e);
 	spool_free(&s);
 	return good;
 }
@@ -91,23 +94,23 @@ static bool write(const struct bounced *b, struct span header, struct err *e)
 	struct bounce_failed each[HELD_RECIPIENTS_MAX];
 	unsigned char random[ID_OCTETS];
 	char id[2 * ID_OCTETS + 1], from[FROM_MAX];
-	const char *host = deliver_host(b->all->deliveries);
-	struct bounce_facts facts = { .host = host, .id = id, .from = from, .to = b->sender, .now = clock_now_s(), .arrived = b->arrived,
-		.target = b->target, .sender = b->sender, .failed = each, .failed_count = failed(&b->parting, each), .header = header };
+	struct bounce_facts facts = { .host = b->host, .id = id, .from = from, .to = b->to, .now = clock_now_s(), .arrived = b->arrived,
+		.connection = b->connection, .target = b->target, .sender = b->sender, .failed = each, .failed_count = failed(&b->parting, each),
+		.header = header };
 	struct buf text;
 	bool good;
 
 	random_fill(random, sizeof random);
 	for (size_t n = 0; n < ID_OCTETS; n++)
 		(void)snprintf(id + 2 * n, 3, "%02x", random[n]);
-	(void)snprintf(from, sizeof from, "MAILER-DAEMON@%s", host);
+	(void)snprintf(from, sizeof from, "MAILER-DAEMON@%s", b->host);
 	buf_start(&text, bounce_size(&facts));
 	good = (bounce_write(&facts, &text) || err_set(e, ERR_LOCAL, "out of memory")) && hold(b, buf_span(&text), e);
 	buf_end(&text);
 	return good;
 }
 
-bool submissions_bounce(const struct bounced *b, struct err *e)
+bool parting_bounce(const struct bounced *b, struct err *e)
 {
 	struct buf header;
 	bool good;
@@ -118,5 +121,5 @@ bool submissions_bounce(const struct bounced *b, struct err *e)
 	buf_start(&header, BOUNCE_HEADER);
 	good = read_header(b->message, &header, e) && write(b, buf_span(&header), e);
 	buf_end(&header);
-	return good || err_in(e, "telling the sender");
+	return good || err_in(e, "telling %s", b->to);
 }

@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "net/test_server.h"
-#include "serve/submissions_bounce.h"
+#include "deliver/parting.h"
 #include "serve/test_guest.h"
 #include "serve/test_service.h"
 #include "store/held.h"

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A held message that is tried again, as the files of the room know it. */
+#pragma once
+
+#include "collect/visit.h"
+#include "store/held.h"
+
+struct retried {
+	struct visit *visit;
+	struct held_info info;
+	struct spool *message;		/* until a struct message has it */
+	const char **recipients;
+	size_t recipient_count;
+	struct ledger *ledger;		/* of its entry; NULL: no entry speaks of it */
+	uint8_t id[32];
+	uint8_t sink;
+	bool good;
+	bool stays;			/* in the held area, whatever its target said: quarantined, or tried later */
+	struct err e;
+};
