@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "collect/retried.h"
 #include "net/jobs.h"
 
 enum { WRITE_BATCH = 32, INTENT_OLD_S = 24 * 3600 };
@@ -24,7 +25,6 @@ struct files_sink {
 
 struct batch_job {
 	struct sink *sink;
-	const char *mailbox;		/* that the messages come from, as its ledger is called */
 	struct queue messages, done;
 	struct message *failed;
 	struct err e, e_synced;		/* of the one that failed; of all that are done, unless synced */
@@ -103,7 +103,7 @@ static void write_work(void *user)
 	if (!enter(j, &dir))
 		return;
 	while (!j->failed && (m = queue_take(&j->messages))) {
-		if (ops->write(j->sink, dir, m, j->mailbox, &j->e)) {
+		if (ops->write(j->sink, dir, m, &j->e)) {
 			queue_add(&j->done, m);
 		} else {
 			m->place[0] = '\0';
@@ -130,6 +130,10 @@ static void write_done(void *user)
 			message_failed(v, m, &j->e_synced);
 			continue;
 		}
+		if (m->copy) {		/* no entry is to speak of it; it may come twice, after a crash */
+			queue_add(&k->files->to_place, m);
+			continue;
+		}
 		message_entry(v, m, LEDGER_PENDING, &entry);
 		ledger_put(m->ledger, &entry, visit_ticket(v, m->slot, TICKET_PLACING));
 	}
@@ -140,6 +144,7 @@ static void write_done(void *user)
 	ledger_flush(v->ledger);
 	free(j);
 	start_writers(k);
+	start_placing(k);
 	collector_dirty(v->collector, v);
 }
 
@@ -147,10 +152,8 @@ static struct batch_job *job_new(struct sink *k)
 {
 	struct batch_job *j = calloc(1, sizeof *j);
 
-	if (!j)
-		return NULL;
-	j->sink = k;
-	j->mailbox = ledger_mailbox(k->visit->ledger);
+	if (j)
+		j->sink = k;
 	return j;
 }
 
@@ -247,7 +250,14 @@ static void place_work(void *user)
 	ops->leave(j->sink, dir);
 }
 
-/* Where a placing fails, `placing` stays in the ledger: the next visit decides. */
+/* `placing` stays in the ledger, and the next visit decides; a held message stays held. */
+static void not_placed(struct visit *v, struct message *m, const struct err *why)
+{
+	if (m->copy)
+		m->place[0] = '\0';
+	message_failed(v, m, why);
+}
+
 static void place_done(void *user)
 {
 	struct batch_job *j = user;
@@ -261,10 +271,10 @@ static void place_done(void *user)
 		if (j->synced)
 			message_accepted(v, m);
 		else
-			message_failed(v, m, &j->e_synced);
+			not_placed(v, m, &j->e_synced);
 	}
 	if (j->failed)
-		message_failed(v, j->failed, &j->e);
+		not_placed(v, j->failed, &j->e);
 	while ((m = queue_take(&j->messages)))
 		queue_add(&k->files->to_place, m);
 	ledger_flush(v->ledger);
@@ -293,7 +303,10 @@ static void start_placing(struct sink *k)
 
 void files_deliver(struct sink *k, struct message *m)
 {
-	message_uid_text(k->visit, m->number, (struct span){ m->uid, m->uid_len }, m->uid_text);
+	if (m->retried)
+		memcpy(m->uid_text, m->retried->info.origin.uid, sizeof m->uid_text);
+	else
+		message_uid_text(k->visit, m->number, (struct span){ m->uid, m->uid_len }, m->uid_text);
 	queue_add(&k->files->to_write, m);
 	start_writers(k);
 }

@@ -6,17 +6,17 @@
  * What kind of directory it is, is a table: sink_maildir.c, sink_folder.c.
  *
  * What cannot be written fails that message at that target.  A directory whose files on their way cannot be put right
- * (recover) is shut for the visit: what the ledger says of it stays, and the other targets get their mail. */
+ * (recover) is shut for the visit: what the ledger says of it stays, and the other targets get their mail.
+ * A held message that was released has no `placing`: nothing of it gets lost, but after a crash it may come twice. */
 #pragma once
 
 #include "collect/visit.h"
 
-/* All of it but for `what` blocks and runs on a job's thread; `dir` is that job's. */
+/* All of it blocks and runs on a job's thread; `dir` is that job's. */
 struct files_ops {
 	bool (*enter)(struct sink *k, void **dir, struct err *e);
 	void (*leave)(struct sink *k, void *dir);
-	/* Into m->place the name; `mailbox`: that it comes from, as its ledger is called. */
-	bool (*write)(struct sink *k, void *dir, struct message *m, const char *mailbox, struct err *e);
+	bool (*write)(struct sink *k, void *dir, struct message *m, struct err *e);	/* into m->place the name */
 	bool (*sync_written)(void *dir, struct err *e);		/* once a group, before `placing` */
 	/* Of each of a group what may be seen before the name is; then sync_placed, place each.  NULL: there is nothing. */
 	bool (*prepare)(void *dir, const char *name, struct err *e);

@@ -2,6 +2,7 @@
  *
  * Delivery into a folder of files (store/folder.h), as one of sink_files.h's directories.  Each job opens it anew,
  * since a `struct folder` belongs to one thread: so one that cannot be opened fails messages, not the visit. */
+#include "collect/retried.h"
 #include "collect/sink_files.h"
 #include "deliver/folder_files.h"
 #include "wire/utf7.h"
@@ -26,16 +27,19 @@ static void leave([[maybe_unused]] struct sink *k, void *dir)
 }
 
 /* Without an envelope it is for nobody in particular, from whom its Return-Path says. */
-static bool write_one(struct sink *k, void *dir, struct message *m, const char *mailbox, struct err *e)
+static bool write_one(struct sink *k, void *dir, struct message *m, struct err *e)
 {
+	const struct retried *held = m->retried;
+	const char *mailbox = held ? held->info.origin.mailbox : ledger_mailbox(m->ledger);
 	char shown[MAILBOX_SHOWN];
 	const struct deliver_fact facts[] = {
 		{ "SOURCE", "connection" }, { "CONNECTION", k->visit->with->name }, { "ACCOUNT", k->visit->with->user },
 		{ "UID", m->uid_text }, { "MAILBOX", shown },
 	};
 	const struct deliver_ask ask = {
-		.target = k->handed, .message = m->spool, .sender = m->routing.sender, .recipients = m->routing.recipients,
-		.recipient_count = m->routing.recipient_count, .facts = facts, .fact_count = COUNT(facts) - !*mailbox,
+		.target = k->handed, .message = m->spool, .sender = held ? held->info.sender : m->routing.sender,
+		.recipients = held ? held->recipients : m->routing.recipients,
+		.recipient_count = held ? held->recipient_count : m->routing.recipient_count, .facts = facts, .fact_count = COUNT(facts) - !*mailbox,
 	};
 
 	utf7_show(span_of(mailbox), shown, sizeof shown);

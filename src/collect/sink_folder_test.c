@@ -299,6 +299,55 @@ static void an_intent_outlives_a_visit_that_cannot_look(void **state)
 	assert_int_equal(world_mailbox(w), 1);
 }
 
+static void hold(struct world *w, const char *target)
+{
+	static const char *const recipients[] = { "bert@example.org" };
+	struct held_origin origin = { .connection = "test", .uid = "h1" };
+	const struct held_new what = { .account = "", .target = target, .sender = "carla@example.org", .recipients = recipients, .recipient_count = 1,
+		.why = "a test says so", .origin = &origin, .state = HELD_WAITING };
+	struct spool *message = spool_new(w->directory, &err);
+	uint64_t id;
+
+	must(message && spool_add(message, SPAN("Subject: held\r\n\r\nhello\r\n"), &err));
+	spool_digest(message, origin.digest);
+	must(held_add(w->store, &what, message, 1, &id, &err));
+	spool_free(&message);
+}
+
+/* One that was released, and that no entry of the ledger speaks of. */
+static void a_held_message_becomes_files(void **state)
+{
+	struct world *w = *state;
+	struct ledger_entry entry;
+	struct held_info info;
+	char one[400];
+	json_t *index;
+
+	w->deliver[1] = &w->maildir;
+	w->with.deliver_count = 2;
+	hold(w, "out");
+	block(true);
+	world_visit(w, VISIT_COLLECT);
+	assert_int_equal(w->result.why.kind, ERR_NONE);
+	assert_true(world_held(w, &info));
+	block(false);
+	world_visit(w, VISIT_COLLECT);
+	assert_false(world_held(w, &info));
+	expect_files(1);
+	assert_int_equal(files(".json", one), 1);
+	index = json_load_file(one, 0, NULL);
+	assert_non_null(index);
+	fact_is(index, "uid", "h1");
+	assert_string_equal(json_string_value(json_object_get(index, "sender")), "carla@example.org");
+	assert_string_equal(json_string_value(json_array_get(json_object_get(index, "recipients"), 0)), "bert@example.org");
+	json_decref(index);
+	hold(w, "dir");
+	world_visit(w, VISIT_COLLECT);
+	assert_false(world_held(w, &info));
+	assert_int_equal(world_maildir(w, "new"), 1);
+	assert_false(ledger_next(world_ledger(w), NULL, &entry));
+}
+
 static void one_folder_is_one_target(void **state)
 {
 	struct world *w = *state;
@@ -333,7 +382,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(messages_become_files), CASE(one_that_cannot_be_written_holds_up_nobody), CASE(alone_it_fails_the_visit),
 		CASE(what_fails_in_the_middle_leaves_nothing), CASE(what_a_crash_left_is_put_right),
-		CASE(an_intent_outlives_a_visit_that_cannot_look), CASE(one_folder_is_one_target), CASE(keys_that_cannot_be_used_fail_the_visit),
+		CASE(an_intent_outlives_a_visit_that_cannot_look), CASE(a_held_message_becomes_files), CASE(one_folder_is_one_target), CASE(keys_that_cannot_be_used_fail_the_visit),
 	};
 
 	if (!log_start(LOG_ERROR, LOG_TEXT, "/dev/null", &err))

@@ -14,7 +14,7 @@ static void leave([[maybe_unused]] struct sink *k, [[maybe_unused]] void *dir)
 {
 }
 
-static bool write_one(struct sink *k, void *dir, struct message *m, [[maybe_unused]] const char *mailbox, struct err *e)
+static bool write_one(struct sink *k, void *dir, struct message *m, struct err *e)
 {
 	return maildir_write(dir, m->spool, files_tag(k), m->place, e);
 }
