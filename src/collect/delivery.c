@@ -164,10 +164,12 @@ void message_recall(struct visit *v, struct message *m)
 				recall_target(m, n, &entry.targets[t]);
 }
 
-/* Its octets may not find room in the box: then they are wanted once more. */
+/* Its octets may not find room in the box: then they are wanted once more.  Over IMAP nobody may have said yet how many they are. */
 static bool may_not_fit(const struct visit *v, const struct sink *k, const struct item *item)
 {
-	return k->ops == &sink_mailbox && item->size > quota_left(collector_store(v->collector), k->target->mailbox);
+	uint64_t left = k->ops == &sink_mailbox ? quota_left(collector_store(v->collector), k->target->mailbox) : UINT64_MAX;
+
+	return left != UINT64_MAX && (!item->size || item->size > left);
 }
 
 bool message_begin(struct visit *v, const struct item *item, struct err *e)
@@ -206,12 +208,15 @@ bool message_begin(struct visit *v, const struct item *item, struct err *e)
 bool message_octets(struct visit *v, struct span octets, struct err *e)
 {
 	struct message *m = v->current;
+	struct err full;
 
 	m->size += octets.len;
 	for (size_t n = 0; n < v->sink_count; n++)
 		if (m->incoming[n] && !incoming_add(m->incoming[n], octets, e))
 			return false;
-	return !m->spool || spool_add(m->spool, octets, e);
+	if (m->spool)
+		(void)!spool_add(m->spool, octets, &full);	/* who reads it is told: this message fails, not the visit */
+	return true;
 }
 
 static void digest(struct visit *v, struct message *m)
