@@ -206,12 +206,15 @@ bool message_begin(struct visit *v, const struct item *item, struct err *e)
 bool message_octets(struct visit *v, struct span octets, struct err *e)
 {
 	struct message *m = v->current;
+	struct err full;
 
 	m->size += octets.len;
 	for (size_t n = 0; n < v->sink_count; n++)
 		if (m->incoming[n] && !incoming_add(m->incoming[n], octets, e))
 			return false;
-	return !m->spool || spool_add(m->spool, octets, e);
+	if (m->spool)
+		(void)!spool_add(m->spool, octets, &full);	/* who reads it is told: this message fails, not the visit */
+	return true;
 }
 
 static void digest(struct visit *v, struct message *m)

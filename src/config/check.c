@@ -204,9 +204,9 @@ static void check_deliver(struct settings *s, struct connection *c, const struct
 		for (size_t before = 0; before < c->deliver_count; before++)
 			if (c->deliver[before] == t)
 				section_error(section, r, "deliver", "%s stands there twice; leave one of them out", c->deliver_to.at[n]);
-		if (t->unbuilt && (!t->where.file || target_for_submission(t)))
+		if (t->unbuilt)
 			section_warning(section, r, "deliver", "%s: %s is not built yet; it has no effect", t->name, t->unbuilt);
-		if (!t->where.file && target_needs_envelope(t) && !c->has_envelope)
+		if ((!t->where.file || !section->where.file) && target_needs_envelope(t) && !t->has_envelope && !c->has_envelope)	/* else build_end */
 			section_error(section, r, "deliver",
 				"%s does not say who gets the mail; write envelope { recipients = {\"…\"} } into the connection", t->name);
 		c->deliver[c->deliver_count++] = t;
@@ -240,7 +240,7 @@ struct connection *build_connection(struct settings *s, const struct section *se
 	section_apply(section, connection_rows, c, r);
 	c->name = section->title;
 	c->where = section->where;
-	c->has_envelope = section_given(section, "envelope") || section_given(section, "envelope.recipients");
+	c->has_envelope = envelope_given(section);
 	if (!name_good(c->name, &e))
 		section_error(section, r, NULL, "%s", e.text);
 	if (!section_given(section, "host"))

@@ -92,16 +92,19 @@ static void who_gets_the_mail(void **state)
 {
 #define BY(envelope) "connection b { protocol = pop3 host = h user = u deliver = relay " envelope "}\n"
 #define RELAY "target relay { type = smtp host = mx }\n"
+#define WANTS_OF(c) "c.conf:1: target relay: it does not say who gets the mail of connection " c "; write envelope { recipients = {\"…\"} } here or there\n"
 #define WANTS "c.conf:1: target relay: it does not say who gets the mail; write envelope { recipients = {\"…\"} }\n"
 	static const struct {
 		struct span text;
 		const char *report;
 	} rows[] = {
 		{ SPAN(RELAY), WANTS },
-		{ SPAN(RELAY BY("")), WANTS },
+		{ SPAN(RELAY BY("")), WANTS_OF("b") },
 		{ SPAN(RELAY BY("envelope { recipients = 'a@b' }")), "" },
-		{ SPAN(RELAY BY("envelope { }") "connection c { protocol = pop3 host = h user = u deliver = relay }"), WANTS },
+		{ SPAN(RELAY BY("envelope { }") "connection c { protocol = pop3 host = h user = u deliver = relay }"), WANTS_OF("c") },
 		{ SPAN(RELAY "pop3 { submission = relay }"), "" },
+		{ SPAN(RELAY BY("envelope { }") "pop3 { submission = relay }"), "" },
+		{ SPAN(RELAY BY("") "pop3 { submission = relay }"), WANTS_OF("b") },
 		{ SPAN(RELAY "pop3 { submission = 'maildir:M' }"), WANTS },
 		{ SPAN("target x { type = smtp host = mx }\n" RELAY "pop3 { submission = x }"),
 			"c.conf:2: target relay: it does not say who gets the mail; write envelope { recipients = {\"…\"} }\n" },

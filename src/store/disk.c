@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 bool disk_sync_directory(const char *path, struct err *e)
@@ -18,6 +19,13 @@ bool disk_sync_directory(const char *path, struct err *e)
 	if (fd >= 0)
 		(void)close(fd);
 	return good;
+}
+
+bool disk_has_spare(const char *path)
+{
+	struct statvfs disk;
+
+	return statvfs(path, &disk) < 0 || !disk.f_blocks || (uint64_t)disk.f_bavail * disk.f_frsize >= DISK_SPARE;
 }
 
 /* `path` is written to, and put back, at each of its slashes. */

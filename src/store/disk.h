@@ -11,6 +11,10 @@
 [[nodiscard]] bool disk_directory(const char *path, struct err *e);
 /* Writes all of it. */
 [[nodiscard]] bool disk_write(int fd, struct span octets);
+/* Are there DISK_SPARE octets on this path's disk, or is it not to be known?  What is large is not begun, or not gone on with,
+ * without: the last of the room is for the small commits that say what became of all that is under way. */
+enum { DISK_SPARE = 16 * 1024 * 1024 };
+bool disk_has_spare(const char *path);
 /* Makes the names in a directory durable. */
 [[nodiscard]] bool disk_sync_directory(const char *path, struct err *e);
 /* By the type that statfs(2) tells: file systems that other machines write to,

@@ -67,12 +67,22 @@ static void writing_is_all_or_an_error(void **state)
 	(void)close(null);
 }
 
+/* The full one is test/e2e/test_poison.py's, which mounts it. */
+static void what_nobody_knows_is_no_full_disk(void **state)
+{
+	(void)state;
+	assert_true(disk_has_spare("/tmp"));
+	assert_true(disk_has_spare("/proc"));		/* none of its sizes means anything */
+	assert_true(disk_has_spare("/nowhere/at/all"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(network_file_systems_are_known),
 		cmocka_unit_test(directories_are_made_with_their_parents),
 		cmocka_unit_test(writing_is_all_or_an_error),
+		cmocka_unit_test(what_nobody_knows_is_no_full_disk),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

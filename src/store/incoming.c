@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "store/disk.h"
 #include "store/pack.h"
 
 enum { FIRST_CAP = 4096, RECLAIM_SLICE = 1024 };
@@ -131,6 +132,15 @@ static void stage_piece(struct incoming *in)
 	store_do(in->box->store, &b, &stage->deed);
 }
 
+static bool may_stage(struct incoming *in)
+{
+	if (in->why || in->over || disk_has_spare(store_state(in->box->store)))
+		return !in->why && !in->over;
+	in->why = store_memory(sizeof *in->why);
+	(void)err_set(in->why, ERR_LOCAL, "store: no space left on the disk: what there is is kept for smaller things");
+	return false;
+}
+
 /* It will be refused: it does no more than to be counted, and to have a digest. */
 static void pass_piece(struct incoming *in)
 {
@@ -159,10 +169,6 @@ static bool grow(struct incoming *in, size_t need)
 
 bool incoming_add(struct incoming *in, struct span octets, struct err *e)
 {
-	if (in->why) {
-		*e = *in->why;
-		return false;
-	}
 	if (octets.len)
 		look_at(in, octets);
 	while (octets.len) {
@@ -172,10 +178,10 @@ bool incoming_add(struct incoming *in, struct span octets, struct err *e)
 			if (!in->digest && !(in->digest = digest_new(e)))
 				return false;
 			in->over = in->over || in->size > quota_room(in->box->store, in->box->name);
-			if (in->over)
-				pass_piece(in);
-			else
+			if (may_stage(in))
 				stage_piece(in);
+			else
+				pass_piece(in);
 			continue;
 		}
 		if (n > octets.len)

@@ -317,6 +317,8 @@ void ledger_put(struct ledger *l, const struct ledger_entry *entry, uint64_t tic
 {
 	char key[1 + OVERLAY_ID], value[ENTRY_MAX];
 
+	if (entry->removal && entry->state != LEDGER_GONE && !l->notes[LEDGER_NOTE_REMOVING])	/* first: nobody looks for one without it */
+		ledger_note(l, LEDGER_NOTE_REMOVING, entry->changed > 0 ? entry->changed : 1, 0);
 	ledger_out(l, entry_key(key, entry->id), entry_pack(value, entry), ticket);
 }
 

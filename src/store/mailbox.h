@@ -13,6 +13,7 @@
  * MAILBOX_PIECE (64 KiB but for the page header) rides inside the batch that makes
  * the message exist; more is staged in pieces of that size while it comes.  While incoming_full, the caller stops adding
  * (stops reading its socket) until incoming_full is false again: check after each store_next.
+ * What fails meanwhile (a full disk, which one without disk_has_spare is to what is staged) is told by the ticket: the rest is taken and forgotten.
  * It is full with four pieces under way, or with 4 MiB finished and waiting for their batch.
  * incoming_finish takes over and frees the incoming; the answer comes from
  * store_next with the ticket.  Appends to one box are grouped: one batch under way a box, what

@@ -12,7 +12,7 @@
 #include "store/digest.h"
 #include "store/disk.h"
 
-enum { FIRST_CAP = 4096, READ_PIECE = 32 * 1024 };
+enum { FIRST_CAP = 4096, READ_PIECE = 32 * 1024, ASK_EVERY = 1024 * 1024 };
 
 struct spool {
 	char *memory;		/* the message's beginning, */
@@ -21,6 +21,8 @@ struct spool {
 	uint64_t size;		/* of the message */
 	char *lead;
 	size_t lead_len;
+	uint64_t asked_at;	/* octets in the file when its disk was last asked for room */
+	int broken;		/* errno: octets are missing; 0: none */
 	bool digested;
 	struct digest *digest;
 	uint8_t result[32];
@@ -98,22 +100,51 @@ static int nameless(const char *state)
 	return fd;
 }
 
+static bool spare(struct spool *s)
+{
+	uint64_t in_file = s->size - s->len;
+
+	if (in_file && in_file - s->asked_at < ASK_EVERY)
+		return true;
+	s->asked_at = in_file;
+	if (disk_has_spare(s->state))
+		return true;
+	errno = ENOSPC;
+	return false;
+}
+
+static bool add_to_file(struct spool *s, struct span octets)
+{
+	if (s->fd < 0)
+		s->fd = nameless(s->state);
+	if (s->fd >= 0 && spare(s) && disk_write(s->fd, octets))
+		return true;
+	s->broken = errno ? errno : EIO;
+	if (s->fd >= 0)
+		(void)close(s->fd);	/* the others may need the room */
+	s->fd = -1;
+	return false;
+}
+
+static bool fail(const struct spool *s, struct err *e)
+{
+	errno = s->broken;
+	return err_errno(e, ERR_LOCAL, "spool file in %s", s->state);
+}
+
 bool spool_add(struct spool *s, struct span octets, struct err *e)
 {
 	if (!octets.len)
 		return true;
-	if (s->fd < 0 && room(s, octets.len)) {
+	if (!s->broken && s->fd < 0 && room(s, octets.len)) {
 		memcpy(s->memory + s->len, octets.at, octets.len);
 		s->len += octets.len;
-	} else {
-		if (s->fd < 0)
-			s->fd = nameless(s->state);
-		if (s->fd < 0 || !disk_write(s->fd, octets))
-			return err_errno(e, ERR_LOCAL, "spool file in %s", s->state);
+	} else if (!s->broken) {
+		(void)add_to_file(s, octets);
 	}
 	s->size += octets.len;
 	digest_add(s->digest, octets);
-	return true;
+	return !s->broken || fail(s, e);
 }
 
 bool spool_lead(struct spool *s, struct span lead, struct err *e)
@@ -176,6 +207,8 @@ static bool read_file(const struct spool *s, spool_use *use, void *user, struct 
 
 bool spool_own_read(const struct spool *s, spool_use *use, void *user, struct err *e)
 {
+	if (s->broken)
+		return fail(s, e);
 	if (s->len && !use(user, (struct span){ s->memory, s->len }))
 		return err_set(e, ERR_LOCAL, "reading the spool was ended");
 	return s->fd < 0 || read_file(s, use, user, e);
@@ -183,6 +216,8 @@ bool spool_own_read(const struct spool *s, spool_use *use, void *user, struct er
 
 bool spool_read(const struct spool *s, spool_use *use, void *user, struct err *e)
 {
+	if (s->broken)
+		return fail(s, e);
 	if (s->lead_len && !use(user, (struct span){ s->lead, s->lead_len }))
 		return err_set(e, ERR_LOCAL, "reading the spool was ended");
 	return spool_own_read(s, use, user, e);
@@ -194,6 +229,8 @@ bool spool_own_at(const struct spool *s, uint64_t at, char *out, size_t room, si
 	ssize_t got;
 
 	*n = 0;
+	if (s->broken)
+		return fail(s, e);
 	if (at < s->len) {
 		*n = s->len - (size_t)at < room ? s->len - (size_t)at : room;
 		memcpy(out, s->memory + at, *n);
@@ -211,6 +248,10 @@ bool spool_own_at(const struct spool *s, uint64_t at, char *out, size_t room, si
 
 bool spool_at(const struct spool *s, uint64_t at, char *out, size_t room, size_t *n, struct err *e)
 {
+	if (s->broken) {
+		*n = 0;
+		return fail(s, e);
+	}
 	if (at >= s->lead_len)
 		return spool_own_at(s, at - s->lead_len, out, room, n, e);
 	*n = s->lead_len - (size_t)at < room ? s->lead_len - (size_t)at : room;

@@ -10,7 +10,10 @@
  * What one target is to have before the message (its lead: trace fields) is set for it before it reads, while nobody
  * else does; spool_read, spool_at and spool_size are of lead and message together, the functions called `own` and the
  * digest of the message alone.
- * Errors: ERR_LOCAL (disk full). */
+ *
+ * Errors: ERR_LOCAL (disk full, or without what disk_has_spare wants).  A spool to which
+ * something could not be added is broken: its file is gone, it counts and digests on, and every add and read tells the same
+ * error.  So a message that finds no room comes in to its end, and fails alone. */
 #pragma once
 
 #include "base/err.h"

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/spool.h"
 
+#include <signal.h>
+#include <sys/resource.h>
+
 #include "store/digest.h"
 #include "store/fixture.h"
 
@@ -116,6 +119,48 @@ static void a_lead_goes_out_first([[maybe_unused]] void **state)
 	free(all);
 }
 
+/* A limit of the file's size stands for a full disk. */
+static void what_finds_no_room_is_told_to_who_reads_it([[maybe_unused]] void **state)
+{
+	const struct rlimit narrow = { 2 * SPOOL_MEMORY, RLIM_INFINITY };
+	const char *directory = fixture_directory();
+	char *octets = fixture_octets(SPOOL_MEMORY), one;
+	struct span piece = { octets, SPOOL_MEMORY };
+	struct spool *s = spool_new(directory, &fixture_err), *next = spool_new(directory, &fixture_err);
+	struct digest *d = digest_new(&fixture_err);
+	struct fixture_text got = { 0 };
+	uint8_t had[32], want[32];
+	struct rlimit before;
+	size_t n = 1;
+
+	must(s && next && d);
+	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &narrow), 0);
+	for (size_t pieces = 1; pieces <= 6; pieces++) {
+		assert_int_equal(spool_add(s, piece, &fixture_err), pieces <= 3);
+		assert_int_equal(spool_size(s), pieces * SPOOL_MEMORY);
+		digest_add(d, piece);
+	}
+	assert_int_equal(fixture_err.kind, ERR_LOCAL);
+	assert_non_null(strstr(fixture_err.text, "File too large"));
+	must(spool_lead(s, SPAN("Delivered-To: anna\r\n"), &fixture_err));
+	assert_false(spool_read(s, fixture_collect, &got, &fixture_err) || spool_own_read(s, fixture_collect, &got, &fixture_err));
+	assert_int_equal(got.len, 0);		/* not a part of it */
+	assert_false(spool_at(s, 0, &one, 1, &n, &fixture_err) || n || spool_own_at(s, 0, &one, 1, &n, &fixture_err) || n);
+	assert_non_null(strstr(fixture_err.text, "File too large"));
+	digest_end(d, want);
+	spool_digest(s, had);
+	assert_memory_equal(had, want, sizeof want);
+	must(spool_add(next, piece, &fixture_err) && spool_add(next, piece, &fixture_err));	/* the next one finds room */
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	digest_free(&d);
+	spool_free(&s);
+	spool_free(&next);
+	fixture_remove(directory);
+	free(octets);
+}
+
 static void all_spools_share_an_allowance(void **state)
 {
 	enum { FIT = SPOOL_ALL / SPOOL_MEMORY };
@@ -173,6 +218,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_goes_in_comes_out),
 		cmocka_unit_test(a_lead_goes_out_first),
+		cmocka_unit_test(what_finds_no_room_is_told_to_who_reads_it),
 		cmocka_unit_test(all_spools_share_an_allowance),
 		cmocka_unit_test(failures_are_said),
 	};

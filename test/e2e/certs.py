@@ -37,6 +37,30 @@ class Authority:
                 "-days", "3650", "-extfile", extra, "-out", cert)
         return cert, key
 
+    def intermediate(self, stem):
+        """→ an authority that this one signed, with what `sign` does; `chain` puts its certificate behind a server's."""
+        below = object.__new__(Authority)
+        below.directory = self.path(stem)
+        os.makedirs(below.directory, exist_ok=True)
+        below.ca, below.key, request, extra = (below.path("ca" + end) for end in (".pem", ".key", ".csr", ".ext"))
+        with open(extra, "w", encoding="ascii") as f:
+            f.write("basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n")
+        openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=" + stem,
+                "-keyout", below.key, "-out", request)
+        openssl("x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", self.key, "-CAcreateserial", "-days", "3650",
+                "-extfile", extra, "-out", below.ca)
+        return below
+
+    def chain(self, stem):
+        """A server certificate with ours behind it → (file, key file)."""
+        cert, key = self.sign(stem)
+        both = self.path(stem + ".chain")
+        with open(both, "wb") as out:
+            for part in (cert, self.ca):
+                with open(part, "rb") as f:
+                    out.write(f.read())
+        return both, key
+
     def sign_for(self, dates, request, extra, cert):
         """`openssl x509` knows no dates, `openssl ca` does."""
         self.authority("-notext", "-extfile", extra, "-startdate", dates[0], "-enddate", dates[1], "-in", request, "-out", cert)

@@ -88,7 +88,7 @@ class Postrider:
         self.maildir = os.path.join(self.home, "Maildir")
         self.config = os.path.join(self.home, "postrider.conf")
         self.secrets = {PASSWORD}
-        self.sections = {}
+        self.sections, self.variables = {}, {}
         self.write()
 
     def write(self):
@@ -111,7 +111,7 @@ class Postrider:
 
     def environment(self):
         keep = {k: os.environ[k] for k in ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TMPDIR") if k in os.environ}
-        return {**keep, "HOME": self.home, "LC_ALL": "C.UTF-8"}
+        return {**keep, "HOME": self.home, "LC_ALL": "C.UTF-8", **self.variables}
 
     def argv(self, *args):
         return [PROGRAM, "-c", self.config, *args]

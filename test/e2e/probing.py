@@ -14,6 +14,7 @@ import pytest
 
 import corpus
 from imapd import Imapd, Mailstore, Script, parse_script
+from origin import stop_accepting
 from pop3d import Maildrop, Pop3d
 
 both = pytest.mark.parametrize("protocol", ["pop3", "imap"])
@@ -24,8 +25,8 @@ TOUCHES = {"RETR", "TOP", "DELE", "UIDL", "LIST 1", "FETCH", "STORE", "SELECT", 
 class Raw:
     """A port where each connection is given to `speak` (a socket), in a thread of its own."""
 
-    def __init__(self, speak):
-        self.speak, self.server = speak, socket.create_server(("127.0.0.1", 0))
+    def __init__(self, speak, port=0):
+        self.speak, self.server = speak, socket.create_server(("127.0.0.1", port))
         self.port, self.count = self.server.getsockname()[1], 0
         self.ended = threading.Event()
 
@@ -43,12 +44,13 @@ class Raw:
             self.speak(self, sock)
 
     def __enter__(self):
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.accepting = threading.Thread(target=self.accept, daemon=True)
+        self.accepting.start()
         return self
 
     def __exit__(self, *_):
         self.ended.set()
-        self.server.close()
+        stop_accepting(self.server, self.accepting)
 
 
 def says(octets, close=False):

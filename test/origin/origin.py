@@ -5,6 +5,7 @@ A `Script` replaces the replies to chosen commands (see parse_script).  `event`
 is called with a word at every step ("RETR 3", "sent RETR 3", "gone", and what
 the protocol adds), so that a test can do something at exactly that instant.
 """
+import contextlib
 import fnmatch
 import re
 import socket
@@ -158,6 +159,7 @@ class Session:
 
     def secure(self):
         self.sock = self.origin.context.wrap_socket(self.sock, server_side=True)
+        self.origin.versions.append(self.sock.version())
         self.tls = True
 
     def compress(self):
@@ -243,19 +245,29 @@ class Session:
         raise ValueError("nothing to delete here")
 
 
+def stop_accepting(server, thread):
+    """The thread first: it would go on with the number of a descriptor, which is the next server's by then."""
+    with contextlib.suppress(OSError):
+        server.shutdown(socket.SHUT_RDWR)
+    thread.join()
+    server.close()
+
+
 class Origin:
-    """A port with sessions behind it.  `tls`: None, "implicit" or "stls" (offered in clear)."""
+    """A port with sessions behind it.  `tls`: None, "implicit" or "stls" (offered in clear).
+
+    `port` 0 is a free one.  `said` is all that clients said, `versions` of which TLS the handshakes were, `met` how many connected."""
 
     session = Session
 
-    def __init__(self, tls=None, cert=None, key=None, user="anna", password="geheim-7Q2x", script=None, pace=0.0, event=None):
+    def __init__(self, tls=None, cert=None, key=None, user="anna", password="geheim-7Q2x", script=None, pace=0.0, event=None, port=0):
         self.tls, self.user, self.password, self.script, self.pace = tls, user, password, script, pace
         self.watched, self.event = bool(event), event or (lambda word: None)
-        self.said, self.ended = [], threading.Event()
+        self.said, self.versions, self.met, self.ended = [], [], 0, threading.Event()
         if tls:
             self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.context.load_cert_chain(cert, key)
-        self.server = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.server = socket.create_server(("127.0.0.1", port), backlog=64)
         self.port = self.server.getsockname()[1]
 
     def accept(self):
@@ -264,6 +276,7 @@ class Origin:
                 sock, _ = self.server.accept()
             except OSError:
                 return
+            self.met += 1
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             threading.Thread(target=self.session(self, sock).run, daemon=True).start()
 
@@ -276,9 +289,10 @@ class Origin:
         return [line for line in self.said if line.upper().split()[:len(words)] == words]
 
     def __enter__(self):
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.accepting = threading.Thread(target=self.accept, daemon=True)
+        self.accepting.start()
         return self
 
     def __exit__(self, *_):
         self.ended.set()
-        self.server.close()
+        stop_accepting(self.server, self.accepting)
