@@ -148,14 +148,15 @@ def test_what_waits_is_tried_again_once_it_is_asked_for(p, target):
         assert "no message of box is held or refused" in p.good("retry", "box").out
 
 
-def test_a_quarantined_message_is_released(p, target):
+@pytest.mark.parametrize("after", ["delete", "keep"])
+def test_a_quarantined_message_is_released(p, target, after):
     mail = small(1)
     with Pop3d(Maildrop(mail)) as origin:
-        box(p, origin, target, on_refused="quarantine", after="delete")
+        box(p, origin, target, on_refused="quarantine", after=after)
         target.refuse()
         p("collect", "box")
         row, = held(p, "box", "--status", "quarantined")
-        assert "because 100" in row["why"] and origin.drop.octets() == []
+        assert "because 100" in row["why"] and len(origin.drop.octets()) == (after == "keep")
         assert "release" in p("retry", row["id"]).err
         assert "no message" in p.good("retry", "box").out       # a person decides, one by one
         p.good("held", "release", row["id"])
