@@ -236,6 +236,7 @@ struct visit {
 	size_t mech_count;
 	unsigned mechs_out, mechs_new, mech_tries;	/* refused by the server: in all, in this attempt */
 	struct sasl_run *sasl;
+	bool opened;		/* the session has begun: not while the connection, and implicit TLS, is being made */
 	bool sasl_busy, greeted, securing, compressing, closing, bye;
 	bool throttled, idle;		/* waiting for room in the store; not for the server */
 	bool feeding;		/* a sink has messages that wait for room in the store */
