@@ -300,16 +300,18 @@ void retried_left(struct visit *v, struct message *m)
 	retry_over(r);
 }
 
-/* Where it is in the listing of the mailbox that is being visited: it can go at once. */
+/* Where it is in the listing of the mailbox that is being visited: it can go at once.  What the listing, when it was joined with the
+ * ledger, found to be due goes with the others that are: a second DELE would be refused. */
 static void dispose(struct visit *v, const struct message *m, const struct ledger_entry *entry)
 {
-	if (entry->state != LEDGER_DISPOSING || m->ledger != v->ledger || v->phase > VISIT_FETCHING)
+	if (entry->state != LEDGER_DISPOSING || m->ledger != v->ledger || (v->phase != VISIT_JUDGING && v->phase != VISIT_FETCHING))
 		return;
 	for (size_t n = 0; n < v->listing.count; n++) {
 		const struct item *i = &v->listing.items[n];
 
 		if (memcmp(i->id, entry->id, sizeof i->id) == 0 && i->flags & ITEM_OWN_ID) {
-			delivery_want_disposal(v, i->number);
+			if (!(i->flags & ITEM_DISPOSE))
+				delivery_want_disposal(v, i->number);
 			return;
 		}
 	}

@@ -74,13 +74,14 @@ class Cell(NamedTuple):
         """→ ledger states that are right after the first visit"""
         if self.stays(number):
             return ("pending",) if self.target in ("maildir", "folder") else ("refused",) if self.second else ("held",)
-        return self.done(number, self.held(number))
+        return self.done(number, False)
 
-    def done(self, number, waits=None):
+    def done(self, number, mended=True):
+        """What the ledger says in the end; also of what was released: it was disposed of before."""
         if number == 2 and self.second == "delete":
             return "disposing", "gone"
-        if waits == "quarantined" and self.after == "keep":
-            return ("quarantined",)
+        if self.held(number) == "quarantined" and self.after == "keep":
+            return ("quarantined", "accepted") if mended else ("quarantined",)
         return {"keep": ("accepted",), "delete": ("disposing", "gone"), "seen": ("seen",), "move:Done": ("disposing", "gone")}[self.after]
 
     def held(self, number):
@@ -220,12 +221,17 @@ class Matrix:
 
     def collect(self):
         self.done = self.p("collect")
-        self.first = self.look()
-        self.lines = defaultdict(list)
-        for line in self.done.err.splitlines():
+        self.first, self.lines = self.look(), self.said(self.done)
+
+    @staticmethod
+    def said(done):
+        """Connection → its lines of the log."""
+        lines = defaultdict(list)
+        for line in done.err.splitlines():
             m = re.search(r"\bconnection=(\S+)", line)
             if m and " visit end " not in line:
-                self.lines[m[1]].append(line)
+                lines[m[1]].append(line)
+        return lines
 
     # what there is
 
@@ -269,7 +275,7 @@ class Matrix:
             found.history[cell][self.sizes[cell.name, row["size"]]] = row
         for row in self.p.good("held", "list", "--json").rows():
             cell = self.by_name.get(row.get("connection"))
-            if cell and row["sender"] == "":
+            if cell and row["uid"] == "":      # that is a bounce
                 found.bounces[cell] += 1
                 continue
             number = cell and self.sizes.get((cell.name, row["octets"]), 2)
@@ -318,7 +324,8 @@ class Matrix:
             out.append("log: " + line)
         if stays and not re.search(REASON[cell.target][cell.how], row.get("error", "") + held.get("why", ""), re.I):
             out.append(f"reason: ledger {row.get('error')!r}, held {held.get('why')!r}")
-        return f"{cell.name} {number}: {'; '.join(out)}" if out else None
+        later = [line for done in (self.again, self.rest) for line in self.said(done)[cell.name]] if mended else []
+        return f"{cell.name} {number}: {'; '.join(out + later)}" if out else None
 
     def faults(self, found, mended=False):
         """→ a line for each message that is not as it should be"""
