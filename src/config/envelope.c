@@ -103,4 +103,6 @@ void build_envelope(struct settings *s, const struct section *section, struct en
 	check_domain(s, section, "envelope.source_domain", keys->source_domain, r);
 	check_domain(s, section, "envelope.target_domain", keys->target_domain, r);
 	no_recipient(s, section, keys, r);
+	if (keys->recipients.count && section_given(section, "envelope.no_recipient"))
+		section_warning(section, r, "envelope.no_recipient", "with a fixed list of recipients there always is one; it has no effect");
 }

@@ -125,11 +125,11 @@ static void who_gets_the_mail(void **state)
 
 static void what_is_not_built_is_an_error_only_when_used(void **state)
 {
-	static const struct span text = SPAN("target relay { type = smtp host = mx envelope { } }\n"
+	static const struct span text = SPAN("target parts { type = folder path = /p }\n"
 		"connection a { protocol = pop3 host = h user = u deliver = 'maildir:M' }\n"
 		"connection b { protocol = imap host = h user = u deliver = 'maildir:M' }\n"
-		"connection c { protocol = pop3 host = h user = u deliver = {'maildir:M', relay} }\n"
-		"connection d { protocol = pop3 host = h user = u deliver = 'command:x' }\n");
+		"connection c { protocol = pop3 host = h user = u deliver = {'maildir:M', parts} }\n"
+		"connection d { protocol = pop3 host = h user = u deliver = 'folder:/x' }\n");
 	struct settings s;
 	struct err e;
 
@@ -139,12 +139,12 @@ static void what_is_not_built_is_an_error_only_when_used(void **state)
 	assert_true(settings_usable(settings_connection(&s, "b"), &e));
 	assert_false(settings_usable(settings_connection(&s, "c"), &e));
 	assert_int_equal(e.kind, ERR_CONFIG);
-	assert_string_equal(e.text, "c.conf:1: target relay: type smtp is not built yet");
+	assert_string_equal(e.text, "c.conf:1: target parts: type folder is not built yet");
 	assert_false(settings_usable(settings_connection(&s, "d"), &e));
-	assert_string_equal(e.text, "c.conf:5: target command:x: type command is not built yet");
+	assert_string_equal(e.text, "c.conf:5: target folder:/x: type folder is not built yet");
 	assert_null(settings_connection(&s, "e"));
-	assert_null(settings_target(&s, "rela"));
-	assert_string_equal(settings_target(&s, "relay")->canonical, "smtp://mx");
+	assert_null(settings_target(&s, "part"));
+	assert_string_equal(settings_target(&s, "parts")->canonical, "folder:/p");
 	settings_end(&s);
 }
 

@@ -134,7 +134,7 @@ const struct option connection_rows[] = {
 	{ "delete_after",         OPTION_SECONDS, CONN(delete_after_s), .help = "a duration such as 30d" },
 	{ "on_refused",           OPTION_CHOICE,  CONN(on_refused), "quarantine", .names = refused_names,
 		.help = "quarantine, keep, delete or return" },
-	{ "held_max",             OPTION_SIZE,    CONN(held_max), "1GB", .flags = OPTION_UNBUILT, .help = SIZE },
+	{ "held_max",             OPTION_SIZE,    CONN(held_max), "1GB", .help = SIZE },
 	{ "interval",             OPTION_MS,      CONN(interval_ms), "15min", .help = DURATION },
 	{ "idle",                 OPTION_BOOL,    CONN(idle), "false", .flags = OPTION_UNBUILT, .help = TRUTH },
 	{ "active",               OPTION_TEXTS,   CONN(active), "always", .form = value_hours, .flags = OPTION_FILLED,

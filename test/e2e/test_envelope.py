@@ -118,8 +118,8 @@ def for_nobody(p, what, **keys):
 
 
 def test_no_recipient_delete(p):
-    done, left = for_nobody(p, "delete")
-    assert left == [], done
+    done, left = for_nobody(p, "delete", after="keep")
+    assert len(left) == 2 and NOBODY not in left, done          # the user's word, whatever `after` says
     assert "names no recipient in client1.com" in done.text, done
 
 

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Messages that are deleted at the server one by one, beside mail that stays, is marked or moved, at a real Dovecot."""
+import os
+
 import pytest
 
 import corpus
@@ -7,6 +9,7 @@ from dovecot import shown
 from imap_helpers import keys, same, visit
 from imap_store import ALL_MAIL, TRASH, crlf
 from imapd import CAPS, Imapd, Mailstore
+from pop3d import Maildrop, Pop3d
 from removals import remove, remove_unseen
 
 COUNT = 12
@@ -142,3 +145,48 @@ def test_gmail_what_is_in_the_trash_stays_there(p):
             visit(p, collected=0)
         assert origin.store.octets(TRASH) == [crlf(mail[1])]
     assert same(p.in_maildir(), mail)
+
+
+# ---- by what a target says
+
+POISON = b"Subject: poison\n\nno\n"
+
+
+def judge(p):
+    """A program that does with poison what the file `verdict` says, and takes everything else."""
+    path = p.home + "/judge"
+    with open(path, "w", encoding="ascii") as f:
+        f.write(f"#!/bin/sh\ngrep -q '^Subject: poison' || exit 0\nexit $(cat {p.home}/verdict)\n")
+    os.chmod(path, 0o755)
+    return path
+
+
+def verdict(p, code):
+    with open(p.home + "/verdict", "w", encoding="ascii") as f:
+        f.write(f"{code}\n")
+
+
+@pytest.mark.parametrize("first", [100, 75])
+@pytest.mark.parametrize("protocol, after", [("imap", "keep"), ("imap", "seen"), ("imap", "delete"), ("pop3", "keep"), ("pop3", "delete")])
+def test_on_refused_delete(p, protocol, after, first):
+    """At once, or when the held copy is tried again: the message goes, and the others are as `after` says."""
+    mail = [*corpus.small(2, seed=67), POISON, *corpus.small(2, seed=68)]
+    with Imapd(Mailstore(mail)) if protocol == "imap" else Pop3d(Maildrop(mail)) as origin:
+        keys = {"protocol": protocol, "after": after, "on_refused": "delete", "deliver": ["maildir:" + p.maildir, "command:" + judge(p)]}
+        verdict(p, first)
+        p.clear("box", origin, **keys)
+        p("collect", "box")
+        there = origin.store.octets if protocol == "imap" else origin.drop.octets
+        if first == 75:             # held: it stays at the server, whatever becomes of the others
+            assert crlf(POISON) in there()
+            verdict(p, 100)
+            assert p.good("held", "retry").code == 0
+            for _ in range(2):
+                assert "could not be deleted" not in p("collect", "box").text, "asked twice"
+        assert sorted(there()) == ([] if after == "delete" else sorted(crlf(m) for m in mail if m != POISON))
+        if protocol == "imap":
+            assert len(origin.store.seen()) == (4 if after == "seen" else 0)
+        p.good("collect", "box")
+        assert crlf(POISON) not in there()
+    assert same(p.in_maildir(), mail)
+    assert p.good("held", "list", "--json").rows() == []
