@@ -197,9 +197,9 @@ class Matrix:
                 os.chmod(path, 0o500 if closed else 0o700)
 
     def sections(self):
-        for name in {c.target for c in self.cells if c.target in ("smtp", "lmtp")}:
-            self.p.sections["target " + name] = section("target " + name, {"type": name, "host": "127.0.0.1", "tls__mode": "none",
-                                                                           "port": getattr(self, name).port})
+        for name, kind in {(self.target(c), c.target) for c in self.cells if c.target in ("smtp", "lmtp")}:
+            self.p.sections["target " + name] = section("target " + name, {"type": kind, "host": "127.0.0.1", "tls__mode": "none",
+                                                                           "port": getattr(self, kind).port})
         for how in HOW["command"]:
             name = "command-" + how
             self.p.sections["target " + name] = section("target " + name, {"type": "command", "argv": [self.program, how, self.command]})
@@ -215,6 +215,9 @@ class Matrix:
             self.p.sections[cell.name] = section("connection " + cell.name, keys)
 
     def target(self, cell):
+        """Servers are shared by all cells; but one that dies takes along what is pipelined behind the message."""
+        if cell.target in ("smtp", "lmtp") and cell.how == "dies":
+            return cell.target + "." + cell.name
         return {"mailbox": f"mailbox:{'tight' if cell.how == 'defers' else 'anna'}/{cell.name}",
                 "maildir": "maildir:" + self.path("maildir", cell.name), "folder": "folder:" + self.path("folder", cell.name),
                 "command": "command-" + cell.how}.get(cell.target, cell.target)
@@ -319,12 +322,14 @@ class Matrix:
         wants = {"ledger": (row.get("state"), cell.done(number) if mended else cell.fate(number)), "held": (held.get("state"), (waits,)),
                  "lies": (found.left[cell].get(number), (cell.lies(number, stays),)),
                  "copies": (found.copies[cell, number], (cell.copies(number, stays or waits),))}
+        if cell.how == "dies" and number != 2 and not mended and row.get("state") == "held" and "closed" in row.get("error", ""):
+            return None         # it was behind the one that the server died of
         out = [f"{what}: {have}, not {' or '.join(map(str, want))}" for what, (have, want) in wants.items() if have not in want]
         if (stays or waits or not mended and number == 2 and cell.second) and (line := self.told(cell, number, found)):
             out.append("log: " + line)
         if stays and not re.search(REASON[cell.target][cell.how], row.get("error", "") + held.get("why", ""), re.I):
             out.append(f"reason: ledger {row.get('error')!r}, held {held.get('why')!r}")
-        later = [line for done in (self.again, self.rest) for line in self.said(done)[cell.name]] if mended else []
+        later = [line for done in (self.again, self.rest) for line in self.said(done)[cell.name]] if mended else self.lines[cell.name]
         return f"{cell.name} {number}: {'; '.join(out + later)}" if out else None
 
     def faults(self, found, mended=False):
@@ -360,9 +365,16 @@ class Matrix:
         self.asked = [f"{c.name} 2: {row}" for c, row in self.kept() if row != self.first.history[c].get(2)]
         for cell, _ in self.kept():
             self.p.good("retry", cell.name)
-        rest = {c.name for c, _ in self.kept()} | {r["connection"] for r in self.p.good("history", "--json").rows() if r["state"] == "disposing"}
+        rest = {c.name for c, _ in self.kept()} | set(self.undone())
         self.rest = self.p("collect", *sorted(rest)) if rest else self.again
         self.last = self.look()
+
+    def undone(self):
+        """Names of connections with messages that are to be disposed of by the next visit."""
+        for row in self.p.good("history", "--json").rows():
+            cell = self.by_name[row["connection"]]
+            if row["state"] == "disposing" or row["state"] not in cell.done(self.sizes[cell.name, row["size"]]):
+                yield cell.name
 
     def kept(self):
         """→ (cell, row of the ledger) of what stays at the server because it was refused."""
