@@ -2,7 +2,7 @@
 """What users of the old tools rely on, case by case, under its name there.
 
 POPREP, the mail reader of BS2000 and Primeur's connections did these things; each test says which one it keeps.  What else
-is kept is tested where it belongs: retries in test_retries.py, schedules in test_schedule.py."""
+is kept is tested where it belongs: retries in test_retries.py, schedules in test_schedule.py, 500 connections in test_many.py."""
 import os
 import re
 import time
@@ -420,25 +420,3 @@ def test_removed_after_n_days(p, protocol):
         at(p, 40)
         visit(p, collected=0)
         assert left(origin) == [] and numbers(p.in_maildir()) == list(range(5))
-
-
-def test_500_connections_in_one_configuration(s):
-    """As many as POPREP's largest users have: each is visited once, none holds up another, and `run` ends at once."""
-    s.head["max_per_host"] = 20
-    with Pop3d(Maildrop(corpus.small(1))) as origin:
-        for n in range(500):
-            s.p.sections[f"box{n}"] = ""
-        keys = {"after": "keep", "interval": 0, "active": "always"}
-        for n in range(500):
-            s.p.write, write = (lambda: None), s.p.write     # the file once, not 500 times
-            s.p.clear(f"box{n}", origin, **keys, deliver=[f"mailbox:anna/box{n}"])
-            s.p.write = write
-        s.p.write()
-        s.write()
-        assert "500 connections" in s.p.good("check").out
-        s.start()
-        until(lambda: all(r["done"] for r in s.p.good("status", "--json").rows()[0]["connections"]), lambda: s.log()[-3000:], limit=180)
-        rows = s.p.good("status", "--json").rows()[0]["connections"]
-        assert len(rows) == 500 and all(r["error_kind"] == "none" for r in rows)
-        s.stop()
-        assert origin.met == fetched(origin) == 500
