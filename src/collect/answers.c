@@ -94,7 +94,7 @@ static void settled(struct visit *v, struct message *m)
 	listing_key(&v->listing, m->number, m->id);
 	if (v->talk->settled)
 		v->talk->settled(v, m);
-	if (v->with->after != AFTER_KEEP)
+	if (m->removal || v->with->after != AFTER_KEEP)
 		delivery_want_disposal(v, m->number);
 	message_leave(v, m);
 }

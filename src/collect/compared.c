@@ -19,7 +19,7 @@ bool message_known(struct visit *v, struct message *m, const uint8_t old[32])
 		return false;
 	disposable = entry.state == LEDGER_ACCEPTED || entry.state == LEDGER_QUARANTINED || entry.state == LEDGER_DISPOSING ||
 		     entry.state == LEDGER_SEEN;
-	if (disposable && (v->with->after != AFTER_KEEP || listing_old_enough(&entry, &v->rules))) {
+	if (disposable && (entry.removal || v->with->after != AFTER_KEEP || listing_old_enough(&entry, &v->rules))) {
 		entry.state = LEDGER_DISPOSING;
 		entry.changed = delivery_moment(v->ledger);
 		delivery_want_disposal(v, m->number);

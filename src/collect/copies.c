@@ -48,7 +48,7 @@ static bool collect_doubts(struct visit *v, struct ledger *l)
 	if (!ledger_noted(l, LEDGER_NOTE_COPYING))
 		return true;
 	for (const uint8_t *after = NULL; ledger_next(l, after, &entry); after = entry.id)
-		if (entry.state == LEDGER_DISPOSING && entry.copy == LEDGER_COPY_BEGUN && !add_doubt(&v->imap->copies, l, &entry))
+		if (entry.state == LEDGER_DISPOSING && !entry.removal && entry.copy == LEDGER_COPY_BEGUN && !add_doubt(&v->imap->copies, l, &entry))
 			return false;
 	return true;
 }

@@ -164,10 +164,12 @@ void message_recall(struct visit *v, struct message *m)
 				recall_target(m, n, &entry.targets[t]);
 }
 
-/* Its octets may not find room in the box: then they are wanted once more. */
+/* Its octets may not find room in the box: then they are wanted once more.  Over IMAP nobody may have said yet how many they are. */
 static bool may_not_fit(const struct visit *v, const struct sink *k, const struct item *item)
 {
-	return k->ops == &sink_mailbox && item->size > quota_left(collector_store(v->collector), k->target->mailbox);
+	uint64_t left = k->ops == &sink_mailbox ? quota_left(collector_store(v->collector), k->target->mailbox) : UINT64_MAX;
+
+	return left != UINT64_MAX && (!item->size || item->size > left);
 }
 
 bool message_begin(struct visit *v, const struct item *item, struct err *e)

@@ -19,18 +19,53 @@ enum { WORTH_A_COMMAND = 100 };
 
 /* ---- which messages are due */
 
-static bool goes_to_folder(const struct visit *v)
+struct way {
+	enum how how;
+	const char *folder;	/* MOVE, COPY */
+};
+
+static struct way way_of(const struct visit *v, bool removal, bool copied)
 {
-	return v->imap->folders.target;
+	const struct folders *f = &v->imap->folders;
+	const char *folder = removal || !f->target ? f->trash : f->target;
+
+	if (v->with->after == AFTER_SEEN && !removal)
+		return (struct way){ HOW_SEEN, NULL };
+	if (!folder || copied || strcmp(folder, ledger_mailbox(v->ledger)) == 0)
+		return (struct way){ HOW_DELETED, NULL };
+	return (struct way){ imc_capabilities(v->imap->session) & IMC_CAPA_MOVE ? HOW_MOVE : HOW_COPY, folder };
 }
 
-static enum how how_to(const struct visit *v, bool copied)
+static struct way way_of_entry(const struct visit *v, const struct ledger_entry *entry)
 {
-	if (v->with->after == AFTER_SEEN)
-		return HOW_SEEN;
-	if (!goes_to_folder(v) || copied || strcmp(v->imap->folders.target, ledger_mailbox(v->ledger)) == 0)
-		return HOW_DELETED;
-	return imc_capabilities(v->imap->session) & IMC_CAPA_MOVE ? HOW_MOVE : HOW_COPY;
+	return way_of(v, entry->removal, entry->copy == LEDGER_COPY_DONE);
+}
+
+static bool can(const struct visit *v, enum how how)
+{
+	static const unsigned needs[] = { [HOW_SEEN] = IMC_SEEN, [HOW_DELETED] = IMC_DELETED, [HOW_MOVE] = 0, [HOW_COPY] = IMC_DELETED };
+
+	return !(v->imap->lacks & needs[how]);
+}
+
+bool dispose_can(const struct visit *v, bool removal)
+{
+	return can(v, way_of(v, removal, false).how);
+}
+
+/* What cannot be done stays for a visit that can. */
+static void stays(struct visit *v)
+{
+	struct imap_visit *i = v->imap;
+	struct err e;
+
+	i->undisposed = true;
+	if (i->stays_told)
+		return;
+	i->stays_told = true;
+	(void)err_set(&e, ERR_PEER, "%s, so mail that is to be deleted stays there; get the right to it", i->opened.read_only ?
+		"the mailbox is read-only" : "the server keeps no \\Deleted there (PERMANENTFLAGS)");
+	imap_trouble(v, &e);
 }
 
 static void put_state(struct visit *v, struct ledger_entry *entry, enum ledger_state state)
@@ -42,14 +77,18 @@ static void put_state(struct visit *v, struct ledger_entry *entry, enum ledger_s
 }
 
 /* Of a known message: false when nothing is to be asked of the server. */
-static bool prepare_known(struct visit *v, const struct item *item, enum how *how)
+static bool prepare_known(struct visit *v, const struct item *item, struct way *way)
 {
 	struct ledger_entry entry;
 
 	if (!(item->flags & ITEM_DISPOSE) || !ledger_get(v->ledger, item->id, &entry))
 		return false;
-	*how = how_to(v, entry.copy == LEDGER_COPY_DONE);
-	if (*how == HOW_SEEN && !(item->flags & ITEM_UNSEEN)) {	/* somebody was faster, or we were, and the answer was lost */
+	*way = way_of_entry(v, &entry);
+	if (!can(v, way->how)) {
+		stays(v);
+		return false;
+	}
+	if (way->how == HOW_SEEN && !(item->flags & ITEM_UNSEEN)) {	/* somebody was faster, or we were, and the answer was lost */
 		put_state(v, &entry, LEDGER_SEEN);
 		return false;
 	}
@@ -59,29 +98,34 @@ static bool prepare_known(struct visit *v, const struct item *item, enum how *ho
 }
 
 /* Of a message that came in this visit: it may be one that was copied before,
- * and got another id since. */
-static bool was_copied(struct visit *v, uint32_t uid)
+ * and got another id since.  False as above. */
+static bool prepare_new(struct visit *v, uint32_t uid, struct way *way)
 {
 	const struct item *item = listing_find(&v->listing, uid);
 	struct ledger_entry entry;
 
-	return goes_to_folder(v) && item && ledger_get(v->ledger, item->id, &entry) && entry.copy == LEDGER_COPY_DONE;
+	*way = item && ledger_get(v->ledger, item->id, &entry) ? way_of_entry(v, &entry) : way_of(v, false, false);
+	if (can(v, way->how))
+		return true;
+	stays(v);
+	return false;
 }
 
 /* The next message that is due, left where it is; 0 = none now. */
-static uint32_t next_due(struct visit *v, enum how *how)
+static uint32_t next_due(struct visit *v, struct way *way)
 {
 	while (v->found.dispose && v->dispose_at < v->listing.count && !v->slices) {
 		const struct item *item = &v->listing.items[v->dispose_at];
 
-		if (prepare_known(v, item, how))
+		if (prepare_known(v, item, way))
 			return item->number;
 		v->dispose_at++;
 	}
-	if (v->delete_asked == v->delete_count)
-		return 0;
-	*how = how_to(v, was_copied(v, v->deletes[v->delete_asked]));
-	return v->deletes[v->delete_asked];
+	for (; v->delete_asked < v->delete_count; v->delete_asked++)
+		if (prepare_new(v, v->deletes[v->delete_asked], way))
+			return v->deletes[v->delete_asked];
+	v->delete_asked = v->delete_count = 0;
+	return 0;
 }
 
 static void take_due(struct visit *v, uint32_t uid)
@@ -105,19 +149,19 @@ static bool worth_it(const struct visit *v)
 
 /* ---- asking */
 
-static uint32_t ask_command(struct visit *v, enum how how, struct span set)
+static uint32_t ask_command(struct visit *v, struct way way, struct span set)
 {
 	struct imc *s = v->imap->session;
 
-	switch (how) {
+	switch (way.how) {
 	case HOW_SEEN:
 		return imc_store(s, set, IMC_SEEN);
 	case HOW_DELETED:
 		return imc_store(s, set, IMC_SEEN | IMC_DELETED);
 	case HOW_MOVE:
-		return imc_move(s, set, span_of(v->imap->folders.target));
+		return imc_move(s, set, span_of(way.folder));
 	case HOW_COPY:
-		return imc_copy(s, set, span_of(v->imap->folders.target));
+		return imc_copy(s, set, span_of(way.folder));
 	}
 	return 0;
 }
@@ -151,26 +195,28 @@ static bool begin(struct visit *v, struct disposal *d)
 {
 	char memory[UIDSET_TEXT_MAX];
 	struct uidset set;
-	enum how how = HOW_SEEN;
+	struct way way;
 
 	*d = (struct disposal){ 0 };
 	uidset_start(&set, memory, sizeof memory);
-	for (uint32_t uid; d->count < DISPOSAL_UIDS && (uid = next_due(v, &how));) {
-		if ((d->count && how != d->how) || !uidset_add(&set, uid))
+	for (uint32_t uid; d->count < DISPOSAL_UIDS && (uid = next_due(v, &way));) {
+		if ((d->count && (way.how != d->how || way.folder != d->folder)) || !uidset_add(&set, uid))
 			break;
-		d->how = how;
+		d->how = way.how;
+		d->folder = way.folder;
 		d->uids[d->count++] = uid;
 		take_due(v, uid);
 	}
 	if (!d->count)
 		return false;
 	v->imap->disposed = true;
+	v->imap->deleted = v->imap->deleted || d->how != HOW_SEEN;
 	if (d->how == HOW_COPY) {
 		intend(v, d);
 		return true;
 	}
 	d->stage = DISPOSAL_ASKED;
-	d->command = ask_command(v, d->how, uidset_text(&set));
+	d->command = ask_command(v, (struct way){ d->how, d->folder }, uidset_text(&set));
 	return true;
 }
 
@@ -187,7 +233,7 @@ static void go_on(struct visit *v, struct disposal *d)
 
 		assert(fits);
 	}
-	d->command = ask_command(v, d->stage == DISPOSAL_INTENT ? HOW_COPY : HOW_DELETED, uidset_text(&set));
+	d->command = ask_command(v, (struct way){ d->stage == DISPOSAL_INTENT ? HOW_COPY : HOW_DELETED, d->folder }, uidset_text(&set));
 	d->stage = d->stage == DISPOSAL_INTENT ? DISPOSAL_ASKED : DISPOSAL_MARKING;
 }
 
@@ -207,8 +253,11 @@ void dispose_ask(struct visit *v)
 {
 	struct imap_visit *i = v->imap;
 
-	if (i->read_only)
+	if (i->read_only) {
+		if (v->found.dispose || v->delete_count)
+			stays(v);
 		return;
+	}
 	for (struct disposal *d = i->disposals; d < i->disposals + DISPOSALS; d++) {
 		if (!imc_can_ask(i->session))
 			return;
@@ -413,7 +462,7 @@ void dispose_confirmed(struct visit *v)
 
 	if (ledger_noted(v->ledger, LEDGER_NOTE_COPYING) && !i->undisposed)
 		ledger_note(v->ledger, LEDGER_NOTE_COPYING, 0, 0);
-	if (v->with->after != AFTER_SEEN && i->disposed && !i->undisposed && !v->uncompared && !v->listing.incomplete)
+	if ((v->with->after != AFTER_SEEN || i->deleted) && i->disposed && !i->undisposed && !v->uncompared && !v->listing.incomplete)
 		ledger_note(v->ledger, LEDGER_NOTE_DISPOSED, clock_now_s(), 0);
 }
 

@@ -31,10 +31,20 @@ static bool moves(const struct visit *v)
 	return v->with->after == AFTER_MOVE && v->what != VISIT_BASELINE;
 }
 
+static bool deletes(const struct visit *v)
+{
+	return v->what == VISIT_COLLECT && (v->with->after == AFTER_DELETE || v->with->delete_after_s);
+}
+
 static bool wants_trash(const struct visit *v)
 {
-	return v->what == VISIT_COLLECT && imc_capabilities(v->imap->session) & IMC_CAPA_GMAIL &&
-	       (v->with->after == AFTER_DELETE || v->with->delete_after_s);
+	bool removals = false;
+
+	if (v->what != VISIT_COLLECT || !(imc_capabilities(v->imap->session) & IMC_CAPA_GMAIL))
+		return false;
+	for (size_t n = 0; n < v->ledger_count; n++)
+		removals = removals || listed_removals(v, v->ledgers[n]);
+	return deletes(v) || removals;
 }
 
 static bool needs_delimiter(const struct visit *v)
@@ -148,8 +158,7 @@ static void ask_target(struct visit *v)
 
 	if (f->names_asked || f->answers || f->asked_at < v->with->mailboxes.count || !imc_can_ask(s))
 		return;
-	f->names_asked = true;
-	if (moves(v)) {
+	if (moves(v) && !f->target) {
 		f->target = on_the_wire(v, v->with->move_folder);
 		if (!f->target) {
 			fail(v, v->with->move_folder, "is no name that a server can have (empty, too long, or not UTF-8)");
@@ -157,19 +166,21 @@ static void ask_target(struct visit *v)
 		}
 		f->target_list = imc_list(s, span_of(f->target));
 		f->answers++;
-	} else if (wants_trash(v)) {
+	} else if (!f->trash_list && wants_trash(v)) {
 		f->trash_list = imc_list(s, SPAN("*"));
 		f->answers++;
+	} else {
+		f->names_asked = true;
 	}
 }
 
 /* Out of what patterns found; a name that stands there by itself is meant. */
-static void leave_out_target(struct folders *f)
+static void leave_out(struct folders *f, const char *target)
 {
 	size_t kept = 0;
 
 	for (size_t n = 0; n < f->count; n++)
-		if (f->names[n].place < f->named || !f->target || strcmp(f->names[n].name, f->target) != 0)
+		if (f->names[n].place < f->named || !target || strcmp(f->names[n].name, target) != 0)
 			f->names[kept++] = f->names[n];
 	f->count = kept;
 }
@@ -186,12 +197,13 @@ static void names_known(struct visit *v)
 		fail(v, v->with->move_folder, "`after` moves mail out of it into itself; write another folder");
 		return;
 	}
-	if (f->target && !f->target_there && !f->create && !f->trash_list && v->what != VISIT_TEST) {
+	if (f->target && !f->target_there && !f->create && v->what != VISIT_TEST) {
 		f->create = imc_create(v->imap->session, span_of(f->target));
 		f->answers++;
 		return;
 	}
-	leave_out_target(f);
+	leave_out(f, f->target);
+	leave_out(f, deletes(v) ? f->trash : NULL);
 	if (v->what == VISIT_TEST)		/* a test tells what is there */
 		v->imap->step = IMAP_BETWEEN;
 	else if (f->count)
@@ -262,8 +274,8 @@ static void on_mailbox(struct visit *v, const struct imc_event *ev)
 	}
 	name = inbox ? "INBOX" : arena_text(&f->arena, ev->text);
 	if (ev->id == f->trash_list) {
-		if (ev->flags & IMC_BOX_TRASH && !f->target)
-			f->target = name;
+		if (ev->flags & IMC_BOX_TRASH && !f->trash)
+			f->trash = name;
 		return;
 	}
 	if (ev->flags & IMC_BOX_NOSELECT)

@@ -51,6 +51,14 @@ static void known(struct visit *v, struct item *item)
 	item->flags |= ITEM_KNOWN;
 }
 
+/* What was deleted elsewhere is there because of that. */
+static bool in_trash(const struct visit *v)
+{
+	const char *trash = v->imap->folders.trash;
+
+	return trash && strcmp(trash, ledger_mailbox(v->ledger)) == 0;
+}
+
 /* Delivered already: as if this visit had done it. */
 static void same_message(struct visit *v, struct item *item, const struct ledger_entry *of)
 {
@@ -60,8 +68,11 @@ static void same_message(struct visit *v, struct item *item, const struct ledger
 		entry.has_digest = of->has_digest;
 		memcpy(entry.digest, of->digest, sizeof entry.digest);
 		entry.size = of->size;
+		entry.removal = of->removal && !in_trash(v);
 		if (of->state == LEDGER_SKIPPED)
 			entry.state = LEDGER_SKIPPED;
+		else if (entry.removal)
+			entry.state = LEDGER_DISPOSING;
 	}
 	entry.changed = delivery_moment(v->ledger);
 	entry.accepted = entry.state == LEDGER_SKIPPED ? 0 : entry.changed;
@@ -69,7 +80,7 @@ static void same_message(struct visit *v, struct item *item, const struct ledger
 	message_uid_text(v, item->number, (struct span){ 0 }, entry.uid);
 	ledger_put(v->ledger, &entry, 0);
 	known(v, item);
-	if (v->rules.dispose && entry.state != LEDGER_SKIPPED) {
+	if ((v->rules.dispose || entry.removal) && entry.state != LEDGER_SKIPPED) {
 		item->flags |= ITEM_DISPOSE;
 		v->found.dispose++;
 	}

@@ -22,6 +22,12 @@ static bool may_be_settled(const struct visit *v)
 	return v->what == VISIT_COLLECT && v->with->after == AFTER_KEEP && !v->with->delete_after_s;
 }
 
+/* `after` or delete_after do: it stands in the settings. */
+static bool wants_dispositions(const struct visit *v)
+{
+	return v->what == VISIT_COLLECT && (v->with->after != AFTER_KEEP || v->with->delete_after_s);
+}
+
 static bool wants_flags(const struct visit *v)
 {
 	switch (v->with->pull) {
@@ -60,7 +66,8 @@ static void reset(struct visit *v)
 	i->still_there = i->size_of_empty = i->expunges = i->answers = 0;
 	i->all = i->unseen = i->matched = 0;
 	i->validity = 0;
-	i->disposed = i->undisposed = i->read_only = false;
+	i->disposed = i->undisposed = i->deleted = i->read_only = i->stays_told = false;
+	i->lacks = 0;
 	i->failed_before = v->result.failed;
 	i->passed_before = v->result.skipped - v->recorded;
 }
@@ -74,7 +81,6 @@ static void leave(struct visit *v)
 void list_imap_open(struct visit *v)
 {
 	struct imap_visit *i = v->imap;
-	bool examine = v->what != VISIT_COLLECT || (v->with->after == AFTER_KEEP && !v->with->delete_after_s);
 	uint32_t validity = 0;
 	const char *name;
 	struct err e;
@@ -95,7 +101,7 @@ void list_imap_open(struct visit *v)
 		validity = (uint32_t)ledger_noted(v->ledger, LEDGER_NOTE_VALIDITY);
 	v->phase = VISIT_LISTING;
 	i->step = IMAP_OPENING;
-	(void)imc_select_since(i->session, span_of(name), examine, validity,
+	(void)imc_select_since(i->session, span_of(name), !wants_dispositions(v) && !listed_removals(v, v->ledger), validity,
 		validity ? (uint64_t)ledger_noted(v->ledger, LEDGER_NOTE_SETTLED_MODSEQ) : 0);
 }
 
@@ -103,7 +109,7 @@ static bool unchanged(struct visit *v)
 {
 	const struct imc_mailbox *box = &v->imap->opened;
 
-	return may_be_settled(v) && box->modseq && box->uid_next &&
+	return may_be_settled(v) && !ledger_noted(v->ledger, LEDGER_NOTE_REMOVING) && box->modseq && box->uid_next &&
 	       box->validity == ledger_noted(v->ledger, LEDGER_NOTE_VALIDITY) && account_of(v) == ledger_noted(v->ledger, LEDGER_NOTE_ACCOUNT) &&
 	       (int64_t)box->modseq == ledger_noted(v->ledger, LEDGER_NOTE_SETTLED_MODSEQ) &&
 	       box->uid_next == ledger_noted(v->ledger, LEDGER_NOTE_SETTLED_NEXT) &&
@@ -171,18 +177,23 @@ static void ask_searches(struct visit *v)
 
 /* A right that is missing shows here (RFC 4314): the server would say OK to
  * flags that it keeps for this session only. */
-static bool cannot_dispose(const struct visit *v, struct err *e)
+static void settle_rights(struct visit *v)
 {
-	const struct imc_mailbox *box = &v->imap->opened;
-	bool moves = v->imap->folders.target && imc_capabilities(v->imap->session) & IMC_CAPA_MOVE;
-	unsigned flag = v->with->after == AFTER_SEEN ? IMC_SEEN : moves ? 0 : IMC_DELETED;
+	struct imap_visit *i = v->imap;
+	const struct imc_mailbox *box = &i->opened;
+	struct err e;
 
+	i->lacks = box->has_permanent ? (IMC_SEEN | IMC_DELETED) & ~box->permanent : 0;
+	i->read_only = v->what == VISIT_COLLECT && (box->read_only || (!dispose_can(v, false) && !dispose_can(v, true)));
+	i->stays_told = wants_dispositions(v) && (i->read_only || !dispose_can(v, false));
+	if (!i->stays_told)
+		return;
 	if (box->read_only)
-		return !err_set(e, ERR_PEER, "the mailbox is read-only, so delivered mail stays there as it is; write after = keep");
-	if (box->has_permanent && flag & ~box->permanent)
-		return !err_set(e, ERR_PEER, "the server keeps no %s there (PERMANENTFLAGS), so delivered mail stays as it is; "
-			"write after = keep, or get the right to it", flag == IMC_SEEN ? "\\Seen" : "\\Deleted");
-	return false;
+		(void)err_set(&e, ERR_PEER, "the mailbox is read-only, so delivered mail stays there as it is; write after = keep");
+	else
+		(void)err_set(&e, ERR_PEER, "the server keeps no %s there (PERMANENTFLAGS), so delivered mail stays as it is; "
+			"write after = keep, or get the right to it", v->with->after == AFTER_SEEN ? "\\Seen" : "\\Deleted");
+	imap_trouble(v, &e);
 }
 
 static void opened(struct visit *v)
@@ -202,9 +213,7 @@ static void opened(struct visit *v)
 		visit_fail(v, &e);
 		return;
 	}
-	i->read_only = v->what == VISIT_COLLECT && (v->with->after != AFTER_KEEP || v->with->delete_after_s) && cannot_dispose(v, &e);
-	if (i->read_only)
-		imap_trouble(v, &e);
+	settle_rights(v);
 	if (unchanged(v)) {
 		log_debug(&v->tag, "nothing changed in %s since it was settled", ledger_mailbox(v->ledger));
 		i->step = IMAP_BETWEEN;
@@ -422,7 +431,7 @@ void list_imap_settled(struct visit *v)
 {
 	struct imap_visit *i = v->imap;
 	bool all = may_be_settled(v) && !v->limit && !v->listing.incomplete && !v->uncompared && !i->opened.uids_not_sticky &&
-		   v->result.failed == i->failed_before && v->result.skipped - v->recorded == i->passed_before && !i->disposed;
+		   v->result.failed == i->failed_before && v->result.skipped - v->recorded == i->passed_before && !i->disposed && !i->undisposed;
 
 	if (!all || !i->opened.modseq)
 		return;

@@ -32,6 +32,7 @@ static void settle_rules(struct visit *v)
 {
 	v->rules = (struct listing_rules){
 		.dispose = v->with->after != AFTER_KEEP && v->what == VISIT_COLLECT,
+		.keep = v->with->after == AFTER_KEEP && v->what == VISIT_COLLECT,
 		.seen = v->with->after == AFTER_SEEN && v->what == VISIT_COLLECT,
 		.delete_after_s = v->what == VISIT_COLLECT ? v->with->delete_after_s : 0,
 		.now = clock_now_s(), .final = visit_final_state(v), .target_count = v->sink_count,
@@ -40,12 +41,30 @@ static void settle_rules(struct visit *v)
 		v->rules.targets[n] = v->sinks[n].tag;
 }
 
+static bool deletes(const struct envelope_keys *keys)
+{
+	return keys->rules.no_recipient == ENVELOPE_DELETE;
+}
+
+bool listed_removals(const struct visit *v, struct ledger *l)
+{
+	const struct connection *with = v->with;
+	bool some = with->on_refused == REFUSED_DELETE || (with->has_envelope && deletes(&with->envelope)) ||
+		    ledger_noted(l, LEDGER_NOTE_REMOVING);
+
+	for (size_t n = 0; n < with->deliver_count; n++)
+		some = some || (with->deliver[n]->has_envelope && deletes(&with->deliver[n]->envelope));
+	return some && v->what == VISIT_COLLECT;
+}
+
 bool listed_join(struct visit *v, struct err *e)
 {
 	settle_rules(v);
 	if (!listing_join(&v->listing, v->ledger, &v->rules, &v->found, e))
 		return false;
 	v->uncompared = v->found.unidentified;
+	if (v->what != VISIT_COLLECT)
+		v->found.dispose = 0;	/* a baseline deletes nothing */
 	if (v->found.ignored)
 		log_warn(&v->tag, "%zu messages that the server said it %s are still there: has this user the right to?", v->found.ignored,
 			v->with->after == AFTER_MOVE ? "moved" : "deleted");

@@ -196,12 +196,25 @@ static void offer_again(struct item *i, struct ledger_entry *entry, struct ledge
 	ledger_put(ledger, entry, 0);
 }
 
+/* Once a visit ends in order, all that is `disposing` counts as asked to be gone: what is not asked must not say so. */
+static void known(struct item *i, bool dispose, struct ledger_entry *entry, struct ledger *ledger, const struct listing_rules *rules)
+{
+	i->flags |= ITEM_KNOWN;
+	if (dispose) {
+		i->flags |= ITEM_DISPOSE;
+	} else if (rules->keep && entry->state == LEDGER_DISPOSING) {
+		entry->state = LEDGER_ACCEPTED;
+		entry->changed = rules->now;
+		ledger_put(ledger, entry, 0);
+	}
+}
+
 static void judge_known(struct item *i, struct ledger_entry *entry, struct ledger *ledger, const struct listing_rules *rules)
 {
-	bool old_enough = listing_old_enough(entry, rules);
+	bool due = entry->removal || listing_old_enough(entry, rules);
 
 	if (entry->state == LEDGER_PENDING && entry->has_digest && has_all(entry, rules)) {
-		entry->state = rules->final;
+		entry->state = entry->removal ? LEDGER_DISPOSING : rules->final;
 		entry->changed = entry->accepted = rules->now;
 		entry->target_count = 0;
 		ledger_put(ledger, entry, 0);
@@ -215,18 +228,14 @@ static void judge_known(struct item *i, struct ledger_entry *entry, struct ledge
 	case LEDGER_ACCEPTED:
 	case LEDGER_QUARANTINED:
 	case LEDGER_DISPOSING:
-		i->flags |= ITEM_KNOWN;
-		if (rules->dispose || old_enough)
-			i->flags |= ITEM_DISPOSE;
+		known(i, due || rules->dispose, entry, ledger, rules);
 		return;
 	case LEDGER_SEEN:
-		if (rules->seen && i->flags & ITEM_UNSEEN) {
+		if (!due && rules->seen && i->flags & ITEM_UNSEEN) {
 			offer_again(i, entry, ledger, rules->now);
 			return;
 		}
-		i->flags |= ITEM_KNOWN;
-		if ((rules->dispose && !rules->seen) || old_enough)
-			i->flags |= ITEM_DISPOSE;
+		known(i, due || (rules->dispose && !rules->seen), entry, ledger, rules);
 		return;
 	case LEDGER_HELD:
 	case LEDGER_REFUSED:
@@ -275,7 +284,7 @@ static int64_t disposed_until(struct ledger *ledger)
 }
 
 struct tally {
-	size_t expected, seen, missing, ignored, offered;
+	size_t expected, seen, missing, ignored, offered, removals;
 };
 
 static void walk_entries(struct listing *l, struct ledger *ledger, const struct listing_rules *rules, struct tally *t)
@@ -295,6 +304,7 @@ static void walk_entries(struct listing *l, struct ledger *ledger, const struct 
 			continue;
 		}
 		t->missing += i == NULL;
+		t->removals += entry.removal;
 		t->ignored += i && vanishes;
 		if (entry.state != LEDGER_SHARED) {
 			t->seen += i != NULL;
@@ -342,6 +352,8 @@ bool listing_join(struct listing *l, struct ledger *ledger, const struct listing
 	found->ignored = t.ignored;
 	if (found->comparing || ledger_noted(ledger, LEDGER_NOTE_COMPARING))
 		ledger_note(ledger, LEDGER_NOTE_COMPARING, found->comparing ? rules->now : 0, 0);
+	if (!t.removals && ledger_noted(ledger, LEDGER_NOTE_REMOVING))
+		ledger_note(ledger, LEDGER_NOTE_REMOVING, 0, 0);
 	if (t.ignored)
 		ledger_note(ledger, LEDGER_NOTE_IGNORED, rules->now, 0);
 	l->retiring = t.missing;

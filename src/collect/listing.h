@@ -55,7 +55,8 @@ struct listing {
 };
 
 struct listing_rules {		/* what decides about known items */
-	bool dispose;		/* `after` is not keep */
+	bool dispose;		/* `after` is not keep; entries with `removal` are disposed of whatever it is */
+	bool keep;		/* it is: what an earlier setting wanted to be disposed of stays */
 	bool seen;		/* after = seen: what had the flag and lost it is offered again */
 	uint64_t delete_after_s;	/* 0 = never */
 	int64_t now;

@@ -236,6 +236,42 @@ static void what_was_deleted_may_vanish(void **state)
 	listing_end(&listing);
 }
 
+/* What `after` wants does not count for them; what is not done with stays. */
+static void removals_are_disposed_of(void **state)
+{
+	static const struct { enum ledger_state state; bool dispose; } rows[] = {
+		{ LEDGER_ACCEPTED, true }, { LEDGER_DISPOSING, true }, { LEDGER_QUARANTINED, true }, { LEDGER_SEEN, true },
+		{ LEDGER_PENDING, false }, { LEDGER_HELD, false }, { LEDGER_REFUSED, false }, { LEDGER_SKIPPED, false }, { LEDGER_GONE, false },
+	};
+	const struct listing_rules rules[] = { { .keep = true, .now = 100 }, { .dispose = true, .seen = true, .now = 100 } };
+	struct ledger *l = ledger("removals");
+	struct listing_found found;
+	struct ledger_entry entry;
+	struct listing listing;
+	uint8_t id[32];
+	struct err e;
+
+	(void)state;
+	for (size_t r = 0; r < COUNT(rules); r++)
+		for (uint32_t n = 0; n < COUNT(rows); n++) {
+			id_of("a", n + 100, id);
+			entry = (struct ledger_entry){ .state = rows[n].state, .first_seen = 1, .changed = 1, .accepted = 1, .removal = true };
+			memcpy(entry.id, id, sizeof id);
+			ledger_put(l, &entry, 0);
+			listing_start(&listing);
+			assert_true(listing_add_uid(&listing, n + 1, id, &e));
+			listing.items[0].flags |= ITEM_UNSEEN;
+			assert_true(listing_join(&listing, l, &rules[r], &found, &e));
+			assert_int_equal(found.dispose, rows[n].dispose);
+			assert_int_equal(found.offered, 0);
+			listing_end(&listing);
+			assert_true(ledger_get(l, id, &entry));
+			assert_int_equal(entry.state, rows[n].state);
+			assert_int_equal(ledger_noted(l, LEDGER_NOTE_REMOVING) != 0, rows[n].state != LEDGER_GONE);
+			ledger_remove(l, id);
+		}
+}
+
 /* The n-th of `count` numbers, as a server may list them. */
 static uint32_t number_of(unsigned pattern, uint32_t n, uint32_t count)
 {
@@ -314,6 +350,7 @@ int main(void)
 		cmocka_unit_test(shared_ids_are_compared),
 		cmocka_unit_test(a_wholesale_change_is_compared_until_done),
 		cmocka_unit_test(what_was_deleted_may_vanish),
+		cmocka_unit_test(removals_are_disposed_of),
 		cmocka_unit_test(sorted_whatever_the_order),
 		cmocka_unit_test(gaps_are_messages_without_an_id),
 	};

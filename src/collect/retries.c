@@ -300,18 +300,26 @@ void retried_left(struct visit *v, struct message *m)
 	retry_over(r);
 }
 
-/* Where it is in the listing of the mailbox that is being visited: it can go at once. */
-static void dispose(struct visit *v, const struct message *m, const struct ledger_entry *entry)
+/* Where it is in the listing of the mailbox that is being visited, it can go at once.  It is `disposing` from now on only: the
+ * end of a visit confirms all that is. */
+static void dispose(struct visit *v, const struct message *m, struct ledger_entry *entry)
 {
-	if (entry->state != LEDGER_DISPOSING || m->ledger != v->ledger || v->phase > VISIT_FETCHING)
+	bool due = entry->state == LEDGER_ACCEPTED && (entry->removal || v->with->after != AFTER_KEEP);
+
+	if (!due || m->ledger != v->ledger || v->phase > VISIT_FETCHING)
 		return;
 	for (size_t n = 0; n < v->listing.count; n++) {
 		const struct item *i = &v->listing.items[n];
 
-		if (memcmp(i->id, entry->id, sizeof i->id) == 0 && i->flags & ITEM_OWN_ID) {
-			delivery_want_disposal(v, i->number);
+		if (memcmp(i->id, entry->id, sizeof i->id) != 0 || !(i->flags & ITEM_OWN_ID))
+			continue;
+		if (i->flags & ITEM_DISPOSE)	/* the listing was joined with what was put already */
 			return;
-		}
+		entry->state = LEDGER_DISPOSING;
+		entry->changed = delivery_moment(v->ledger);
+		ledger_put(v->ledger, entry, 0);
+		delivery_want_disposal(v, i->number);
+		return;
 	}
 }
 
@@ -369,6 +377,8 @@ static void conclude(struct visit *v, struct message *m, struct ledger_entry *en
 	if (entry->state == final) {
 		entry->accepted = clock_now_s();
 		entry->target_count = 0;
+		if (final == LEDGER_DISPOSING)	/* see dispose */
+			entry->state = LEDGER_ACCEPTED;
 	}
 }
 

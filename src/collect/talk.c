@@ -44,7 +44,7 @@ void talk_move(struct visit *v)
 {
 	struct span out;
 
-	if (!v->conn || v->closing)
+	if (!v->conn || v->closing || !v->opened || v->securing)	/* messages tried again move the visit at any time */
 		return;
 	take_events(v);
 	if (v->closing)
@@ -159,6 +159,7 @@ static void on_opened(void *user)
 	steps_secured(v);
 	settle_binding(v);
 	v->talk->start(v);
+	v->opened = true;
 	talk_move(v);
 }
 
@@ -271,7 +272,7 @@ void talk_connect(struct visit *v)
 	steps_now(v, STEP_SETTINGS);
 	v->slow_since_ms = loop_now_ms(collector_loop(v->collector));
 	v->slow_octets = 0;
-	v->greeted = v->tls_technical = v->securing = v->compressing = v->closing = v->bye = false;
+	v->opened = v->greeted = v->tls_technical = v->securing = v->compressing = v->closing = v->bye = false;
 	settle_mechanisms(v);
 	if (!v->talk->make(v)) {
 		(void)err_set(&e, ERR_LOCAL, "out of memory");

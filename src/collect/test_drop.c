@@ -56,7 +56,10 @@ static bool hand_out(struct drop *d, struct server_peer *p, const char *line)
 	}
 	if (top && end && strstr(line, " 0"))
 		return say(p, "+OK\r\n%.*s\r\n\r\n.\r\n", (int)(end - text), text);
-	return say(p, "+OK\r\n%s.\r\n", text);
+	(void)say(p, "+OK\r\n%s", text);
+	for (size_t n = 0; n < d->lines; n++)
+		(void)peer_say(p, DROP_LINE);
+	return peer_say(p, ".\r\n");
 }
 
 static void delete_marked(struct drop *d)
@@ -87,6 +90,8 @@ static bool dele(struct drop *d, struct server_peer *p, const char *line)
 	size_t number = strtoul(line + 5, NULL, 10);
 
 	assert(number && number <= d->count);
+	if (number == d->refuse_dele)
+		return say(p, "-ERR locked\r\n");
 	d->messages[number - 1].marked = true;
 	return say(p, "+OK\r\n");
 }
@@ -139,10 +144,10 @@ void drop_stop(struct drop *d)
 
 void drop_add(struct drop *d, const char *uid, const char *text)
 {
-	struct drop_message *m = &d->messages[d->count++];
+	struct drop_mail *m = &d->messages[d->count++];
 
 	assert(d->count <= DROP_MAX);
-	*m = (struct drop_message){ 0 };
+	*m = (struct drop_mail){ 0 };
 	(void)snprintf(m->uid, sizeof m->uid, "%s", uid);
 	(void)snprintf(m->text, sizeof m->text, "%s", text);
 }

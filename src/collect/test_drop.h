@@ -10,7 +10,9 @@
 
 enum { DROP_MAX = 32 };
 
-struct drop_message {
+#define DROP_LINE "a line that is sixty-four octets long with its end, of no meaning.\r\n"
+
+struct drop_mail {
 	char uid[80];		/* "" = a blank one */
 	char text[400];		/* as on the wire, without the final dot; lines end with CRLF */
 	bool marked;
@@ -18,13 +20,14 @@ struct drop_message {
 
 struct drop {
 	struct server server;
-	struct drop_message messages[DROP_MAX];
+	struct drop_mail messages[DROP_MAX];
 	size_t count;
 	bool no_uidl, no_top, no_pipelining, wrong_password, mute_quit, refuse_quit;
 	bool refuse_stat, refuse_list, ignore_dele;
 	size_t stat_more, list_first;	/* STAT counts so many more; UIDL shows only so many (0 = all) */
 	bool same_number;		/* UIDL numbers all messages 1 */
-	size_t refuse_retr, cut_retr;	/* message number; 0 = none */
+	size_t lines;			/* of DROP_LINE follow each message's text */
+	size_t refuse_retr, cut_retr, refuse_dele;	/* message number; 0 = none */
 	unsigned retrs, tops;		/* asked in the last session */
 };
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "deliver/deliver.h"
 #include "sasl/client.h"
 #include "store/account.h"
 #include "store/ledger.h"
@@ -23,6 +24,7 @@ static void ended(void *user, uint64_t id, const struct connection *with, const 
 
 int world_start(void **state)
 {
+	struct deliveries_with how;
 	struct world *w = calloc(1, sizeof *w);
 	struct err e;
 
@@ -35,9 +37,19 @@ int world_start(void **state)
 	w->loop = loop_new(&e);
 	w->contexts = tls_contexts_new(&e);
 	assert_true(w->loop && w->contexts);
+	how = (struct deliveries_with){ .loop = w->loop, .store = w->store, .contexts = w->contexts, .tickets = DELIVER_TICKETS };
+	w->deliveries = deliveries_new(&how, &e);
+	assert_non_null(w->deliveries);
 	drop_start(&w->drop);
 	w->mailbox = (struct target){ .name = "box", .type = TARGET_MAILBOX, .canonical = "mailbox:anna/INBOX", .mailbox = "anna/INBOX" };
 	w->maildir = (struct target){ .name = "dir", .type = TARGET_MAILDIR, .canonical = w->path, .path = w->path };
+	(void)snprintf(w->script, sizeof w->script, "m=$(cat); case \"$m\" in *'number 1'*) c=$(cat %s/status);; *) c=0;; esac; "
+		"[ $c != 0 ] || printf '%%s\\n' \"$POSTRIDER_UID\" >>%s/got; exit $c", w->directory, w->directory);
+	w->argv[0] = "/bin/sh";
+	w->argv[1] = "-c";
+	w->argv[2] = w->script;
+	w->program = (struct target){ .name = "program", .type = TARGET_COMMAND, .canonical = "command:sh", .argv = { w->argv, 3 },
+		.timeout_ms = 20000, .parallel = 1 };
 	w->deliver[0] = &w->mailbox;
 	w->deliver[1] = &w->maildir;
 	w->auth[0] = SASL_USER;
@@ -45,7 +57,7 @@ int world_start(void **state)
 		.name = "test", .enabled = true, .host = "127.0.0.1", .user = "anna", .port = w->drop.server.port, .port_set = true,
 		.password = { SECRET_LITERAL, "secret" }, .auth = w->auth, .auth_count = 1, .allow_cleartext = true,
 		.detect_capa = true, .tls = { .mode = MODE_NONE }, .after = AFTER_KEEP, .connect_timeout_ms = 20000,
-		.timeout_ms = 20000, .deliver = w->deliver, .deliver_count = 1,
+		.timeout_ms = 20000, .deliver = w->deliver, .deliver_count = 1, .held_max = 1 << 20, .postmaster = "postmaster",
 	};
 	*state = w;
 	return 0;
@@ -64,6 +76,7 @@ int world_stop(void **state)
 	struct world *w = *state;
 
 	drop_stop(&w->drop);
+	deliveries_free(&w->deliveries);
 	tls_contexts_free(&w->contexts);
 	loop_free(&w->loop);
 	store_close(&w->store);
@@ -74,7 +87,7 @@ int world_stop(void **state)
 
 void world_visit(struct world *w, enum visit_what what)
 {
-	struct collector_with with = { .loop = w->loop, .store = w->store, .contexts = w->contexts, .max_per_host = 8, .ended = ended, .user = w };
+	struct collector_with with = { .loop = w->loop, .store = w->store, .contexts = w->contexts, .deliveries = w->deliveries, .max_per_host = 8, .ended = ended, .user = w };
 	struct collector *c;
 	struct err e;
 
@@ -95,6 +108,57 @@ void world_expect(struct world *w, uint64_t collected, uint64_t skipped, uint64_
 	assert_int_equal(w->result.collected, collected);
 	assert_int_equal(w->result.skipped, skipped);
 	assert_int_equal(w->result.failed, failed);
+}
+
+void world_program(struct world *w, int status)
+{
+	char path[128];
+	FILE *f;
+
+	(void)snprintf(path, sizeof path, "%s/status", w->directory);
+	f = fopen(path, "we");
+	assert_non_null(f);
+	(void)fprintf(f, "%d\n", status);
+	assert_int_equal(fclose(f), 0);
+	w->deliver[0] = &w->program;
+}
+
+uint64_t world_got(struct world *w)
+{
+	char path[128], line[128];
+	uint64_t count = 0;
+	FILE *f;
+
+	(void)snprintf(path, sizeof path, "%s/got", w->directory);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof line, f))
+		count++;
+	if (f)
+		assert_int_equal(fclose(f), 0);
+	return count;
+}
+
+enum ledger_state world_state(struct world *w, const char *uid)
+{
+	struct ledger *l = world_ledger(w);
+	struct ledger_entry entry;
+
+	for (const uint8_t *after = NULL; ledger_next(l, after, &entry); after = entry.id)
+		if (strcmp(entry.uid, uid) == 0)
+			return entry.state;
+	return LEDGER_STATES;
+}
+
+bool world_held(struct world *w, struct held_info *info)
+{
+	struct held_info other;
+
+	info->id = 0;
+	if (!held_next_of(w->store, "test", info))
+		return false;
+	other.id = info->id;
+	assert_false(held_next_of(w->store, "test", &other));
+	return true;
 }
 
 uint64_t world_mailbox(struct world *w)

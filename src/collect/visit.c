@@ -248,6 +248,13 @@ void visit_drop(struct visit *v)
 		visit_close(v);
 }
 
+/* The server is not asked: as if it had said goodbye already. */
+static void retry_only(struct visit *v)
+{
+	v->phase = VISIT_CLOSED;
+	collector_dirty(v->collector, v);
+}
+
 void visit_move(struct visit *v)
 {
 	switch (v->phase) {
@@ -260,7 +267,7 @@ void visit_move(struct visit *v)
 			retries_start(v);
 		}
 		if (v->what == VISIT_RETRY)
-			v->phase = VISIT_CLOSED;
+			retry_only(v);
 		else
 			talk_connect(v);
 		break;

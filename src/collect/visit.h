@@ -103,12 +103,13 @@ struct message {		/* being received, or complete and on its way */
 	uint64_t copy;		/* it is this held message, tried again; 0: it came from the server */
 	struct retried *retried;	/* and what is known of it */
 	struct handing *handing;	/* it is with sink_handed */
-	bool quarantined, removal, counted;
+	bool quarantined, counted;
 	char *why;		/* the last target that did not take it, NULL: none; ours */
 	struct ledger *ledger;	/* its entry's */
 	struct routing routing;	/* of the sink whose turn it is */
 	uint8_t turn;		/* the sink that is at it */
 	bool has_id, unidentified;
+	bool removal;		/* once all is decided it is deleted, whatever `after` says */
 	uint8_t uid_len;
 	char uid[ITEM_UID_MAX];
 	char place[MAILDIR_NAME_MAX];
@@ -235,6 +236,7 @@ struct visit {
 	size_t mech_count;
 	unsigned mechs_out, mechs_new, mech_tries;	/* refused by the server: in all, in this attempt */
 	struct sasl_run *sasl;
+	bool opened;		/* the session has begun: not while the connection, and implicit TLS, is being made */
 	bool sasl_busy, greeted, securing, compressing, closing, bye;
 	bool throttled, idle;		/* waiting for room in the store; not for the server */
 	bool feeding;		/* a sink has messages that wait for room in the store */
@@ -342,6 +344,7 @@ void listing_settled(struct visit *v);		/* and the ledger stands as they say */
 
 /* listed.c: a complete listing, whatever the protocol */
 [[nodiscard]] bool listed_join(struct visit *v, struct err *e);
+bool listed_removals(const struct visit *v, struct ledger *l);	/* of `l`, some may have to be deleted whatever `after` says */
 void listing_slice(struct visit *v);		/* goes on with what a listing turns to gone; then talk->listed */
 void listing_sizes_known(struct visit *v);
 [[nodiscard]] bool listing_plan(struct visit *v, struct err *e);

@@ -57,7 +57,8 @@ struct folders {
 	unsigned answers, told;	/* to come; names so far */
 	bool delimiter_known, names_asked;
 	char delimiter;		/* 0: none */
-	const char *target;	/* of dispositions: `move:FOLDER`, or Gmail's trash; NULL = none */
+	const char *target;	/* of `move:FOLDER`; NULL = none */
+	const char *trash;	/* Gmail's, where deleted mail goes; NULL = none */
 	uint32_t target_list, trash_list, create;	/* commands */
 	bool target_there;
 };
@@ -96,6 +97,7 @@ struct copies {
 struct disposal {		/* some messages, one command */
 	enum disposal_stage stage;
 	enum how how;
+	const char *folder;	/* where they are moved or copied to */
 	uint32_t command;
 	size_t count;
 	uint32_t uids[DISPOSAL_UIDS];
@@ -117,7 +119,10 @@ struct imap_visit {
 	uint32_t validity;
 	struct imc_mailbox opened;	/* as it was when it was selected */
 	bool gmail, read_only;		/* read_only: nothing can be disposed of */
+	unsigned lacks;			/* flags that the server keeps for this session only */
 	bool disposed, undisposed;	/* something was, or could not be */
+	bool deleted;			/* something was, not only marked \Seen */
+	bool stays_told;		/* why it could not be */
 	struct searches { bool all, unseen, matched; } searches;	/* still to be asked */
 	uint32_t all, unseen, matched;	/* their commands */
 	struct uids unseen_told, matched_told;	/* what they found, by twos: first and last of a range */
@@ -186,6 +191,7 @@ bool untold_done(const struct visit *v);
 
 /* dispose_imap.c */
 void dispose_ask(struct visit *v);
+bool dispose_can(const struct visit *v, bool removal);	/* by what the mailbox lets us do; removal: an entry's own */
 bool dispose_done(const struct visit *v);
 void dispose_event(struct visit *v, const struct imc_event *ev);
 void dispose_flags(struct visit *v, const struct imc_event *ev);	/* IMC_MESSAGE, unasked */

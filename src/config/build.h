@@ -18,6 +18,7 @@ void build_tls(struct tls_keys *tls, const struct section *section, struct repor
 /* What its section `envelope` says, as section_apply filled it. */
 void build_envelope(struct settings *s, const struct section *section, struct envelope_keys *keys, struct report *r);
 /* Addresses with their domains, commas between them, and nothing else. */
+bool envelope_given(const struct section *section);
 bool envelope_addresses(const char *text);
 /* What may stand behind an @. */
 bool envelope_domain(struct arena *a, const char *text);
@@ -34,8 +35,6 @@ void build_end(struct settings *s, struct report *r);
 /* A target of type smtp or lmtp: its host, port, TLS and login; and of smtp://HOST and the like, what follows the prefix. */
 void build_smtp(struct settings *s, const struct section *section, struct target *t, struct report *r);
 [[nodiscard]] bool target_smtp(struct arena *a, struct span prefix, const char *rest, struct target *t, struct err *e);
-/* Its type is built, at least for submitted mail. */
-bool target_for_submission(const struct target *t);
 /* smtp and lmtp need to know the recipients. */
 bool target_needs_envelope(const struct target *t);
 /* 1..128 characters without blanks, quotes and |. */

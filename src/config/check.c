@@ -204,9 +204,9 @@ static void check_deliver(struct settings *s, struct connection *c, const struct
 		for (size_t before = 0; before < c->deliver_count; before++)
 			if (c->deliver[before] == t)
 				section_error(section, r, "deliver", "%s stands there twice; leave one of them out", c->deliver_to.at[n]);
-		if (t->unbuilt && (!t->where.file || target_for_submission(t)))
+		if (t->unbuilt)
 			section_warning(section, r, "deliver", "%s: %s is not built yet; it has no effect", t->name, t->unbuilt);
-		if (!t->where.file && target_needs_envelope(t) && !c->has_envelope)
+		if ((!t->where.file || !section->where.file) && target_needs_envelope(t) && !t->has_envelope && !c->has_envelope)	/* else build_end */
 			section_error(section, r, "deliver",
 				"%s does not say who gets the mail; write envelope { recipients = {\"…\"} } into the connection", t->name);
 		c->deliver[c->deliver_count++] = t;
@@ -215,6 +215,32 @@ static void check_deliver(struct settings *s, struct connection *c, const struct
 		section_error(section, r, "deliver", "%zu targets are too many; write at most %d", c->deliver_count, SETTINGS_DELIVER_MAX);
 	if (!g && section->where.file)
 		section_error(section, r, NULL, "deliver is missing; write deliver = {\"TARGET\"}, for instance \"maildir:/var/mail/anna\"");
+}
+
+static bool has_server(const struct connection *c)
+{
+	for (size_t n = 0; n < c->deliver_count; n++)
+		if (c->deliver[n]->type == TARGET_SMTP || c->deliver[n]->type == TARGET_LMTP)
+			return true;
+	return false;
+}
+
+static void check_refused(const struct settings *s, const struct connection *c, const struct section *section, struct report *r)
+{
+	if (c->on_refused != REFUSED_RETURN)
+		return;
+	if (!has_server(c))
+		section_warning(section, r, "on_refused", "nothing can be returned without an smtp or lmtp target in deliver; what is refused is quarantined");
+	else if (!c->envelope.target_domain && !s->main_domain)
+		section_warning(section, r, "on_refused", "returns go to postmaster without a domain; write main_domain, or envelope { target_domain = \"…\" }");
+}
+
+static void check_retries(const struct connection *c, const struct section *section, struct report *r)
+{
+	if (c->max_retries && !c->retry_interval_ms)
+		section_warning(section, r, "max_retries", "without retry_interval it has no effect; write for instance retry_interval = 10s");
+	if (c->retry_interval_ms && !c->max_retries)
+		section_warning(section, r, "retry_interval", "without max_retries it has no effect; write for instance max_retries = 3");
 }
 
 /* The array doubles whenever its count is a power of two. */
@@ -240,7 +266,7 @@ struct connection *build_connection(struct settings *s, const struct section *se
 	section_apply(section, connection_rows, c, r);
 	c->name = section->title;
 	c->where = section->where;
-	c->has_envelope = section_given(section, "envelope") || section_given(section, "envelope.recipients");
+	c->has_envelope = envelope_given(section);
 	if (!name_good(c->name, &e))
 		section_error(section, r, NULL, "%s", e.text);
 	if (!section_given(section, "host"))
@@ -258,6 +284,8 @@ struct connection *build_connection(struct settings *s, const struct section *se
 	check_move(c, section, r);
 	check_deliver(s, c, section, r);
 	settle_postmaster(s, c);
+	check_refused(s, c, section, r);
+	check_retries(c, section, r);
 	add(s, c);
 	return c;
 }

@@ -3,6 +3,7 @@
 
 /* The lines of one connection; the rest is good. */
 #define IN(keys) SPAN("connection box { protocol = pop3 host = h.example user = anna deliver = 'maildir:M' password = p\n" keys "\n}\n")
+#define SENDING(keys) SPAN("connection box { protocol = pop3 host = h.example user = anna deliver = {'maildir:M', 'smtp://mx'} password = p\n" keys "\n}\n")
 #define WEEKS "Mon, Tue, Wed, Thu, Fri, Sat, Sun, "
 #define AT "c.conf:2: connection box: "
 #define HEXES "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
@@ -352,23 +353,34 @@ static const struct unbuilt {
 	{ IN("idle = true"), AT "idle: not built yet; it has no effect\n" },
 	{ IN("search = ALL"), AT "search: POP3 cannot search; it has no effect\n" },
 	{ IN("proxy = 'socks5://h:1'"), AT "proxy: not built yet; it has no effect\n" },
-	{ IN("held_max = 1GB"), AT "held_max: not built yet; it has no effect\n" },
+	{ IN("held_max = 1GB"), "" },
 	{ IN("interval = 0"), "" },
 	{ IN("active = always"), "" },
 	{ IN("delay_failed_host = 1h"), "" },
 	{ IN("delay_failed_account = 1h"), "" },
 	{ IN("mailbox = x"), AT "mailbox: POP3 has one mailbox without a name; it has no effect\n" },
 	{ IN("on_refused = quarantine"), "" },
-	{ IN("on_refused = delete"), AT "on_refused: not built yet; it has no effect\n" },
+	{ IN("on_refused = delete"), "" }, { IN("on_refused = keep"), "" },
+	{ IN("on_refused = return"),
+		AT "on_refused: nothing can be returned without an smtp or lmtp target in deliver; what is refused is quarantined\n" },
+	{ SENDING("on_refused = return envelope { recipients = 'a@b' }"),
+		AT "on_refused: returns go to postmaster without a domain; write main_domain, or envelope { target_domain = \"…\" }\n" },
+	{ SENDING("on_refused = return envelope { recipients = 'a@b' target_domain = b }"), "" },
+	{ SENDING("on_refused = return envelope { recipients = 'a@b' } }\nmain_domain = b\ntarget x { type = maildir path = M"), "" },
+	{ IN("max_retries = 3"), AT "max_retries: without retry_interval it has no effect; write for instance retry_interval = 10s\n" },
+	{ IN("retry_interval = 3s"), AT "retry_interval: without max_retries it has no effect; write for instance max_retries = 3\n" },
+	{ IN("max_retries = 3 retry_interval = 3s"), "" }, { IN("max_retries = 0 retry_interval = 0"), "" },
+	{ IN("envelope { recipients = 'a@b' no_recipient = delete }"),
+		AT "envelope.no_recipient: with a fixed list of recipients there always is one; it has no effect\n" },
+	{ IN("envelope { headers = X no_recipient = delete }"), "" },
 	{ IN("oauth { flow = device\nclient_id = x }"), AT "oauth: not built yet; it has no effect\n" },
-	{ IN("envelope { recipients = 'a@b' }"), AT "envelope: not built yet; it has no effect\n" },
+	{ IN("envelope { recipients = 'a@b' }"), "" },
 	{ IN("auth = {gssapi, user, xoauth2}"), AT "auth: gssapi is not built yet; it has no effect\n" AT "auth: xoauth2 is not built yet; it has no effect\n" },
 	{ SPAN("connection box { host = h user = u password = p deliver = 'maildir:M'\nprotocol = imap mailbox = {INBOX, 'a/%'} search = UNSEEN }"), "" },
 	{ SPAN("connection box { host = h user = u protocol = pop3 deliver = 'maildir:M'\npassword = 'vault:x' }"),
 		AT "password: vault: is not built yet; it has no effect\n" },
 	{ SPAN("connection box { host = h user = u protocol = pop3 password = p\ndeliver = {'folder:/x', 'command:x'} }"),
-		AT "deliver: folder:/x: type folder is not built yet; it has no effect\n"
-		AT "deliver: command:x: type command is not built yet; it has no effect\n" },
+		AT "deliver: folder:/x: type folder is not built yet; it has no effect\n" },
 	{ SPAN("store = rados\nworkers = 2 state = /x\nstore_map = 2TB max_per_host = 3 main_domain = x.y\n"),
 		"c.conf:1: store: rados is not built yet; it has no effect\n" },
 	{ SPAN("\nconsole { listen = '127.0.0.1:1' }"), "c.conf:2: console: not built yet; it has no effect\n" },

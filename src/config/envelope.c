@@ -2,7 +2,7 @@
  *
  * The section `envelope` of a connection or a target, made ready for wire/envelope.h. */
 #include "config/build.h"
-#include "wire/addresses.h"
+#include "wire/envelope.h"
 
 bool envelope_addresses(const char *text)
 {
@@ -32,6 +32,28 @@ bool envelope_domain(struct arena *a, const char *text)
 	memcpy(whole, "x@", 2);
 	memcpy(whole + 2, text, size - 2);
 	return addresses_next(&left, &address) && strcmp(address.text, whole) == 0 && !left.len;
+}
+
+/* The section, or one of its keys by itself, as on the command line. */
+bool envelope_given(const struct section *section)
+{
+	for (size_t n = 0; n < section->count; n++)
+		if (strcmp(section->given[n].name, "envelope") == 0 || strncmp(section->given[n].name, "envelope.", 9) == 0)
+			return true;
+	return false;
+}
+
+/* More would be refused, each message of them. */
+static void check_count(const struct section *section, const char *key, const char *const *texts, size_t count, struct report *r)
+{
+	struct address a;
+	size_t addresses = 0;
+
+	for (size_t n = 0; n < count; n++)
+		for (struct span left = span_of(texts[n]); addresses_next(&left, &a);)
+			addresses++;
+	if (addresses > ENVELOPE_RECIPIENTS)
+		section_error(section, r, key, "%zu addresses are too many; write at most %d", addresses, ENVELOPE_RECIPIENTS);
 }
 
 static void check_addresses(const struct section *section, const char *key, const char *text, struct report *r)
@@ -65,6 +87,7 @@ static void no_recipient(struct settings *s, const struct section *section, stru
 	}
 	keys->rules.no_recipient = ENVELOPE_DELIVER;
 	check_addresses(section, "envelope.no_recipient", keys->no_recipient, r);
+	check_count(section, "envelope.no_recipient", &keys->no_recipient, 1, r);
 	otherwise = arena_take(&s->arena, sizeof *otherwise);
 	*otherwise = keys->no_recipient;
 	keys->rules.otherwise = (struct envelope_list){ otherwise, 1 };
@@ -76,7 +99,10 @@ void build_envelope(struct settings *s, const struct section *section, struct en
 		.target_domain = keys->target_domain, .recipients = list_of(&keys->recipients) };
 	for (size_t n = 0; n < keys->recipients.count; n++)
 		check_addresses(section, "envelope.recipients", keys->recipients.at[n], r);
+	check_count(section, "envelope.recipients", keys->recipients.at, keys->recipients.count, r);
 	check_domain(s, section, "envelope.source_domain", keys->source_domain, r);
 	check_domain(s, section, "envelope.target_domain", keys->target_domain, r);
 	no_recipient(s, section, keys, r);
+	if (keys->recipients.count && section_given(section, "envelope.no_recipient"))
+		section_warning(section, r, "envelope.no_recipient", "with a fixed list of recipients there always is one; it has no effect");
 }

@@ -51,33 +51,41 @@ static bool delivers_to(const struct connection *c, const struct target *t)
 	return false;
 }
 
-/* Does everyone who delivers there say who gets the mail?  Nobody at all does not. */
-static bool enveloped(const struct settings *s, const struct target *t)
+/* The first that delivers there and does not say who gets the mail; *users: how many deliver there. */
+static const struct connection *without_envelope(const struct settings *s, const struct target *t, size_t *users)
 {
-	size_t users = 0;
+	const struct connection *first = NULL;
 
+	*users = 0;
 	for (size_t n = 0; n < s->connection_count; n++) {
 		if (!delivers_to(s->connections[n], t))
 			continue;
-		if (!s->connections[n]->has_envelope)
-			return false;
-		users++;
+		++*users;
+		if (!first && !s->connections[n]->has_envelope)
+			first = s->connections[n];
 	}
-	return users;
+	return first;
+}
+
+static void check_recipients(const struct settings *s, const struct target *t, struct report *r)
+{
+	bool submission = s->pop3 && s->pop3->submission == t;		/* that mail names its recipients */
+	const struct connection *without;
+	size_t users;
+
+	if (!t->where.file || !target_needs_envelope(t) || t->has_envelope)
+		return;
+	without = without_envelope(s, t, &users);
+	if (without)
+		report_error(r, t->where, "target %s: it does not say who gets the mail of connection %s; write envelope { recipients = {\"…\"} } here or there", t->name, without->name);
+	else if (!users && !submission)
+		report_error(r, t->where, "target %s: it does not say who gets the mail; write envelope { recipients = {\"…\"} }", t->name);
 }
 
 void build_end(struct settings *s, struct report *r)
 {
-	const struct target *submission = s->pop3 ? s->pop3->submission : NULL;	/* its mail names its recipients */
-
-	for (size_t n = 0; n < s->target_count; n++) {
-		const struct target *t = s->targets[n];
-
-		if (!t->where.file || !target_needs_envelope(t) || t->has_envelope || enveloped(s, t))
-			continue;
-		if (t != submission)
-			report_error(r, t->where, "target %s: it does not say who gets the mail; write envelope { recipients = {\"…\"} }", t->name);
-	}
+	for (size_t n = 0; n < s->target_count; n++)
+		check_recipients(s, s->targets[n], r);
 }
 
 const struct connection *settings_connection(const struct settings *s, const char *name)

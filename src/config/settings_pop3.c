@@ -332,9 +332,6 @@ static void build_submission(struct settings *s, struct pop3_settings *p, const 
 	p->submission = t;
 	if (!p->submission_limit)
 		section_warning(section, r, "submission_limit", "0 is no message at all: nobody can submit");
-	p->submission_works = target_for_submission(t);
-	if (!p->submission_works)
-		section_warning(section, r, "submission", "%s: %s is not built yet; it has no effect", t->name, t->unbuilt);
 }
 
 void build_pop3(struct settings *s, const struct section *section, const struct section *listeners, size_t count, struct report *r)

@@ -82,7 +82,6 @@ struct pop3_settings {
 	bool exclusive, after_retr_seen;
 	const char *submission_as_written;	/* NULL = XTND XMIT is refused, */
 	const struct target *submission;	/* and the target that is meant */
-	bool submission_works;	/* false: there is none, or one of a type that is not built yet */
 	uint32_t submission_limit;	/* messages a day of one account; 0 = none at all */
 	uint64_t submission_size;
 	const char *route_header;	/* a field's name, never NULL */

@@ -92,16 +92,19 @@ static void who_gets_the_mail(void **state)
 {
 #define BY(envelope) "connection b { protocol = pop3 host = h user = u deliver = relay " envelope "}\n"
 #define RELAY "target relay { type = smtp host = mx }\n"
+#define WANTS_OF(c) "c.conf:1: target relay: it does not say who gets the mail of connection " c "; write envelope { recipients = {\"…\"} } here or there\n"
 #define WANTS "c.conf:1: target relay: it does not say who gets the mail; write envelope { recipients = {\"…\"} }\n"
 	static const struct {
 		struct span text;
 		const char *report;
 	} rows[] = {
 		{ SPAN(RELAY), WANTS },
-		{ SPAN(RELAY BY("")), WANTS },
+		{ SPAN(RELAY BY("")), WANTS_OF("b") },
 		{ SPAN(RELAY BY("envelope { recipients = 'a@b' }")), "" },
-		{ SPAN(RELAY BY("envelope { }") "connection c { protocol = pop3 host = h user = u deliver = relay }"), WANTS },
+		{ SPAN(RELAY BY("envelope { }") "connection c { protocol = pop3 host = h user = u deliver = relay }"), WANTS_OF("c") },
 		{ SPAN(RELAY "pop3 { submission = relay }"), "" },
+		{ SPAN(RELAY BY("envelope { }") "pop3 { submission = relay }"), "" },
+		{ SPAN(RELAY BY("") "pop3 { submission = relay }"), WANTS_OF("b") },
 		{ SPAN(RELAY "pop3 { submission = 'maildir:M' }"), WANTS },
 		{ SPAN("target x { type = smtp host = mx }\n" RELAY "pop3 { submission = x }"),
 			"c.conf:2: target relay: it does not say who gets the mail; write envelope { recipients = {\"…\"} }\n" },
@@ -122,11 +125,11 @@ static void who_gets_the_mail(void **state)
 
 static void what_is_not_built_is_an_error_only_when_used(void **state)
 {
-	static const struct span text = SPAN("target relay { type = smtp host = mx envelope { } }\n"
+	static const struct span text = SPAN("target parts { type = folder path = /p }\n"
 		"connection a { protocol = pop3 host = h user = u deliver = 'maildir:M' }\n"
 		"connection b { protocol = imap host = h user = u deliver = 'maildir:M' }\n"
-		"connection c { protocol = pop3 host = h user = u deliver = {'maildir:M', relay} }\n"
-		"connection d { protocol = pop3 host = h user = u deliver = 'command:x' }\n");
+		"connection c { protocol = pop3 host = h user = u deliver = {'maildir:M', parts} }\n"
+		"connection d { protocol = pop3 host = h user = u deliver = 'folder:/x' }\n");
 	struct settings s;
 	struct err e;
 
@@ -136,12 +139,12 @@ static void what_is_not_built_is_an_error_only_when_used(void **state)
 	assert_true(settings_usable(settings_connection(&s, "b"), &e));
 	assert_false(settings_usable(settings_connection(&s, "c"), &e));
 	assert_int_equal(e.kind, ERR_CONFIG);
-	assert_string_equal(e.text, "c.conf:1: target relay: type smtp is not built yet");
+	assert_string_equal(e.text, "c.conf:1: target parts: type folder is not built yet");
 	assert_false(settings_usable(settings_connection(&s, "d"), &e));
-	assert_string_equal(e.text, "c.conf:5: target command:x: type command is not built yet");
+	assert_string_equal(e.text, "c.conf:5: target folder:/x: type folder is not built yet");
 	assert_null(settings_connection(&s, "e"));
-	assert_null(settings_target(&s, "rela"));
-	assert_string_equal(settings_target(&s, "relay")->canonical, "smtp://mx");
+	assert_null(settings_target(&s, "part"));
+	assert_string_equal(settings_target(&s, "parts")->canonical, "folder:/p");
 	settings_end(&s);
 }
 

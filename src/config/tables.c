@@ -134,7 +134,7 @@ const struct option connection_rows[] = {
 	{ "delete_after",         OPTION_SECONDS, CONN(delete_after_s), .help = "a duration such as 30d" },
 	{ "on_refused",           OPTION_CHOICE,  CONN(on_refused), "quarantine", .names = refused_names,
 		.help = "quarantine, keep, delete or return" },
-	{ "held_max",             OPTION_SIZE,    CONN(held_max), "1GB", .flags = OPTION_UNBUILT, .help = SIZE },
+	{ "held_max",             OPTION_SIZE,    CONN(held_max), "1GB", .help = SIZE },
 	{ "interval",             OPTION_MS,      CONN(interval_ms), "15min", .help = DURATION },
 	{ "idle",                 OPTION_BOOL,    CONN(idle), "false", .flags = OPTION_UNBUILT, .help = TRUTH },
 	{ "active",               OPTION_TEXTS,   CONN(active), "always", .form = value_hours, .flags = OPTION_FILLED,
@@ -148,7 +148,7 @@ const struct option connection_rows[] = {
 	{ "proxy",                OPTION_TEXT,    CONN(proxy), .form = value_proxy, .flags = OPTION_UNBUILT, .help = "socks5://HOST:PORT" },
 	{ "connect_timeout",      OPTION_MS,      CONN(connect_timeout_ms), "30s", .min = 1000, .max = DAY_MS, .help = "a duration from 1s to 1d" },
 	{ "timeout",              OPTION_MS,      CONN(timeout_ms), "60s", .min = 1000, .max = DAY_MS, .help = "a duration from 1s to 1d" },
-	{ "envelope",             OPTION_SECTION, CONN(envelope), .inner = envelope_rows, .flags = OPTION_UNBUILT },
+	{ "envelope",             OPTION_SECTION, CONN(envelope), .inner = envelope_rows },
 	{ "trace",                OPTION_CHOICE,  CONN(trace), "off", .names = trace_names, .help = "off, protocol or wire" },
 	{ "deliver",              OPTION_TEXTS,   CONN(deliver_to), .flags = OPTION_FILLED,
 		.help = "a list of targets, {\"archive\"} or {\"maildir:/var/mail/anna\"}" },
@@ -182,7 +182,7 @@ const struct option target_rows[] = {
 	{ "argv",     OPTION_TEXTS,   TARGET(argv), .types = COMMAND, .flags = OPTION_FILLED | OPTION_EMPTY,
 		.help = "the program and its arguments, {\"/usr/bin/spam\", \"-x\"}" },
 	{ "timeout",  OPTION_MS,      TARGET(timeout_ms), "30s", .min = 1000, .max = DAY_MS, .types = COMMAND, .help = "a duration from 1s to 1d" },
-	{ "envelope", OPTION_SECTION, TARGET(envelope), .inner = envelope_rows, .types = SMTP | LMTP },
+	{ "envelope", OPTION_SECTION, TARGET(envelope), .inner = envelope_rows, .types = UINT8_MAX },
 	{ 0 }
 };
 

@@ -155,11 +155,6 @@ bool target_read(struct arena *a, const char *file, const char *text, struct tar
 	return true;
 }
 
-bool target_for_submission(const struct target *t)
-{
-	return !t->unbuilt || t->type != TARGET_LMTP || t->host;
-}
-
 bool target_needs_envelope(const struct target *t)
 {
 	return t->type == TARGET_SMTP || t->type == TARGET_LMTP;
@@ -322,7 +317,7 @@ void build_target(struct settings *s, const struct section *section, struct repo
 	section_apply(section, target_rows, t, r);
 	t->name = section->title;
 	t->where = section->where;
-	t->has_envelope = section_given(section, "envelope");
+	t->has_envelope = envelope_given(section);
 	t->has_smime = section_given(section, "smime");
 	if (!name_good(t->name, &e))
 		section_error(section, r, NULL, "%s", e.text);
@@ -339,8 +334,6 @@ void build_target(struct settings *s, const struct section *section, struct repo
 		section_error(section, r, "smime.key", "a key needs its certificate; write smime.certificate as well");
 	build_envelope(s, section, &t->envelope, r);
 	by_type(s, section, t, r);
-	if (t->canonical && !target_for_submission(t))	/* one that it can have: a connection that has it is warned of */
-		section_warning(section, r, "host", "%s is not built yet; it has no effect", t->unbuilt);
 	if (!t->canonical)
 		t->canonical = t->name;
 }

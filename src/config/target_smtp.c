@@ -7,8 +7,6 @@
 
 enum { SMTP_PORT = 25, SMTPS_PORT = 465 };
 
-#define SOCKET_UNBUILT "type lmtp through a socket"
-
 static const char *joined(struct arena *a, struct span prefix, const char *rest)
 {
 	size_t size = prefix.len + strlen(rest) + 1;
@@ -42,7 +40,7 @@ bool target_smtp(struct arena *a, struct span prefix, const char *rest, struct t
 		return false;
 	t->tls.versions = versions_bounded(bits, t->tls.min, t->tls.max);
 	if (type == TARGET_LMTP && !span_starts(prefix, SPAN("lmtp://"))) {
-		t->unbuilt = SOCKET_UNBUILT;
+		t->host = joined(a, SPAN("/"), rest);
 		t->canonical = joined(a, prefix, rest);
 		return true;
 	}
@@ -57,6 +55,16 @@ bool target_smtp(struct arena *a, struct span prefix, const char *rest, struct t
 
 /* ---- sections */
 
+/* A Unix socket is its path: nobody listens in, and nobody but this machine can be at its end. */
+static void build_socket(struct settings *s, const struct section *section, struct target *t, struct report *r)
+{
+	if (t->port)
+		section_error(section, r, "port", "a socket has none; leave it out");
+	if (t->tls.mode != MODE_NONE)
+		section_error(section, r, "tls.mode", "a socket of this machine has no TLS; leave it out");
+	t->canonical = joined(&s->arena, SPAN("lmtp:"), t->host);
+}
+
 static void build_host(struct settings *s, const struct section *section, struct target *t, struct report *r)
 {
 	struct span prefix = t->type == TARGET_LMTP ? SPAN("lmtp://") : t->tls.mode == MODE_IMPLICIT ? SPAN("smtps://") : SPAN("smtp://");
@@ -64,14 +72,13 @@ static void build_host(struct settings *s, const struct section *section, struct
 	uint16_t own;
 	struct err e;
 
-	t->host = NULL;
 	if (!written)
 		return;
 	if (t->type == TARGET_LMTP && written[0] == '/') {
-		t->unbuilt = SOCKET_UNBUILT;
-		t->canonical = joined(&s->arena, SPAN("lmtp:"), written);
+		build_socket(s, section, t, r);
 		return;
 	}
+	t->host = NULL;
 	if (!host_read(&s->arena, written, &t->host, &own, &e)) {
 		section_error(section, r, "host", "%s; write a name or an address", e.text);
 		return;

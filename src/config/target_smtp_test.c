@@ -22,7 +22,7 @@ static void short_forms(void **state)
 	} rows[] = {
 		{ "smtp://MX.example", "mx.example", 25, MODE_EXPLICIT, false }, { "smtp://[::1]:2525", "::1", 2525, MODE_EXPLICIT, false },
 		{ "smtps://h", "h", 465, MODE_IMPLICIT, true }, { "smtps://h:1", "h", 1, MODE_IMPLICIT, true },
-		{ "lmtp://h:24", "h", 24, MODE_NONE, false },
+		{ "lmtp://h:24", "h", 24, MODE_NONE, false }, { "lmtp:/run/a/lmtp", "/run/a/lmtp", 0, MODE_NONE, false },
 	};
 	struct arena a = { 0 };
 
@@ -39,7 +39,6 @@ static void short_forms(void **state)
 		assert_true(t.tls.required == rows[n].checked && t.tls.verify_server == rows[n].checked && t.tls.verify_host == rows[n].checked);
 		assert_int_equal(t.tls.versions, 1 << VERSION_TLS_1_2 | 1 << VERSION_TLS_1_3);
 		assert_true(!t.user && !t.auth.auth_count && t.password.kind == SECRET_NONE && t.parallel == 2);
-		assert_true(target_for_submission(&t));
 	}
 	arena_end(&a);
 }
@@ -104,6 +103,8 @@ static void what_is_wrong(void **state)
 			AT "tls.max: protocols, min and max together leave no version of TLS; write for instance min = TLSv1.2 alone\n" },
 		{ T("tls { key = 'c.conf' }"), AT "tls.key: a key needs its certificate; write tls.certificate as well\n" },
 		{ SPAN("target t { type = smtp host = 'a b' envelope { } }"), NULL },
+		{ L("host = '/run/lmtp' port = 24"), AT "port: a socket has none; leave it out\n" },
+		{ L("host = '/run/lmtp' tls { mode = explicit }"), AT "tls.mode: a socket of this machine has no TLS; leave it out\n" },
 		{ L("host = h"), AT "port is missing; write port = … (LMTP has none of its own)\n" },
 	};
 
@@ -119,16 +120,17 @@ static void what_is_wrong(void **state)
 	}
 }
 
-static void a_socket_is_not_built(void **state)
+static void a_socket(void **state)
 {
 	struct settings s;
 	const struct target *t = only(&s, L("host = '/run/lmtp'"));
 
 	(void)state;
 	assert_string_equal(t->canonical, "lmtp:/run/lmtp");
-	assert_false(target_for_submission(t));
-	assert_int_equal(s.warning_count, 1);
-	assert_string_equal(s.warnings[0], AT "host: type lmtp through a socket is not built yet; it has no effect");
+	assert_string_equal(t->host, "/run/lmtp");
+	assert_int_equal(t->port, 0);
+	assert_int_equal(t->tls.mode, MODE_NONE);
+	assert_int_equal(s.warning_count, 0);
 	settings_end(&s);
 }
 
@@ -139,7 +141,7 @@ int main(void)
 		cmocka_unit_test(sections),
 		cmocka_unit_test(logins),
 		cmocka_unit_test(what_is_wrong),
-		cmocka_unit_test(a_socket_is_not_built),
+		cmocka_unit_test(a_socket),
 	};
 
 	return cmocka_run_group_tests(tests, scratch_start, scratch_end);

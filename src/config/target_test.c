@@ -38,7 +38,7 @@ static void texts_of_targets(void **state)
 		assert_string_equal(t.canonical, texts[n].canonical);
 		assert_string_equal(t.name, texts[n].canonical);
 		assert_int_equal(t.type, texts[n].type);
-		assert_int_equal(t.unbuilt != NULL, t.type != TARGET_MAILBOX && t.type != TARGET_MAILDIR);
+		assert_int_equal(t.unbuilt != NULL, t.type == TARGET_FOLDER);
 	}
 	for (const char *const *p = (const char *const[]){ "archive", "", "fax:1", "Maildir:x", "lmtp:x", "smtp:h", NULL }; *p; p++) {
 		assert_true(target_read(&a, NULL, *p, &t, &form, &e));
@@ -96,6 +96,10 @@ static const struct section_row {
 	{ SPAN("target t { type = lmtp host = '/run/lmtp' envelope { } }"), "", "lmtp:/run/lmtp" },
 	{ SPAN("target t { type = lmtp host = h port = 24 envelope { } }"), "", "lmtp://h:24" },
 	{ SPAN("target t { type = command argv = {a, '', b} timeout = 10s parallel = 1 }"), "", "command:a  b" },
+	{ SPAN("target t { type = mailbox mailbox = a/b envelope { } }"), "", "mailbox:a/b" },
+	{ SPAN("target t { type = maildir path = /m envelope { source_domain = 'a.b' } }"), "", "maildir:/m" },
+	{ SPAN("target t { type = folder path = /m envelope { } }"), "", "folder:/m" },
+	{ SPAN("target t { type = command argv = a envelope { no_recipient = 'a@b' } }"), "", "command:a" },
 	{ SPAN("target t { }"), AT "type is missing; write type = mailbox, maildir, folder, smtp, lmtp or command\n", NULL },
 	{ SPAN("target t { type = fax }"), AT "type: fax is none of mailbox, maildir, folder, smtp, lmtp, command; write mailbox, maildir, folder, smtp, lmtp or command\n", NULL },
 	{ SPAN("target t { type = mailbox mailbox = anna }"), AT "mailbox: anna is not of the form ACCOUNT/BOX; write for instance anna/INBOX\n", NULL },

@@ -129,9 +129,8 @@ static void keys(void **state)
 	assert_false(c->detect_capa || c->detect_auth || c->detect_greeting);
 	assert_int_equal(c->tls.versions, 1u << VERSION_TLS_1_3);
 	assert_string_equal(c->deliver[0]->name, "command:a,b");
-	assert_int_equal(s.warning_count, 2);
+	assert_int_equal(s.warning_count, 1);
 	assert_string_equal(s.warnings[0], "--idle: not built yet; it has no effect");
-	assert_string_equal(s.warnings[1], "--deliver: command:a,b: type command is not built yet; it has no effect");
 	settings_end(&s);
 }
 
@@ -175,6 +174,47 @@ static void beside_a_configuration(void **state)
 	settings_end(&s);
 }
 
+/* Any key of the section is the section, and counts as in a file. */
+static void envelopes(void **state)
+{
+	static const struct { const char *key, *value, *said; } rows[] = {
+		{ "envelope.recipients", "a@b,c@d", "" }, { "envelope.headers", "Delivered-To,X-Real-To", "" }, { "envelope.source_domain", "a.b", "" },
+		{ "envelope.target_domain", "a.b", "" }, { "envelope.no_recipient", "delete", "" }, { "envelope.no_recipient", "a@b, c@d", "" },
+		{ "after", "keep", "--deliver: smtp://mx does not say who gets the mail; write envelope { recipients = {\"…\"} } into the connection\n" },
+		{ "envelope.recipients", "a", "--envelope.recipients: a is no address; write for instance anna@example.org\n" },
+		{ "envelope.source_domain", "@a", "--envelope.source_domain: @a is no domain; write what stands behind the @\n" },
+	};
+	struct settings s;
+	char said[1000];
+
+	(void)state;
+	for (size_t n = 0; n < COUNT(rows); n++) {
+		settings_none(&s);
+		(void)add(&s, "pop3s://anna@h", "smtp://mx", &(struct key_value){ rows[n].key, rows[n].value }, 1, said, sizeof said);
+		assert_string_equal(said, rows[n].said);
+		assert_int_equal(s.connections[0]->has_envelope, strncmp(rows[n].key, "envelope", 8) == 0);
+		if (n == 1)
+			assert_string_equal(s.connections[0]->envelope.rules.headers.at[1], "X-Real-To");
+		settings_end(&s);
+	}
+}
+
+/* Nor does a target of the configuration that only says so with others. */
+static void a_target_without_an_envelope(void **state)
+{
+	struct settings s;
+	char said[1000];
+
+	(void)state;
+	assert_string_equal(scratch_read(SPAN("target relay { type = smtp host = h }\ntarget own { type = smtp host = h envelope { } }\n"
+		"connection b { protocol = pop3 host = h user = u deliver = relay envelope { } }\n"), 0600, &s), "");
+	assert_false(add(&s, "pop3s://anna@h", "relay", NULL, 0, said, sizeof said));
+	assert_string_equal(said, "--deliver: relay does not say who gets the mail; write envelope { recipients = {\"…\"} } into the connection\n");
+	assert_true(add(&s, "pop3s://anna@h", "own", NULL, 0, said, sizeof said));
+	assert_true(add(&s, "pop3s://anna@h", "relay", &(struct key_value){ "envelope.recipients", "a@b" }, 1, said, sizeof said));
+	settings_end(&s);
+}
+
 static void names_of_keys(void **state)
 {
 	(void)state;
@@ -195,6 +235,8 @@ int main(void)
 		cmocka_unit_test(keys),
 		cmocka_unit_test(wrong_keys),
 		cmocka_unit_test(beside_a_configuration),
+		cmocka_unit_test(envelopes),
+		cmocka_unit_test(a_target_without_an_envelope),
 		cmocka_unit_test(names_of_keys),
 	};
 

@@ -4,10 +4,11 @@
  * The order of people, by when a message was first seen, is not the order at rest.  So
  * whoever wants it asks for the index, page by page, sorts, and asks for entries. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "control/json.h"
 #include "control/operation.h"
-#include "store/ledger.h"
+#include "store/held_ledger.h"
 #include "wire/utf7.h"
 
 enum { NAME = LEDGER_CONNECTION_MAX + 1 + LEDGER_MAILBOX_MAX + 1, KEY = sizeof(((struct ledger_name *)0)->key), ID_TEXT = 65 };
@@ -122,17 +123,28 @@ static bool index_of(struct api_call *c, struct err *e)
 	return page_end(&p, cursor, e);
 }
 
+/* Of what is held of it: ids for held.show. */
+static json_t *copies_json(const struct ledger_entry *entry)
+{
+	json_t *all = json_array();
+
+	for (uint32_t n = 0; n < entry->target_count; n++)
+		if (entry->targets[n].state == LEDGER_TARGET_HELD && *entry->targets[n].place)
+			(void)json_array_append_new(all, json_text(entry->targets[n].place));
+	return all;
+}
+
 static json_t *entry_json(const struct ledger_name *of, const struct ledger_entry *entry)
 {
 	char digest[ID_TEXT] = "";
 
 	if (entry->has_digest)
 		hex((const char *)entry->digest, sizeof entry->digest, digest);
-	return json_pack("{s:o, s:o, s:o, s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "connection", json_text(of->connection),
+	return json_pack("{s:o, s:o, s:o, s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "connection", json_text(of->connection),
 		"mailbox", mailbox_json(of->mailbox), "uid", json_text(entry->uid), "state", ledger_state_name(entry->state),
 		"size", json_number(entry->size), "attempts", json_number(entry->attempts), "sha256", digest,
 		"first_seen", json_moment(entry->first_seen), "changed", json_moment(entry->changed), "accepted", json_moment(entry->accepted),
-		"error", json_text(entry->error));
+		"error", json_text(entry->error), "copies", copies_json(entry));
 }
 
 /* Those that are gone meanwhile are left out; the page may end before the ids do, and then `given` says how many were looked at. */
@@ -162,34 +174,63 @@ static bool entries(struct api_call *c, struct err *e)
 	return call_answer(c, p.rows ? json_pack("{s:o, s:o}", "rows", p.rows, "given", json_number(n)) : NULL, e);
 }
 
-static bool forget_all(struct store *s, const char *connection, uint64_t *ledgers_there, uint64_t *count, struct err *e)
-{
-	struct ledger_name name = { 0 };
-	struct ledger *l;
-
-	while (ledger_each(s, connection, &name)) {
-		if (!ledger_open(s, name.connection, name.mailbox, &l, e))
-			return false;
-		*count += ledger_count(l);
-		++*ledgers_there;
-		if (!ledger_forget(l, e))
-			return false;
-	}
-	return true;
-}
-
+/* What is held stays known (held_rescan). */
 static bool forget(struct api_call *c, struct err *e)
 {
 	const char *connection = call_text(c, "connection");
 	struct store_lock *lock = NULL;
-	uint64_t count = 0, there = 0;
+	struct held_rescanned r;
 	bool good;
 
 	if (!store_lock_take(c->api->store, connection, &lock, e))
 		return false;
-	good = forget_all(c->api->store, connection, &there, &count, e);
+	good = held_rescan(c->api->store, connection, &r, e);
 	store_lock_drop(&lock);
-	return good && call_answer(c, json_pack("{s:o, s:o}", "ledgers", json_number(there), "entries", json_number(count)), e);
+	return good && call_answer(c, json_pack("{s:o, s:o, s:o}", "ledgers", json_number(r.ledgers), "entries", json_number(r.forgotten),
+		"kept", json_number(r.kept)), e);
+}
+
+/* Targets that refused a message, or had no room to be waited for, are asked again by the next visit. */
+struct asking {
+	struct store_lock *lock;
+	uint64_t count;
+};
+
+static bool again(struct api_call *c, struct err *e)
+{
+	struct ledger_name name;
+	struct asking *a;
+	struct ledger *l;
+
+	if (!find(c, &name, &l, e))
+		return false;
+	if (!held_would_ask(c->api->store, l))
+		return call_answer(c, json_pack("{s:i}", "messages", 0), e);
+	a = c->mine = calloc(1, sizeof *a);
+	if (!a)
+		return err_set(e, ERR_LOCAL, "out of memory");
+	if (!store_lock_take(c->api->store, name.connection, &a->lock, e))
+		return err_in(e, "messages that were refused can be asked for again when its visit has ended");
+	c->later = true;
+	a->count = held_ask_again(c->api->store, l, call_ticket(c));
+	return true;
+}
+
+static bool again_did(struct api_call *c, struct err *e)
+{
+	const struct asking *a = c->mine;
+
+	return call_answer(c, json_pack("{s:o}", "messages", json_number(a->count)), e);
+}
+
+static void again_end(struct api_call *c)
+{
+	struct asking *a = c->mine;
+
+	if (a)
+		store_lock_drop(&a->lock);
+	free(a);
+	c->mine = NULL;
 }
 
 #define CONNECTION(must) { "connection", ARG_TEXT, must, LEDGER_CONNECTION_MAX }
@@ -198,9 +239,11 @@ static bool forget(struct api_call *c, struct err *e)
 static const struct arg args_ledgers[] = { CONNECTION(false), ARGS_PAGE, ARGS_END };
 static const struct arg args_index[] = { LEDGER, ARGS_PAGE, ARGS_END };
 static const struct arg args_entries[] = { LEDGER, { "ids", ARG_TEXTS, true, API_ROWS_MAX }, ARGS_END };
+static const struct arg args_again[] = { LEDGER, ARGS_END };
 static const struct arg args_forget[] = { CONNECTION(true), ARGS_END };
 
 const struct operation api_histories[] = {
+	{ .name = "history.again", .args = args_again, .run = again, .did = again_did, .end = again_end },
 	{ .name = "history.entries", .quiet = true, .args = args_entries, .run = entries },
 	{ .name = "history.forget", .args = args_forget, .run = forget },
 	{ .name = "history.index", .quiet = true, .args = args_index, .run = index_of },

@@ -40,10 +40,10 @@ static void in_pages(void **state)
 	static const struct row rows[] = {
 		{ "collect.schedule", "{\"limit\":3}", "{\"rows\":["
 			"{\"connection\":\"box0\",\"enabled\":true,\"running\":false,\"done\":false,\"next\":\"2001-09-09T01:46:40Z\",\"backoff_until\":null,"
-			"\"last\":null,\"last_success\":null,\"failures\":0,\"error_class\":\"none\",\"error_kind\":\"none\",\"error\":\"\"},"
+			"\"last\":null,\"last_success\":null,\"failures\":0,\"error_class\":\"none\",\"error_kind\":\"none\",\"error\":\"\",\"held\":0,\"failed\":0,\"quarantined\":0},"
 			"{\"connection\":\"box1\",\"enabled\":true,\"running\":false,\"done\":false,\"next\":\"2001-09-09T02:46:40Z\","
 			"\"backoff_until\":\"2001-09-09T02:46:40Z\",\"last\":\"2001-09-09T01:46:39Z\",\"last_success\":\"2001-09-08T23:00:00Z\","
-			"\"failures\":3,\"error_class\":\"fatal\",\"error_kind\":\"auth\",\"error\":\"no\xef\xbf\xbd\"},"
+			"\"failures\":3,\"error_class\":\"fatal\",\"error_kind\":\"auth\",\"error\":\"no\xef\xbf\xbd\",*},"
 			"{\"connection\":\"box2\",\"enabled\":false,\"running\":true,\"done\":true,\"next\":null,*}],\"next\":\"box2\"}" },
 		{ "collect.schedule", "{\"after\":\"box1201\"}", "{\"rows\":[{\"connection\":\"box1202\",*}]}" },
 		{ "collect.schedule", "{\"after\":\"box1202\"}", "{\"rows\":[]}" },

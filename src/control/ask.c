@@ -172,24 +172,30 @@ static void nothing(void *user, struct api_call *c)
 	(void)c;
 }
 
-static bool call_here(struct ask *a, const char *op, json_t *args, int fd, json_t **reply, struct err *e)
+struct api_call *ask_here(struct ask *a, const char *op, json_t *args, int fd)
 {
 	struct api_asker who = { .answered = nothing, .fd = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0) };
 	struct api_call *c = api_ask(a->api, op, args, &who);
 	struct store_done d;
-	const struct err *why;
 
 	while (!api_done(c) && store_wait(a->store))
 		while (store_next(a->store, &d))
 			if (api_owns(d.ticket))
 				api_answered(a->api, &d);
-	why = api_error(c);
+	json_decref(args);
+	return c;
+}
+
+static bool call_here(struct ask *a, const char *op, json_t *args, int fd, json_t **reply, struct err *e)
+{
+	struct api_call *c = ask_here(a, op, args, fd);
+	const struct err *why = api_error(c);
+
 	if (why)
 		*e = *why;
 	else
 		*reply = json_incref((json_t *)(uintptr_t)api_reply(c));
 	api_end(&c);
-	json_decref(args);
 	return !why;
 }
 

@@ -40,6 +40,10 @@ struct store *ask_store(const struct ask *a);
 /* The rows of a list, page by page; args as for the first one.  `each` borrows; false ends it early, which is no error. */
 [[nodiscard]] bool ask_rows(struct ask *a, const char *op, json_t *args, bool (*each)(void *user, json_t *row), void *user, struct err *e);
 
+/* An operation with octets behind its answer, which `take` gets in pieces; false of it is an error, and e is its. */
+typedef bool ask_take(void *user, struct span octets, struct err *e);
+[[nodiscard]] bool ask_octets(struct ask *a, const char *op, json_t *args, ask_take *take, void *user, struct err *e);
+
 /* Mailboxes of a running instance (not with ask_store), by the files of exchange.h. */
 [[nodiscard]] bool ask_import(struct ask *a, const char *mailbox, const char *source, uint64_t *count, struct err *e);
 [[nodiscard]] bool ask_export(struct ask *a, const char *mailbox, const char *target, uint64_t *count, struct err *e);

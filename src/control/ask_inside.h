@@ -17,3 +17,5 @@ struct ask {
 
 [[nodiscard]] bool ask_send(struct ask *a, const char *op, json_t *args, uint64_t octets, int fd, struct err *e);	/* args taken over */
 [[nodiscard]] bool ask_receive(struct ask *a, json_t **reply, uint64_t *octets, struct err *e);
+/* The operation in this process, done; ended by the caller. */
+struct api_call *ask_here(struct ask *a, const char *op, json_t *args, int fd);	/* args taken over */

@@ -81,7 +81,8 @@ struct api_hooks {
 	 * A stopped service does nothing, and is good. */
 	bool (*block_add)(void *user, const struct hooks_block *block, struct err *e);
 	size_t (*block_remove)(void *user, const struct network *network);	/* how many ended, those after failed logins too */
-	void (*held_retry)(void *user);	/* held messages became due: they are tried now */
+	void (*held_retry)(void *user);	/* submitted messages that are held became due: they are tried now */
+	void (*held_kick)(void *user, const char *connection);	/* the same of this connection's */
 	/* Visits, as visits.h has them. */
 	const char *(*visit_each)(void *user, const char *after);
 	bool (*visit_may)(void *user, const char *name, struct err *e);

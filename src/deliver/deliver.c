@@ -104,11 +104,21 @@ bool deliver_target_queues(const struct deliver_target *t)
 void delivery_end(struct delivery *d, enum deliver_said said, const char *why)
 {
 	assert(!d->ended);
+	line_leave(d);
+	queue_leave(d);
 	d->ended = true;
+	d->all->ended_count++;
 	d->said = said;
 	(void)snprintf(d->why, sizeof d->why, "%s", why ? why : "");
 	text_clean(d->why, strlen(d->why));
+	queue_put(&d->all->ended, d);
 	wake_send(d->all->wake);
+}
+
+void delivery_down(struct delivery *d, const char *why)
+{
+	d->down = true;
+	delivery_end(d, DELIVER_DEFERRED, why);
 }
 
 void delivery_failed(struct delivery *d, const struct err *e)
@@ -129,28 +139,34 @@ bool deliver_open(struct delivery *d, struct err *e)
 	return true;
 }
 
-static size_t under_way(const struct deliveries *all, const struct deliver_target *t)
-{
-	size_t count = 0;
-
-	for (const struct delivery *d = all->first; d; d = d->next)
-		count += d->begun && !d->ended && strcmp(d->target->canonical, t->canonical) == 0;
-	return count;
-}
-
 static void begin(struct delivery *d)
 {
-	if (d->target->ops->at_once && under_way(d->all, d->target) >= d->target->parallel)
-		return;
 	d->begun = true;
+	if (d->target->ops->turn)
+		queue_put(&d->all->fed, d);
 	d->target->ops->begin(d);
+}
+
+static void begin_all(struct deliveries *all)
+{
+	for (struct delivery *d; (d = line_begins(all));)
+		begin(d);
 }
 
 static void drop(struct delivery *d)
 {
+	struct deliveries *all = d->all;
+
+	line_leave(d);
+	queue_leave(d);
+	found_drop(d);
+	all->ended_count -= d->ended;
 	*d->at = d->next;
 	if (d->next)
 		d->next->at = d->at;
+	else
+		all->last = d->at;
+	all->count--;
 	if (d->target->ops->abandon)
 		d->target->ops->abandon(d);
 	deliver_target_put(&d->target);
@@ -165,7 +181,8 @@ static void tell(struct delivery *d)
 	struct deliver_ask ask = d->ask;
 	char why[sizeof d->why], told[sizeof d->told];
 	struct deliver_each *each = d->each;
-	const struct deliver_result result = { .said = d->said, .why = why, .told = told, .each = each, .hung = d->hung, .answered = d->answered };
+	const struct deliver_result result = { .said = d->said, .why = why, .told = told, .each = each,
+		.hung = d->hung, .answered = d->answered, .down = d->down };
 
 	memcpy(why, d->why, sizeof why);
 	memcpy(told, d->told, sizeof told);
@@ -175,37 +192,16 @@ static void tell(struct delivery *d)
 	free(each);
 }
 
-static struct delivery *any_ended(const struct deliveries *all)
-{
-	struct delivery *d = all->first;
-
-	while (d && !d->ended)
-		d = d->next;
-	return d;
-}
-
-/* The oldest that waits and may begin: new ones are put in front. */
-static struct delivery *any_waiting(const struct deliveries *all)
-{
-	struct delivery *found = NULL;
-
-	for (struct delivery *d = all->first; d; d = d->next)
-		if (!d->begun && !d->ended && under_way(all, d->target) < d->target->parallel)
-			found = d;
-	return found;
-}
-
-/* `done` may ask for more, or end others: so each look is a new one. */
+/* `done` may ask for more, or end others: so each look is a new one, and what ends meanwhile has the next turn. */
 static void on_wake(void *user)
 {
 	struct deliveries *all = user;
-	struct delivery *d;
 
-	while ((d = any_ended(all)))
-		tell(d);
-	while ((d = any_waiting(all)))
-		begin(d);
+	for (size_t n = all->ended_count; n && all->ended.first; n--)
+		tell(all->ended.first);
+	begin_all(all);
 	deliveries_turn(all);
+	wake_hold(all->wake, all->count > 0);
 }
 
 void deliver(struct deliveries *all, const struct deliver_ask *ask)
@@ -215,23 +211,28 @@ void deliver(struct deliveries *all, const struct deliver_ask *ask)
 	if (!d)
 		abort();	/* as of any small thing of the store's: nobody could be told */
 	assert(ask->fact_count <= DELIVER_FACTS && ask->target && ask->message && ask->sender && ask->done);
-	*d = (struct delivery){ .all = all, .next = all->first, .at = &all->first, .ask = *ask, .target = deliver_target_keep(ask->target) };
-	if (d->next)
-		d->next->at = &d->next;
-	all->first = d;
-	begin(d);
+	*d = (struct delivery){ .all = all, .at = all->last, .ask = *ask, .target = deliver_target_keep(ask->target) };
+	*all->last = d;
+	all->last = &d->next;
+	all->count++;
+	found_put(d);
+	wake_hold(all->wake, true);
+	if (!d->target->ops->at_once) {
+		begin(d);
+		return;
+	}
+	line_join(d);
+	begin_all(all);
 }
 
 bool deliver_unless_begun(struct deliveries *all, const void *user, const char *why)
 {
-	for (struct delivery *d = all->first; d; d = d->next) {
-		if (d->ask.user != user || d->ended)
-			continue;
-		if (d->begun)
-			return false;
+	struct delivery *d = found_by_user(all, user);
+
+	if (d && d->begun)
+		return false;
+	if (d)
 		delivery_end(d, DELIVER_DEFERRED, why);
-		return true;
-	}
 	return true;
 }
 
@@ -246,41 +247,42 @@ void deliver_settled(struct deliveries *all, const struct deliver_target *target
 
 void deliveries_answered(struct deliveries *all, const struct store_done *done)
 {
-	for (struct delivery *d = all->first; d; d = d->next) {
-		if (d->ticket != done->ticket || d->ended)
-			continue;
-		if (done->good)
-			delivery_end(d, DELIVER_ACCEPTED, NULL);
-		else
-			delivery_failed(d, &done->why);
+	struct delivery *d = found_by_ticket(all, done->ticket);
+
+	if (!d || d->ended)
 		return;
-	}
+	if (done->good)
+		delivery_end(d, DELIVER_ACCEPTED, NULL);
+	else
+		delivery_failed(d, &done->why);
 }
 
 void deliveries_turn(struct deliveries *all)
 {
-	for (struct delivery *d = all->first; d; d = d->next)
-		if (d->begun && !d->ended && d->target->ops->turn)
-			d->target->ops->turn(d);
+	for (struct delivery *d = all->fed.first, *next; d; d = next) {
+		next = d->queue_next;
+		d->target->ops->turn(d);
+	}
 }
 
 size_t deliveries_waiting(const struct deliveries *all)
 {
-	size_t count = 0;
-
-	for (const struct delivery *d = all->first; d; d = d->next)
-		count++;
-	return count;
+	return all->count;
 }
 
 void deliveries_hurry(struct deliveries *all)
 {
 	for (struct delivery *d = all->first; d; d = d->next) {
 		if (!d->begun && !d->ended)
-			delivery_end(d, DELIVER_DEFERRED, "it was not tried: the service ends");
+			delivery_down(d, "it was not tried: the service ends");
 		else if (!d->ended && d->target->ops->hurry)
 			d->target->ops->hurry(d);
 	}
+}
+
+void deliveries_rest(struct deliveries *all)
+{
+	deliver_servers_rest(all);
 }
 
 static void name_host(char host[DELIVER_HOST_MAX + 1])
@@ -309,6 +311,7 @@ struct deliveries *deliveries_new(const struct deliveries_with *with, struct err
 		return NULL;
 	}
 	all->with = *with;
+	all->last = &all->first;
 	name_host(all->host);
 	all->tasks = tasks_new(with->loop, e);
 	if (all->tasks)
@@ -330,6 +333,7 @@ void deliveries_free(struct deliveries **deliveries)
 	deliver_servers_free(all);
 	while (all->first)
 		drop(all->first);
+	(void)line_begins(all);		/* none is left: lines without any go */
 	wake_free(&all->wake);
 	deliver_sweep_free(all);
 	free(all);

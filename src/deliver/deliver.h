@@ -10,6 +10,14 @@
  * deliveries_answered each answer of the store whose ticket is deliver_ticket, and calls deliveries_turn whenever it has
  * drained store_next.
  *
+ * Deliveries begin in the order in which they were asked for, those to one target among themselves; targets do not wait for each
+ * other.  A thousand at a time are no burden.  The loop is kept alive until `done` was called of each; idle connections to servers
+ * (closed after 10 s) and what else is kept here do not keep it alive.
+ *
+ * A server that was not to be had (no connection, turned away, login or TLS failed, its password not found) is not asked again for
+ * 5 s, doubled each time up to 60 s: what is asked for meanwhile is deferred at once with the reason (`down`); then one message
+ * is tried, and the others are still deferred at once until that one's connection is there.
+ *
  * What the ask points to is borrowed until `done`, or until deliveries_free, which waits for what runs (a disk; programs are
  * killed) and calls no `done` any more.  ACCEPTED: the target has the message durably.  DEFERRED: it may take it later.
  * REFUSED: it never will; the settings it needs are not there, or it said so.
@@ -65,6 +73,7 @@ struct deliver_result {
 	const char *why;	/* not ACCEPTED: in words, for the log and who runs this */
 	const char *told;	/* what the target itself said to the sender; "" = nothing.  Safe to be shown, as `why` is */
 	const struct deliver_each *each;	/* of the recipients of the ask, in their order; NULL: what is said goes for all */
+	bool down;		/* DEFERRED, and the message is not to blame: the server or program was not reached, or was gone before it saw any of it */
 	bool hung;		/* of one that queues: its time was over before it said anything; */
 	bool answered;		/* it came to an end by itself.  Neither: it was not tried, or stopped */
 };
@@ -119,4 +128,6 @@ void deliveries_turn(struct deliveries *d);
 size_t deliveries_waiting(const struct deliveries *d);
 /* Programs end now and connections to servers are cut, and so are deferred. */
 void deliveries_hurry(struct deliveries *d);
+/* Connections to servers that have nothing to do end now, with QUIT; a later ask makes new ones.  For who ends soon. */
+void deliveries_rest(struct deliveries *d);
 void deliveries_free(struct deliveries **d);

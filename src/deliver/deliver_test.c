@@ -56,6 +56,44 @@ static void targets_do_not_wait_for_each_other([[maybe_unused]] void **state)
 	world_end(w);
 }
 
+static unsigned count_done;
+
+static void count([[maybe_unused]] void *user, const struct deliver_result *r)
+{
+	assert_int_equal(r->said, DELIVER_ACCEPTED);
+	count_done++;
+}
+
+/* As many as a visit of many connections has under way, to a hundred targets that queue and to a mailbox.  None is lost, and nothing
+ * but them keeps the loop. */
+static void a_thousand_at_a_time([[maybe_unused]] void **state)
+{
+	enum { MANY = 1024, TARGETS = 100, PROGRAMS = 200 };
+	static const char *argv[] = { "/bin/true" };
+	static char names[TARGETS][32];
+	struct deliver_target *targets[TARGETS], *box;
+	struct world *w = world(10);
+
+	box = deliver_target_new(&(struct target){ .name = "a", .type = TARGET_MAILBOX, .canonical = "mailbox:anna/INBOX", .mailbox = "anna/INBOX" }, &fixture_err);
+	must(box);
+	for (unsigned n = 0; n < TARGETS; n++) {
+		(void)snprintf(names[n], sizeof names[n], "command:%u", n);
+		targets[n] = deliver_target_new(&(struct target){ .name = "c", .type = TARGET_COMMAND, .canonical = names[n], .argv = { argv, 1 },
+			.timeout_ms = WORLD_PATIENCE_MS, .parallel = 1 }, &fixture_err);
+		must(targets[n]);
+	}
+	for (unsigned n = 0; n < MANY; n++)
+		deliver(w->all, &(struct deliver_ask){ .target = n < PROGRAMS ? targets[n % TARGETS] : box, .message = w->message, .sender = "", .done = count });
+	assert_int_equal(deliveries_waiting(w->all), MANY);
+	loop_run(w->loop);
+	assert_int_equal(count_done, MANY);
+	assert_int_equal(deliveries_waiting(w->all), 0);
+	for (unsigned n = 0; n < TARGETS; n++)
+		deliver_target_put(&targets[n]);
+	deliver_target_put(&box);
+	world_end(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -63,6 +101,7 @@ int main(void)
 		cmocka_unit_test(a_target_is_a_copy),
 		cmocka_unit_test(keys_that_cannot_be_used_are_said),
 		cmocka_unit_test(targets_do_not_wait_for_each_other),
+		cmocka_unit_test(a_thousand_at_a_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,7 +25,7 @@ struct world {
 	enum deliver_said said[16];	/* in the order in which they came back */
 	int which[16];
 	char why[DELIVER_WHY_MAX + 1], told[DELIVER_WHY_MAX + 1];	/* of the last one */
-	bool hung, answered;
+	bool hung, answered, down;
 	bool placing_fails;
 	char placed[MAILDIR_NAME_MAX];
 	char kept[MAILDIR_NAME_MAX];	/* a file that is still to be delivered */
@@ -90,6 +90,7 @@ static inline struct world *world(size_t len)
 	store_on_wake(w->store, world_on_store, w);
 	w->patience = timer_new(w->loop, world_too_late, NULL);
 	assert_non_null(w->patience);
+	timer_background(w->patience);	/* deliveries keep the loop alive by themselves */
 	timer_set(w->patience, WORLD_PATIENCE_MS, 0);
 	world_deliveries(w);
 	w->message = spool_new(w->directory, &fixture_err);
@@ -122,6 +123,7 @@ static inline void world_done(void *user, const struct deliver_result *r)
 	(void)snprintf(w->told, sizeof w->told, "%s", r->told);
 	w->hung = r->hung;
 	w->answered = r->answered;
+	w->down = r->down;
 	if (w->done == w->wanted)
 		loop_stop(w->loop);
 }

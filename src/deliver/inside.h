@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "deliver/deliver.h"
+#include "deliver/queues.h"
 #include "deliver/smime.h"
 #include "net/child.h"
 #include "net/tasks.h"
@@ -33,10 +34,14 @@ struct deliver_target {
 
 struct delivery {
 	struct deliveries *all;
-	struct delivery *next, **at;	/* of all */
+	struct delivery *next, **at;	/* of all, the oldest first */
+	struct queue *queue;		/* where it stands (queues.h); NULL: nowhere */
+	struct delivery *queue_next, **queue_at;
+	struct line *line;		/* of one that queues, until it has ended */
+	struct delivery *next_user, *next_ticket;	/* of their buckets */
 	struct deliver_ask ask;
 	struct deliver_target *target;
-	bool begun, ended, hung, answered;
+	bool begun, ended, hung, answered, down;
 	enum deliver_said said;
 	char why[DELIVER_WHY_MAX + 1], told[CHILD_SAID_MAX + 1];
 	struct spool *opened;		/* S/MIME: what ask.message is then; NULL: it is as it came */
@@ -64,10 +69,17 @@ struct deliveries {
 	struct deliveries_with with;
 	struct tasks *tasks;
 	struct wake *wake;
-	struct delivery *first;
+	struct delivery *first, **last;
+	size_t count;
+	struct queue ended;		/* `done` is to be called */
+	size_t ended_count;
+	struct queue fed;		/* begun, and it wants to know when the store has moved */
+	struct line *lines[DELIVERY_BUCKETS], *open, **open_last;
+	struct delivery *by_user[DELIVERY_BUCKETS], *by_ticket[DELIVERY_BUCKETS];
 	uint64_t last_ticket;
 	struct swept *swept;		/* swept.c */
-	struct served *served;		/* to_smtp.c: servers with their relays */
+	struct served *served[DELIVERY_BUCKETS];	/* to_smtp.c: servers with their relays, by target */
+	size_t swept_served;		/* the bucket that was looked through last */
 	char host[DELIVER_HOST_MAX + 1];
 };
 
@@ -84,6 +96,8 @@ struct deliver_ops {
 extern const struct deliver_ops deliver_to_mailbox, deliver_to_maildir, deliver_to_folder, deliver_to_command, deliver_to_smtp, deliver_to_lmtp;
 
 void delivery_end(struct delivery *d, enum deliver_said said, const char *why);
+/* Deferred, and the message is not to blame: whoever should have it was not reached. */
+void delivery_down(struct delivery *d, const char *why);
 /* By an error's kind: what cannot work is refused, all else may come right. */
 void delivery_failed(struct delivery *d, const struct err *e);
 /* What a target of type smtp or lmtp needs of its settings. */
@@ -91,6 +105,7 @@ const struct deliver_server *deliver_server_of(struct arena *a, const struct tar
 /* Before the tasks are freed; after it. */
 void deliver_servers_stop(struct deliveries *all);
 void deliver_servers_free(struct deliveries *all);
+void deliver_servers_rest(struct deliveries *all);
 void deliver_into_maildir(struct delivery *d);
 /* Whoever holds the message knows the name ("": it will not get it); true when nobody does. */
 [[nodiscard]] bool deliver_tell(const struct delivery *d, const char *name, struct err *e);

@@ -16,7 +16,7 @@ static void put_last(struct relay *r, struct mail *m)
 	r->last = &m->next;
 }
 
-struct mail *relay_take(struct relay *r)
+static struct mail *take(struct relay *r)
 {
 	struct mail *m = r->first;
 
@@ -28,37 +28,53 @@ struct mail *relay_take(struct relay *r)
 	return m;
 }
 
+/* Before those that have not been tried, behind those that have. */
 void relay_again(struct relay *r, struct mail *m)
 {
+	struct mail **at = &r->first;
+
 	m->tried = true;
 	m->again = false;
-	put_last(r, m);
+	while (*at && (*at)->tried)
+		at = &(*at)->next;
+	m->next = *at;
+	if (!*at)
+		r->last = &m->next;
+	*at = m;
 	wake_send(r->wake);
 }
 
 void relay_done(struct relay *r, struct mail *m)
 {
 	r->mails--;
+	wake_hold(r->wake, r->mails > 0);
 	m->ask.done(m->ask.user, m->results, m->ask.recipient_count);
 	free(m);
 }
 
+static void defer(struct relay *r, struct mail *m, const struct err *why, bool down)
+{
+	for (size_t i = 0; i < m->ask.recipient_count; i++) {
+		m->results[i] = (struct relay_result){ .outcome = SMC_DEFERRED, .kind = why->kind, .ours = true, .down = down };
+		(void)snprintf(m->results[i].text, sizeof m->results[i].text, "%.*s", RELAY_TEXT_MAX, why->text);
+	}
+	relay_done(r, m);
+}
+
 /* Those that wait now; what `done` asks for anew has its own turn. */
-void relay_defer_all(struct relay *r, const struct err *why)
+void relay_down(struct relay *r, const struct err *why)
 {
 	struct mail *all = r->first;
 
+	if (r->with->back_off)
+		back_off_failed(r->with->back_off, loop_now_ms(r->loop), why->text);
 	r->first = NULL;
 	r->last = &r->first;
 	while (all) {
 		struct mail *m = all;
 
 		all = m->next;
-		for (size_t i = 0; i < m->ask.recipient_count; i++) {
-			m->results[i] = (struct relay_result){ .outcome = SMC_DEFERRED, .kind = why->kind, .ours = true };
-			(void)snprintf(m->results[i].text, sizeof m->results[i].text, "%.*s", RELAY_TEXT_MAX, why->text);
-		}
-		relay_done(r, m);
+		defer(r, m, why, true);
 	}
 }
 
@@ -70,6 +86,8 @@ static bool look_at(struct mail *m, struct err *e)
 	uint64_t at = 0;
 	size_t n;
 
+	if (m->looked)
+		return true;
 	do {
 		if (!spool_at(m->ask.message, at, octets, sizeof octets, &n, e))
 			return false;
@@ -79,7 +97,18 @@ static bool look_at(struct mail *m, struct err *e)
 	smtp_look_end(&look);
 	m->smc.octets = look.octets;
 	m->smc.eight_bit = look.eight_bit;
+	m->looked = true;
 	return true;
+}
+
+struct mail *relay_take(struct relay *r)
+{
+	struct mail *m;
+	struct err e;
+
+	while ((m = take(r)) && !look_at(m, &e))
+		defer(r, m, &e, false);
+	return m;
 }
 
 void relay_send(struct relay *r, const struct relay_ask *ask)
@@ -93,6 +122,7 @@ void relay_send(struct relay *r, const struct relay_ask *ask)
 	m->smc = (struct smc_mail){ .sender = ask->sender, .recipients = ask->recipients, .recipient_count = ask->recipient_count, .user = m };
 	put_last(r, m);
 	r->mails++;
+	wake_hold(r->wake, true);
 	wake_send(r->wake);
 }
 
@@ -128,23 +158,19 @@ void relay_drop_link(struct link *k)
 }
 
 /* One that can take a mail now, or will be able to. */
-static bool wants_more(const struct relay *r)
+static bool wants_more(struct relay *r)
 {
-	size_t coming = 0, waiting = 0;
+	size_t coming = 0, ready = 0, waiting = 0;
 
-	for (const struct link *k = r->links; k; k = k->next)
+	for (const struct link *k = r->links; k; k = k->next) {
 		coming += k->conn && !k->ready;
+		ready += k->conn && k->ready;
+	}
 	for (const struct mail *m = r->first; m && waiting <= coming; m = m->next)
 		waiting++;
-	return waiting > coming && relay_connections(r) < r->with->parallel;
-}
-
-static bool look_at_all(struct relay *r, struct err *e)
-{
-	for (struct mail *m = r->first; m; m = m->next)
-		if (!m->smc.octets && !look_at(m, e))
-			return false;
-	return true;
+	if (waiting <= coming || coming + ready >= r->with->parallel)
+		return false;
+	return !(coming + ready) || back_off_may(&r->more, loop_now_ms(r->loop));
 }
 
 static void on_wake(void *user)
@@ -152,10 +178,6 @@ static void on_wake(void *user)
 	struct relay *r = user;
 	struct err e;
 
-	if (!look_at_all(r, &e)) {
-		relay_defer_all(r, &e);
-		return;
-	}
 	for (struct link *k = r->links, *next; k; k = next) {
 		next = k->next;
 		if (k->ready && k->conn && r->first)
@@ -164,7 +186,7 @@ static void on_wake(void *user)
 	while (wants_more(r)) {
 		if (link_open(r, &e))
 			continue;
-		relay_defer_all(r, &e);
+		relay_down(r, &e);
 		return;
 	}
 }
@@ -187,7 +209,21 @@ struct relay *relay_new(struct loop *l, const struct relay_settings *s, struct e
 	return r;
 }
 
-/* What a connection is about to send belongs to whoever frees us: it is told nothing, and cut. */
+void relay_rest(struct relay *r)
+{
+	for (struct link *k = r->links, *next; k; k = next) {
+		next = k->next;
+		if (!k->conn)
+			continue;	/* a step of its login is in a job */
+		if (smc_idle(k->s)) {
+			smc_quit(k->s);
+			link_move(k);
+		} else if (!k->ready && !r->mails && !k->over) {
+			link_forget(k);
+		}
+	}
+}
+
 void relay_free(struct relay **relay)
 {
 	struct relay *r = *relay;
@@ -196,21 +232,10 @@ void relay_free(struct relay **relay)
 	if (!r)
 		return;
 	tasks_free(&r->tasks);
-	while (r->links) {
-		struct link *k = r->links;
-
-		r->links = k->next;
-		if (r->links)
-			r->links->at = &r->links;
-		k->relay = NULL;
-		k->stepping = false;	/* its work is over, and nobody tells */
-		k->login.password = (struct span){ 0 };
-		k->at = NULL;
-		k->next = NULL;
-		link_move(k);
-	}
-	for (struct mail *m; (m = relay_take(r));)
-		free(m);
+	while (r->links)
+		link_forget(r->links);
+	while (r->first)
+		free(take(r));
 	wake_free(&r->wake);
 	free(r);
 }

@@ -9,14 +9,17 @@
  * and the next mail's commands ride behind a message where the server pipelines (smtp/client.h).  One that had nothing to do for
  * RELAY_IDLE_MS says QUIT.  Where a kept connection turns out to be gone before anything of a mail was answered, the mail is tried
  * once more, over another.  A server where pipelining broke is talked to in lock-step from then on.
- * When a connection cannot be had, all mails that wait are deferred with the reason: whoever asks decides when to come again.
+ * When no connection can be had, all mails that wait are deferred with the reason, and `back_off` is told, which is for
+ * whoever asks: relay_send does not look at it.  Where one more than there are cannot be had, there are no more for a while.
  *
  * The message and the addresses are borrowed until `done`; results are as smtp/client.h tells them, one a recipient, and live for
  * the call.  From within `done` relay_send may be called, relay_free not.
  * relay_free calls no `done` any more: a message that is going out breaks off, one whose answer is outstanding may have been taken.
- * Connections that were open free themselves when the loop turns again. */
+ * The loop is kept alive by mails that are not done, and by connecting; not by connections that are there.  relay_rest lets go
+ * of those that have nothing to do, with QUIT. */
 #pragma once
 
+#include "deliver/back_off.h"
 #include "net/conn.h"
 #include "smtp/client.h"
 #include "store/spool.h"
@@ -24,10 +27,11 @@
 enum { RELAY_TEXT_MAX = 300, RELAY_IDLE_MS = 10 * 1000 };
 
 struct relay_settings {
-	struct conn_settings server;	/* timeout_ms is not used: RFC 5321's are */
+	struct conn_settings server;	/* host may be a Unix socket's path; timeout_ms is not used: RFC 5321's are */
 	struct smc_login login;		/* `secure` follows from server.tls; channel_binding is not done */
 	const char *user;		/* password: login.password */
 	uint32_t parallel;		/* at least 1 */
+	struct back_off *back_off;	/* NULL: nobody wants to know */
 };
 
 struct relay_result {
@@ -35,6 +39,7 @@ struct relay_result {
 	enum err_kind kind;
 	unsigned code, status[3];
 	bool ours;			/* `text` is not the server's */
+	bool down;			/* the server was not reached, or ended before it saw anything of the message */
 	char text[RELAY_TEXT_MAX + 1];
 };
 
@@ -53,4 +58,5 @@ struct relay;
 void relay_send(struct relay *r, const struct relay_ask *ask);
 size_t relay_waiting(const struct relay *r);		/* mails that are not done */
 size_t relay_connections(const struct relay *r);
+void relay_rest(struct relay *r);
 void relay_free(struct relay **r);

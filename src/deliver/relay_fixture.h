@@ -24,7 +24,7 @@ struct plan {
 	bool gone_after_first;		/* the first connection ends behind its first message */
 	bool turned_away;
 	SSL_CTX *tls;			/* for STARTTLS */
-	atomic_uint connections, messages, rsets, logins;
+	atomic_uint connections, messages, rsets, logins, quits;
 	char *taken;			/* the last message, as it is behind the dots */
 	size_t taken_len;
 	bool secure;
@@ -32,7 +32,7 @@ struct plan {
 
 static inline bool answer(struct server_peer *p, const char *text)
 {
-	return peer_say(p, text ? text : "250 2.0.0 ok\r\n");
+	return !(text && !*text) && peer_say(p, text ? text : "250 2.0.0 ok\r\n");
 }
 
 static inline void take_data(struct server_peer *p, struct plan *s)
@@ -104,6 +104,7 @@ static inline bool on_line(struct server_peer *p, struct plan *s, const char *li
 	}
 	(void)atomic_fetch_add(&s->rsets, span_equal(text, SPAN("RSET")));
 	if (span_equal(text, SPAN("QUIT"))) {
+		(void)atomic_fetch_add(&s->quits, 1);
 		(void)peer_say(p, "221 bye\r\n");
 		return false;
 	}
@@ -130,6 +131,7 @@ struct trial {
 	struct timer *patience;
 	struct relay *relay;
 	struct relay_settings with;
+	struct back_off back_off;
 	struct server server;
 	struct plan *plan;
 	const char *directory;
@@ -156,8 +158,9 @@ static inline struct trial *trial(struct plan *plan, uint16_t port)
 	t->loop = loop_new(&fixture_err);
 	must(t->loop);
 	t->patience = timer_new(t->loop, too_late, NULL);
+	timer_background(t->patience);	/* mails keep the loop alive by themselves */
 	timer_set(t->patience, PATIENCE_MS, 0);
-	t->with = (struct relay_settings){
+	t->with = (struct relay_settings){ .back_off = &t->back_off,
 		.server = { .host = "127.0.0.1", .port = port ? port : t->server.port, .connect_timeout_ms = PATIENCE_MS, .timeout_ms = PATIENCE_MS },
 		.login = { .name = "me.example", .lmtp = plan->lmtp }, .parallel = 1,
 	};

@@ -15,11 +15,13 @@ struct mail {
 	bool tried;		/* once already, over a connection that was gone */
 	bool again;		/* to be tried once more */
 	bool told;		/* it has a result that holds */
+	bool looked;		/* `smc` is complete */
+	bool shown;		/* the message began to go out */
 	struct relay_result results[];
 };
 
 struct link {
-	struct relay *relay;		/* NULL: it was freed */
+	struct relay *relay;
 	struct link *next, **at;
 	struct conn *conn;		/* NULL: closed */
 	struct smc *s;
@@ -44,21 +46,24 @@ struct relay {
 	struct mail *first, **last;	/* that wait for a connection */
 	struct link *links;
 	size_t mails;
+	struct back_off more;		/* connections beside those that there are */
 	bool lockstep;
 };
 
 /* ---- relay.c */
 
-struct mail *relay_take(struct relay *r);	/* the next that waits, or NULL */
+struct mail *relay_take(struct relay *r);	/* the next that waits and can be sent, or NULL */
 void relay_again(struct relay *r, struct mail *m);
 void relay_done(struct relay *r, struct mail *m);
-void relay_defer_all(struct relay *r, const struct err *why);
+/* No connection can be had. */
+void relay_down(struct relay *r, const struct err *why);
 void relay_drop_link(struct link *k);		/* from the list, and from memory */
 
 /* ---- relay_link.c */
 
 [[nodiscard]] bool link_open(struct relay *r, struct err *e);
 void link_move(struct link *k);
+void link_forget(struct link *k);	/* with its connection and the mails that it has; no step of it is in a job any more */
 
 /* ---- relay_login.c */
 

@@ -67,6 +67,7 @@ static void body_begins(struct link *k, const struct smc_event *ev)
 {
 	send_out(k);
 	k->body = mail_of(ev);
+	k->body->shown = true;
 	k->body_at = 0;
 	smtp_body_start(&k->out, ev->chunked);
 	pump(k);
@@ -89,7 +90,8 @@ static void on_result(struct link *k, const struct smc_event *ev)
 		m->again = true;
 	else
 		m->told = true;
-	*result = (struct relay_result){ .outcome = ev->outcome, .kind = ev->kind, .code = ev->code, .ours = ev->ours };
+	*result = (struct relay_result){ .outcome = ev->outcome, .kind = ev->kind, .code = ev->code, .ours = ev->ours,
+		.down = ev->outcome == SMC_DEFERRED && !m->shown && ((ev->ours && ev->kind == ERR_NET) || ev->code == 421) };
 	memcpy(result->status, ev->status, sizeof result->status);
 	(void)snprintf(result->text, sizeof result->text, "%.*s", (int)ev->text.len, ev->text.len ? ev->text.at : "");
 }
@@ -99,34 +101,45 @@ static void on_done(struct link *k, struct mail *m)
 	k->completed++;
 	if (k->body == m)
 		k->body = NULL;
-	if (m->again && !m->told && k->relay)
+	if (m->again && !m->told)
 		relay_again(k->relay, m);
-	else if (k->relay)
-		relay_done(k->relay, m);
 	else
-		free(m);
+		relay_done(k->relay, m);
 }
 
-static bool any_ready(const struct relay *r)
+/* There is a connection, or one may come to be. */
+static bool any_hope(const struct relay *r)
 {
 	for (const struct link *k = r->links; k; k = k->next)
-		if (k->ready)
+		if (k->conn && !k->over)
 			return true;
 	return false;
 }
 
-/* Mails that wait need not, if it did not come as far as to take any and no other does. */
+/* Mails that wait need not, if it did not come as far as to take any and no other may. */
 static void on_failed(struct link *k)
 {
+	struct relay *r = k->relay;
 	bool ready = k->ready;
 
 	k->over = true;
 	k->ready = false;
-	if (!k->relay)
+	r->lockstep |= smc_pipelining_broken(k->s);
+	if (ready)
 		return;
-	k->relay->lockstep |= smc_pipelining_broken(k->s);
-	if (!ready && !any_ready(k->relay))
-		relay_defer_all(k->relay, smc_error(k->s));
+	if (any_hope(r))
+		back_off_failed(&r->more, loop_now_ms(r->loop), smc_error(k->s)->text);
+	else
+		relay_down(r, smc_error(k->s));
+}
+
+static void on_ready(struct link *k)
+{
+	k->ready = true;
+	if (k->relay->with->back_off)
+		back_off_good(k->relay->with->back_off);
+	if (relay_connections(k->relay) > 1)
+		back_off_good(&k->relay->more);
 }
 
 static void on_event(struct link *k, const struct smc_event *ev)
@@ -141,7 +154,7 @@ static void on_event(struct link *k, const struct smc_event *ev)
 		link_sasl(k, ev);
 		return;
 	case SMC_READY:
-		k->ready = true;
+		on_ready(k);
 		return;
 	case SMC_BODY:
 		body_begins(k, ev);
@@ -168,7 +181,7 @@ static void on_event(struct link *k, const struct smc_event *ev)
 
 static bool give(struct link *k)
 {
-	struct mail *m = k->relay && smc_can_send(k->s) ? relay_take(k->relay) : NULL;
+	struct mail *m = smc_can_send(k->s) ? relay_take(k->relay) : NULL;
 
 	if (!m)
 		return false;
@@ -189,13 +202,6 @@ static void take_events(struct link *k)
 
 void link_move(struct link *k)
 {
-	if (!k->relay) {		/* freed: nobody wants to know */
-		if (k->conn)
-			conn_drop(k->conn);
-		else
-			relay_drop_link(k);
-		return;
-	}
 	take_events(k);
 	if (!k->conn || k->securing)
 		return;
@@ -213,7 +219,7 @@ static void on_idle(void *user)
 {
 	struct link *k = user;
 
-	if (!smc_idle(k->s) || !k->conn || !k->relay)
+	if (!smc_idle(k->s) || !k->conn)
 		return;
 	smc_quit(k->s);
 	link_move(k);
@@ -231,7 +237,7 @@ static size_t on_turn(void *user, struct span in)
 	struct link *k = user;
 	size_t unread = 0;
 
-	if (!k->relay || k->over)
+	if (k->over)
 		return in.len;
 	smc_feed(k->s, in);
 	take_events(k);
@@ -255,7 +261,7 @@ static void on_drained(void *user)
 {
 	struct link *k = user;
 
-	if (!k->relay || k->over || k->securing)
+	if (k->over || k->securing)
 		return;
 	if (k->body)
 		pump(k);
@@ -277,10 +283,23 @@ static void on_closed(void *user, const struct err *why)
 	take_events(k);
 	k->ready = false;
 	timer_stop(k->idle);
-	if (r)
-		wake_send(r->wake);
+	wake_send(r->wake);
 	if (!k->stepping)
 		relay_drop_link(k);
+}
+
+void link_forget(struct link *k)
+{
+	struct smc_event ev;
+	struct err gone;
+
+	conn_forget(&k->conn);
+	(void)err_set(&gone, ERR_LOCAL, "the relay ends");
+	smc_abort(k->s, &gone);
+	while (smc_next(k->s, &ev))
+		if (ev.what == SMC_DONE)
+			free(mail_of(&ev));
+	relay_drop_link(k);
 }
 
 bool link_open(struct relay *r, struct err *e)
@@ -296,7 +315,7 @@ bool link_open(struct relay *r, struct err *e)
 	*k = (struct link){ .relay = r, .s = calloc(1, smc_size()), .login = r->with->login, .idle = timer_new(r->loop, on_idle, k) };
 	buf_start(&k->challenge, SASL_RESPONSE_MAX);
 	buf_start(&k->response, SASL_RESPONSE_MAX);
-	k->login.secure = r->with->server.tls == CONN_TLS_IMPLICIT;
+	k->login.secure = r->with->server.tls == CONN_TLS_IMPLICIT || r->with->server.host[0] == '/';	/* nobody listens in there */
 	k->login.lockstep |= r->lockstep;
 	k->login.channel_binding = false;
 	user.user = k;
@@ -308,6 +327,8 @@ bool link_open(struct relay *r, struct err *e)
 		relay_drop_link(k);
 		return false;
 	}
+	conn_background(k->conn);
+	timer_background(k->idle);
 	k->next = r->links;
 	k->at = &r->links;
 	if (k->next)

@@ -47,15 +47,17 @@ static void failures(void **state)
 {
 	static const struct row {
 		const char *name, *to_rcpt, *to_message;
-		bool turned_away, refusing;
+		bool turned_away, refusing, down;
 		enum smc_outcome outcome;
 		enum err_kind kind;
 		const char *text;
 	} rows[] = {
-		{ "refused", "550 5.1.1 who\r\n", NULL, false, false, SMC_REFUSED, ERR_PEER, "who" },
-		{ "cut behind the message", NULL, "", false, false, SMC_DOUBT, ERR_NET, "the message" },
-		{ "turned away", NULL, NULL, true, false, SMC_DEFERRED, ERR_BUSY, "full" },
-		{ "no server", NULL, NULL, false, true, SMC_DEFERRED, ERR_NET, "refused" },
+		{ "refused", "550 5.1.1 who\r\n", NULL, false, false, false, SMC_REFUSED, ERR_PEER, "who" },
+		{ "cut behind the message", NULL, "", false, false, false, SMC_DOUBT, ERR_NET, "the message" },
+		{ "cut before the message", "", NULL, false, false, true, SMC_DEFERRED, ERR_NET, "RCPT" },
+		{ "ended before the message", "421 4.3.2 I stop\r\n", NULL, false, false, true, SMC_DEFERRED, ERR_BUSY, "I stop" },
+		{ "turned away", NULL, NULL, true, false, true, SMC_DEFERRED, ERR_BUSY, "full" },
+		{ "no server", NULL, NULL, false, true, true, SMC_DEFERRED, ERR_NET, "refused" },
 	};
 
 	(void)state;
@@ -69,6 +71,8 @@ static void failures(void **state)
 		run(t);
 		if (result->outcome != r->outcome || result->kind != r->kind || !strstr(result->text, r->text))
 			fail_msg("%s: %d, %s, \"%s\"", r->name, result->outcome, err_kind_name(result->kind), result->text);
+		if (result->down != r->down || (t->back_off.wait_ms != 0) != (r->turned_away || r->refusing))
+			fail_msg("%s: down %d, back off %u", r->name, result->down, t->back_off.wait_ms);
 		spool_free(&s);
 		trial_end(t);
 	}

@@ -141,10 +141,12 @@ static void done(void *user, const struct child_end *end)
 	case CHILD_EXITED:
 		exited(d, end);
 		return;
+	case CHILD_FAILED:
+	case CHILD_STOPPED:
+		delivery_down(d, end->why.text);
+		return;
 	case CHILD_KILLED:
 	case CHILD_TIMED_OUT:
-	case CHILD_STOPPED:
-	case CHILD_FAILED:
 		delivery_end(d, DELIVER_DEFERRED, end->why.text);
 		return;
 	}
@@ -166,7 +168,7 @@ static void start(struct delivery *d)
 		.timeout_ms = d->target->timeout_ms };
 	d->child = child_start(d->all->with.loop, &d->task, done, d, &e);
 	if (!d->child)
-		delivery_end(d, DELIVER_DEFERRED, e.text);
+		delivery_down(d, e.text);
 }
 
 static void open_message(void *user)
@@ -181,7 +183,7 @@ static void opened(void *user)
 	struct delivery *d = user;
 
 	if (d->hurried)
-		delivery_end(d, DELIVER_DEFERRED, "it was not tried: the service ends");
+		delivery_down(d, "it was not tried: the service ends");
 	else if (d->good)
 		start(d);
 	else

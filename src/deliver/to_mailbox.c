@@ -46,7 +46,8 @@ static void begin(struct delivery *d)
 
 static void finish(struct delivery *d)
 {
-	d->ticket = d->all->with.tickets | DELIVER_TICKETS | ++d->all->last_ticket;
+	queue_leave(d);			/* all of it is out: the store answers by ticket */
+	found_ticket(d, d->all->with.tickets | DELIVER_TICKETS | ++d->all->last_ticket);
 	incoming_finish(&d->incoming, d->ask.source, clock_now_s(), 0, d->ticket);
 }
 

@@ -3,8 +3,9 @@
  * To an SMTP or LMTP server (PRODUCT 2.2), through a relay (relay.h): one for each target, with the connections that it keeps.
  *
  * Password and TLS are looked up in a job before the first connection, and again when none is left: so a password that
- * was changed since counts.  What cannot be had then is for whoever runs this to mend: the message is deferred.  A relay goes when
- * nobody but it has its target any more (the settings were read again) and it is idle. */
+ * was changed since counts.  What cannot be had then is for whoever runs this to mend: the message is deferred.  Where that or the
+ * server was not to be had, messages are deferred at once for a while (back_off.h).  A relay goes when nobody but it has its target
+ * any more (the settings were read again) and it is idle. */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +34,9 @@ struct deliver_server {
 
 struct served {
 	struct deliveries *all;
-	struct served *next;
+	struct served *next;			/* of its bucket */
+	struct queue waiting;			/* while it is prepared */
+	struct back_off back_off;
 	struct deliver_target *target;		/* kept */
 	struct relay *relay;			/* NULL: none yet */
 	struct relay_settings with;		/* the relay's */
@@ -107,6 +110,7 @@ static void sent(void *user, const struct relay_result *results, size_t count)
 {
 	struct delivery *d = user;
 	const struct deliver_each *worst;
+	bool down = true;
 	char why[DELIVER_WHY_MAX + 1];
 
 	d->each = calloc(count, sizeof *d->each);
@@ -117,6 +121,7 @@ static void sent(void *user, const struct relay_result *results, size_t count)
 		struct deliver_each *one = &d->each[n];
 
 		tell_one(one, &results[n]);
+		down = down && results[n].down;
 		if (one->said == DELIVER_DEFERRED ? worst->said != DELIVER_DEFERRED : one->said == DELIVER_REFUSED && worst->said == DELIVER_ACCEPTED)
 			worst = one;
 	}
@@ -126,6 +131,7 @@ static void sent(void *user, const struct relay_result *results, size_t count)
 	}
 	if (worst->said == DELIVER_REFUSED)
 		(void)snprintf(d->told, sizeof d->told, "%.*s", (int)sizeof d->told - 1, worst->why);
+	d->down = down;
 	(void)snprintf(why, sizeof why, "%.100s: %.*s", d->ask.recipients[worst - d->each], DELIVER_WHY_MAX - 110, worst->why);
 	delivery_end(d, worst->said, why);
 }
@@ -155,7 +161,7 @@ static void settle(struct served *s)
 		.login = { .name = s->all->host, .lmtp = s->target->ops->type == TARGET_LMTP, .password = buf_span(&s->password),
 			.mechs = server->mechs, .mech_count = server->mech_count, .secure = server->mode == MODE_IMPLICIT,
 			.starttls = server->mode == MODE_EXPLICIT, .starttls_required = server->mode == MODE_EXPLICIT && server->required },
-		.user = server->user ? server->user : "", .parallel = s->target->parallel,
+		.user = server->user ? server->user : "", .parallel = s->target->parallel, .back_off = &s->back_off,
 	};
 }
 
@@ -164,11 +170,6 @@ static void give(struct served *s, struct delivery *d)
 	d->sent = true;
 	relay_send(s->relay, &(struct relay_ask){ .message = d->ask.message, .sender = d->ask.sender, .recipients = d->ask.recipients,
 		.recipient_count = d->ask.recipient_count, .done = sent, .user = d });
-}
-
-static bool waits_for(const struct delivery *d, const struct served *s)
-{
-	return d->target == s->target && d->begun && !d->ended && !d->sent;
 }
 
 static void prepared(void *user)
@@ -180,13 +181,14 @@ static void prepared(void *user)
 		settle(s);
 		s->relay = relay_new(s->all->with.loop, &s->with, &s->e);
 	}
-	for (struct delivery *d = s->all->first; d; d = d->next) {
-		if (!waits_for(d, s))
-			continue;
+	if (!s->relay)
+		back_off_failed(&s->back_off, loop_now_ms(s->all->with.loop), s->e.text);
+	for (struct delivery *d; (d = s->waiting.first);) {
+		queue_leave(d);
 		if (s->relay)
 			give(s, d);
 		else
-			delivery_end(d, DELIVER_DEFERRED, s->e.text);
+			delivery_down(d, s->e.text);
 	}
 }
 
@@ -214,10 +216,11 @@ static void free_one(struct served *s)
 	free(s);
 }
 
-/* Those of settings that are no longer. */
+/* Those of settings that are no longer: one bucket each time. */
 static void sweep(struct deliveries *all)
 {
-	for (struct served **at = &all->served; *at;) {
+	all->swept_served = (all->swept_served + 1) % COUNT(all->served);
+	for (struct served **at = &all->served[all->swept_served]; *at;) {
 		struct served *s = *at;
 
 		if (atomic_load(&s->target->holders) > 1 || s->preparing || (s->relay && relay_waiting(s->relay))) {
@@ -229,9 +232,16 @@ static void sweep(struct deliveries *all)
 	}
 }
 
+static struct served **bucket_of(struct deliveries *all, const struct deliver_target *t)
+{
+	uintptr_t p = (uintptr_t)t;
+
+	return &all->served[(p >> 5 ^ p >> 13 ^ p >> 21) % COUNT(all->served)];
+}
+
 static struct served *served_of(struct deliveries *all, struct deliver_target *t)
 {
-	struct served *s = all->served;
+	struct served **bucket = bucket_of(all, t), *s = *bucket;
 
 	while (s && s->target != t)
 		s = s->next;
@@ -240,9 +250,9 @@ static struct served *served_of(struct deliveries *all, struct deliver_target *t
 	s = calloc(1, sizeof *s);
 	if (!s)
 		abort();	/* as of any small thing of the store's: nobody could be told */
-	*s = (struct served){ .all = all, .next = all->served, .target = deliver_target_keep(t) };
+	*s = (struct served){ .all = all, .next = *bucket, .target = deliver_target_keep(t) };
 	buf_start(&s->password, PASSWORD_MAX);
-	all->served = s;
+	*bucket = s;
 	return s;
 }
 
@@ -256,11 +266,16 @@ static void begin(struct delivery *d)
 	}
 	sweep(d->all);
 	s = served_of(d->all, d->target);
-	if (s->preparing)
+	if (!back_off_may(&s->back_off, loop_now_ms(d->all->with.loop))) {
+		delivery_down(d, s->back_off.why);
 		return;
-	if (s->relay && (relay_connections(s->relay) || relay_waiting(s->relay)))
+	}
+	if (s->relay && !s->preparing && (relay_connections(s->relay) || relay_waiting(s->relay))) {
 		give(s, d);
-	else
+		return;
+	}
+	queue_put(&s->waiting, d);
+	if (!s->preparing)
 		prepare(s);
 }
 
@@ -272,22 +287,33 @@ static void hurry(struct delivery *d)
 	atomic_store(&s->stop, true);
 	if (s->relay)
 		relay_free(&s->relay);
+	d->down = !d->sent;
 	delivery_end(d, DELIVER_DEFERRED, d->sent ? "the service ends before the server has answered; it may come twice" : "the service ends");
 }
 
 void deliver_servers_stop(struct deliveries *all)
 {
-	for (struct served *s = all->served; s; s = s->next)
-		atomic_store(&s->stop, true);
+	for (size_t n = 0; n < COUNT(all->served); n++)
+		for (struct served *s = all->served[n]; s; s = s->next)
+			atomic_store(&s->stop, true);
 }
 
 void deliver_servers_free(struct deliveries *all)
 {
-	while (all->served) {
-		struct served *s = all->served;
+	for (size_t n = 0; n < COUNT(all->served); n++)
+		for (struct served *s; (s = all->served[n]);) {
+			all->served[n] = s->next;
+			free_one(s);
+		}
+}
 
-		all->served = s->next;
-		free_one(s);
+void deliver_servers_rest(struct deliveries *all)
+{
+	for (size_t n = 0; n < COUNT(all->served); n++) {
+		sweep(all);
+		for (struct served *s = all->served[n]; s; s = s->next)
+			if (s->relay)
+				relay_rest(s->relay);
 	}
 }
 

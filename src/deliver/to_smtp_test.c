@@ -111,6 +111,7 @@ static void doubt_is_tried_again([[maybe_unused]] void **state)
 	begin((struct plan){ .to_message = "" });
 	assert_int_equal(delivers(), DELIVER_DEFERRED);
 	assert_non_null(strstr(each[0].why, "may come twice"));
+	assert_false(w->down);
 	end();
 }
 
@@ -119,7 +120,7 @@ static void nobody_is_there([[maybe_unused]] void **state)
 	begin((struct plan){ 0 });
 	(void)to(TARGET_SMTP, server_refusing_port());
 	assert_int_equal(delivers(), DELIVER_DEFERRED);
-	assert_true(has_each && each[1].said == DELIVER_DEFERRED && each[1].why[0]);
+	assert_true(has_each && each[1].said == DELIVER_DEFERRED && each[1].why[0] && w->down);
 	end();
 }
 
@@ -169,7 +170,7 @@ static void login([[maybe_unused]] void **state)
 	assert_int_equal(atomic_load(&plan.logins), 1);
 	target.password = (struct secret){ SECRET_COMMAND, "echo no >&2; exit 1" };	/* that is not the sender's fault */
 	assert_int_equal(delivers(), DELIVER_DEFERRED);
-	assert_false(has_each);
+	assert_true(!has_each && w->down);
 	target.tls.verify_server = true;
 	target.password = (struct secret){ SECRET_LITERAL, "geheim" };
 	assert_int_equal(delivers(), DELIVER_DEFERRED);
@@ -188,11 +189,81 @@ static void lmtp([[maybe_unused]] void **state)
 	end();
 }
 
-static void a_socket_is_not_served([[maybe_unused]] void **state)
+static void through_a_socket([[maybe_unused]] void **state)
 {
-	assert_false(deliver_serves(&(struct target){ .type = TARGET_LMTP }));
-	assert_true(deliver_serves(&(struct target){ .type = TARGET_LMTP, .host = "h" }));
-	assert_true(deliver_serves(&(struct target){ .type = TARGET_SMTP, .host = "h" }));
+	struct server local;
+	char path[300];
+
+	begin((struct plan){ .lmtp = true, .to_carla = "450 4.2.1 later\r\n" });
+	(void)snprintf(path, sizeof path, "%s/lmtp", w->directory);
+	server_start(&local, path, talk, &plan);
+	target.host = path;
+	target.port = 0;
+	assert_int_equal(delivers(), DELIVER_DEFERRED);
+	assert_true(each[0].said == DELIVER_ACCEPTED && each[1].said == DELIVER_DEFERRED && !w->down);
+	assert_int_equal(atomic_load(&plan.messages), 1);
+	end();
+	server_stop(&local);
+}
+
+static void ask(struct deliver_target *t, unsigned n)
+{
+	world_asks[n] = (struct world_ask){ w, (int)n };
+	w->wanted = n + 1;
+	deliver(w->all, &(struct deliver_ask){ .target = t, .message = w->message, .sender = "", .recipients = recipients, .recipient_count = 1,
+		.done = world_done, .user = &world_asks[n] });
+}
+
+/* Also those that were asked for before the password was there. */
+static void one_after_the_other([[maybe_unused]] void **state)
+{
+	struct deliver_target *t;
+
+	begin((struct plan){ 0 });
+	target.parallel = 1;
+	t = deliver_target_new(&target, &fixture_err);
+	must(t);
+	for (unsigned n = 0; n < 9; n++)
+		ask(t, n);
+	world_runs(w);
+	for (int n = 0; n < 9; n++) {
+		assert_int_equal(w->said[n], DELIVER_ACCEPTED);
+		assert_int_equal(w->which[n], n);
+	}
+	deliveries_rest(w->all);
+	loop_run(w->loop);		/* nothing holds it */
+	deliver_target_put(&t);
+	end();
+	assert_int_equal(atomic_load(&plan.quits), 1);
+}
+
+/* Who asks soon after a failure waits for nothing, and hears why. */
+static void a_server_that_is_down_is_left_alone([[maybe_unused]] void **state)
+{
+	struct deliver_target *t;
+	char why[sizeof w->why];
+
+	begin((struct plan){ .turned_away = true });
+	t = deliver_target_new(&target, &fixture_err);
+	must(t);
+	ask(t, 0);
+	ask(t, 1);
+	world_runs(w);
+	assert_true(w->said[0] == DELIVER_DEFERRED && w->said[1] == DELIVER_DEFERRED && w->down);
+	assert_non_null(strstr(w->why, "full"));
+	(void)snprintf(why, sizeof why, "%s", w->why);
+	for (unsigned n = 2; n < 9; n++) {
+		unsigned before = atomic_load(&plan.connections);
+
+		ask(t, n);
+		assert_int_equal(w->done, n);	/* never from within */
+		world_runs(w);
+		assert_int_equal(w->said[n], DELIVER_DEFERRED);
+		assert_true(w->down && strstr(why, w->why));
+		assert_int_equal(atomic_load(&plan.connections), before);
+	}
+	deliver_target_put(&t);
+	end();
 }
 
 /* A server that is silent, and a service that ends. */
@@ -235,7 +306,9 @@ int main(void)
 		cmocka_unit_test(connections_are_kept),
 		cmocka_unit_test(login),
 		cmocka_unit_test(lmtp),
-		cmocka_unit_test(a_socket_is_not_served),
+		cmocka_unit_test(through_a_socket),
+		cmocka_unit_test(one_after_the_other),
+		cmocka_unit_test(a_server_that_is_down_is_left_alone),
 		cmocka_unit_test(it_can_be_hurried),
 	};
 

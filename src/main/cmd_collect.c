@@ -40,7 +40,7 @@ static void ended(void *user, [[maybe_unused]] uint64_t id, const struct connect
 	c->failed = c->failed || r->why.kind || r->failed;
 	if (!collector_left(c->collector)) {
 		timer_free(&c->draw);	/* nothing is to be drawn any more, */
-		(void)0; // REST
+		deliveries_rest(c->deliveries);	/* nor any connection to a server kept */
 	}
 }
 

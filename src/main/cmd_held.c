@@ -1,28 +1,51 @@
 /* SPDX-License-Identifier: Apache-2.0
- * postrider held and retry: messages that their target has not taken yet */
+ * postrider held and retry: messages that their target has not taken yet, or never will */
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 
+#include "base/text.h"
 #include "main/commands.h"
+#include "main/held_view.h"
 #include "main/say.h"
 
-enum { SIZE_TEXT = 32 };
+enum { SIZE_TEXT = 32, TEXT = 1200 };
+
+/* What came with a message is no order to a terminal. */
+static const char *shown(const json_t *row, const char *member, char out[TEXT])
+{
+	(void)snprintf(out, TEXT, "%s", json_member_text(row, member));
+	text_clean(out, strlen(out));
+	return out;
+}
 
 static void print_line(const json_t *row)
 {
-	const char *next = json_member_text(row, "next"), *why = json_member_text(row, "why");
-	char size[SIZE_TEXT];
+	const char *next = json_member_text(row, "next"), *why = json_member_text(row, "why"), *connection = json_member_text(row, "connection");
+	char size[SIZE_TEXT], sender[TEXT], id[TEXT];
+	const char *uid = shown(row, "uid", id);
 
-	(void)printf("%s  %s  %s to %s  %llu recipients, %s  since %s, %llu attempts%s%s%s%s\n", json_member_text(row, "id"),
-		json_member_text(row, "state"), json_member_text(row, "account"), json_member_text(row, "target"),
-		(unsigned long long)json_member_number(row, "recipients"), say_size(json_member_number(row, "octets"), size, sizeof size),
-		json_member_text(row, "since"), (unsigned long long)json_member_number(row, "attempts"), *next ? ", next " : "", next,
-		*why ? "  " : "", why);
+	(void)printf("%s  %s  %s to %s%s%s  from <%s>, %llu recipients, %s  since %s, %llu attempts%s%s%s%s\n", json_member_text(row, "id"),
+		json_member_text(row, "state"), *connection ? connection : json_member_text(row, "account"), json_member_text(row, "target"),
+		*uid ? "  " : "", uid, shown(row, "sender", sender), (unsigned long long)json_member_number(row, "recipients"),
+		say_size(json_member_number(row, "octets"), size, sizeof size), json_member_text(row, "since"),
+		(unsigned long long)json_member_number(row, "attempts"), *next ? ", next " : "", next, *why ? "  " : "", why);
+}
+
+static json_t *text_arg(json_t *args, const char *name, const char *text)
+{
+	if (args && text && json_object_set_new(args, name, json_string(text)) != 0) {
+		json_decref(args);
+		return NULL;
+	}
+	return args;
 }
 
 static int list(struct cli *cli)
 {
-	return over_list(cli, "held.list", NULL, print_line);
+	json_t *args = text_arg(json_object(), "connection", cli->arg_count > 1 ? cli->args[1] : NULL);
+
+	args = text_arg(args, "state", cli_option(cli, "status"));
+	return args ? over_list(cli, "held.list", args, print_line) : cli_usage(cli, "a name is UTF-8");
 }
 
 static int remove_held(struct cli *cli)
@@ -30,85 +53,152 @@ static int remove_held(struct cli *cli)
 	return over_do(cli, "held.remove", over_args(cli, "id", cli->args[1]), "%s removed", cli->args[1]);
 }
 
-/* The list first: what is asked for again would else come again in it. */
-struct ids {
-	json_t *all;
+static int show(struct cli *cli)
+{
+	return held_view(cli, cli->args[1]);
+}
+
+/* ---- again */
+
+struct again {
+	struct cli *cli;
+	const char *connection;		/* NULL: whatever is held */
+	json_t *ids, *ledgers;		/* the list first: what is asked for again would else come again in it */
+	size_t held, refused;
 	bool running;
 };
 
 static bool take_id(void *user, json_t *row)
 {
-	struct ids *ids = user;
+	struct again *a = user;
 
-	return json_array_append(ids->all, json_object_get(row, "id")) == 0;
+	return strcmp(json_member_text(row, "state"), "quarantined") == 0 || json_array_append(a->ids, json_object_get(row, "id")) == 0;
 }
 
-static bool retry_one(struct cli *cli, const char *id, bool *running, struct err *e)
+static bool take_ledger(void *user, json_t *row)
+{
+	struct again *a = user;
+
+	return json_array_append(a->ledgers, json_object_get(row, "ledger")) == 0;
+}
+
+static bool retry_one(struct again *a, const char *op, const char *id, struct err *e)
 {
 	json_t *args = json_pack("{s:s}", "id", id), *reply;
 
 	if (!args)
-		return err_set(e, ERR_LOCAL, "out of memory");
-	if (!ask_call(cli->ask, "held.retry", args, &reply, e))
+		return err_set(e, ERR_CONFIG, "an ID is UTF-8");
+	if (!ask_call(a->cli->ask, op, args, &reply, e))
 		return false;
-	*running = json_member_flag(reply, "running");
+	a->running = json_member_flag(reply, "running");
+	a->held++;
 	json_decref(reply);
 	return true;
 }
 
-static bool retry_all(struct cli *cli, struct ids *ids, size_t *count, struct err *e)
+static bool retry_held(struct again *a, struct err *e)
 {
+	json_t *args = text_arg(json_object(), "connection", a->connection);
 	const json_t *id;
 	size_t n;
 
-	if (!ids->all || !ask_rows(cli->ask, "held.list", NULL, take_id, ids, e))
-		return ids->all ? false : err_set(e, ERR_LOCAL, "out of memory");
-	json_array_foreach(ids->all, n, id) {
-		bool good = retry_one(cli, json_string_value(id), &ids->running, e);
-
-		if (!good && e->kind != ERR_CONFIG)
+	if (!args || !ask_rows(a->cli->ask, "held.list", args, take_id, a, e))
+		return args ? false : err_set(e, ERR_CONFIG, "a name is UTF-8");
+	json_array_foreach(a->ids, n, id)
+		if (!retry_one(a, "held.retry", json_string_value(id), e) && e->kind != ERR_CONFIG)	/* CONFIG: it was delivered meanwhile */
 			return false;
-		*count += good;		/* else it was delivered meanwhile */
+	return true;
+}
+
+/* What targets refused is at the server still, and its ledger knows. */
+static bool retry_refused(struct again *a, struct err *e)
+{
+	const json_t *ledger;
+	size_t n;
+
+	if (!ask_rows(a->cli->ask, "history.ledgers", text_arg(json_object(), "connection", a->connection), take_ledger, a, e))
+		return false;
+	json_array_foreach(a->ledgers, n, ledger) {
+		json_t *reply;
+
+		if (!ask_call(a->cli->ask, "history.again", json_pack("{s:O}", "ledger", ledger), &reply, e))
+			return false;
+		a->refused += json_member_number(reply, "messages");
+		json_decref(reply);
 	}
 	return true;
 }
 
-static int say_retried(const struct cli *cli, size_t count, bool running)
+static const char *plural(size_t count)
 {
-	if (cli->quiet)
+	return count == 1 ? " is" : "s are";
+}
+
+static int say_again(const struct again *a)
+{
+	const char *without = a->connection ? "with the next postrider collect or run" : "with the next start of postrider run";
+
+	if (a->cli->quiet)
 		return EXIT_GOOD;
-	if (!count)
+	if (a->held)
+		(void)printf("%zu held message%s tried %s\n", a->held, plural(a->held), a->running ? "now" : without);
+	if (a->refused)
+		(void)printf("%zu refused message%s fetched and tried again by the next visit of %s\n", a->refused, plural(a->refused), a->connection);
+	if (!a->held && !a->refused && a->connection)
+		(void)printf("no message of %s is held or refused\n", a->connection);
+	else if (!a->held && !a->refused)
 		(void)printf("no message is held\n");
-	else
-		(void)printf("%zu held message%s tried %s\n", count, count == 1 ? " is" : "s are",
-			running ? "now" : "with the next start of postrider run");
 	return EXIT_GOOD;
+}
+
+static bool is_id(const char *text)
+{
+	return strlen(text) == 16 && strspn(text, "0123456789abcdef") == 16;
+}
+
+/* A connection of the configuration may have the name of an ID; then it is meant. */
+static int again(struct cli *cli, const char *what)
+{
+	struct again a = { .cli = cli, .ids = json_array(), .ledgers = json_array() };
+	struct err e;
+	bool good = a.ids && a.ledgers, named = what && (settings_connection(&cli->settings, what) || !is_id(what));
+
+	if (!good) {
+		(void)err_set(&e, ERR_LOCAL, "out of memory");
+	} else if (what && !named) {
+		good = retry_one(&a, "held.retry", what, &e);
+	} else {
+		a.connection = what;
+		good = retry_held(&a, &e) && (!named || retry_refused(&a, &e));
+		if (good && named && !json_array_size(a.ledgers) && !a.held && !settings_connection(&cli->settings, what))
+			good = err_set(&e, ERR_CONFIG, "%.100s is neither a held message nor a connection: postrider held list", what);
+	}
+	json_decref(a.ids);
+	json_decref(a.ledgers);
+	return good ? say_again(&a) : cli_failed(cli, &e);
 }
 
 static int retry(struct cli *cli)
 {
-	struct ids ids = { .all = json_array() };
-	size_t count = 0;
-	struct err e;
-	bool good;
+	return again(cli, cli->arg_count > 1 ? cli->args[1] : NULL);
+}
 
-	if (cli->arg_count > 1 || (cli->command == &cmd_retry && cli->arg_count)) {
-		good = retry_one(cli, cli->args[cli->arg_count - 1], &ids.running, &e);
-		count = 1;
-	} else {
-		good = retry_all(cli, &ids, &count, &e);
-	}
-	json_decref(ids.all);
-	return good ? say_retried(cli, count, ids.running) : cli_failed(cli, &e);
+static int release(struct cli *cli)
+{
+	struct again a = { .cli = cli, .connection = "" };
+	struct err e;
+
+	return retry_one(&a, "held.release", cli->args[1], &e) ? say_again(&a) : cli_failed(cli, &e);
 }
 
 static const struct verb verbs[] = {
-	{ "list", 0, 0, "no name", list }, { "remove", 1, 1, "one ID", remove_held }, { "retry", 0, 1, "at most one ID", retry }, { .name = NULL },
+	{ "list", 0, 1, "at most one connection", list }, { "release", 1, 1, "one ID", release }, { "remove", 1, 1, "one ID", remove_held },
+	{ "retry", 0, 1, "at most one connection or ID", retry }, { "show", 1, 1, "one ID", show }, { .name = NULL },
 };
 
 static int run_held(struct cli *cli)
 {
-	return over_verbs(cli, verbs, "list, retry [ID] or remove ID");
+	return over_verbs(cli, verbs, "list [NAME], show ID, retry [NAME|ID], release ID or remove ID");
 }
 
 static int run_retry(struct cli *cli)
@@ -116,21 +206,29 @@ static int run_retry(struct cli *cli)
 	int status;
 
 	if (cli->arg_count > 1)
-		return cli_usage(cli, "takes at most one ID: postrider held list");
+		return cli_usage(cli, "takes at most one connection or ID: postrider held list");
 	status = over_open(cli);
-	return status == EXIT_GOOD ? retry(cli) : status;
+	return status == EXIT_GOOD ? again(cli, cli->arg_count ? cli->args[0] : NULL) : status;
 }
 
 const struct command cmd_held = {
-	.name = "held", .usage = "list | retry [ID] | remove ID", .run = run_held, .does = "messages that their target has not taken yet",
-	.help = "A submitted message (XTND XMIT) whose target cannot take it now is held, and tried again after 1, 5, 15 and 60\n"
-		"minutes, then every 4 hours.  After a refusal, or 5 days, it has failed, and stays until it is removed or tried again.\n"
-		"  list       all of them, with their IDs\n"
-		"  retry [ID] try this one, or all, now\n"
-		"  remove ID  throw it away\n",
+	.name = "held", .usage = "list [NAME] [--status STATE] | show ID [--raw | --output FILE] | retry [NAME|ID] | release ID | remove ID",
+	.run = run_held, .does = "messages that their target has not taken yet, or refused",
+	.options = { { "status", true }, { "raw", false }, { "output", true }, { NULL, false } },
+	.help = "A message whose target cannot take it now is held, and tried again after 1, 5, 15 and 60 minutes, then every 4 hours: what a\n"
+		"connection brought, and submitted ones (XTND XMIT).  After 5 days it has failed, and stays until it is removed or tried\n"
+		"again; so has a submitted one after a refusal.  What a connection's target refuses is quarantined, if on_refused says so.\n"
+		"  list [NAME]      all of them, or those of this connection, with their IDs; --status waiting, failed or quarantined\n"
+		"  show ID          what is known of it, and its header\n"
+		"    --raw          the message itself; on a terminal with '?' for what is no text\n"
+		"    --output FILE  the message into a new file\n"
+		"  retry [NAME|ID]  try this one, those of this connection, or all, now (postrider retry)\n"
+		"  release ID       of a quarantined one: try it again at its target; a refusal quarantines it again\n"
+		"  remove ID        throw it away; a message that waited stays at the server, as refused: postrider retry NAME fetches it again\n",
 };
 
 const struct command cmd_retry = {
-	.name = "retry", .usage = "[ID]", .run = run_retry, .does = "try held messages again",
-	.help = "As postrider held retry: all messages that wait or have failed, or the one with this ID.\n",
+	.name = "retry", .usage = "[NAME|ID]", .run = run_retry, .does = "try held messages again",
+	.help = "All messages that wait or have failed; or the one with this ID; or those of this connection, and what its targets refused\n"
+		"(on_refused = keep), which the next visit fetches again.  Quarantined ones: postrider held release ID.\n",
 };

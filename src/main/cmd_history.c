@@ -44,14 +44,29 @@ static bool take_entry(void *user, json_t *row)
 	return true;
 }
 
+/* The IDs of what is held of it: postrider held show ID. */
+static void print_copies(const json_t *row)
+{
+	const json_t *id;
+	size_t n;
+
+	json_array_foreach(json_object_get(row, "copies"), n, id)
+		(void)printf("%s%s", n ? " " : "  held as ", json_string_value(id));
+}
+
 static void print_line(const json_t *row)
 {
+	unsigned long long attempts = json_member_number(row, "attempts");
 	const char *mailbox = json_member_text(row, "mailbox"), *uid = json_member_text(row, "uid"), *error = json_member_text(row, "error");
 	const char *changed = json_member_text(row, "changed");
 
-	(void)printf("%s  %-11s %10llu  %s%s%s  %s%s%s\n", *changed ? changed : "1970-01-01T00:00:00Z", json_member_text(row, "state"),
+	(void)printf("%s  %-11s %10llu  %s%s%s  %s", *changed ? changed : "1970-01-01T00:00:00Z", json_member_text(row, "state"),
 		(unsigned long long)json_member_number(row, "size"), json_member_text(row, "connection"), *mailbox ? "  " : "", mailbox,
-		*uid ? uid : "-", *error ? "  " : "", error);
+		*uid ? uid : "-");
+	print_copies(row);
+	if (*error && attempts > 1)
+		(void)printf("  %llu attempts", attempts);
+	(void)printf("%s%s\n", *error ? "  " : "", error);
 }
 
 /* Up to a page of entries; *count is how many were looked at. */
@@ -159,7 +174,11 @@ static bool forget(struct cli *cli, const char *connection, struct err *e)
 
 	if (!ask_call(cli->ask, "history.forget", json_pack("{s:s}", "connection", connection), &reply, e))
 		return false;
-	if (!cli->quiet)
+	if (!cli->quiet && json_member_number(reply, "kept"))
+		(void)printf("%s: %llu entries forgotten; the next visit takes everything on the server as new, but for %llu that are held: "
+			"postrider held list %s\n", connection, (unsigned long long)json_member_number(reply, "entries"),
+			(unsigned long long)json_member_number(reply, "kept"), connection);
+	else if (!cli->quiet)
 		(void)printf("%s: %llu entries forgotten; the next visit takes everything on the server as new\n", connection,
 			(unsigned long long)json_member_number(reply, "entries"));
 	json_decref(reply);
@@ -184,11 +203,15 @@ static int run_rescan(struct cli *cli)
 
 const struct command cmd_history = {
 	.name = "history", .usage = "[NAME] [--json]", .run = run_history, .does = "what was collected, and how far each message came",
-	.help = "One line a message: when its state changed, state, octets, connection, unique-id, last error.\n"
-		"States: pending (not every target has it), accepted, disposing (asked to be deleted, moved or marked), seen\n"
-		"(marked as read on the server), gone (no longer on the server), skipped (never fetched).  Entries are kept for 30 days after `gone`.\n",
+	.help = "One line a message: when its state changed, state, octets, connection, unique-id, the IDs of what is held of it, attempts, last error.\n"
+		"States: pending (not every target has it), held (a target takes it later: postrider held), refused (on_refused = keep: nobody is\n"
+		"asked before postrider retry NAME), accepted, quarantined (accepted, but a target refused it: postrider held list NAME), disposing\n"
+		"(asked to be deleted, moved or marked), seen (marked as read on the server), gone (no longer on the server), skipped (never\n"
+		"fetched).  Entries are kept for 30 days after `gone`.\n",
 };
 
 const struct command cmd_rescan = {
 	.name = "rescan", .usage = "NAME…", .run = run_rescan, .does = "forget what was seen: all mail on the server is new again",
+	.help = "Messages that are held for this connection, waiting, failed or quarantined, stay known: they are neither fetched again nor\n"
+		"delivered twice.  postrider held list NAME names them; what is removed there first is forgotten, too.\n",
 };

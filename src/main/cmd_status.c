@@ -46,14 +46,13 @@ static bool add_row(void *user, json_t *row)
 	return json_array_append(user, row) == 0;
 }
 
-/* When each connection is visited, and how it went. */
-static json_t *ask_connections(struct cli *cli, struct err *e)
+static json_t *ask_all(struct cli *cli, const char *op, struct err *e)
 {
 	json_t *all = json_array();
 
 	if (!all) {
 		(void)err_set(e, ERR_LOCAL, "out of memory");
-	} else if (!ask_rows(cli->ask, "collect.schedule", NULL, add_row, all, e)) {
+	} else if (!ask_rows(cli->ask, op, NULL, add_row, all, e)) {
 		json_decref(all);
 		all = NULL;
 	}
@@ -164,6 +163,28 @@ static void print_connections(const json_t *status)
 	}
 }
 
+/* Also of connections that the configuration has no more. */
+static void print_held_of_connections(const json_t *status)
+{
+	static const char *const counts[] = { "held", "failed", "quarantined" };
+	char ago[SIZE_TEXT + 8];
+	const json_t *row;
+	size_t n;
+
+	json_array_foreach(json_object_get(status, "held_connections"), n, row) {
+		const char *name = json_member_text(row, "connection"), *before = "";
+
+		(void)printf("%s%-16s ", n ? "" : "\nheld messages of connections\n", name);
+		for (size_t c = 0; c < COUNT(counts); c++) {
+			if (!number(row, counts[c]))
+				continue;
+			(void)printf("%s%llu %s", before, number(row, counts[c]), counts[c]);
+			before = ", ";
+		}
+		(void)printf("; the oldest %s: %s: postrider held list %s\n", from_now(status, row, "since", ago), json_member_text(row, "why"), name);
+	}
+}
+
 static void print_certificates(const json_t *status)
 {
 	char text[SIZE_TEXT];
@@ -201,21 +222,25 @@ static void print(const json_t *status)
 	print_held(json_object_get(status, "held"));
 	print_certificates(status);
 	print_connections(status);
+	print_held_of_connections(status);
 }
 
 static bool show(struct cli *cli, json_t *usage, bool redraw, struct err *e)
 {
-	json_t *status, *connections;
+	json_t *status, *connections, *held;
 
 	if (!ask_call(cli->ask, "status", NULL, &status, e))
 		return false;
-	connections = ask_connections(cli, e);
-	if (!connections) {
+	connections = ask_all(cli, "collect.schedule", e);	/* when each is visited, and how it went */
+	held = connections ? ask_all(cli, "held.connections", e) : NULL;
+	if (!held) {
+		json_decref(connections);
 		json_decref(status);
 		return false;
 	}
 	(void)json_object_set(status, "store", usage);
 	(void)json_object_set_new(status, "connections", connections);
+	(void)json_object_set_new(status, "held_connections", held);
 	if (cli->json) {
 		json_print(status);
 	} else {

@@ -239,9 +239,15 @@ static void held_retry(void *user)
 		submissions_kick(serve_submissions(i->serve));
 }
 
+static void held_kick(void *user, const char *connection)
+{
+	instance_schedule_held(user, connection);
+}
+
 struct api_hooks instance_hooks(struct instance *i)
 {
 	return (struct api_hooks){ .user = i, .status = status, .service = service, .sessions = sessions, .blocks = blocks,
 		.block_add = block_made, .block_remove = block_ended, .visit_each = visit_each, .visit_may = visit_may,
-		.visit_start = visit_start, .visit_show = visit_show, .visit_stop = visit_stop, .schedule_each = schedule_shown, .reload = reload, .held_retry = held_retry };
+		.visit_start = visit_start, .visit_show = visit_show, .visit_stop = visit_stop, .schedule_each = schedule_shown, .reload = reload,
+		.held_retry = held_retry, .held_kick = held_kick };
 }

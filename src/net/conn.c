@@ -68,7 +68,7 @@ void conn_end(struct conn *c, const struct err *why)
 	uv_close((uv_handle_t *)&c->timer, on_closed);
 }
 
-void conn_abandon(struct conn *c)
+void conn_abandon(struct conn *c)	/* it may have ended already, and closed() be due */
 {
 	forget(c);
 	c->user.closed = NULL;
@@ -86,6 +86,8 @@ void conn_fail_as(struct conn *c, const struct err *why)
 		(void)snprintf(bare, sizeof bare, " (%.*s)", (int)(strrchr(c->address, ':') - c->address), c->address);
 	if (c->serving)
 		(void)err_in(&e, "%s", c->address);
+	else if (c->host[0] == '/')
+		(void)err_in(&e, "%s", c->host);
 	else
 		(void)err_in(&e, six ? "[%s]:%u%s" : "%s:%u%s", c->host, c->port, bare);
 	if (c->state == CONN_LEAVING)	/* the user has had enough already */
@@ -132,6 +134,25 @@ void conn_close(struct conn *c)
 void conn_drop(struct conn *c)
 {
 	conn_end(c, NULL);
+}
+
+void conn_forget(struct conn **out)
+{
+	struct conn *c = *out;
+
+	*out = NULL;
+	if (!c)
+		return;
+	assert(!c->calls);
+	conn_abandon(c);
+}
+
+void conn_background(struct conn *c)
+{
+	c->background = true;
+	uv_unref((uv_handle_t *)&c->timer);
+	if (c->fd >= 0)
+		uv_unref((uv_handle_t *)&c->poll);
 }
 
 /* Reading */
@@ -362,6 +383,8 @@ bool conn_take_socket(struct conn *c, int fd)
 	}
 	c->fd = fd;
 	c->poll.data = c;
+	if (c->background)
+		uv_unref((uv_handle_t *)&c->poll);
 	c->handles++;
 	return true;
 }
@@ -374,9 +397,11 @@ static void dialled(void *user, int fd, const union address *at, const struct er
 		conn_fail_as(c, why);
 		return;
 	}
-	(void)address_text(at, true, c->address);
+	if (at->any.sa_family != AF_UNSPEC) {
+		(void)address_text(at, true, c->address);
+		conn_socket_options(fd);
+	}
 	c->peer_address = *at;
-	conn_socket_options(fd);
 	if (!conn_take_socket(c, fd)) {
 		(void)conn_fail(c, ERR_LOCAL, "the socket cannot be watched");
 		return;

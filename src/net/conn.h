@@ -87,8 +87,8 @@ enum { CONN_OFFERED_CERTIFICATES = 10, CONN_OFFERED_MAX = 64 * 1024 };
 enum conn_tls { CONN_TLS_NONE, CONN_TLS_IMPLICIT };
 
 struct conn_settings {		/* borrowed until opened or closed */
-	const char *host;
-	uint16_t port;
+	const char *host;		/* a name, an address, or the path of a Unix socket: it begins with "/" */
+	uint16_t port;			/* not of a Unix socket */
 	enum conn_tls tls;
 	struct tls_client *tls_client;	/* for implicit and for conn_start_tls; may be NULL with none */
 	const char *source_address;	/* NULL = any */
@@ -141,6 +141,10 @@ void conn_deadline(struct conn *c, uint32_t ms, const char *name);	/* 0 = none; 
 void conn_pause(struct conn *c, bool on);
 void conn_close(struct conn *c);
 void conn_drop(struct conn *c);	/* at once: its descriptor is free, what waited is lost; closed() as after conn_close */
+/* As conn_drop, but no call comes any more: the user may go.  Not from within one of its calls. */
+void conn_forget(struct conn **c);
+/* From now on it does not keep the loop running, once it is there: of one that was opened, the name and the dialling do. */
+void conn_background(struct conn *c);
 /* The handshake broke for a technical reason (no TLS spoken, reset, version):
  * what tls.required = false may forgive; never chain, pin, date, revocation. */
 bool conn_tls_technical(const struct conn *c);
@@ -159,7 +163,7 @@ bool conn_tls_offered(const struct conn *c, struct conn_offered *offered);
 /* A deadline passed; to be asked inside closed(). */
 bool conn_timed_out(const struct conn *c);
 bool conn_is_tls(const struct conn *c);
-const char *conn_peer(const struct conn *c);	/* "192.0.2.1:995", "" before connect */
+const char *conn_peer(const struct conn *c);	/* "192.0.2.1:995"; "" before connect, and of a Unix socket's server */
 /* The client's own address behind a PROXY header; and which of ours it called (both AF_UNSPEC before connect). */
 const union address *conn_peer_address(const struct conn *c);
 const union address *conn_local_address(const struct conn *c);

@@ -66,6 +66,7 @@ struct conn {
 	bool timed_out;		/* a deadline passed */
 	bool serving;			/* by conn_accept */
 	bool starved;			/* conn_try_send could not send all: drained() is owed */
+	bool background;		/* it does not keep the loop running */
 	bool woken;			/* the socket asked for more, in this event */
 	bool ended;			/* the client closed its half */
 	bool said;			/* we closed ours */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "net/inside.h"
+#include "net/local_path.h"
 #include "net/resolve.h"
 
 struct attempt {
@@ -34,6 +35,7 @@ struct dial {
 	size_t handles;		/* not closed yet; the last one frees the dial */
 	struct resolve *lookup;
 	bool looked_up, begun, unfit;	/* unfit: there were addresses of the family we may not use */
+	bool full;			/* a Unix socket that takes no more for now */
 	struct err lookup_why;
 	struct waiting six, four;
 	struct attempt attempts[DIAL_MAX];
@@ -41,6 +43,7 @@ struct dial {
 };
 
 static void advance(struct dial *d);
+static void on_start(uv_timer_t *uv);
 
 static void on_closed(uv_handle_t *h)
 {
@@ -103,6 +106,8 @@ void dial_tried(const struct dial *d, char *out, size_t size)
 	size_t used = 0;
 
 	*out = '\0';
+	if (d->full)
+		(void)snprintf(out, size, "it takes no more connections for now");
 	for (size_t i = 0; i < d->count && used < size; i++) {
 		const struct attempt *a = &d->attempts[i];
 		char text[ADDRESS_TEXT];
@@ -252,10 +257,31 @@ static void found(void *user, const union address *at, size_t count, bool last, 
 	}
 }
 
+/* A socket of this machine: connected at once, or not at all, but for one whose queue is full. */
+static void dial_local(struct dial *d)
+{
+	union address nowhere = { .v6 = { .sin6_family = AF_UNSPEC } };
+	struct err why;
+	bool full;
+	int fd = local_path_dial(d->host, &full, &why);
+
+	if (full) {
+		d->full = true;
+		loop_timer(d->loop, &d->timer, on_start, DIAL_FULL_MS);
+		return;
+	}
+	end(d);
+	d->user.done(d->user.user, fd, &nowhere, fd < 0 ? &why : NULL);
+}
+
 static void on_start(uv_timer_t *uv)
 {
 	struct dial *d = uv->data;
 
+	if (d->host[0] == '/') {
+		dial_local(d);
+		return;
+	}
 	resolve_start(d->loop, d->host, d->port, &(struct resolve_user){ found, d }, &d->lookup);
 }
 

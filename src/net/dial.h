@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reaching a host: its addresses by happy eyeballs (RFC 8305).
+ * Reaching a host: its addresses by happy eyeballs (RFC 8305); or a Unix socket, which is a host that begins with "/" (no
+ * port; its address is AF_UNSPEC).
  *
  * IPv6 first, then the families in turn; the next address is tried 250 ms after
  * the last, or at once when that one failed; IPv4 answers of DNS wait 50 ms for
@@ -18,7 +19,7 @@
 #include "net/address.h"
 #include "net/loop.h"
 
-enum { DIAL_NEXT_MS = 250, DIAL_WAIT_FOR_V6_MS = 50, DIAL_MAX = 16 };
+enum { DIAL_FULL_MS = 20, DIAL_NEXT_MS = 250, DIAL_WAIT_FOR_V6_MS = 50, DIAL_MAX = 16 };
 
 struct dial;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/local_path.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +44,27 @@ void local_path_end(struct local_path *p)
 	if (p->directory >= 0)
 		(void)close(p->directory);
 	p->directory = -1;
+}
+
+int local_path_dial(const char *path, bool *full, struct err *e)
+{
+	struct local_path p;
+	int fd;
+
+	*full = false;
+	if (!local_path_start(&p, path, e))
+		return -1;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0) {
+		(void)err_errno(e, ERR_LOCAL, "no socket");
+	} else if (connect(fd, (const struct sockaddr *)&p.at, sizeof p.at) < 0) {
+		*full = errno == EAGAIN;
+		(void)err_errno(e, ERR_NET, "no connection");
+		(void)close(fd);
+		fd = -1;
+	}
+	local_path_end(&p);
+	return fd;
 }
 
 bool local_path_trusts(int fd, pid_t *process)

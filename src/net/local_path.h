@@ -19,5 +19,7 @@ struct local_path {
 
 [[nodiscard]] bool local_path_start(struct local_path *p, const char *path, struct err *e);
 void local_path_end(struct local_path *p);
+/* Connected, and does not block from then on; -1: `full` when its queue is full and it may be tried again, else `e` says why. */
+int local_path_dial(const char *path, bool *full, struct err *e);
 /* May the process at the other end of `fd` talk to us?  Our own uid, or root. */
 bool local_path_trusts(int fd, pid_t *process);

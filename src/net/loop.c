@@ -157,6 +157,14 @@ void wake_send(struct wake *w)
 	(void)uv_async_send(&w->uv);
 }
 
+void wake_hold(struct wake *w, bool on)
+{
+	if (on)
+		uv_ref((uv_handle_t *)&w->uv);
+	else
+		uv_unref((uv_handle_t *)&w->uv);
+}
+
 void wake_free(struct wake **w)
 {
 	if (!*w)
@@ -191,6 +199,11 @@ void timer_set(struct timer *t, uint64_t after_ms, uint64_t repeat_ms)
 {
 	uv_update_time(t->uv.loop);
 	(void)uv_timer_start(&t->uv, on_timer, after_ms, repeat_ms);
+}
+
+void timer_background(struct timer *t)
+{
+	uv_unref((uv_handle_t *)&t->uv);
 }
 
 void timer_stop(struct timer *t)

@@ -28,12 +28,16 @@ uint64_t loop_now_ms(const struct loop *l);	/* of this turn, monotonic */
 struct wake;
 [[nodiscard]] struct wake *wake_new(struct loop *l, void (*run)(void *user), void *user, struct err *e);
 void wake_send(struct wake *w);	/* any thread */
+/* While on, it does keep the loop alive: something is under way that will be told by it. */
+void wake_hold(struct wake *w, bool on);
 void wake_free(struct wake **w);
 
 /* A timer, one shot or repeating; it keeps the loop alive while set. */
 struct timer;
 [[nodiscard]] struct timer *timer_new(struct loop *l, void (*run)(void *user), void *user);
 void timer_set(struct timer *t, uint64_t after_ms, uint64_t repeat_ms);
+/* From now on it does not keep the loop alive. */
+void timer_background(struct timer *t);
 void timer_stop(struct timer *t);
 void timer_free(struct timer **t);
 

@@ -64,6 +64,45 @@ static void timers_run_by_their_time(void **state)
 	loop_free(&l);
 }
 
+static void free_wake(void *user)
+{
+	wake_free(user);
+}
+
+/* What is held is waited for, what is in the background is not. */
+static void the_loop_ends_when_nothing_holds_it(void **state)
+{
+	struct loop *l = loop_made();
+	struct timer *behind = timer_made(l, tell, "behind "), *soon;
+	struct wake *w;
+	struct err e;
+
+	(void)state;
+	told[0] = '\0';
+	timer_background(behind);
+	timer_set(behind, 20000, 0);
+	w = wake_new(l, tell, "woken ", &e);
+	assert_non_null(w);
+	wake_hold(w, true);
+	wake_hold(w, false);
+	wake_send(w);
+	loop_run(l);			/* at once */
+	told[0] = '\0';
+	wake_free(&w);
+	w = wake_new(l, free_wake, &w, &e);
+	assert_non_null(w);
+	soon = timer_made(l, tell, "soon ");
+	timer_background(soon);
+	timer_set(soon, 1, 0);
+	wake_hold(w, true);
+	wake_send(w);
+	loop_run(l);			/* until it has run */
+	assert_null(w);
+	timer_free(&soon);
+	timer_free(&behind);
+	loop_free(&l);
+}
+
 struct count {
 	struct timer *timer;
 	struct loop *loop;
@@ -225,6 +264,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(timers_run_by_their_time),
+		cmocka_unit_test(the_loop_ends_when_nothing_holds_it),
 		cmocka_unit_test(a_repeating_timer_ends_when_stopped),
 		cmocka_unit_test(a_timer_set_before_the_loop_runs_is_not_early),
 		cmocka_unit_test(loop_stop_leaves_what_waits),

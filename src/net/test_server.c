@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "net/address.h"
+#include "net/local_path.h"
 
 static int listen_on(const char *address, uint16_t *port)
 {
@@ -24,6 +25,20 @@ static int listen_on(const char *address, uint16_t *port)
 	assert(bind(fd, &a.any, address_size(&a)) == 0 && listen(fd, 64) == 0);
 	assert(getsockname(fd, &a.any, &size) == 0);
 	*port = ntohs(a.any.sa_family == AF_INET6 ? a.v6.sin6_port : a.v4.sin_port);
+	return fd;
+}
+
+/* A Unix socket.  With a short queue, so that a test can fill it. */
+static int listen_at(const char *path)
+{
+	struct local_path p;
+	struct err e;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool good = local_path_start(&p, path, &e);
+
+	assert(good && fd >= 0);
+	assert(bind(fd, (const struct sockaddr *)&p.at, sizeof p.at) == 0 && listen(fd, 1) == 0);
+	local_path_end(&p);
 	return fd;
 }
 
@@ -53,7 +68,7 @@ void server_start(struct server *s, const char *address, void (*talk)(struct ser
 
 	(void)sigaction(SIGPIPE, &ignore, NULL);
 	*s = (struct server){ .talk = talk, .user = user };
-	s->fd = listen_on(address, &s->port);
+	s->fd = address[0] == '/' ? listen_at(address) : listen_on(address, &s->port);
 	assert(pipe2(s->stop, O_CLOEXEC) == 0);
 	assert(pthread_create(&s->thread, NULL, serve, s) == 0);
 }

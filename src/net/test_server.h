@@ -3,7 +3,7 @@
  * For tests: a server on loopback, in a thread, that says what a test wants.
  *
  *     server_start(&s, "127.0.0.1", talk, user) … s.port … server_stop(&s)
- * talk(peer, user) runs in the server's thread for one connection after the
+ * An address may be the path of a Unix socket, which the test removes.  talk(peer, user) runs in the server's thread for one connection after the
  * other; everything a peer_* function does blocks.  After talk the connection
  * is closed in order, if it is still there.  server_stop waits for the talks of
  * all connections made so far; so each must see the end of its own, or leave.

@@ -85,7 +85,7 @@ static bool copy(struct rules *r, const struct settings *settings, struct err *e
 	r->main_domain = settings->main_domain ? arena_text(&r->arena, span_of(settings->main_domain)) : NULL;
 	r->submission_limit = p->submission_limit;
 	r->submission_size = p->submission_size;
-	if (p->submission_works) {
+	if (p->submission) {
 		r->submission = deliver_target_new(p->submission, e);
 		if (!r->submission)
 			return false;

@@ -22,7 +22,6 @@ static void begin(struct target *target)
 	service.settings.targets = all;
 	service.settings.target_count = COUNT(all);
 	service.pop3.submission = target;
-	service.pop3.submission_works = target;
 	service.pop3.submission_limit = 5;
 	service.pop3.submission_size = SIZE;
 }

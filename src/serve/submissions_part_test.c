@@ -85,7 +85,6 @@ static void begin(void)
 	service.settings.targets = all;
 	service.settings.target_count = COUNT(all);
 	service.pop3.submission = &relay;
-	service.pop3.submission_works = true;
 	service.pop3.submission_limit = 5;
 	service.pop3.submission_size = 100000;
 	service_open(1);

@@ -30,7 +30,6 @@ static void begin(uint32_t timeout_ms)
 	service.settings.targets = all;
 	service.settings.target_count = COUNT(all);
 	service.pop3.submission = &slow;
-	service.pop3.submission_works = true;
 	service.pop3.submission_limit = 1000;
 	service.pop3.submission_size = 100000;
 }

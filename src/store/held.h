@@ -82,6 +82,8 @@ bool held_next_of(struct store *s, const char *connection, struct held_info *inf
 bool held_get(struct store *s, uint64_t id, struct held_info *info);
 void held_sums(struct store *s, struct held_sums *sums);
 void held_sums_of(struct store *s, const char *connection, struct held_sums *sums);	/* of a connection: one look */
+/* Walks the connections of which something is held, also those that no configuration has any more; start with "". */
+bool held_each_connection(struct store *s, char connection[LEDGER_CONNECTION_MAX + 1], struct held_sums *sums);
 /* The moment at which the first of those that wait is due; INT64_MAX: none waits.  Of a connection: one look. */
 int64_t held_due(struct store *s, const char *connection);
 const char *held_id_text(uint64_t id, char out[HELD_ID_TEXT]);
@@ -90,6 +92,10 @@ const char *held_id_text(uint64_t id, char out[HELD_ID_TEXT]);
 [[nodiscard]] bool held_add(struct store *s, const struct held_new *what, const struct spool *message, int64_t now, uint64_t *id, struct err *e);
 /* The message again, and the recipients: `*recipients` is one allocation for free(), that many texts behind its pointers. */
 [[nodiscard]] bool held_load(struct store *s, uint64_t id, struct spool **message, const char ***recipients, size_t *count, struct err *e);
+/* One piece of its octets, to be read without a spool: MAILBOX_PIECE of them, of the last what is left; an empty one behind it. */
+[[nodiscard]] bool held_piece(struct store *s, uint64_t id, uint32_t piece, bool (*take)(void *user, struct span octets), void *user, struct err *e);
+/* Those of its recipients, as held_load gives them. */
+[[nodiscard]] bool held_recipients(struct store *s, uint64_t id, const char ***recipients, size_t *count, struct err *e);
 [[nodiscard]] bool held_placing(struct store *s, uint64_t id, const char *name, struct err *e);	/* "": it has no name any more */
 /* It is for these alone from now on, which are some of its recipients: the others have it, or never will. */
 [[nodiscard]] bool held_narrow(struct store *s, uint64_t id, const char *const *recipients, size_t count, struct err *e);

@@ -254,3 +254,31 @@ bool held_load(struct store *s, uint64_t id, struct spool **message, const char 
 	spool_free(message);
 	return err_in(e, "held message");
 }
+
+bool held_piece(struct store *s, uint64_t id, uint32_t piece, bool (*take)(void *user, struct span octets), void *user, struct err *e)
+{
+	struct held_info h;
+	uint32_t pieces;
+	struct span octets;
+	struct view *v;
+	bool good;
+
+	if (!held_find(s, id, &h, &pieces))
+		return held_no_such(id, e);
+	if (piece >= pieces)
+		return true;
+	v = store_view(s);
+	good = view_blob(v, held_part(), id, piece, &octets) || err_set(e, ERR_LOCAL, "held message: octets are missing");
+	if (good && !take(user, octets))
+		good = err_set(e, ERR_LOCAL, "held message: what reads it has no room");
+	view_end(&v);
+	return good;
+}
+
+bool held_recipients(struct store *s, uint64_t id, const char ***recipients, size_t *count, struct err *e)
+{
+	struct held_info h;
+	uint32_t pieces;
+
+	return held_find(s, id, &h, &pieces) ? load_recipients(s, &h, recipients, count, e) : held_no_such(id, e);
+}

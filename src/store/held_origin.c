@@ -104,19 +104,30 @@ static void add_up(struct held_sums *sums, const struct held_sums *more)
 	sums->quarantined_octets += more->quarantined_octets;
 }
 
-void held_sums(struct store *s, struct held_sums *sums)
+bool held_each_connection(struct store *s, char connection[LEDGER_CONNECTION_MAX + 1], struct held_sums *sums)
 {
-	struct span key = SPAN("t"), value;	/* the submissions' own */
-	struct held_sums one;
-	struct view *v;
+	char at[HELD_OF_KEY];
+	struct span key = *connection ? key_of(at, 't', connection) : SPAN("t"), value;	/* "t" is the submissions' own */
+	struct view *v = store_view(s);
+	bool there = view_next(v, held_part(), SPAN("t"), &key, &value) && key.len > 2 && key.len - 2 <= LEDGER_CONNECTION_MAX;
 
-	submitted_sums(s, sums);
-	v = store_view(s);
-	while (view_next(v, held_part(), SPAN("t"), &key, &value)) {
-		take_sums(value, &one);
-		add_up(sums, &one);
+	if (there) {
+		memcpy(connection, key.at + 1, key.len - 2);
+		connection[key.len - 2] = '\0';
+		take_sums(value, sums);
 	}
 	view_end(&v);
+	return there;
+}
+
+void held_sums(struct store *s, struct held_sums *sums)
+{
+	char connection[LEDGER_CONNECTION_MAX + 1] = "";
+	struct held_sums one;
+
+	submitted_sums(s, sums);
+	while (held_each_connection(s, connection, &one))
+		add_up(sums, &one);
 }
 
 uint64_t held_octets_of(struct store *s, const char *connection)

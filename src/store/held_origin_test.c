@@ -98,6 +98,7 @@ static void has(const char *connection, uint64_t waiting, uint64_t failed, uint6
 static void each_kind_is_walked_and_summed_apart([[maybe_unused]] void **state)
 {
 	struct held_info info = { .id = 0 };
+	char name[LEDGER_CONNECTION_MAX + 1] = "";
 	struct held_sums all;
 	uint64_t before = 0;
 	size_t n = 0;
@@ -115,6 +116,11 @@ static void each_kind_is_walked_and_summed_apart([[maybe_unused]] void **state)
 	for (; held_next(store, &info); before = info.id, n++)
 		assert_true(info.id > before);
 	assert_int_equal(n, 5);
+	assert_true(held_each_connection(store, name, &all) && all.waiting == 1 && all.quarantined == 1);
+	assert_string_equal(name, "work");
+	assert_true(held_each_connection(store, name, &all) && all.waiting == 1 && all.quarantined == 0);
+	assert_string_equal(name, "wor");
+	assert_false(held_each_connection(store, name, &all));
 	held_sums(store, &all);
 	assert_true(all.waiting == 4 && all.failed == 0 && all.quarantined == 1);
 	assert_true(all.octets == 4 * OCTETS && all.quarantined_octets == OCTETS);

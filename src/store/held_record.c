@@ -17,7 +17,7 @@ enum {
 		LEDGER_CONNECTION_MAX + LEDGER_MAILBOX_MAX + LEDGER_UID_MAX,
 };
 
-static_assert(sizeof ((struct held_origin *)0)->id == ID && sizeof ((struct held_origin *)0)->digest == ID);
+static_assert(sizeof ((struct held_origin *)0)->id == ID && sizeof ((struct held_origin *)0)->digest == ID, "both are of one length");
 
 engine_part held_part(void)
 {

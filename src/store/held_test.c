@@ -86,6 +86,34 @@ static void holds(uint64_t id, size_t len)
 	spool_free(&m);
 }
 
+static void octets_come_piece_by_piece([[maybe_unused]] void **state)
+{
+	static const size_t sizes[] = { 0, SMALL, MAILBOX_PIECE, MAILBOX_PIECE + 1, 13 * MAILBOX_PIECE + 7 };
+	struct err e;
+
+	for (size_t n = 0; n < COUNT(sizes); n++) {
+		struct fixture_text got = { 0 };
+		char *want = fixture_octets(sizes[n]);
+		uint64_t id = add(sizes[n]);
+		size_t before;
+		uint32_t piece = 0;
+
+		do {
+			before = got.len;
+			must(held_piece(store, id, piece++, collect, &got, &fixture_err));
+			assert_true(got.len - before <= MAILBOX_PIECE);
+		} while (got.len > before);
+		assert_int_equal(got.len, sizes[n]);
+		if (got.len)
+			assert_memory_equal(got.at, want, got.len);
+		must(held_remove(store, id, &fixture_err));
+		assert_false(held_piece(store, id, 0, collect, &got, &e));
+		assert_int_equal(e.kind, ERR_CONFIG);
+		free(got.at);
+		free(want);
+	}
+}
+
 static void fewer_are_left([[maybe_unused]] void **state)
 {
 	static const char *const left[] = { "only@example.net" };
@@ -315,6 +343,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(messages_survive_a_restart, begin, end),
 		cmocka_unit_test_setup_teardown(what_becomes_of_one, begin, end),
+		cmocka_unit_test_setup_teardown(octets_come_piece_by_piece, begin, end),
 		cmocka_unit_test_setup_teardown(fewer_are_left, begin, end),
 		cmocka_unit_test_setup_teardown(a_lead_is_not_kept, begin, end),
 		cmocka_unit_test_setup_teardown(what_never_became_whole_is_taken_away, begin, end),

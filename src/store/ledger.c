@@ -317,6 +317,8 @@ void ledger_put(struct ledger *l, const struct ledger_entry *entry, uint64_t tic
 {
 	char key[1 + OVERLAY_ID], value[ENTRY_MAX];
 
+	if (entry->removal && entry->state != LEDGER_GONE && !l->notes[LEDGER_NOTE_REMOVING])	/* first: nobody looks for one without it */
+		ledger_note(l, LEDGER_NOTE_REMOVING, entry->changed > 0 ? entry->changed : 1, 0);
 	ledger_out(l, entry_key(key, entry->id), entry_pack(value, entry), ticket);
 }
 
@@ -341,47 +343,6 @@ int64_t ledger_noted(struct ledger *l, enum ledger_note note)
 {
 	assert(note < LEDGER_NOTES);
 	return l->notes[note];
-}
-
-/* Up to a batch of the keys that are durable now. */
-static bool forget_some(struct ledger *l, bool *more, struct err *e)
-{
-	struct view *v = store_view(l->store);
-	struct batch *b = store_batch(l->part);
-	struct span key = { 0 }, value;
-	size_t n = 0;
-
-	while (n < ENGINE_BATCH_KEYS / 2 && view_next(v, l->part, SPAN(""), &key, &value)) {
-		store_must(batch_remove(b, key));
-		n++;
-	}
-	view_end(&v);
-	*more = n > 0;
-	if (*more)
-		return engine_commit_wait(l->store->engine, &b, e);
-	batch_free(&b);
-	return true;
-}
-
-bool ledger_forget(struct ledger *l, struct err *e)
-{
-	struct put *p;
-	bool more = true;
-	struct batch *barrier = store_batch(l->part);
-
-	/* The committer keeps the order: behind an empty batch all is durable. */
-	ledger_flush(l);
-	if (!engine_commit_wait(l->store->engine, &barrier, e))
-		return err_in(e, "ledger of %s", l->name);
-	while ((p = overlay_next(&l->overlay, NULL)))
-		overlay_remove(&l->overlay, p);
-	memset(l->notes, 0, sizeof l->notes);
-	while (more)
-		if (!forget_some(l, &more, e))
-			return err_in(e, "ledger of %s", l->name);
-	l->sent = 0;
-	l->refused = false;
-	return true;
 }
 
 void ledger_flush_all(struct store *s)

@@ -67,7 +67,7 @@ struct ledger_entry {
 	bool has_digest;
 	uint8_t digest[32];	/* SHA-256 of the delivered octets */
 	uint32_t attempts;
-	bool removal;		/* DISPOSING: the message is deleted, whatever `after` says */
+	bool removal;		/* once it is ACCEPTED or DISPOSING, the message is deleted, whatever `after` says */
 	enum ledger_copy copy;	/* DISPOSING: of a copy to where `after` wants it; then the original is to go */
 	uint32_t copy_validity, copy_uid;	/* and the copy is this, 0 = not told (COPYUID, RFC 4315) */
 	char uid[LEDGER_UID_MAX + 1];	/* UIDL or "uidvalidity/uid", cut, control octets as '?': for people */
@@ -124,10 +124,18 @@ enum ledger_note {
 	/* Not moments: what IMAP said of the mailbox when it was listed last, and when
 	 * all that was in it was settled; ACCOUNT stands for host and user; 0 = not known. */
 	LEDGER_NOTE_VALIDITY, LEDGER_NOTE_ACCOUNT, LEDGER_NOTE_SETTLED_MODSEQ, LEDGER_NOTE_SETTLED_NEXT, LEDGER_NOTE_SETTLED_EXISTS,
+	LEDGER_NOTE_REMOVING,	/* a moment: there may be entries with `removal`; ledger_put sees to it */
 	LEDGER_NOTES
 };
 /* Asynchronous, as a put; `ticket` also tells that all puts before it are durable. */
 void ledger_note(struct ledger *l, enum ledger_note note, int64_t when, uint64_t ticket);
 int64_t ledger_noted(struct ledger *l, enum ledger_note note);
-[[nodiscard]] bool ledger_forget(struct ledger *l, struct err *e);	/* rescan: all entries; blocks */
+[[nodiscard]] bool ledger_forget(struct ledger *l, struct err *e);	/* all entries and notes; blocks */
+/* The same but for the entries that `keep` wants, and what is needed to know them again: ids that are shared, what was
+ * noted of ids.  *kept counts them. */
+struct ledger_keep {
+	bool (*keep)(void *user, const struct ledger_entry *entry);
+	void *user;
+};
+[[nodiscard]] bool ledger_forget_but(struct ledger *l, const struct ledger_keep *with, uint64_t *kept, struct err *e);
 uint64_t ledger_count(struct ledger *l);

@@ -54,18 +54,6 @@ static bool set_domain(struct address *a, const char *domain)
 	return true;
 }
 
-/* Does it count, and as what?  `bare`: a word alone does. */
-static bool take(struct address *a, const struct envelope_rules *rules, bool bare)
-{
-	const char *domain = rules->source_domain ? rules->source_domain : rules->target_domain;
-
-	if (!address_has_domain(a) && (!bare || !domain || !set_domain(a, domain)))
-		return false;
-	if (rules->source_domain && !span_equal_nocase(domain_of(a), span_of(rules->source_domain)))
-		return false;
-	return !rules->target_domain || set_domain(a, rules->target_domain);
-}
-
 static bool is_mark(const struct address *a)
 {
 	struct span local = { a->text, a->local };
@@ -76,6 +64,18 @@ static bool is_mark(const struct address *a)
 		if (!local.at[n] || !strchr("0123456789abcdefABCDEF", local.at[n]))
 			return false;
 	return true;
+}
+
+/* Does it count, and as what?  `bare`: a word alone does. */
+static bool take(struct address *a, const struct envelope_rules *rules, bool bare)
+{
+	const char *domain = rules->source_domain ? rules->source_domain : rules->target_domain;
+
+	if (!address_has_domain(a) && (!bare || !domain || !set_domain(a, domain)))
+		return false;
+	if (rules->source_domain && !span_equal_nocase(domain_of(a), span_of(rules->source_domain)))
+		return false;
+	return (!rules->target_domain || set_domain(a, rules->target_domain)) && !is_mark(a);	/* a word alone may look like one now */
 }
 
 /* False: there are too many. */

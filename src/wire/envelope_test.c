@@ -57,6 +57,8 @@ static const struct row {
 	{ "not needed", &otherwise, "X-Real-To: a@client1.com\r\n\r\n", "X-Real-To: a@x.y;" },
 	{ "rules that say nothing", &empty, "To: a@b\r\n\r\n", "hold: " NOBODY },
 	{ "nothing at all", &plain, "", "hold: " NOBODY },
+	{ "what looks like one is nobody", &target, "X-Real-To: postrider.0123456789abcdef, postrider.0123456789abcde\r\n\r\n", "X-Real-To: postrider.0123456789abcde@corp.example;" },
+	{ "nor in To", &source, "To: postrider.0123456789abcdef@client1.com, b@client1.com\r\n\r\n", "To, Cc, Bcc: b@client1.com;" },
 	{ "our mark is nobody", &plain, "Delivered-To: " MARK "\r\nDelivered-To: a@b\r\n\r\n", "Delivered-To: a@b;" },
 	{ "our mark alone", &target, "Delivered-To: " MARK "\r\n\r\n", "hold: " NOBODY },
 	{ "no mark", &plain, "Delivered-To: postrider.0123456789abcdeg@x\r\n\r\n", "Delivered-To: postrider.0123456789abcdeg@x;" },

@@ -63,7 +63,7 @@ def instants(count, rng, steps):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", TARGETS)
+@pytest.mark.parametrize("kind", [*TARGETS, "enveloped"])
 def test_killed_at_any_step(home, mail, kind):
     rng = random.Random(f"{SEED} step {kind}")
     steps = steps_of_a_visit(mail, each(home, "measure"), kind)

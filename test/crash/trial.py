@@ -5,13 +5,15 @@ POSTRIDER_KILLS   instants for each case (the full run takes 50)
 POSTRIDER_SEED    of the random instants (fixed, printed with a failure)
 """
 import os
+import re
 from collections import Counter
 
 import corpus
-from postrider import Postrider
+from postrider import Postrider, section
 
 SEED = int(os.environ.get("POSTRIDER_SEED", "20260101"))
 TARGETS = ["mailbox", "maildir", "both"]
+LEAD = re.compile(rb"X-Real-To: anna@example\.org\r?\nDelivered-To: postrider\.[0-9a-f]{16}@\S+\r?\n")
 
 
 def kills(usual):
@@ -39,7 +41,7 @@ class Reader:
 
 
 class Trial:
-    """One mailbox at the source, one target or two, one program that gets killed."""
+    """One mailbox at the source, one target or two, one program that gets killed.  "enveloped" is both, each with an envelope."""
 
     def __init__(self, home, kind, mail, rng, habit=None):
         self.p, self.mail, self.kind, self.rng = Postrider(home), mail, kind, rng
@@ -48,6 +50,11 @@ class Trial:
         self.shown = lambda octets: octets      # how the server shows a message
 
     def targets(self):
+        keys = {"envelope__recipients": ["anna@example.org"]}
+        if self.kind == "enveloped":
+            self.p.sections["routed"] = section("target routed", {"type": "mailbox", "mailbox": "anna/INBOX", **keys})
+            self.p.sections["filed"] = section("target filed", {"type": "maildir", "path": self.p.maildir, **keys})
+            return ["routed", "filed"]
         return {"mailbox": ["mailbox:anna/INBOX"], "maildir": ["maildir:" + self.p.maildir],
                 "both": ["mailbox:anna/INBOX", "maildir:" + self.p.maildir]}[self.kind]
 
@@ -60,15 +67,22 @@ class Trial:
         done = self.p.good("collect", "box")
         assert done.summary()["box"]["collected"] == 0, done
 
+    def bare(self, octets):
+        """Without what goes before it."""
+        if self.kind != "enveloped":
+            return octets
+        assert LEAD.match(octets), octets[:200]
+        return LEAD.sub(b"", octets, count=1)
+
     def verify(self, left, story):
         want = Counter(corpus.digest(self.shown(m)) for m in self.mail)
         assert left == 0, f"{left} left on the server; {story}"
-        if self.kind in ("maildir", "both"):
-            have = Counter(corpus.digest(m) for m in self.p.in_maildir() + self.reader.deleted)
+        if self.kind in ("maildir", "both", "enveloped"):
+            have = Counter(corpus.digest(self.bare(m)) for m in self.p.in_maildir() + self.reader.deleted)
             assert have == want, f"maildir: {tell(have, want)}; {story}"
             assert os.listdir(self.p.maildir + "/tmp") == [], f"left in tmp/; {story}"
-        if self.kind in ("mailbox", "both"):
-            have = Counter(corpus.digest(m) for m in self.p.in_mailbox())
+        if self.kind in ("mailbox", "both", "enveloped"):
+            have = Counter(corpus.digest(self.bare(m)) for m in self.p.in_mailbox())
             assert have == want, f"mailbox: {tell(have, want)}; {story}"
 
 

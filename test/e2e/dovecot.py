@@ -197,15 +197,15 @@ class Client:
 
 
 class Dovecot:
-    def __init__(self, authority, password=PASSWORD, names=("DNS:localhost", "IP:127.0.0.1"), compress=False, passwd=None):
-        """passwd: the text of a passwd-file, path("passwd"); its users instead of any name."""
+    def __init__(self, authority, password=PASSWORD, names=("DNS:localhost", "IP:127.0.0.1"), compress=False, passwd=None, more=""):
+        """passwd: the text of a passwd-file, path("passwd"); its users instead of any name.  more: settings, behind the others."""
         self.home = tempfile.mkdtemp(prefix="pr-dovecot-")
         os.chmod(self.home, 0o755)
         who = pwd.getpwnam("nobody") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
         self.uid, self.gid, self.user = who.pw_uid, who.pw_gid, who.pw_name
         self.group = grp.getgrgid(self.gid).gr_name
         self.password, self.process, self.filled, self.users = password, None, 0, 0
-        self.authority, self.plugins = authority, ("zlib", "zlib imap_zlib") if compress else ("", "")
+        self.more, self.authority, self.plugins = more, authority, ("zlib", "zlib imap_zlib") if compress else ("", "")
         self.passdb = f"static\n  args = password={password}"
         if passwd is not None:
             self.passdb = "passwd-file\n  args = " + self.path("passwd")
@@ -302,7 +302,7 @@ class Dovecot:
                                  cert=self.cert, key=self.key, pop3=self.pop3, pop3s=self.pop3s, imap=self.imap, imaps=self.imaps, passdb=self.passdb,
                                  plugins=self.plugins[0], imap_plugins=self.plugins[1])
             with open(self.path("dovecot.conf"), "w", encoding="ascii") as f:
-                f.write(conf)
+                f.write(conf + self.more)
             os.chmod(self.path("dovecot.conf"), 0o644)
             drop = {} if os.getuid() else {"user": self.uid, "group": self.gid, "extra_groups": []}
             self.process = subprocess.Popen(["dovecot", "-F", "-c", self.path("dovecot.conf")], cwd=self.home,

@@ -11,8 +11,10 @@ with what it is about (# lines), then the case:
     caps: +NAME -NAME     IMAP: more or less than CAPS below
     tells: no             IMAP: capabilities come only when asked for
     uids: N…              IMAP: the ids of the messages
+    removal: N…           after the first visit the ledger says of these that they are deleted, whatever `after` says
     want: …               checked after the last run:
         exit N | exit-any N…    error REGEX      (of the first run)
+        later REGEX             (of the second run)
         collected N, failed N   by the summary lines of all runs together
         target N, left N        messages in the target, in the maildrop or INBOX
         left-or-collected N     all N are still in the maildrop, or all in the target
@@ -39,6 +41,7 @@ import corpus
 from imapd import Imapd, Mailstore
 from origin import Script, parse_script, unescape
 from pop3d import Maildrop, Pop3d
+from removals import remove
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TRANSCRIPTS = os.path.join(HERE, "..", "transcripts")
@@ -48,7 +51,7 @@ CAPS = ["IMAP4rev1", "LITERAL+", "ID", "UIDPLUS", "MOVE", "UNSELECT"]
 
 def read(path):
     case = {"messages": 2, "runs": 1, "in": "clear tls", "set": {"after": "delete", "timeout": "5s"}, "want": [], "mail": [],
-            "caps": list(CAPS), "tells": True, "uids": []}
+            "caps": list(CAPS), "tells": True, "uids": [], "removal": []}
     script = []
     with open(path, encoding="utf-8") as f:
         for line in f.read().splitlines():
@@ -69,8 +72,8 @@ def read(path):
                 case["caps"] = [c for c in case["caps"] if "-" + c not in words] + [w[1:] for w in words if w[0] == "+"]
             elif head == "tells":
                 case["tells"] = rest != "no"
-            elif head == "uids":
-                case["uids"] = [int(n) for n in rest.split()]
+            elif head in ("uids", "removal"):
+                case[head] = [int(n) for n in rest.split()]
             elif head == "want":
                 case["want"].append(rest)
             else:
@@ -91,6 +94,9 @@ class Pop3:
         self.drop = Maildrop(mail)
         self.origin = Pop3d(self.drop, script=Script(case["script"]), **how)
 
+    def uids(self):
+        return [m.uidl for m in self.drop.snapshot()]
+
     def left(self, folder=None):
         return self.drop.octets()
 
@@ -103,6 +109,9 @@ class Imap:
         for octets, uid in zip(mail, case["uids"] or range(1, len(mail) + 1)):
             self.store.add("INBOX", octets, uid=uid)
         self.origin = Imapd(self.store, caps=case["caps"], tells=case["tells"], script=Script(case["script"]), **how)
+
+    def uids(self):
+        return [e.uid for e in self.store.box("INBOX").entries]
 
     def left(self, folder="INBOX"):
         return self.store.octets(folder)
@@ -132,6 +141,8 @@ def check(want, o):
         return str(o.runs[-1].code) in args
     if verb == "error":
         return re.search(want.partition(" ")[2], o.runs[0].text, re.I)
+    if verb == "later":
+        return re.search(want.partition(" ")[2], o.runs[1].text, re.I)
     if verb in ("collected", "failed"):
         return o.total(verb) == number
     if verb == "target":
@@ -182,7 +193,11 @@ def test_transcript(p, certificate, path, line):
         else:
             mode = "implicit" if line == "tls" else "explicit"
             p.connection("box", port=origin.port, tls__mode=mode, tls__ca_certificates=ca, allow_cleartext=True, **keys)
-        runs = [p("collect", "box", limit=40) for _ in range(case["runs"])]
+        uids = server.uids()
+        runs = [p("collect", "box", limit=40)]
+        if case["removal"]:
+            remove(p, *(uids[n - 1] for n in case["removal"]))
+        runs += [p("collect", "box", limit=40) for _ in range(case["runs"] - 1)]
         o = Outcome(runs, p.in_maildir(), server, mail)
         there = [corpus.normal(m) for m in server.everywhere()]
     story = "\n".join(map(repr, runs)) + "\nsaid: " + " | ".join(o.said[-60:])

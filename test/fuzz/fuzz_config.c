@@ -24,17 +24,17 @@ static void check_report(const struct buf *report)
 
 static void check_connection(const struct connection *c)
 {
-	struct err e;
-
 	assert(c->name && c->name[0] && c->host && c->user && c->port);
 	assert(c->auth_count == 0 || c->auth);
 	assert(c->auth_count <= MECHANISMS && c->deliver_count <= SETTINGS_DELIVER_MAX && c->deliver_count);
 	assert(c->tls.versions && c->tls.verify_depth);
 	assert(c->timeout_ms && c->connect_timeout_ms);
-	for (size_t n = 0; n < c->deliver_count; n++)
-		assert(c->deliver[n]->name && c->deliver[n]->canonical);
-	if (settings_usable(c, &e))
-		assert(c->protocol == PROTOCOL_POP3);
+	for (size_t n = 0; n < c->deliver_count; n++) {
+		const struct target *t = c->deliver[n];
+
+		assert(t->name && t->canonical);
+		assert((t->type != TARGET_SMTP && t->type != TARGET_LMTP) || t->has_envelope || c->has_envelope);
+	}
 }
 
 static void check_pop3(const struct pop3_settings *p)
