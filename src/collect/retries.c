@@ -76,6 +76,11 @@ static bool has_entry(const struct held_info *info)
 	return memcmp(info->origin.id, none, sizeof none) != 0;
 }
 
+bool retried_bounce(const struct message *m)
+{
+	return !has_entry(&m->retried->info);
+}
+
 /* ---- after a crash */
 
 static void remove_work(void *user)

@@ -202,7 +202,7 @@ static bool route(struct visit *v, struct message *m)
 	struct err e;
 
 	routing_end(&m->routing);
-	if (!m->spool || (m->retried && retried_loose(m)))
+	if (!m->spool || (m->retried && retried_bounce(m)))
 		return true;
 	if (((k->ops == &sink_handed || routing_wanted(k)) && !routing_of(k, m->spool, &m->routing, &e)) ||
 	    !spool_lead(m->spool, m->routing.lead, &e)) {

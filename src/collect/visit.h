@@ -381,7 +381,8 @@ void entry_set_sink(struct ledger_entry *entry, const struct sink *k, enum ledge
 void retries_settle(struct visit *v);		/* before each attempt: held area and ledger agree, whatever a crash left */
 void retries_start(struct visit *v);		/* those that are due; also later, for more */
 void retried_over(struct visit *v, struct message *m);	/* its sink has had its turn */
-bool retried_loose(const struct message *m);	/* no entry speaks of it: a bounce */
+bool retried_loose(const struct message *m);	/* no entry speaks of it: a bounce, or quarantined and released */
+bool retried_bounce(const struct message *m);	/* of our own: it never was in a mailbox */
 void retried_left(struct visit *v, struct message *m);	/* nothing is known of it: as it was */
 void retried_settled(struct visit *v, struct message *m);	/* the ledger has that for good */
 /* The held message `copy` of this entry; false: the entry says that its target has it, or nothing. */
