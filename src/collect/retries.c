@@ -76,6 +76,11 @@ static bool has_entry(const struct held_info *info)
 	return memcmp(info->origin.id, none, sizeof none) != 0;
 }
 
+bool retried_bounce(const struct message *m)
+{
+	return !has_entry(&m->retried->info);
+}
+
 /* ---- after a crash */
 
 static void remove_work(void *user)
@@ -182,7 +187,7 @@ static void settle(struct visit *v, const struct held_info *info)
 		entry = (struct ledger_entry){ 0 };
 	if (!entry.first_seen || is_behind(&entry, info, k))
 		mention_now(v, info, k, l, &entry);
-	else if (info->state != HELD_QUARANTINED)
+	else if (info->state != HELD_QUARANTINED && !info->released)	/* of those no entry knows: they were accepted when they came here */
 		start_removal(retried_new(v, info));
 }
 

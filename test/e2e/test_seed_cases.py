@@ -2,7 +2,7 @@
 """What users of the old tools rely on, case by case, under its name there.
 
 POPREP, the mail reader of BS2000 and Primeur's connections did these things; each test says which one it keeps.  What else
-is kept is tested where it belongs: retries in test_retries.py, schedules in test_schedule.py."""
+is kept is tested where it belongs: retries in test_retries.py, schedules in test_schedule.py, 500 connections in test_many.py."""
 import os
 import re
 import time
@@ -11,10 +11,13 @@ import pytest
 
 import certs
 import corpus
+from dovecot import PASSWORD
 from elsewhere import at, own_network
 from imapd import Imapd, Mailstore, without
 from pop3d import CAPA, Maildrop, Pop3d, Pop3Session, Script, parse_script
+from postrider import section
 from probing import Raw, both, says
+from smtpd import Smtpd
 from serving import Server, until
 
 DAY = 86400
@@ -422,23 +425,91 @@ def test_removed_after_n_days(p, protocol):
         assert left(origin) == [] and numbers(p.in_maildir()) == list(range(5))
 
 
-def test_500_connections_in_one_configuration(s):
-    """As many as POPREP's largest users have: each is visited once, none holds up another, and `run` ends at once."""
-    s.head["max_per_host"] = 20
-    with Pop3d(Maildrop(corpus.small(1))) as origin:
-        for n in range(500):
-            s.p.sections[f"box{n}"] = ""
-        keys = {"after": "keep", "interval": 0, "active": "always"}
-        for n in range(500):
-            s.p.write, write = (lambda: None), s.p.write     # the file once, not 500 times
-            s.p.clear(f"box{n}", origin, **keys, deliver=[f"mailbox:anna/box{n}"])
-            s.p.write = write
-        s.p.write()
-        s.write()
-        assert "500 connections" in s.p.good("check").out
-        s.start()
-        until(lambda: all(r["done"] for r in s.p.good("status", "--json").rows()[0]["connections"]), lambda: s.log()[-3000:], limit=180)
-        rows = s.p.good("status", "--json").rows()[0]["connections"]
-        assert len(rows) == 500 and all(r["error_kind"] == "none" for r in rows)
-        s.stop()
-        assert origin.met == fetched(origin) == 500
+# ---- for whom it is
+
+LOST = [b"From: a@example.org\r\nDelivered-To: anna@old.example\r\nSubject: number 0, x\r\n\r\nfor anna\r\n",
+        b"From: a@example.org\r\nSubject: number 1, x\r\n\r\nfor nobody\r\n"]
+
+
+@both
+@pytest.mark.parametrize("outcome", ["hold", "delete", "quarantine", "first@corp.example, second@corp.example"])
+def test_no_recipient_is_found(p, protocol, outcome):
+    """POPREP's catch-all mailbox, and what becomes of mail whose header names nobody: each outcome that there is."""
+    with origin_of(protocol, LOST) as origin, Smtpd() as sink:
+        p.sections["target"] = section("target relay", {"type": "smtp", "host": "127.0.0.1", "port": sink.port, "tls__mode": "none"})
+        p.clear("box", origin, protocol=protocol, after="delete", deliver=["relay"],
+                envelope__source_domain="old.example", envelope__target_domain="corp.example", envelope__no_recipient=outcome)
+        p("collect", "box")
+        p("collect", "box")
+        got = {tuple(recipients): octets for _, recipients, octets in sink.mails}
+        assert b"for anna" in got.pop(("anna@corp.example",)) and len(sink.mails) == (2 if "," in outcome else 1)
+        if "," in outcome:
+            assert b"for nobody" in got.pop(("first@corp.example", "second@corp.example"))
+        listed = p.good("held", "list", "--json").rows()
+        kept = [h["state"] for h in listed]
+        assert not got and kept == {"quarantine": ["quarantined"]}.get(outcome, kept if outcome == "hold" else [])
+        assert numbers(left(origin)) == ([1] if outcome == "hold" else []), (left(origin), listed)
+        if outcome in ("hold", "quarantine"):
+            assert "nobody" in p.good("history", "box").out or "recipient" in p.good("history", "box").out
+
+
+# ---- BS2000
+
+CIPHERS_12 = "ECDHE-ECDSA-AES128-GCM-SHA256"
+SERVER = """\
+SERVER={kind}(
+  HOSTNAME=localhost,
+  PORT={port},
+  USER='anna',
+  PASS='{password}',
+{mailbox}  KEEP={keep},
+  INTERVAL=0,
+  TLS=YES(REQUIRED=YES, MODE=EXPLICIT, PROTOCOL='All -TLSv1.3', TLSMINPROTOCOLVERSION=TLSv1.2, TLSMAXPROTOCOLVERSION=TLSv1.2,
+    CIPHER_SUITE='{ciphers}', CERTIFICATE='{cert}', KEY='{key}', CA_CERTIFICATES='{ca}', CRL='{crl}', VERIFY_SERVER=YES, VERIFY_DEPTH=1)))
+"""
+HANDLING = """\
+MAILHANDLING=PARAMETERS(PREFIX=IN, DELETE=YES, PAMFILE=NO,
+  BODY=PARAMETERS(PROCEDURE=PARAMETERS(SUFFIX='P', TEXT=('/BEGIN-PROC', '/END-PROC'))),
+  ATTACHMENT=PARAMETERS(PROCEDURE=('/X')))
+"""
+
+
+@both
+@pytest.mark.parametrize("handling", ["folder", "command"])
+def test_a_parameter_file_of_bs2000(p, authority, protocol, handling):
+    """Every operand of SERVER, and the parenthesis that the manual's example has too many: imported, checked, and at work."""
+    cert, key = authority.sign("bs2000")
+    crl = authority.revoke()
+    os.chmod(key, 0o600)
+    mail = corpus.small(4)
+    with origin_of(protocol, mail, tls="stls", cert=cert, key=key) as origin:
+        text = SERVER.format(kind=protocol.upper(), port=origin.port, password=PASSWORD, cert=cert, key=key, ca=authority.ca, crl=crl,
+                             mailbox="  MAILBOX='INBOX',\n" if protocol == "imap" else "", keep="YES" if handling == "folder" else "NO",
+                             ciphers=CIPHERS_12) + HANDLING
+        with open(os.path.join(p.home, "rc"), "w", encoding="ascii") as f:
+            f.write(text)
+        p.secrets.clear()               # what is printed has the password, as it must
+        done = p.good("import", "bs2000", "rc")
+        assert "a closing parenthesis too many; passed over" in done.out and "not carried over" not in done.out, done
+        out = done.out
+        if handling == "command":       # the person has written the program, as the comments say
+            program = os.path.join(p.home, "procedure")
+            with open(program, "w", encoding="ascii") as f:
+                f.write(f"#!/bin/sh\nexec cat >$(mktemp {p.home}/got.XXXXXX)\n")
+            os.chmod(program, 0o755)
+            out = out.replace("/usr/local/bin/mail-procedure", program).replace('deliver = {"mail"}', 'deliver = {"procedure"}')
+        p.sections = {"imported": out}
+        p.write()
+        assert "good: 1 connection" in p.good("check").out
+        done = p.good("collect")
+        assert done.summary()["localhost"]["collected"] == 4, done
+        assert origin.versions == ["TLSv1.2"] and len(left(origin)) == (4 if handling == "folder" else 0)
+        names = [os.path.join(p.home, n) for n in os.listdir(p.home) if n.startswith("got.")] if handling == "command" else \
+            [os.path.join(p.home, "mail", n) for n in os.listdir(os.path.join(p.home, "mail")) if n.endswith(".eml")]
+        arrived = []
+        for name in names:
+            with open(name, "rb") as f:
+                arrived.append(f.read())
+        assert sorted(map(corpus.digest, arrived)) == sorted(map(corpus.digest, mail))
+        assert handling == "command" or all(os.path.basename(n).startswith("IN.") for n in names)
+        assert p.good("collect").summary()["localhost"]["collected"] == 0
