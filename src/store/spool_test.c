@@ -205,8 +205,14 @@ static void failures_are_said(void **state)
 	assert_int_equal(fixture_err.kind, ERR_LOCAL);
 	assert_non_null(strstr(fixture_err.text, "/nonexistent/state"));
 	assert_int_equal(spool_size(s), SPOOL_MEMORY + 1);
+	assert_false(spool_read(s, stop, NULL, &fixture_err));
+	assert_non_null(strstr(fixture_err.text, "/nonexistent/state"));
+	spool_free(&s);
+	s = spool_new("/nonexistent/state", &fixture_err);
+	must(s && spool_add(s, (struct span){ octets, SPOOL_MEMORY }, &fixture_err));
 	holds(s, (struct span){ octets, SPOOL_MEMORY });
 	assert_false(spool_read(s, stop, NULL, &fixture_err));
+	assert_non_null(strstr(fixture_err.text, "was ended"));
 	must(spool_lead(s, SPAN("x"), &fixture_err));
 	assert_false(spool_read(s, stop, NULL, &fixture_err));
 	spool_free(&s);
