@@ -187,7 +187,7 @@ static void settle(struct visit *v, const struct held_info *info)
 		entry = (struct ledger_entry){ 0 };
 	if (!entry.first_seen || is_behind(&entry, info, k))
 		mention_now(v, info, k, l, &entry);
-	else if (info->state != HELD_QUARANTINED)
+	else if (info->state != HELD_QUARANTINED && !info->released)	/* of those no entry knows: they were accepted when they came here */
 		start_removal(retried_new(v, info));
 }
 

@@ -235,6 +235,8 @@ static bool next_turn(const struct visit *v, struct message *m)
 			if (over & 1u << n || (v->sinks[n].ops == &sink_handed) != (pass == 1))
 				continue;
 			if (v->sinks[n].failures >= SINK_FAILURES_MAX) {
+				if (v->sinks[n].shut)
+					message_because(m, v->sinks[n].shut);
 				m->failed |= 1u << n;
 				continue;
 			}
