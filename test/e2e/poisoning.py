@@ -87,6 +87,21 @@ class MaildirTarget(Target):
     wanted = staticmethod(lambda octets: octets)
 
 
+class FolderTarget(Target):
+    def deliver(self):
+        return ["folder:" + os.path.join(self.p.home, "folder")]
+
+    def arrived(self):
+        folder, out = os.path.join(self.p.home, "folder"), []
+        for name in os.listdir(folder):
+            if name.endswith(".eml"):
+                with open(os.path.join(folder, name), "rb") as f:
+                    out.append(f.read())
+        return out
+
+    wanted = staticmethod(lambda octets: octets)
+
+
 PROGRAM = """#!/bin/sh
 t=$(mktemp {home}/taking/XXXXXXXX) && cat >"$t" || exit 75
 for how in 75 100 hang; do
@@ -185,7 +200,7 @@ class LmtpTarget(SmtpTarget):
     lmtp = chunking = True
 
 
-TARGETS = {"mailbox": MailboxTarget, "maildir": MaildirTarget, "command": CommandTarget, "smtp": SmtpTarget, "bdat": SmtpChunkingTarget,
+TARGETS = {"mailbox": MailboxTarget, "maildir": MaildirTarget, "folder": FolderTarget, "command": CommandTarget, "smtp": SmtpTarget, "bdat": SmtpChunkingTarget,
            "lmtp": LmtpTarget}
 HANDED = ["command", "smtp", "lmtp"]
 

@@ -65,7 +65,7 @@ def test_what_looks_into_headers_survives_it(p, name):
 @pytest.mark.skipif(sanitized(), reason="a sanitizer's memory is not ours")
 @pytest.mark.parametrize("kind, protocol, name",
     [(k, p, n) for k in ("mailbox", "maildir") for p in ("pop3", "imap") for n in LARGE]
-    + [(k, "pop3", n) for k in ("command", "smtp", "bdat", "lmtp") for n in ("a field of 30 MB", "a line of 100 MB")])
+    + [(k, "pop3", n) for k in ("folder", "command", "smtp", "bdat", "lmtp") for n in ("a field of 30 MB", "a line of 100 MB")])
 def test_what_is_large_takes_no_memory(p, protocol, kind, name):
     mail, peaks = surrounded(LARGE[name]()), []
     few = mail[:3] + mail[4:]
