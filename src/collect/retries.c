@@ -76,6 +76,11 @@ static bool has_entry(const struct held_info *info)
 	return memcmp(info->origin.id, none, sizeof none) != 0;
 }
 
+bool retried_bounce(const struct message *m)
+{
+	return !has_entry(&m->retried->info);
+}
+
 /* ---- after a crash */
 
 static void remove_work(void *user)
@@ -97,6 +102,8 @@ static void removed(void *user)
 	struct retried *r = user;
 
 	r->visit->waiting--;
+	if (r->good && r->alone)
+		sink_copy_gone(&r->visit->sinks[r->sink], &r->info);
 	if (!r->good)
 		log_warn(&r->visit->tag, "a held message that its target has stays for now: %s", r->e.text);
 	collector_dirty(r->visit->collector, r->visit);
@@ -182,7 +189,7 @@ static void settle(struct visit *v, const struct held_info *info)
 		entry = (struct ledger_entry){ 0 };
 	if (!entry.first_seen || is_behind(&entry, info, k))
 		mention_now(v, info, k, l, &entry);
-	else if (info->state != HELD_QUARANTINED)
+	else if (info->state != HELD_QUARANTINED && !info->released)	/* of those no entry knows: they were accepted when they came here */
 		start_removal(retried_new(v, info));
 }
 
@@ -337,6 +344,15 @@ static void count(struct visit *v, const struct message *m)
 	}
 }
 
+static void remove_delivered(const struct retried *r)
+{
+	struct retried *gone = retried_new(r->visit, &r->info);
+
+	gone->sink = r->sink;
+	gone->alone = !r->ledger;
+	start_removal(gone);
+}
+
 void retried_settled(struct visit *v, struct message *m)
 {
 	struct retried *r = m->retried;
@@ -348,7 +364,7 @@ void retried_settled(struct visit *v, struct message *m)
 	if (m->accepted)
 		k->ops->settled(k, m);
 	if (!r->stays)
-		start_removal(retried_new(v, &r->info));
+		remove_delivered(r);
 	retried_left(v, m);
 }
 

@@ -8,7 +8,7 @@
 #include <assert.h>
 
 #include "base/clock.h"
-#include "collect/visit.h"
+#include "collect/retried.h"
 
 enum { PIECE = 32 * 1024, PIECES_A_TURN = 32 };
 
@@ -21,6 +21,8 @@ static struct mailbox_source source_of(const struct message *m)
 {
 	struct mailbox_source source;
 
+	if (m->retried && !m->retried->ledger)		/* no entry speaks of it: the mark is the copy's own */
+		return held_source(&m->retried->info);
 	memcpy(source.connection, ledger_tag(m->ledger), sizeof source.connection);
 	memcpy(source.id, m->id, sizeof source.id);
 	memcpy(source.digest, m->digest, sizeof source.digest);
@@ -31,7 +33,7 @@ static bool in_ledger(struct sink *k, struct ledger *l, const struct mailbox_sou
 {
 	if (!ledger_get(l, mark->id, entry) || entry->state == LEDGER_GONE)
 		return false;
-	if (entry->state != LEDGER_PENDING)
+	if (entry->state != LEDGER_PENDING && entry->state != LEDGER_HELD && entry->state != LEDGER_REFUSED)
 		return true;
 	for (size_t t = 0; t < entry->target_count; t++)
 		if (entry->targets[t].target == k->tag && entry->targets[t].state == LEDGER_TARGET_ACCEPTED)
@@ -164,7 +166,16 @@ static void settled(struct sink *k, struct message *m)
 {
 	struct mailbox_source source = source_of(m);
 
-	mailbox_unmark(k->box, &source);
+	if (!m->retried || m->retried->ledger)		/* else it goes behind the copy */
+		mailbox_unmark(k->box, &source);
+}
+
+void sink_copy_gone(struct sink *k, const struct held_info *info)
+{
+	struct mailbox_source source = held_source(info);
+
+	if (k->ops == &sink_mailbox)
+		mailbox_unmark(k->box, &source);
 }
 
 static void close_sink(struct sink *k)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * relay_sink -- an SMTP or LMTP server that accepts everything, keeps nothing, and counts: where relay_speed.sh has mail
+ * relay_sink -- an SMTP or LMTP server that accepts everything, keeps nothing, and counts: where relaying.py has mail
  * delivered to.  It announces PIPELINING and 8BITMIME, with -c CHUNKING too.
  *
  * usage: relay_sink [-l] [-c] PORT     -l: LMTP; listens on 127.0.0.1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Mail that goes on, and many accounts at one host: the parts `relay` and `accounts` of speed.py (relay_speed.sh).
+"""Mail that goes on, and many accounts at one host: the parts `relay` and `accounts` of speed.py (collect_speed.sh relay accounts).
 
 relay     COUNT messages of 4 KiB over TLS, from Dovecot by POP3 to SMTP and by IMAP to LMTP, and from the harness's nullpop,
           which does nothing, to SMTP; the sink (relay_sink.c) is beside the collector, on its loopback.  fetchmail beside us.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Nothing is handed over to servers or programs in this world. */
-#include "deliver/deliver.h"
+#include "deliver/folder_files.h"
 #include "sim.h"
 
 struct deliver_target *deliver_target_new(const struct target *t, struct err *e)
@@ -44,4 +44,15 @@ bool deliver_unless_begun(struct deliveries *d, const void *user, const char *wh
 void deliveries_hurry(struct deliveries *d)
 {
 	(void)d;
+}
+
+bool folder_files_write(struct folder *f, const struct deliver_ask *ask, const char *state, const uint8_t tag[8],
+	char name[MAILDIR_NAME_MAX], struct err *e)
+{
+	(void)f;
+	(void)ask;
+	(void)state;
+	(void)tag;
+	(void)name;
+	return err_set(e, ERR_CONFIG, "there are no folders here");
 }
