@@ -116,9 +116,26 @@ static void on_result(struct link *k, const struct smc_event *ev)
 	(void)snprintf(result->text, sizeof result->text, "%.*s", (int)ev->text.len, ev->text.len ? ev->text.at : "");
 }
 
-static void on_done(struct link *k, struct mail *m)
+/* Server and client have lost each other: it may have been said of another. */
+static void believe_nothing(struct link *k, struct mail *m)
 {
+	for (size_t n = 0; n < m->ask.recipient_count; n++) {
+		struct relay_result *r = &m->results[n];
+
+		if (r->ours || (r->outcome != SMC_ACCEPTED && r->outcome != SMC_REFUSED))
+			continue;
+		*r = (struct relay_result){ .outcome = r->outcome == SMC_ACCEPTED ? SMC_DOUBT : SMC_DEFERRED, .kind = ERR_PEER, .ours = true };
+		(void)snprintf(r->text, sizeof r->text, "%.*s", RELAY_TEXT_MAX, smc_error(k->s)->text);
+	}
+}
+
+static void on_done(struct link *k, const struct smc_event *ev)
+{
+	struct mail *m = mail_of(ev);
+
 	k->completed++;
+	if (ev->broken)
+		believe_nothing(k, m);
 	if (k->body == m)
 		body_over(k);
 	if (m->taken && m->ask.holds)
@@ -185,7 +202,7 @@ static void on_event(struct link *k, const struct smc_event *ev)
 		on_result(k, ev);
 		return;
 	case SMC_DONE:
-		on_done(k, mail_of(ev));
+		on_done(k, ev);
 		return;
 	case SMC_BYE:
 		k->over = true;
