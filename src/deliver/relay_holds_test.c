@@ -79,7 +79,7 @@ static void a_refusal_holds_nothing(void **state)
 	}
 }
 
-/* The connection took it along; the release comes late, or never. */
+/* The connection took it along, but not its place; the release comes late, or never. */
 static void gone_unreleased(void **state)
 {
 	struct plan plan = { .capabilities = "250 PIPELINING\r\n", .gone_after_first = true };
@@ -89,14 +89,21 @@ static void gone_unreleased(void **state)
 	(void)state;
 	give_holding(t, s, &numbers[0]);
 	give_holding(t, s, &numbers[1]);
+	t->wanted = 1;
 	run(t);
-	assert_int_equal(t->results[1][0].outcome, SMC_ACCEPTED);
+	settle(t);
+	assert_int_equal(atomic_load(&plan.messages), 1);
 	assert_int_equal(plan.connections, 2);
 	relay_release(t->relay, &numbers[0]);
+	t->wanted = 2;
+	run(t);
+	assert_int_equal(t->results[1][0].outcome, SMC_ACCEPTED);
 	relay_rest(t->relay);
 	settle(t);
 	assert_int_equal(relay_connections(t->relay), 0);
+	assert_true(relay_unreleased(t->relay));
 	relay_release(t->relay, &numbers[1]);
+	assert_false(relay_unreleased(t->relay));
 	give_holding(t, s, &numbers[2]);
 	run(t);
 	t->wanted++;

@@ -71,14 +71,15 @@ static void pump(struct link *k)
 /* The end is what makes it a message: it goes when nothing is left to be heard, and the message before is released. */
 static void end_body(struct link *k)
 {
-	if (!k->ending || k->unreleased)
+	if (!k->ending || !relay_may_end(k))
 		return;
 	if (conn_waits(k->conn)) {
 		wake_send(k->relay->wake);
 		return;
 	}
 	body_over(k);
-	if (conn_send(k->conn, smtp_body_end(&k->out)))
+	k->unanswered = conn_send(k->conn, smtp_body_end(&k->out));
+	if (k->unanswered)
 		smc_body_sent(k->s);
 }
 
@@ -138,6 +139,7 @@ static void on_done(struct link *k, const struct smc_event *ev)
 		believe_nothing(k, m);
 	if (k->body == m)
 		body_over(k);
+	k->unanswered = false;		/* the next one's end is not out yet */
 	if (m->taken && m->ask.holds)
 		k->unreleased = m->ask.holds;
 	if (m->again && !m->told)
@@ -277,7 +279,7 @@ void link_move(struct link *k)
 		conn_close(k->conn);
 		return;
 	}
-	conn_deadline(k->conn, k->ending && k->unreleased ? 0 : answer_ms(k), k->body ? "progress of the message" : "answer");
+	conn_deadline(k->conn, k->ending ? 0 : answer_ms(k), k->body ? "progress of the message" : "answer");
 	if (smc_idle(k->s))
 		timer_set(k->idle, RELAY_IDLE_MS, 0);
 }
