@@ -228,7 +228,7 @@ static bool others_wait(struct visit *v, const struct held_info *info)
 }
 
 /* Nothing mentions it: the entry says that its target is done with it, or is behind.  Where some recipients still wait their
- * copy speaks for all; and an entry that a listing since then does not know is forgotten. */
+ * copy speaks for all; an entry that a listing since then does not know is forgotten. */
 static void settle_quarantined(struct visit *v, const struct held_info *info, const struct sink *k)
 {
 	struct ledger *l = ledger_of(v, info->origin.mailbox);
@@ -356,16 +356,32 @@ static void loaded(void *user)
 	retry_over(r);
 }
 
-static void begin(struct visit *v, const struct held_info *info, const struct sink *k)
+/* No entry will ever speak of it: a bounce, what a person released, what waits since its id is another message's. */
+static bool is_loose(struct visit *v, const struct held_info *info)
 {
-	struct retried *r = retried_new(v, info);
+	struct ledger *l = ledger_of(v, info->origin.mailbox);
 	struct ledger_entry entry;
 
+	return !has_entry(info) || info->released || !l || (ledger_get(l, info->origin.id, &entry) && is_of_another(&entry, info));
+}
+
+/* What is neither mentioned nor loose was made in this visit, and its entry follows; or it is about to be removed. */
+static void begin(struct visit *v, const struct held_info *info, const struct sink *k)
+{
+	struct ledger_entry entry;
+	struct ledger *l;
+	struct retried *r;
+
+	if (!find(v, info, &l, &entry)) {
+		if (!is_loose(v, info))
+			return;
+		l = NULL;
+	}
+	r = retried_new(v, info);
 	r->sink = k->index;
-	if (find(v, info, &r->ledger, &entry))
+	r->ledger = l;
+	if (l)
 		memcpy(r->id, entry.id, sizeof r->id);
-	else
-		r->ledger = NULL;
 	v->retrying++;
 	v->waiting++;
 	if (job_start(collector_loop(v->collector), load_work, loaded, r, &r->e))

@@ -161,7 +161,7 @@ static void calm_down(void)
 		if (n == CALM_VISITS_MAX)
 			violation("the end: %d calm visits, and still something is collected", n);
 		visit(VISIT_COLLECT);
-		if (result.why.kind || result.held || (result.failed && world->plan.on_refused != REFUSED_KEEP))
+		if (result.why.kind || (result.failed && world->plan.on_refused != REFUSED_KEEP))
 			violation("the end: a calm visit fails: %s, %u failed", result.why.text, (unsigned)result.failed);
 		quiet = result.collected || result.failed ? 0 : quiet + 1;
 		pass_time();
