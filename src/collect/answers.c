@@ -112,6 +112,9 @@ static void answer_good(struct visit *v, struct message *m, enum ticket_kind kin
 	case TICKET_RETRIED:
 		retried_settled(v, m);
 		return;
+	case TICKET_UNDECIDED:
+		message_leave(v, m);
+		return;
 	case TICKET_RECOVERED:
 		for (size_t n = 0; n < v->sink_count; n++)
 			v->sinks[n].ops->answered(&v->sinks[n], NULL, kind);
