@@ -184,7 +184,7 @@ static bool settle_state(const struct visit *v, struct ledger_entry *entry, bool
 
 static void mention_now(struct visit *v, const struct held_info *info, const struct sink *k, struct ledger *l, struct ledger_entry *entry)
 {
-	bool quarantined = info->state == HELD_QUARANTINED;
+	bool quarantined = info->state == HELD_QUARANTINED || info->released;
 	char place[LEDGER_PLACE_MAX] = "";
 
 	if (entry->state == LEDGER_GONE || !entry->first_seen)
@@ -260,14 +260,14 @@ static void settle_quarantined(struct visit *v, const struct held_info *info, co
 		mention_now(v, info, k, l, &entry);
 }
 
-/* What a person released is not the entry's any more: that says that it is done. */
+/* What a person released was quarantined: nor does an entry mention it. */
 static void settle(struct visit *v, const struct held_info *info)
 {
 	const struct sink *k = sink_of(v, info->target);
 
-	if (!k || !has_entry(info) || info->released)
+	if (!k || !has_entry(info))
 		return;
-	if (info->state == HELD_QUARANTINED)
+	if (info->state == HELD_QUARANTINED || info->released)
 		settle_quarantined(v, info, k);
 	else
 		settle_waiting(v, info, k);

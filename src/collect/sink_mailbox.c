@@ -31,7 +31,7 @@ static bool in_ledger(struct sink *k, struct ledger *l, const struct mailbox_sou
 {
 	if (!ledger_get(l, mark->id, entry) || entry->state == LEDGER_GONE)
 		return false;
-	if (entry->state != LEDGER_PENDING)
+	if (entry->state != LEDGER_PENDING && entry->state != LEDGER_HELD && entry->state != LEDGER_REFUSED)
 		return true;
 	for (size_t t = 0; t < entry->target_count; t++)
 		if (entry->targets[t].target == k->tag && entry->targets[t].state == LEDGER_TARGET_ACCEPTED)
