@@ -8,7 +8,7 @@
 #include <assert.h>
 
 #include "base/clock.h"
-#include "collect/visit.h"
+#include "collect/retried.h"
 
 enum { PIECE = 32 * 1024, PIECES_A_TURN = 32 };
 
@@ -21,31 +21,38 @@ static struct mailbox_source source_of(const struct message *m)
 {
 	struct mailbox_source source;
 
+	if (m->retried && retried_loose(m))	/* no entry has an id for it, and each is a message of its own */
+		return held_source(&m->retried->info);
 	memcpy(source.connection, ledger_tag(m->ledger), sizeof source.connection);
 	memcpy(source.id, m->id, sizeof source.id);
 	memcpy(source.digest, m->digest, sizeof source.digest);
 	return source;
 }
 
+static enum ledger_target_state said_of(const struct sink *k, const struct ledger_entry *entry)
+{
+	for (size_t t = 0; t < entry->target_count; t++)
+		if (entry->targets[t].target == k->tag)
+			return entry->targets[t].state;
+	return LEDGER_TARGET_NONE;
+}
+
 static bool in_ledger(struct sink *k, struct ledger *l, const struct mailbox_source *mark, struct ledger_entry *entry)
 {
 	if (!ledger_get(l, mark->id, entry) || entry->state == LEDGER_GONE)
 		return false;
-	if (entry->state != LEDGER_PENDING)
+	if (entry->state != LEDGER_PENDING && entry->state != LEDGER_HELD && entry->state != LEDGER_REFUSED)
 		return true;
-	for (size_t t = 0; t < entry->target_count; t++)
-		if (entry->targets[t].target == k->tag && entry->targets[t].state == LEDGER_TARGET_ACCEPTED)
-			return true;
-	return false;
+	return said_of(k, entry) == LEDGER_TARGET_ACCEPTED;
 }
 
-/* Delivered, gone from the server, and only the mark forgot to go. */
-static bool was_delivered(struct ledger *l, const struct mailbox_source *mark)
+/* Delivered, gone from the server, and only the mark forgot to go: unless it was to come from the held area still. */
+static bool was_delivered(struct sink *k, struct ledger *l, const struct mailbox_source *mark)
 {
 	struct ledger_entry entry;
 
 	return ledger_get(l, mark->id, &entry) && entry.state == LEDGER_GONE && entry.has_digest &&
-	       memcmp(entry.digest, mark->digest, sizeof entry.digest) == 0;
+	       memcmp(entry.digest, mark->digest, sizeof entry.digest) == 0 && said_of(k, &entry) != LEDGER_TARGET_HELD;
 }
 
 static void recover_ledger(struct sink *k, struct ledger *l)
@@ -54,7 +61,7 @@ static void recover_ledger(struct sink *k, struct ledger *l)
 	struct ledger_entry entry;
 
 	while (mailbox_marks(k->box, ledger_tag(l), &mark)) {
-		if (in_ledger(k, l, &mark, &entry) || was_delivered(l, &mark)) {
+		if (in_ledger(k, l, &mark, &entry) || was_delivered(k, l, &mark)) {
 			mailbox_unmark(k->box, &mark);
 			continue;
 		}
