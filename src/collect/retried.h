@@ -16,6 +16,10 @@ struct retried {
 	uint8_t id[32];
 	uint8_t sink;
 	bool good;
+	bool alone;			/* it is removed, and no entry speaks of it */
 	bool stays;			/* in the held area, whatever its target said: quarantined, or tried later */
 	struct err e;
 };
+
+/* sink_mailbox.c: a copy that no entry speaks of was delivered to this sink and is not held any more. */
+void sink_copy_gone(struct sink *k, const struct held_info *info);

@@ -102,6 +102,8 @@ static void removed(void *user)
 	struct retried *r = user;
 
 	r->visit->waiting--;
+	if (r->good && r->alone)
+		sink_copy_gone(&r->visit->sinks[r->sink], &r->info);
 	if (!r->good)
 		log_warn(&r->visit->tag, "a held message that its target has stays for now: %s", r->e.text);
 	collector_dirty(r->visit->collector, r->visit);
@@ -342,6 +344,15 @@ static void count(struct visit *v, const struct message *m)
 	}
 }
 
+static void remove_delivered(const struct retried *r)
+{
+	struct retried *gone = retried_new(r->visit, &r->info);
+
+	gone->sink = r->sink;
+	gone->alone = !r->ledger;
+	start_removal(gone);
+}
+
 void retried_settled(struct visit *v, struct message *m)
 {
 	struct retried *r = m->retried;
@@ -353,7 +364,7 @@ void retried_settled(struct visit *v, struct message *m)
 	if (m->accepted)
 		k->ops->settled(k, m);
 	if (!r->stays)
-		start_removal(retried_new(v, &r->info));
+		remove_delivered(r);
 	retried_left(v, m);
 }
 

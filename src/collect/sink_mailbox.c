@@ -21,7 +21,7 @@ static struct mailbox_source source_of(const struct message *m)
 {
 	struct mailbox_source source;
 
-	if (m->retried && retried_loose(m))	/* no entry has an id for it, and each is a message of its own */
+	if (m->retried && !m->retried->ledger)		/* no entry speaks of it: the mark is the copy's own */
 		return held_source(&m->retried->info);
 	memcpy(source.connection, ledger_tag(m->ledger), sizeof source.connection);
 	memcpy(source.id, m->id, sizeof source.id);
@@ -171,7 +171,16 @@ static void settled(struct sink *k, struct message *m)
 {
 	struct mailbox_source source = source_of(m);
 
-	mailbox_unmark(k->box, &source);
+	if (!m->retried || m->retried->ledger)		/* else it goes behind the copy */
+		mailbox_unmark(k->box, &source);
+}
+
+void sink_copy_gone(struct sink *k, const struct held_info *info)
+{
+	struct mailbox_source source = held_source(info);
+
+	if (k->ops == &sink_mailbox)
+		mailbox_unmark(k->box, &source);
 }
 
 static void close_sink(struct sink *k)

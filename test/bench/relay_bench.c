@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -179,6 +180,7 @@ static int serve(const char *address, uint16_t port, const char *offers)
 		if (peer < 0)
 			continue;
 		if (fork() == 0) {
+			(void)prctl(PR_SET_PDEATHSIG, SIGTERM);	/* the line may be gone before its last octets */
 			(void)close(fd);
 			serve_one(peer, offers);
 			_exit(0);

@@ -261,7 +261,7 @@ BEHIND = {"clear text": None, "closes": lambda raw, sock: None, "no TLS": says(b
 
 
 @both
-@pytest.mark.parametrize("way", ["clear text", "closes", "no TLS"])
+@pytest.mark.parametrize("way", ["clear text", "closes", "no TLS", "nobody"])
 @pytest.mark.parametrize("required", [True, False])
 @own_network
 def test_wanted_goes_to_the_clear_port(p, protocol, way, required):
@@ -270,7 +270,7 @@ def test_wanted_goes_to_the_clear_port(p, protocol, way, required):
         other = None
         if way == "clear text":
             other = origin_of(protocol, corpus.small(1), port=TLS_PORT[protocol])
-        else:
+        elif way != "nobody":
             other = Raw(BEHIND[way], TLS_PORT[protocol])
         if other:
             other.__enter__()
