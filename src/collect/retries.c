@@ -147,7 +147,7 @@ static bool is_behind(const struct ledger_entry *entry, const struct held_info *
 	case LEDGER_PENDING:
 	case LEDGER_HELD:
 	case LEDGER_REFUSED:
-		return !t || t->state != LEDGER_TARGET_ACCEPTED;
+		return !t || (t->state != LEDGER_TARGET_ACCEPTED && t->state != LEDGER_TARGET_REFUSED);
 	case LEDGER_GONE:
 		return !entry->has_digest || memcmp(entry->digest, info->origin.digest, sizeof entry->digest) != 0;
 	case LEDGER_ACCEPTED:
