@@ -83,6 +83,17 @@ bool retried_bounce(const struct message *m)
 
 /* ---- after a crash */
 
+bool retries_entry(struct visit *v, const struct sink *k, const struct mailbox_source *mark, struct ledger **l, struct ledger_entry *entry)
+{
+	struct held_info info = { .id = 0 };
+
+	while (held_next_of(collector_store(v->collector), v->with->name, &info))
+		if (strcmp(info.target, k->target->name) == 0 && memcmp(info.origin.id, mark->id, sizeof mark->id) == 0 &&
+		    memcmp(info.origin.digest, mark->digest, sizeof mark->digest) == 0 && find(v, &info, l, entry))
+			return true;
+	return false;
+}
+
 static void remove_work(void *user)
 {
 	struct retried *r = user;
@@ -180,7 +191,7 @@ static bool settle_state(const struct visit *v, struct ledger_entry *entry, bool
 
 static void mention_now(struct visit *v, const struct held_info *info, const struct sink *k, struct ledger *l, struct ledger_entry *entry)
 {
-	bool quarantined = info->state == HELD_QUARANTINED;
+	bool quarantined = info->state == HELD_QUARANTINED || info->released;
 	char place[LEDGER_PLACE_MAX] = "";
 
 	if (entry->state == LEDGER_GONE || !entry->first_seen)
@@ -258,14 +269,14 @@ static void settle_quarantined(struct visit *v, const struct held_info *info, co
 		mention_now(v, info, k, l, &entry);
 }
 
-/* What a person released is not the entry's any more: that says that it is done. */
+/* What a person released was quarantined: nor does an entry mention it. */
 static void settle(struct visit *v, const struct held_info *info)
 {
 	const struct sink *k = sink_of(v, info->target);
 
-	if (!k || !has_entry(info) || info->released)
+	if (!k || !has_entry(info))
 		return;
-	if (info->state == HELD_QUARANTINED)
+	if (info->state == HELD_QUARANTINED || info->released)
 		settle_quarantined(v, info, k);
 	else
 		settle_waiting(v, info, k);
@@ -338,7 +349,7 @@ static struct message *message_of(struct retried *r)
 	m->copy = r->info.id;
 	m->retried = r;
 	m->ledger = r->ledger ? r->ledger : v->own;
-	memcpy(m->id, r->id, sizeof m->id);
+	memcpy(m->id, r->info.origin.id, sizeof m->id);	/* so a mailbox that has it knows it, wherever its entry went */
 	memcpy(m->digest, r->info.origin.digest, sizeof m->digest);
 	m->size = r->info.size;
 	m->first_seen = r->info.made;
@@ -511,7 +522,7 @@ static void conclude(struct visit *v, struct message *m, struct ledger_entry *en
 
 void retried_over(struct visit *v, struct message *m)
 {
-	const struct retried *r = m->retried;
+	struct retried *r = m->retried;
 	struct ledger_entry entry;
 
 	count(v, m);
@@ -519,10 +530,11 @@ void retried_over(struct visit *v, struct message *m)
 		retried_left(v, m);
 		return;
 	}
-	if (!r->ledger || !ledger_get(r->ledger, r->id, &entry) || !entry_mentions(&entry, m->copy)) {
+	if (!r->ledger || !find(v, &r->info, &r->ledger, &entry)) {
 		retried_settled(v, m);		/* a bounce; or the entry went its way meanwhile */
 		return;
 	}
+	memcpy(r->id, entry.id, sizeof r->id);	/* its id may have changed since */
 	conclude(v, m, &entry);
 	ledger_put(r->ledger, &entry, visit_ticket(v, m->slot, TICKET_RETRIED));
 	ledger_flush(r->ledger);

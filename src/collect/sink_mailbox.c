@@ -29,30 +29,25 @@ static struct mailbox_source source_of(const struct message *m)
 	return source;
 }
 
-static enum ledger_target_state said_of(const struct sink *k, const struct ledger_entry *entry)
-{
-	for (size_t t = 0; t < entry->target_count; t++)
-		if (entry->targets[t].target == k->tag)
-			return entry->targets[t].state;
-	return LEDGER_TARGET_NONE;
-}
-
 static bool in_ledger(struct sink *k, struct ledger *l, const struct mailbox_source *mark, struct ledger_entry *entry)
 {
 	if (!ledger_get(l, mark->id, entry) || entry->state == LEDGER_GONE)
 		return false;
 	if (entry->state != LEDGER_PENDING && entry->state != LEDGER_HELD && entry->state != LEDGER_REFUSED)
 		return true;
-	return said_of(k, entry) == LEDGER_TARGET_ACCEPTED;
+	for (size_t t = 0; t < entry->target_count; t++)
+		if (entry->targets[t].target == k->tag && entry->targets[t].state == LEDGER_TARGET_ACCEPTED)
+			return true;
+	return false;
 }
 
-/* Delivered, gone from the server, and only the mark forgot to go: unless it was to come from the held area still. */
-static bool was_delivered(struct sink *k, struct ledger *l, const struct mailbox_source *mark)
+/* Delivered, gone from the server, and only the mark forgot to go. */
+static bool was_delivered(struct ledger *l, const struct mailbox_source *mark)
 {
 	struct ledger_entry entry;
 
 	return ledger_get(l, mark->id, &entry) && entry.state == LEDGER_GONE && entry.has_digest &&
-	       memcmp(entry.digest, mark->digest, sizeof entry.digest) == 0 && said_of(k, &entry) != LEDGER_TARGET_HELD;
+	       memcmp(entry.digest, mark->digest, sizeof entry.digest) == 0;
 }
 
 static void recover_ledger(struct sink *k, struct ledger *l)
@@ -61,8 +56,17 @@ static void recover_ledger(struct sink *k, struct ledger *l)
 	struct ledger_entry entry;
 
 	while (mailbox_marks(k->box, ledger_tag(l), &mark)) {
-		if (in_ledger(k, l, &mark, &entry) || was_delivered(k, l, &mark)) {
+		struct ledger *moved = NULL;
+
+		if (in_ledger(k, l, &mark, &entry)) {
 			mailbox_unmark(k->box, &mark);
+			continue;
+		}
+		if (was_delivered(l, &mark)) {
+			if (retries_entry(k->visit, k, &mark, &moved, &entry))
+				delivery_recovered(k->visit, moved, &entry, k);
+			else
+				mailbox_unmark(k->box, &mark);
 			continue;
 		}
 		if (!ledger_get(l, mark.id, &entry) || entry.state == LEDGER_GONE)

@@ -164,8 +164,7 @@ static void conclude_failed(struct visit *v, struct message *m)
 
 	v->result.failed++;
 	message_entry(v, m, LEDGER_PENDING, &entry);
-	ledger_put(m->ledger, &entry, 0);
-	message_leave(v, m);
+	ledger_put(m->ledger, &entry, visit_ticket(v, m->slot, TICKET_UNDECIDED));
 }
 
 /* Those that have it are done; for the others there is a copy, or it waits at the server. */
@@ -178,9 +177,8 @@ static void conclude_waiting(struct visit *v, struct message *m)
 	else
 		v->result.failed++;
 	message_entry(v, m, m->held ? LEDGER_HELD : LEDGER_REFUSED, &entry);
-	ledger_put(m->ledger, &entry, 0);
+	ledger_put(m->ledger, &entry, visit_ticket(v, m->slot, TICKET_UNDECIDED));
 	listing_key(&v->listing, m->number, m->id);
-	message_leave(v, m);
 }
 
 static void conclude(struct visit *v, struct message *m)

@@ -92,11 +92,12 @@ bool percent(uint64_t n)
 
 uint64_t log_below(uint64_t n)
 {
+	uint64_t some = below(n);	/* by itself: compilers differ in what they do first within one expression */
 	unsigned bits = 0;
 
 	while (n >> bits)
 		bits++;
-	return below(n) & ((1ull << below(bits + 1)) - 1);
+	return some & ((1ull << below(bits + 1)) - 1);
 }
 
 bool fault(uint64_t n)
