@@ -158,7 +158,7 @@ static bool is_behind(const struct ledger_entry *entry, const struct held_info *
 	case LEDGER_PENDING:
 	case LEDGER_HELD:
 	case LEDGER_REFUSED:
-		return !t || t->state != LEDGER_TARGET_ACCEPTED;
+		return !t || (t->state != LEDGER_TARGET_ACCEPTED && t->state != LEDGER_TARGET_REFUSED);
 	case LEDGER_GONE:
 		return !entry->has_digest || memcmp(entry->digest, info->origin.digest, sizeof entry->digest) != 0;
 	case LEDGER_ACCEPTED:
@@ -209,10 +209,12 @@ static void mention_now(struct visit *v, const struct held_info *info, const str
 	ledger_put(l, entry, 0);
 }
 
-/* The id is another message's by now: what waits has no entry any more. */
+/* The id is another message's by now, or was since: what waits has no entry any more. */
 static bool is_of_another(const struct ledger_entry *entry, const struct held_info *info)
 {
-	return entry->has_digest && memcmp(entry->digest, info->origin.digest, sizeof entry->digest) != 0 && entry->state != LEDGER_GONE;
+	bool behind = (entry->state == LEDGER_GONE || entry->state == LEDGER_PENDING) && entry->changed <= info->made;
+
+	return entry->has_digest && memcmp(entry->digest, info->origin.digest, sizeof entry->digest) != 0 && !behind;
 }
 
 static void settle_waiting(struct visit *v, const struct held_info *info, const struct sink *k)
