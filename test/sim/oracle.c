@@ -139,6 +139,8 @@ static size_t settled(const struct spot *w, size_t n, const size_t counts[MAILS_
 {
 	const struct tally *t = &world->tallies[w->aim][w->r][n];
 
+	if (world->mails[n].lost && (w->r || world->plan.drops))
+		return world->mail_count;	/* nobody's */
 	return counts[n] + held[w->aim][w->r][n] + (world->plan.on_refused == REFUSED_DELETE ? t->refused : 0);
 }
 
@@ -208,6 +210,8 @@ static void all_are_there(const struct spot *w)
 /* It was refused: then it may be where on_refused says. */
 static bool was_refused(const struct mail *m)
 {
+	if (m->lost)
+		return world->plan.drops || world->plan.leaves;
 	for (struct spot w = nowhere; next_spot(&w);)
 		if (world->tallies[w.aim][w.r][m->alike].refused)
 			return world->plan.on_refused != REFUSED_QUARANTINE;
