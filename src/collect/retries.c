@@ -78,17 +78,6 @@ static bool has_entry(const struct held_info *info)
 
 /* ---- after a crash */
 
-bool retries_entry(struct visit *v, const struct sink *k, const struct mailbox_source *mark, struct ledger **l, struct ledger_entry *entry)
-{
-	struct held_info info = { .id = 0 };
-
-	while (held_next_of(collector_store(v->collector), v->with->name, &info))
-		if (strcmp(info.target, k->target->name) == 0 && memcmp(info.origin.id, mark->id, sizeof mark->id) == 0 &&
-		    memcmp(info.origin.digest, mark->digest, sizeof mark->digest) == 0 && find(v, &info, l, entry))
-			return true;
-	return false;
-}
-
 static void remove_work(void *user)
 {
 	struct retried *r = user;
@@ -140,6 +129,21 @@ static const struct ledger_target *target_of(const struct ledger_entry *entry, c
 		if (entry->targets[t].target == k->tag)
 			return &entry->targets[t];
 	return NULL;
+}
+
+bool retries_has(struct visit *v, const struct sink *k, uint64_t copy)
+{
+	struct ledger_entry entry;
+	struct held_info info;
+	struct ledger *l;
+
+	if (!held_get(collector_store(v->collector), copy, &info))
+		return false;
+	if (find(v, &info, &l, &entry))
+		delivery_recovered(v, l, &entry, k);
+	else
+		start_removal(retried_new(v, &info));
+	return true;
 }
 
 /* The entry came before the copy, and speaks of another message, or of this one without an end. */
@@ -340,7 +344,7 @@ static struct message *message_of(struct retried *r)
 	m->copy = r->info.id;
 	m->retried = r;
 	m->ledger = r->ledger ? r->ledger : v->own;
-	memcpy(m->id, r->info.origin.id, sizeof m->id);	/* so a mailbox that has it knows it, wherever its entry went */
+	memcpy(m->id, r->id, sizeof m->id);
 	memcpy(m->digest, r->info.origin.digest, sizeof m->digest);
 	m->size = r->info.size;
 	m->first_seen = r->info.made;
@@ -470,13 +474,10 @@ static void count(struct visit *v, const struct message *m)
 void retried_settled(struct visit *v, struct message *m)
 {
 	struct retried *r = m->retried;
-	struct sink *k = &v->sinks[m->turn];
 	struct ledger_entry entry;
 
 	if (r->ledger && ledger_get(r->ledger, r->id, &entry))
 		dispose(v, m, &entry);
-	if (m->accepted)
-		k->ops->settled(k, m);
 	if (!r->stays)
 		start_removal(retried_new(v, &r->info));
 	retried_left(v, m);

@@ -11,14 +11,14 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "collect/visit.h"
+#include "collect/retried.h"
 #include "net/jobs.h"
 
 enum { WRITE_BATCH = 32, INTENT_OLD_S = 24 * 3600 };
 
 struct maildir_sink {
 	struct maildir *dir;
-	uint8_t tag[8];
+	uint8_t tag[8], copies[8];	/* of names; copies: of held messages, in this one Maildir */
 	struct queue to_write, to_place;
 	unsigned writers;
 	bool placing;
@@ -26,7 +26,7 @@ struct maildir_sink {
 
 struct batch_job {
 	struct sink *sink;
-	struct queue messages, done;
+	struct queue messages, done, there;	/* there: it was already */
 	struct message *failed;
 	struct err e;
 	bool synced;
@@ -48,6 +48,8 @@ static void settle_tag(struct sink *k)
 	(void)snprintf(text, sizeof text, "%s|%s|%s", realpath(given, state) ? state : given, host, k->visit->with->name);
 	tag = ledger_target_tag(text);
 	memcpy(k->maildir->tag, &tag, sizeof k->maildir->tag);
+	tag ^= ledger_target_tag(sink_path(k));
+	memcpy(k->maildir->copies, &tag, sizeof k->maildir->copies);
 }
 
 static bool open_sink(struct sink *k, struct err *e)
@@ -85,6 +87,55 @@ static void run_job(struct sink *k, struct batch_job *job, void (*work)(void *),
 	done(job);
 }
 
+/* ---- held messages: it is their record that says `placing NAME`, for they may have no entry */
+
+/* NAME has its tag as 16 digits behind "_". */
+static bool is_of(const char *name, const uint8_t tag[8])
+{
+	char digits[2 + 2 * 8 + 1] = "_";
+
+	for (size_t n = 0; n < 8; n++)
+		(void)snprintf(digits + 1 + 2 * n, 3, "%02x", tag[n]);
+	return strstr(name, digits);
+}
+
+/* It had got a name before: as with intents, see recover_work. */
+static bool look_for_copy(struct maildir_sink *s, const struct held_info *info, bool *there, struct err *e)
+{
+	int64_t since = info->tried > info->since ? info->tried : info->since;
+
+	*there = false;
+	if (!info->place[0] || !is_of(info->place, s->copies))
+		return true;
+	if (!maildir_place_again(s->dir, info->place, e))
+		return false;
+	*there = clock_now_s() - since <= INTENT_OLD_S || maildir_has(s->dir, info->place);
+	return !*there || maildir_sync(s->dir, e);
+}
+
+static bool name_copies(struct batch_job *j, struct err *e)
+{
+	struct store *store = collector_store(j->sink->visit->collector);
+	bool good = true;
+
+	for (const struct message *m = j->done.first; m && good; m = m->next)
+		good = !m->copy || held_placing(store, m->copy, m->place, e);
+	return good;
+}
+
+static bool is_named(void *user, const char *name)
+{
+	const struct visit *v = user;
+	struct held_info info = { .id = 0 };
+
+	while (held_next_of(collector_store(v->collector), v->with->name, &info))
+		if (strcmp(info.place, name) == 0)
+			return true;
+	return false;
+}
+
+/* ---- into tmp */
+
 static void write_work(void *user)
 {
 	struct batch_job *j = user;
@@ -92,7 +143,13 @@ static void write_work(void *user)
 	struct message *m;
 
 	while (!j->failed && (m = queue_take(&j->messages))) {
-		if (maildir_write(s->dir, m->spool, s->tag, m->place, &j->e)) {
+		bool there = false;
+
+		if (m->copy && !look_for_copy(s, &m->retried->info, &there, &j->e)) {
+			j->failed = m;
+		} else if (there) {
+			queue_add(&j->there, m);
+		} else if (maildir_write(s->dir, m->spool, m->copy ? s->copies : s->tag, m->place, &j->e)) {
 			queue_add(&j->done, m);
 		} else {
 			m->place[0] = '\0';
@@ -103,7 +160,7 @@ static void write_work(void *user)
 	if (j->done.count) {
 		struct err e;
 
-		j->synced = maildir_sync_tmp(s->dir, &e);
+		j->synced = maildir_sync_tmp(s->dir, &e) && name_copies(j, &e);
 		if (!j->synced)
 			j->e = e;
 	}
@@ -125,9 +182,15 @@ static void write_done(void *user)
 			message_failed(v, m, &j->e);
 			continue;
 		}
+		if (m->copy) {
+			queue_add(&k->maildir->to_place, m);
+			continue;
+		}
 		message_entry(v, m, LEDGER_PENDING, &entry);
 		ledger_put(v->ledger, &entry, visit_ticket(v, m->slot, TICKET_PLACING));
 	}
+	while ((m = queue_take(&j->there)))
+		message_accepted(v, m);
 	if (j->failed)
 		message_failed(v, j->failed, &j->e);
 	while ((m = queue_take(&j->messages)))
@@ -135,6 +198,7 @@ static void write_done(void *user)
 	ledger_flush(v->ledger);
 	free(j);
 	start_writers(k);
+	start_placing(k);
 	collector_dirty(v->collector, v);
 }
 
@@ -187,11 +251,24 @@ static void place_work(void *user)
 			queue_add(&j->done, m);
 			continue;
 		}
-		if (!maildir_waits(s->dir, m->place))	/* after a crash that means delivered; now it means lost */
+		if (!maildir_waits(s->dir, m->place)) {	/* after a crash that means delivered; now it means lost */
+			struct err other;
+
+			if (m->copy)
+				(void)!held_placing(collector_store(j->sink->visit->collector), m->copy, "", &other);
 			m->place[0] = '\0';
+		}
 		j->failed = m;
 	}
 	j->synced = !j->done.count || maildir_sync(s->dir, &j->e);
+}
+
+/* The record of a copy has its name. */
+static void place_failed(struct visit *v, struct message *m, const struct err *why)
+{
+	if (m->copy)
+		m->place[0] = '\0';
+	message_failed(v, m, why);
 }
 
 /* Where a placing fails, `placing` stays in the ledger: the next visit decides. */
@@ -208,10 +285,10 @@ static void place_done(void *user)
 		if (j->synced)
 			message_accepted(v, m);
 		else
-			message_failed(v, m, &j->e);
+			place_failed(v, m, &j->e);
 	}
 	if (j->failed)
-		message_failed(v, j->failed, &j->e);
+		place_failed(v, j->failed, &j->e);
 	while ((m = queue_take(&j->messages)))
 		queue_add(&k->maildir->to_place, m);
 	ledger_flush(v->ledger);
@@ -323,8 +400,10 @@ static void recover_work(void *user)
 		i->there = !i->old || maildir_has(dir, i->place);
 	}
 	r->good = r->good && (!r->count || maildir_sync(dir, &r->e));
-	if (r->good)
-		maildir_sweep(dir, r->sink->maildir->tag, never, NULL);
+	if (!r->good)
+		return;
+	maildir_sweep(dir, r->sink->maildir->tag, never, NULL);
+	maildir_sweep(dir, r->sink->maildir->copies, is_named, r->sink->visit);
 }
 
 static void recover_done(void *user)
