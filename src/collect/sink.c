@@ -17,12 +17,12 @@ static const struct sink_ops *ops_of(enum target_type type)
 		return &sink_mailbox;
 	case TARGET_MAILDIR:
 		return &sink_maildir;
+	case TARGET_FOLDER:
+		return &sink_folder;
 	case TARGET_SMTP:
 	case TARGET_LMTP:
 	case TARGET_COMMAND:
 		return &sink_handed;
-	case TARGET_FOLDER:
-		break;
 	}
 	return NULL;
 }
@@ -68,9 +68,13 @@ const char *sink_path(const struct sink *k)
 /* Two would sweep each other's files, and each message would come twice. */
 static bool must_be_alone(const struct sink *k, struct err *e)
 {
+	const char *what = k->ops == &sink_maildir ? "Maildir" : "folder";
+
+	if (k->ops != &sink_maildir && k->ops != &sink_folder)
+		return true;
 	for (const struct sink *other = k->visit->sinks; other < k; other++)
-		if (other->ops == &sink_maildir && k->ops == &sink_maildir && strcmp(sink_path(other), sink_path(k)) == 0)
-			return err_set(e, ERR_CONFIG, "%.200s is the Maildir of target %.150s, too; leave one of them out", sink_path(k), other->target->name);
+		if (other->ops == k->ops && strcmp(sink_path(other), sink_path(k)) == 0)
+			return err_set(e, ERR_CONFIG, "%.200s is the %s of target %.150s, too; leave one of them out", sink_path(k), what, other->target->name);
 	return true;
 }
 
@@ -112,6 +116,8 @@ void entry_set_sink(struct ledger_entry *entry, const struct sink *k, enum ledge
 	bool placing = state == LEDGER_TARGET_PLACING;
 	uint64_t tag = placing ? k->intent : k->tag, other = placing ? k->tag : k->intent;
 
+	if (k->shut)
+		return;
 	for (uint32_t n = 0; n < entry->target_count; n++)
 		if (entry->targets[n].target == other)
 			entry->targets[n].target = tag;

@@ -114,6 +114,8 @@ static void deliver_message(struct sink *k, struct message *m)
 	ask.facts = h->facts;
 	ask.fact_count = ledger_mailbox(m->ledger)[0] ? FACTS : FACTS - 1;
 	ask.user = m->handing = h;
+	ask.insist = m->retried && !k->insisted;	/* it is due: the first of them finds out whether a server is back */
+	k->insisted = k->insisted || ask.insist;
 	v->waiting++;
 	deliver(collector_deliveries(v->collector), &ask);
 }

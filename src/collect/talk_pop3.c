@@ -263,7 +263,7 @@ static void start(struct visit *v)
 		.detect_capa = with->detect_capa, .detect_auth = with->detect_auth, .detect_greeting = with->detect_greeting,
 		.secure = v->conn_settings.tls == CONN_TLS_IMPLICIT,
 		.stls = with->tls.mode == MODE_EXPLICIT && !v->in_clear, .stls_required = with->tls.required,
-		.clear_allowed = with->allow_cleartext, .lockstep = v->lockstep, .listed = !with->auth_auto,
+		.clear_allowed = with->allow_cleartext, .lockstep = v->lockstep, .ahead = v->what != VISIT_TEST, .listed = !with->auth_auto,
 		.channel_binding = v->channel_binding,
 	};
 	p3c_start(v->pop, &v->pop_login);

@@ -226,7 +226,7 @@ static bool route(struct visit *v, struct message *m)
 	struct err e;
 
 	routing_end(&m->routing);
-	if (!m->spool || (m->retried && retried_loose(m)))
+	if (!m->spool || (m->retried && retried_bounce(m)))
 		return true;
 	if (((k->ops == &sink_handed || routing_wanted(k)) && !routing_of(k, m->spool, &m->routing, &e)) ||
 	    !spool_lead(m->spool, m->routing.lead, &e)) {
@@ -259,6 +259,8 @@ static bool next_turn(const struct visit *v, struct message *m)
 			if (over & 1u << n || (v->sinks[n].ops == &sink_handed) != (pass == 1))
 				continue;
 			if (v->sinks[n].failures >= SINK_FAILURES_MAX) {
+				if (v->sinks[n].shut)
+					message_because(m, v->sinks[n].shut);
 				m->failed |= 1u << n;
 				continue;
 			}

@@ -23,7 +23,7 @@
  *   answers.c       what is done when something is durable
  *   sink.c          which kind a target is, and where a mailbox lies
  *   routing.c       whom a message is for at a target (routing.h)
- *   sink_*.c        one kind of target each
+ *   sink_*.c        one kind of target each; sink_files.h: directories
  *
  * Everything runs on the loop's thread.  A visit ends when its connection is
  * gone and nothing of it is under way (`waiting` counts answers and jobs), so
@@ -113,6 +113,7 @@ struct message {		/* being received, or complete and on its way */
 	uint8_t uid_len;
 	char uid[ITEM_UID_MAX];
 	char place[MAILDIR_NAME_MAX];
+	char uid_text[LEDGER_UID_MAX + 1];	/* sink_files: for people */
 	struct spool *spool;
 	struct incoming *incoming[LEDGER_TARGETS_MAX];
 };
@@ -147,12 +148,15 @@ struct sink {
 	uint8_t index;
 	bool streams;			/* ops->streams, and there is no envelope: that wants the header first */
 	unsigned failures;		/* in a row */
-	struct deliver_target *handed;	/* smtp, lmtp, command */
+	struct deliver_target *handed;	/* smtp, lmtp, command, folder */
 	unsigned hung;			/* in a row */
+	bool insisted;			/* a held message of this visit was tried, back-off or not */
 	struct mailbox *box;		/* sink_mailbox: */
 	struct queue to_feed;		/* spooled messages, the first being fed into the box, */
 	uint64_t fed;			/* so many octets of it so far */
-	struct maildir_sink *maildir;	/* sink_maildir */
+	struct files_sink *files;	/* sink_files: Maildir, folder */
+	struct maildir *maildir;	/* sink_maildir */
+	const char *shut;		/* why it cannot be used in this attempt: what the ledger says of it stays; NULL: it can */
 };
 
 /* One protocol, as talk.c drives it: a table each, in talk_pop3.c and its like. */
@@ -370,7 +374,7 @@ void selection_baseline(struct visit *v);
 /* sink.c: sinks[index] of the visit, at its target */
 [[nodiscard]] bool sink_open(struct sink *k, struct visit *v, uint8_t index, struct err *e);
 void sink_close(struct sink *k);
-const char *sink_path(const struct sink *k);	/* of a Maildir */
+const char *sink_path(const struct sink *k);	/* of a Maildir or a folder */
 /* What the entry says of the target is replaced, or added. */
 void entry_set_sink(struct ledger_entry *entry, const struct sink *k, enum ledger_target_state state, const char place[MAILDIR_NAME_MAX]);
 
@@ -380,7 +384,8 @@ void retries_settle(struct visit *v);		/* before each attempt: held area and led
 bool retries_has(struct visit *v, const struct sink *k, uint64_t copy);
 void retries_start(struct visit *v);		/* those that are due; also later, for more */
 void retried_over(struct visit *v, struct message *m);	/* its sink has had its turn */
-bool retried_loose(const struct message *m);	/* no entry speaks of it: a bounce */
+bool retried_loose(const struct message *m);	/* no entry speaks of it: a bounce, or quarantined and released */
+bool retried_bounce(const struct message *m);	/* of our own: it never was in a mailbox */
 void retried_left(struct visit *v, struct message *m);	/* nothing is known of it: as it was */
 void retried_settled(struct visit *v, struct message *m);	/* the ledger has that for good */
 /* The held message `copy` of this entry; false: the entry says that its target has it, or nothing. */
@@ -469,4 +474,4 @@ void collector_again(struct collector *c);	/* one more turn, once others have ha
 void collector_ended(struct collector *c, struct visit *v);
 void collector_step(struct collector *c, const struct visit *v, const struct visit_step *step);
 
-extern const struct sink_ops sink_mailbox, sink_maildir, sink_handed;
+extern const struct sink_ops sink_mailbox, sink_maildir, sink_folder, sink_handed;

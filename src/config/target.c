@@ -31,7 +31,7 @@ static const struct {
 } types[] = {
 	[TARGET_MAILBOX] = { "mailbox", NULL },
 	[TARGET_MAILDIR] = { "maildir", NULL },
-	[TARGET_FOLDER] =  { "folder", "type folder" },
+	[TARGET_FOLDER] =  { "folder", NULL },
 	[TARGET_SMTP] =    { "smtp", NULL },
 	[TARGET_LMTP] =    { "lmtp", NULL },
 	[TARGET_COMMAND] = { "command", NULL },

@@ -175,7 +175,7 @@ static void one_is_shown([[maybe_unused]] void **state)
 	static const struct shown { struct span octets; const char *want; } all[] = {
 		{ SPAN("A: b\r\nC: d\r\n\r\nbody\r\n\r\n"), "*\"to\":[\"bert@example.org\",\"carla@example.org\"],\"header\":\"A: b\\r\\nC: d\\r\\n\",\"place\":\"\"}" },
 		{ SPAN("A: b\n\nbody\n"), "*\"header\":\"A: b\\n\",*" },
-		{ SPAN("A: \x1b[2J\0\xff\r\n\r\n"), "*\"header\":\"A: \\u001b[2J?\xef\xbf\xbd\\r\\n\",*" },
+		{ SPAN("A: \x1b[2J\0\xff\r\n\r\n"), "*\"header\":\"A: \\u001B[2J?\xef\xbf\xbd\\r\\n\",*" },
 		{ SPAN("no end of it"), "*\"header\":\"no end of it\",*" },
 		{ SPAN(""), "*\"header\":\"\",*" },
 	};

@@ -14,6 +14,11 @@ bool back_off_may(struct back_off *b, uint64_t now_ms)
 	return true;
 }
 
+void back_off_over(struct back_off *b)
+{
+	b->until_ms = 0;
+}
+
 void back_off_failed(struct back_off *b, uint64_t now_ms, const char *why)
 {
 	if (b->wait_ms && !b->probing)

@@ -21,5 +21,6 @@ struct back_off {
 };
 
 bool back_off_may(struct back_off *b, uint64_t now_ms);	/* true: whoever asks is the probe, where one is due */
+void back_off_over(struct back_off *b);	/* whoever asks next is a probe */
 void back_off_failed(struct back_off *b, uint64_t now_ms, const char *why);
 void back_off_good(struct back_off *b);

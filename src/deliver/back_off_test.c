@@ -30,6 +30,10 @@ static void one_probe_at_a_time([[maybe_unused]] void **state)
 	assert_false(back_off_may(&b, 1000 + BACK_OFF_FIRST_MS));
 	assert_false(back_off_may(&b, 1000 + 2 * BACK_OFF_FIRST_MS - 1));
 	assert_true(back_off_may(&b, 1000 + 2 * BACK_OFF_FIRST_MS));	/* the first one told nothing */
+	assert_false(back_off_may(&b, 1000 + 2 * BACK_OFF_FIRST_MS));
+	back_off_over(&b);
+	assert_true(back_off_may(&b, 1000 + 2 * BACK_OFF_FIRST_MS));
+	assert_false(back_off_may(&b, 1000 + 2 * BACK_OFF_FIRST_MS));
 	back_off_good(&b);
 	assert_true(back_off_may(&b, 0) && back_off_may(&b, 0));
 }

@@ -16,7 +16,7 @@
  *
  * A server that was not to be had (no connection, turned away, login or TLS failed, its password not found) is not asked again for
  * 5 s, doubled each time up to 60 s: what is asked for meanwhile is deferred at once with the reason (`down`); then one message
- * is tried, and the others are still deferred at once until that one's connection is there.
+ * is tried, and the others are still deferred at once until that one's connection is there.  `insist` in an ask: it is tried now.
  *
  * What the ask points to is borrowed until `done`, or until deliveries_free, which waits for what runs (a disk; programs are
  * killed) and calls no `done` any more.  ACCEPTED: the target has the message durably.  DEFERRED: it may take it later.
@@ -88,6 +88,7 @@ struct deliver_ask {
 	size_t fact_count;
 	const struct mailbox_source *source;	/* NULL: none */
 	const char *place;
+	bool insist;		/* somebody waits for it: a server that was down is asked now */
 	bool place_old;		/* it is from so long ago that a file that is not in tmp any more may have been swept away */
 	bool (*placing)(void *user, const char *name, struct err *e);	/* NULL: nobody wants to know */
 	void (*done)(void *user, const struct deliver_result *result);

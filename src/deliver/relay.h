@@ -9,6 +9,7 @@
  * and the next mail's commands ride behind a message where the server pipelines (smtp/client.h).  One that had nothing to do for
  * RELAY_IDLE_MS says QUIT.  Where a kept connection turns out to be gone before anything of a mail was answered, the mail is tried
  * once more, over another.  A server where pipelining broke is talked to in lock-step from then on.
+ * An answer has its time of RFC 5321 section 4.5.3.2 until it is whole: octets that drip do not prolong it.
  * When no connection can be had, all mails that wait are deferred with the reason, and `back_off` is told, which is for
  * whoever asks: relay_send does not look at it.  Where one more than there are cannot be had, there are no more for a while.
  *
@@ -31,6 +32,7 @@ struct relay_settings {
 	struct smc_login login;		/* `secure` follows from server.tls; channel_binding is not done */
 	const char *user;		/* password: login.password */
 	uint32_t parallel;		/* at least 1 */
+	uint32_t answer_ms;		/* longest time for an answer; 0: RFC 5321's alone */
 	struct back_off *back_off;	/* NULL: nobody wants to know */
 };
 

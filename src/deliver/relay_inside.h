@@ -31,6 +31,7 @@ struct link {
 	uint64_t body_at;
 	struct smtp_body out;
 	uint64_t completed;
+	uint64_t replies, since_ms;	/* how many there were, and when something last got on */
 	bool ready, securing, over;
 	struct sasl_client *sasl;
 	struct buf challenge, response;

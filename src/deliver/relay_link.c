@@ -18,8 +18,10 @@ static void send_out(struct link *k)
 {
 	struct span out = smc_out(k->s);
 
-	if (out.len && k->conn && conn_send(k->conn, out))
-		smc_sent(k->s, out.len);
+	if (!out.len || !k->conn || !conn_send(k->conn, out))
+		return;
+	smc_sent(k->s, out.len);
+	k->since_ms = loop_now_ms(k->relay->loop);
 }
 
 /* ---- messages */
@@ -47,6 +49,7 @@ static void pump(struct link *k)
 	struct err e;
 	size_t n = 1;
 
+	k->since_ms = loop_now_ms(k->relay->loop);
 	while (k->body && n && conn_unsent(k->conn) < CONN_OUT_LOW) {
 		if (!spool_at(k->body->ask.message, k->body_at, octets, sizeof octets, &n, &e)) {
 			body_failed(k, &e);
@@ -200,17 +203,44 @@ static void take_events(struct link *k)
 	} while (!k->securing && give(k));
 }
 
+static uint32_t answer_ms(const struct link *k)
+{
+	uint32_t ms = smc_timeout_ms(k->s), most = k->relay->with->answer_ms;
+
+	return most && ms > most ? most : ms;
+}
+
+/* A deadline of the connection is one on silence: this is for a server that is not silent, and says nothing. */
+static bool drips(struct link *k)
+{
+	uint64_t now = loop_now_ms(k->relay->loop), replies = smc_replies(k->s);
+	uint32_t ms = answer_ms(k);
+	struct err e;
+
+	if (k->body || !ms || replies != k->replies) {
+		k->replies = replies;
+		k->since_ms = now;
+	}
+	if (!ms || now - k->since_ms <= ms)
+		return false;
+	(void)err_set(&e, ERR_NET, "no whole answer within %g s, only parts of one", ms / 1000.0);
+	smc_abort(k->s, &e);
+	return true;
+}
+
 void link_move(struct link *k)
 {
 	take_events(k);
 	if (!k->conn || k->securing)
 		return;
+	if (drips(k))
+		take_events(k);
 	send_out(k);
 	if (k->over) {
 		conn_close(k->conn);
 		return;
 	}
-	conn_deadline(k->conn, smc_timeout_ms(k->s), k->body ? "progress of the message" : "answer");
+	conn_deadline(k->conn, answer_ms(k), k->body ? "progress of the message" : "answer");
 	if (smc_idle(k->s))
 		timer_set(k->idle, RELAY_IDLE_MS, 0);
 }
@@ -229,7 +259,10 @@ static void on_idle(void *user)
 
 static void on_opened(void *user)
 {
-	link_move(user);
+	struct link *k = user;
+
+	k->since_ms = loop_now_ms(k->relay->loop);
+	link_move(k);
 }
 
 static size_t on_turn(void *user, struct span in)
@@ -253,6 +286,7 @@ static void on_secured(void *user)
 	struct link *k = user;
 
 	k->securing = false;
+	k->since_ms = loop_now_ms(k->relay->loop);
 	smc_secured(k->s);
 	link_move(k);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "deliver/relay_fixture.h"
 
+#include <poll.h>
+
 /* More than the connection's queue holds: it goes as the server takes it. */
 static void a_large_message(void **state)
 {
@@ -78,12 +80,45 @@ static void failures(void **state)
 	}
 }
 
+/* Octet after octet of an answer that is never whole: each comes in time. */
+static void talk_dripping(struct server_peer *p, void *user)
+{
+	struct pollfd end = { .fd = p->fd, .events = POLLRDHUP };
+	char line[LINE];
+
+	(void)user;
+	if (!peer_say(p, "220 host\r\n") || !peer_line(p, line, sizeof line) || !peer_say(p, "250 host\r\n") || !peer_line(p, line, sizeof line))
+		return;
+	while (peer_say(p, "2") && poll(&end, 1, 10) == 0)
+		continue;
+}
+
+static void a_server_that_drips(void **state)
+{
+	struct plan plan = { .capabilities = "" };
+	struct trial *t = trial(&plan, 0);
+	struct spool *s = message(t, SPAN("hi\r\n"));
+
+	(void)state;
+	t->server.talk = talk_dripping;	/* nobody has come yet */
+	t->with.answer_ms = 200;
+	give(t, s, 1);
+	run(t);
+	assert_int_equal(t->results[0][0].outcome, SMC_DEFERRED);
+	assert_int_equal(t->results[0][0].kind, ERR_NET);
+	assert_non_null(strstr(t->results[0][0].text, "only parts"));
+	assert_true(t->results[0][0].down);
+	spool_free(&s);
+	trial_end(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_large_message),
 		cmocka_unit_test(each_recipient_for_itself),
 		cmocka_unit_test(failures),
+		cmocka_unit_test(a_server_that_drips),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

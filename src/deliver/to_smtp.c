@@ -266,6 +266,8 @@ static void begin(struct delivery *d)
 	}
 	sweep(d->all);
 	s = served_of(d->all, d->target);
+	if (d->ask.insist)
+		back_off_over(&s->back_off);
 	if (!back_off_may(&s->back_off, loop_now_ms(d->all->with.loop))) {
 		delivery_down(d, s->back_off.why);
 		return;

@@ -206,12 +206,17 @@ static void through_a_socket([[maybe_unused]] void **state)
 	server_stop(&local);
 }
 
-static void ask(struct deliver_target *t, unsigned n)
+static void ask_now(struct deliver_target *t, unsigned n, bool insist)
 {
 	world_asks[n] = (struct world_ask){ w, (int)n };
 	w->wanted = n + 1;
 	deliver(w->all, &(struct deliver_ask){ .target = t, .message = w->message, .sender = "", .recipients = recipients, .recipient_count = 1,
-		.done = world_done, .user = &world_asks[n] });
+		.insist = insist, .done = world_done, .user = &world_asks[n] });
+}
+
+static void ask(struct deliver_target *t, unsigned n)
+{
+	ask_now(t, n, false);
 }
 
 /* Also those that were asked for before the password was there. */
@@ -262,6 +267,13 @@ static void a_server_that_is_down_is_left_alone([[maybe_unused]] void **state)
 		assert_true(w->down && strstr(why, w->why));
 		assert_int_equal(atomic_load(&plan.connections), before);
 	}
+	plan.turned_away = false;	/* the server is back */
+	ask_now(t, 9, true);
+	world_runs(w);
+	assert_int_equal(w->said[9], DELIVER_ACCEPTED);
+	ask(t, 10);
+	world_runs(w);
+	assert_true(w->said[10] == DELIVER_ACCEPTED && !w->down);
 	deliver_target_put(&t);
 	end();
 }

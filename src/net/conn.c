@@ -394,6 +394,7 @@ static void dialled(void *user, int fd, const union address *at, const struct er
 	struct conn *c = user;
 
 	if (why) {
+		c->technical = c->refused && c->tls == CONN_TLS_IMPLICIT;
 		conn_fail_as(c, why);
 		return;
 	}
@@ -460,7 +461,7 @@ struct conn *conn_open(struct loop *l, const struct conn_settings *s, const stru
 	c->tls = s->tls;
 	c->tls_client = s->tls_client;
 	c->timeout_ms = s->timeout_ms;
-	if (!dial_start(l, c->host, c->port, s->source_address, &(struct dial_user){ dialled, c }, &c->dial, e)) {
+	if (!dial_start(l, c->host, c->port, s->source_address, &(struct dial_user){ dialled, c, &c->refused }, &c->dial, e)) {
 		conn_abandon(c);
 		return NULL;
 	}

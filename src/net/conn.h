@@ -145,7 +145,7 @@ void conn_drop(struct conn *c);	/* at once: its descriptor is free, what waited 
 void conn_forget(struct conn **c);
 /* From now on it does not keep the loop running, once it is there: of one that was opened, the name and the dialling do. */
 void conn_background(struct conn *c);
-/* The handshake broke for a technical reason (no TLS spoken, reset, version):
+/* The handshake broke for a technical reason (no TLS spoken, reset, version), or nobody listens where TLS begins at once:
  * what tls.required = false may forgive; never chain, pin, date, revocation. */
 bool conn_tls_technical(const struct conn *c);
 /* The handshake ended because the server's certificate was not accepted (chain,

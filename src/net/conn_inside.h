@@ -62,6 +62,7 @@ struct conn {
 	bool full;			/* the socket took no more when last asked */
 	bool ready;			/* something came in while paused */
 	bool technical;
+	bool refused;			/* by every address of the host */
 	int more;			/* MSG_MORE, or 0 */
 	bool timed_out;		/* a deadline passed */
 	bool serving;			/* by conn_accept */

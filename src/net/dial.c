@@ -131,6 +131,8 @@ static void fail(struct dial *d)
 	char tried[300];
 	struct err why;
 
+	if (d->user.refused)
+		*d->user.refused = d->count && all_refused(d);
 	if (d->count) {
 		dial_tried(d, tried, sizeof tried);
 		(void)err_set(&why, ERR_NET, "no connection (%s)%s", tried,

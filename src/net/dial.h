@@ -26,6 +26,7 @@ struct dial;
 struct dial_user {
 	void (*done)(void *user, int fd, const union address *at, const struct err *why);
 	void *user;
+	bool *refused;		/* set before `done`: every address refused the connection; may be NULL */
 };
 
 /* `source` is the address to connect from; NULL = any. */

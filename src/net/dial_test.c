@@ -63,7 +63,7 @@ static struct end dial(const char *host, uint16_t port, const char *source)
 
 	assert_non_null(l);
 	l->dns = dns.servers;
-	if (dial_start(l, host, port, source, &(struct dial_user){ done, &end }, &end.dial, &e)) {
+	if (dial_start(l, host, port, source, &(struct dial_user){ done, &end, NULL }, &end.dial, &e)) {
 		assert_int_equal(end.calls, 0);
 		loop_run(l);
 		assert_int_equal(end.calls, 1);
@@ -241,7 +241,7 @@ static void nothing_comes_after_a_drop(void **state)
 	assert_non_null(l);
 	l->dns = dns.servers;
 	for (int turns = 0; turns < 4; turns++) {
-		assert_true(dial_start(l, turns < 3 ? "both.example." : "127.0.0.1", port, NULL, &(struct dial_user){ done, &end }, &end.dial, &e));
+		assert_true(dial_start(l, turns < 3 ? "both.example." : "127.0.0.1", port, NULL, &(struct dial_user){ done, &end, NULL }, &end.dial, &e));
 		for (int i = 0; i < turns && end.dial; i++)
 			(void)uv_run(&l->uv, UV_RUN_NOWAIT);
 		if (!end.dial)		/* quick enough to be there already */

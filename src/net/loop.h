@@ -8,8 +8,8 @@
  * thread only, but for loop_wake.
  *     loop_new → … → loop_run (returns when nothing is left to do, or after
  *     loop_stop) → loop_free
- * loop_free ends the connections that are still there without a closed() call;
- * timers and wakes must be freed before (asserted), jobs are waited for.
+ * loop_free makes one last turn, in which those that conn_drop ended say closed(), and ends those that are still there without;
+ * timers and wakes must be freed by then (asserted), jobs are waited for.
  * The process's SIGPIPE is ignored by loop_new. */
 #pragma once
 

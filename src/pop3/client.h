@@ -33,6 +33,10 @@
  * while the queue has room.  Pipelining that proves broken (a reply that
  * cannot belong to the oldest command) ends the session as ERR_PEER with
  * p3c_pipelining_broken true: the caller may reconnect with it switched off.
+ * With login.ahead STAT and UIDL go out together with the CAPA after the login, if
+ * PIPELINING was offered before it (RFC 2449 6.6: it holds in both states), and so
+ * save a round trip; p3c_stat and p3c_uidl then find them said.  They must be the
+ * first that is asked, in this order (asserted).
  * It is true as well while a command that was sent behind another waits and
  * none such was ever answered: at a time-out that is the likely reason.
  *
@@ -84,6 +88,7 @@ struct p3c_login {		/* borrowed until P3C_READY or P3C_FAILED */
 	bool clear_allowed;	/* clear-text passwords on an unprotected line */
 	bool channel_binding;	/* the caller can bind to TLS (-PLUS) */
 	bool lockstep;		/* never pipeline */
+	bool ahead;		/* the caller's first asks will be p3c_stat and p3c_uidl: see below */
 	bool listed;		/* the user named the mechanisms (auth is not auto): APOP then also by a
 				 * timestamp that came in clear, which a man in the middle may choose */
 };

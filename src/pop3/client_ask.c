@@ -48,11 +48,23 @@ void ask_fill(struct p3c *s)
 	}
 }
 
+/* It is out already (login.ahead). */
+static bool was_said(struct p3c *s, enum verb verb)
+{
+	if (!s->ahead)
+		return false;
+	assert(verb == (s->ahead == 2 ? VERB_STAT : VERB_UIDL));
+	s->ahead--;
+	return true;
+}
+
 static void ask(struct p3c *s, enum verb verb, uint32_t number, uint32_t lines)
 {
 	struct asked *a;
 
 	assert(p3c_can_ask(s));
+	if (was_said(s, verb))
+		return;
 	a = client_push(s, verb);
 	a->number = number;
 	a->lines = lines;

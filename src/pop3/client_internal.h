@@ -50,6 +50,7 @@ struct p3c {
 	enum turn turn;
 	uint32_t head, count, sent;	/* of asked */
 	uint32_t listed;		/* lines of the listing that comes in */
+	uint32_t ahead;			/* commands that are out and that the caller has still to ask: 2 = STAT, UIDL */
 	unsigned capabilities, offered, refused;	/* enum p3c_capa; bits 1 << enum sasl_mech */
 
 	bool secure;		/* the line is protected */

@@ -148,10 +148,16 @@ void p3_login_done(struct p3c *s)
 {
 	s->logged_in = true;
 	s->pipelining_proved = false;	/* other commands, often another process */
-	if (s->capabilities & P3C_CAPA_ANSWERED)
-		p3_client_command(s, VERB_CAPA, NOTHING, NOTHING);
-	else
+	if (!(s->capabilities & P3C_CAPA_ANSWERED)) {
 		after_capabilities(s);
+		return;
+	}
+	p3_client_command(s, VERB_CAPA, NOTHING, NOTHING);
+	if (!s->login->ahead || !p3c_pipelined(s))
+		return;
+	p3_client_command(s, VERB_STAT, NOTHING, NOTHING);
+	p3_client_command(s, VERB_UIDL, NOTHING, NOTHING);
+	s->ahead = 2;
 }
 
 void login_reply(struct p3c *s, enum reply kind, struct span line, struct p3c_event *ev)

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pop3/client_story.h"
 
+#define AHEAD_SENT LOGIN_SENT "CAPA\r\nSTAT\r\nUIDL\r\n"
+#define DROP "+OK 1 5\r\n" "+OK\r\n1 a\r\n.\r\n"
+#define DROP_TOLD "stat 1 5;uid 1 [a];listed UIDL;"
 #define CAPA(lines) "+OK\r\n" lines ".\r\n"
 #define LOGIN_SENT "CAPA\r\nUSER anna\r\nPASS s3cret\r\n"
 
@@ -37,6 +40,23 @@ static const struct story_row rows[] = {
 	  .sent = "CAPA\r\nUSER anna\r\nPASS s3cret\r\nCAPA\r\nDELE 1\r\nDELE 2\r\n" },
 	{ "pipelining switched off", .how = LOCKSTEP, .peer = SPAN(PIPELINED), .ask = "d1d2", .want = "ready;",
 	  .sent = "CAPA\r\nUSER anna\r\nPASS s3cret\r\nCAPA\r\nDELE 1\r\n" },
+	{ "STAT and UIDL do not wait for CAPA", .how = AHEAD, .peer = SPAN(HI PIPES OK OK), .ask = "sul", .want = "", .sent = AHEAD_SENT },
+	{ "and are asked once", .how = AHEAD, .peer = SPAN(PIPELINED DROP "+OK\r\n1 5\r\n.\r\n"), .ask = "sul",
+	  .want = "ready;" DROP_TOLD "size 1 5;listed LIST;", .sent = AHEAD_SENT "LIST\r\n" },
+	{ "CAPA is refused before them", .how = AHEAD, .peer = SPAN(HI PIPES OK OK ERR DROP), .ask = "su", .want = "ready;" DROP_TOLD,
+	  .sent = AHEAD_SENT },
+	{ "both refused", .how = AHEAD, .peer = SPAN(PIPELINED ERR ERR), .ask = "sud1",
+	  .want = "ready;refused STAT 0 peer [-ERR];refused UIDL 0 peer [-ERR];", .sent = AHEAD_SENT "DELE 1\r\n" },
+	{ "another list counts for what comes behind them", .how = AHEAD, .peer = SPAN(HI PIPES OK OK CAPA("TOP\r\n") DROP), .ask = "sud1d2",
+	  .want = "ready;" DROP_TOLD, .sent = AHEAD_SENT "DELE 1\r\n" },
+	{ "nothing ahead without pipelining", .how = AHEAD, .peer = SPAN(HI CAPA("USER\r\n") OK OK), .ask = "su", .want = "",
+	  .sent = LOGIN_SENT "CAPA\r\n" },
+	{ "nor where it is switched off", .how = AHEAD | LOCKSTEP, .peer = SPAN(HI PIPES OK OK), .ask = "su", .want = "",
+	  .sent = LOGIN_SENT "CAPA\r\n" },
+	{ "nor before the login is good", .how = AHEAD, .peer = SPAN(HI PIPES OK), .ask = "su", .want = "", .sent = LOGIN_SENT },
+	{ "nor from a list that came before TLS", .how = AHEAD | STLS_REQUIRED, .ask = "su",
+	  .peer = SPAN(HI CAPA("STLS\r\nPIPELINING\r\n") OK STEP CAPA("USER\r\n") OK OK), .want = "tls;",
+	  .sent = "CAPA\r\nSTLS\r\nCAPA\r\nUSER anna\r\nPASS s3cret\r\nCAPA\r\n" },
 	{ "cut after the login", .how = EOF_AT_END, .peer = SPAN(HI PIPES OK OK "+OK\r\nUSER\r\n"), .want = "failed net;" },
 
 	/* ---- STLS */
@@ -161,6 +181,79 @@ static void who_refused_tls(void **state)
 	}
 }
 
+/* ---- round trips */
+
+static void answer(struct span lines, struct buf *out)
+{
+	static const char *const replies[][2] = {
+		{ "CAPA", PIPES }, { "USER", OK }, { "PASS", OK }, { "STAT", "+OK 1 5\r\n" }, { "UIDL", "+OK\r\n1 a\r\n.\r\n" },
+		{ "LIST", "+OK\r\n1 5\r\n.\r\n" }, { "RETR", "+OK\r\nb\r\n.\r\n" },
+	};
+
+	for (size_t at = 0; at + 4 <= lines.len; at++)
+		for (size_t n = 0; n < COUNT(replies); n++)
+			if ((!at || lines.at[at - 1] == '\n') && memcmp(lines.at + at, replies[n][0], 4) == 0)
+				assert_true(buf_add(out, span_of(replies[n][1])));
+}
+
+/* As a visit asks: true when the first message is here. */
+static bool visit_asks(struct p3c *s)
+{
+	struct p3c_event ev;
+
+	while (p3c_next(s, &ev)) {
+		if (ev.what == P3C_READY) {
+			p3c_stat(s);
+			p3c_uidl(s);
+		} else if (ev.what == P3C_LISTED && ev.verb == P3C_ASK_UIDL) {
+			p3c_list(s);
+			p3c_retr(s, 1);
+		} else if (ev.what == P3C_END) {
+			return true;
+		}
+		assert_int_not_equal(ev.what, P3C_FAILED);
+	}
+	return false;
+}
+
+/* How often a visit waits for the server from the greeting to its first message. */
+static size_t flights(unsigned how)
+{
+	const struct story_row row = { "flights", .how = how };
+	struct buf said, heard;
+	struct story t;
+	size_t count = 0;
+
+	buf_start(&said, 4096);
+	buf_start(&heard, 4096);
+	story_start(&t, &row);
+	assert_true(buf_add(&heard, SPAN(HI)));
+	for (p3c_feed(t.s, buf_span(&heard)); !visit_asks(t.s); p3c_feed(t.s, buf_span(&heard))) {
+		said.len = heard.len = 0;
+		assert_true(buf_add(&said, p3c_out(t.s)));
+		assert_true(said.len);
+		p3c_sent(t.s, said.len);
+		while (p3c_out(t.s).len) {	/* what waited for room */
+			assert_true(buf_add(&said, p3c_out(t.s)));
+			p3c_sent(t.s, p3c_out(t.s).len);
+		}
+		answer(buf_span(&said), &heard);
+		count++;
+	}
+	story_end(&t);
+	buf_end(&said);
+	buf_end(&heard);
+	return count;
+}
+
+static void round_trips(void **state)
+{
+	(void)state;
+	assert_int_equal(flights(AHEAD), 4);		/* CAPA; USER PASS; CAPA STAT UIDL; LIST RETR */
+	assert_int_equal(flights(0), 5);
+	assert_int_equal(flights(AHEAD | LOCKSTEP), 8);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -168,6 +261,7 @@ int main(void)
 		cmocka_unit_test(capabilities_without_end),
 		cmocka_unit_test(capabilities_as_bits),
 		cmocka_unit_test(who_refused_tls),
+		cmocka_unit_test(round_trips),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,7 +35,7 @@
 enum {
 	CLEAR_LINE = 1,		/* no implicit TLS */
 	STLS = 2, STLS_REQUIRED = 4 | STLS, CLEAR_ALLOWED = 8, BINDING = 16, LOCKSTEP = 32, LISTED = 64,
-	NO_CAPA = 128, ASK_AUTH = 256, NO_STAMP = 512, EOF_AT_END = 1024
+	NO_CAPA = 128, ASK_AUTH = 256, NO_STAMP = 512, EOF_AT_END = 1024, AHEAD = 2048
 };
 
 struct story_row {
@@ -223,7 +223,7 @@ static inline void story_start(struct story *t, const struct story_row *r)
 		.mechs = t->mechs, .detect_capa = !(r->how & NO_CAPA), .detect_auth = r->how & ASK_AUTH,
 		.detect_greeting = !(r->how & NO_STAMP), .secure = !(r->how & (CLEAR_LINE | STLS)), .stls = r->how & STLS,
 		.stls_required = (r->how & STLS_REQUIRED) == STLS_REQUIRED, .clear_allowed = r->how & CLEAR_ALLOWED,
-		.channel_binding = r->how & BINDING, .lockstep = r->how & LOCKSTEP, .listed = r->how & LISTED,
+		.channel_binding = r->how & BINDING, .lockstep = r->how & LOCKSTEP, .ahead = r->how & AHEAD, .listed = r->how & LISTED,
 	};
 	while (span_word(&mechs, &name))
 		assert_true(sasl_mech_parse(name, &t->mechs[l->mech_count++]));

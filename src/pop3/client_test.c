@@ -159,6 +159,23 @@ static void broken_in_the_login(void **state)
 	story_end(&t);
 }
 
+/* CAPA is answered, and what went with it is not. */
+static void broken_behind_the_login(void **state)
+{
+	static const struct story_row ahead = { "ahead", .how = AHEAD, .peer = SPAN(PIPELINED), .ask = "su" };
+	static const struct story_row answered = { "answered", .how = AHEAD, .peer = SPAN(PIPELINED "+OK 0 0\r\n"), .ask = "su" };
+	struct story t;
+
+	(void)state;
+	begin(&t, &ahead, "su");
+	assert_true(p3c_pipelining_broken(t.s));
+	assert_int_equal(p3c_outstanding(t.s), 2);
+	story_end(&t);
+	begin(&t, &answered, "su");
+	assert_false(p3c_pipelining_broken(t.s));
+	story_end(&t);
+}
+
 /* What the header promises of a session that was only started. */
 static void at_the_start(void **state)
 {
@@ -214,6 +231,7 @@ int main(void)
 		cmocka_unit_test(failure_comes_once),
 		cmocka_unit_test(broken_pipelining),
 		cmocka_unit_test(broken_in_the_login),
+		cmocka_unit_test(broken_behind_the_login),
 		cmocka_unit_test(at_the_start),
 		cmocka_unit_test(output_in_pieces),
 	};

@@ -269,8 +269,10 @@ static void on_line(struct smc *s, struct smc_event *ev)
 	a = smtp_oldest(s);
 	if (a && a->verb == VERB_EHLO)
 		smtp_ehlo_line(s);
-	if (s->reply.whole)
-		on_reply(s, ev);
+	if (!s->reply.whole)
+		return;
+	s->replies++;
+	on_reply(s, ev);
 }
 
 static void on_bytes(struct smc *s, struct smc_event *ev)
@@ -395,6 +397,11 @@ bool smc_greeted(const struct smc *s)
 bool smc_ready(const struct smc *s)
 {
 	return s->phase == PHASE_READY || s->phase == PHASE_QUITTING;
+}
+
+uint64_t smc_replies(const struct smc *s)
+{
+	return s->replies;
 }
 
 uint64_t smc_answered(const struct smc *s)

@@ -157,6 +157,7 @@ void smc_quit(struct smc *s);		/* needs smc_idle */
  * 4.5.3.2), counted from the last octet that went either way; 0: it owes
  * nothing (it is the caller's turn, or there is no mail). */
 uint32_t smc_timeout_ms(const struct smc *s);
+uint64_t smc_replies(const struct smc *s);	/* whole ones, so far: who drips does not get on */
 unsigned smc_capabilities(const struct smc *s);
 uint64_t smc_size_max(const struct smc *s);	/* of SIZE; 0: not told, or no limit */
 enum sasl_mech smc_mechanism(const struct smc *s);	/* that logged in, or is being tried */

@@ -81,7 +81,7 @@ struct smc {
 	enum turn turn;
 	uint32_t head, count;	/* of asked */
 	unsigned capabilities, offered, refused;	/* enum smc_capa; bits 1 << enum sasl_mech */
-	uint64_t size_max, answered;
+	uint64_t size_max, answered, replies;
 
 	bool secure;		/* the line is protected */
 	bool clear_agreed;	/* STARTTLS is not to be had, and need not be */

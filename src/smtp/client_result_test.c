@@ -81,6 +81,17 @@ static const struct story_row rows[] = {
 	{ "421 to QUIT", QUIT, .peer = SPAN(BARE "421 bye\r\n"), .want = "ready;bye;" },
 	{ "gone before QUIT is answered", QUIT | EOF_AT_END, .peer = SPAN(BARE), .want = "ready;bye;" },
 	{ "gone while nothing is asked", EOF_AT_END, .peer = SPAN(BARE), .want = "ready;failed net;", .why = "the server closed the connection" },
+	/* replies that are too few, too many, or of another command */
+	{ "the reply to one RCPT is missing", 0, .peer = SPAN(PIPES OK OK GO), .mails = "a@b>c@d,e@d", .want = "ready;0.0 deferred peer;0.1 deferred peer;done 0;failed peer;",
+		.why = "asks for more" },
+	{ "the reply to the last RCPT is missing, and to nothing else", EOF_AT_END, .peer = SPAN(CHUNKS OK OK OK), .mails = "a@b>c@d,e@d",
+		.want = "ready;body bdat;0.0 doubt net;0.1 doubt net;done 0;failed net;" },
+	{ "one reply too many behind the message", 0, .peer = SPAN(PIPES OK OK GO OK OK), .mails = "a@b>c@d", .want = "ready;body;0.0 accepted the message 250 [ok];done 0;failed peer;",
+		.why = "nobody asked" },
+	{ "one too many, and the next mail takes it for its own", 0, .peer = SPAN(BARE OK OK GO OK OK OK OK), .mails = "a@b>c@d|a@b>e@d",
+		.want = "ready;body;0.0 accepted the message 250 [ok];done 0;1.0 deferred peer;done 1;failed peer;" },
+	{ "354 to a chunk", 0, .peer = SPAN(CHUNKS OK OK GO), .mails = "a@b>c@d", .want = "ready;body bdat;0.0 doubt peer;done 0;failed peer;", .why = "asks for more" },
+	{ "354 to a chunk that is not all out", HOLD_BODY, .peer = SPAN(CHUNKS OK OK GO), .mails = "a@b>c@d", .want = "ready;body bdat;0.0 deferred peer;done 0;failed peer;" },
 	{ "a reply that nobody asked for", 0, .peer = SPAN(BARE OK), .want = "ready;failed peer;", .why = "nobody asked" },
 };
 

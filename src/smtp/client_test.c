@@ -53,9 +53,9 @@ static void the_longest_line(void **state)
 	}
 }
 
-static void a_line_of_a_megabyte(void **state)
+static void a_line_of_megabytes(void **state)
 {
-	enum { SIZE = 1 << 20, PIECE = 65536 };
+	enum { SIZE = 4 << 20, PIECE = 65536 };
 	char *line = malloc(SIZE);
 	struct story t;
 
@@ -66,6 +66,31 @@ static void a_line_of_a_megabyte(void **state)
 		story_feed(&t, line + at, PIECE);
 	told(&t, "ready;0.0 deferred peer;done 0;failed peer;");
 	assert_non_null(strstr(smc_error(t.s)->text, "12288"));
+	story_end(&t);
+	free(line);
+}
+
+/* As much as a greedy server may say in one reply: it is read and forgotten, but for what we look for. */
+static void a_huge_ehlo(void **state)
+{
+	enum { LINES = 255, OCTETS = SMC_LINE_MAX - 100 };
+	static const struct story_row row = { "huge", .peer = SPAN(HI), .mails = "a@b>c@d" };
+	char *line = malloc(OCTETS + 3);
+	struct story t;
+
+	(void)state;
+	memset(line, 'X', OCTETS);
+	memcpy(line, "250-", 4);
+	memcpy(line + OCTETS, "\r\n", 3);
+	story_start(&t, &row);
+	story_play(&t, row.peer, 0);
+	for (int i = 0; i < LINES; i++)
+		story_feed(&t, line, OCTETS + 2);
+	story_feed(&t, "250 PIPELINING\r\n", 16);
+	story_give(&t);
+	story_feed(&t, OK OK GO OK, strlen(OK OK GO OK));
+	assert_int_equal(smc_capabilities(t.s) & SMC_CAPA_PIPELINING, SMC_CAPA_PIPELINING);
+	told(&t, "ready;body;0.0 accepted the message 250 [ok];done 0;");
 	story_end(&t);
 	free(line);
 }
@@ -206,7 +231,8 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_longest_line),
-		cmocka_unit_test(a_line_of_a_megabyte),
+		cmocka_unit_test(a_line_of_megabytes),
+		cmocka_unit_test(a_huge_ehlo),
 		cmocka_unit_test(a_reply_without_end),
 		cmocka_unit_test(failure_comes_once),
 		cmocka_unit_test(time_outs),

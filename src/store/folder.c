@@ -158,6 +158,12 @@ static bool put_tag(int work, const uint8_t tag[8])
 	return fd >= 0 && close(fd) == 0;
 }
 
+/* All other files have a dot in their names, whatever their prefix. */
+static bool is_tag(const char *file)
+{
+	return *file == '_' && !strchr(file, '.');
+}
+
 static bool open_work(struct folder *f, const char *base)
 {
 	close_work(f);
@@ -166,9 +172,11 @@ static bool open_work(struct folder *f, const char *base)
 	return f->work >= 0;
 }
 
-bool folder_begin(struct folder *f, const uint8_t tag[8], const char *prefix, int64_t now, char name[MAILDIR_NAME_MAX], struct err *e)
+/* A working folder of a BASE that nobody has. */
+static bool make_work(struct folder *f, const uint8_t tag[8], const char *prefix, int64_t now, char base[BASE_MAX],
+	char name[MAILDIR_NAME_MAX], struct err *e)
 {
-	char base[BASE_MAX], number[16] = "", tag_hex[TAG_TEXT], date[32] = "";
+	char number[16] = "", tag_hex[TAG_TEXT], date[32] = "";
 	time_t t = (time_t)now;
 	struct tm tm;
 
@@ -183,7 +191,7 @@ bool folder_begin(struct folder *f, const uint8_t tag[8], const char *prefix, in
 			return err_set(e, ERR_LOCAL, "folder %s: too many files are called %s.%s", f->path, prefix, date);
 		if (n > 1)
 			(void)snprintf(number, sizeof number, "#%u", n);
-		(void)snprintf(base, sizeof base, "%s.%s%s", prefix, date, number);
+		(void)snprintf(base, BASE_MAX, "%s.%s%s", prefix, date, number);
 		if (is_taken(f, base))
 			continue;
 		if (mkdirat(f->tmp, base, 0700) != 0) {
@@ -196,11 +204,33 @@ bool folder_begin(struct folder *f, const uint8_t tag[8], const char *prefix, in
 		(void)unlinkat(f->tmp, base, AT_REMOVEDIR);
 	}
 	(void)snprintf(name, MAILDIR_NAME_MAX, "%s_%s", base, tag_hex);
+	return true;
+}
+
+/* False, with errno ENOENT: somebody's sweep took it for a crash's before it had its tag. */
+static bool use_work(struct folder *f, const char *base, const uint8_t tag[8], const char *name)
+{
+	int failed;
+
 	if (open_work(f, base) && put_tag(f->work, tag))
 		return true;
-	(void)err_errno(e, ERR_LOCAL, "%s/.tmp/%s cannot be used", f->path, base);
+	failed = errno;
 	folder_abandon(f, name);
+	errno = failed;
 	return false;
+}
+
+bool folder_begin(struct folder *f, const uint8_t tag[8], const char *prefix, int64_t now, char name[MAILDIR_NAME_MAX], struct err *e)
+{
+	char base[BASE_MAX];
+
+	do {
+		if (!make_work(f, tag, prefix, now, base, name, e))
+			return false;
+		if (use_work(f, base, tag, name))
+			return true;
+	} while (errno == ENOENT);
+	return err_errno(e, ERR_LOCAL, "%s/.tmp/%s cannot be used", f->path, base);
 }
 
 int folder_create(struct folder *f, const char *suffix, char file[FOLDER_FILE_MAX], struct err *e)
@@ -226,7 +256,12 @@ bool folder_finish(struct folder *f, int fd, struct err *e)
 
 bool folder_written(struct folder *f, struct err *e)
 {
-	return (fsync(f->work) == 0 && fsync(f->tmp) == 0) || err_errno(e, ERR_LOCAL, "%s/.tmp/%s cannot be synced", f->path, f->base);
+	return fsync(f->work) == 0 || err_errno(e, ERR_LOCAL, "%s/.tmp/%s cannot be synced", f->path, f->base);
+}
+
+bool folder_sync_tmp(struct folder *f, struct err *e)
+{
+	return fsync(f->tmp) == 0 || err_errno(e, ERR_LOCAL, "%s/.tmp cannot be synced", f->path);
 }
 
 /* BASE of a NAME, which comes back out of somebody's record: a name is a name, never a path. */
@@ -242,15 +277,10 @@ static bool base_of(const char *name, char base[BASE_MAX])
 	return true;
 }
 
-static bool bad_name(const struct folder *f, struct err *e)
-{
-	return err_set(e, ERR_LOCAL, "folder %s: no file there has such a name", f->path);
-}
-
 struct placing {
 	struct folder *f;
 	char index[FOLDER_FILE_MAX];
-	bool moved, good;
+	bool good;
 	struct err *e;
 };
 
@@ -277,57 +307,87 @@ static bool move_file(void *user, const char *file)
 {
 	struct placing *p = user;
 
-	if (*file == '_' || strcmp(file, p->index) == 0)
+	if (is_tag(file) || strcmp(file, p->index) == 0)
 		return true;
 	p->good = move_one(p, file);
-	p->moved = true;
 	return p->good;
 }
 
+struct removing {
+	int work;
+	bool tags;		/* or all else */
+};
+
 static bool unlink_file(void *user, const char *file)
 {
-	const struct folder *f = user;
+	const struct removing *r = user;
 
-	(void)unlinkat(f->work, file, 0);
+	if (is_tag(file) == r->tags)
+		(void)unlinkat(r->work, file, 0);
 	return true;
 }
 
+/* The tag last: a crash leaves what a sweep knows, or an empty folder. */
 static void remove_work(struct folder *f)
 {
-	(void)each_name(f->work, unlink_file, f);
+	(void)each_name(f->work, unlink_file, &(struct removing){ f->work, false });
+	(void)each_name(f->work, unlink_file, &(struct removing){ f->work, true });
 	(void)unlinkat(f->tmp, f->base, AT_REMOVEDIR);
 	close_work(f);
 }
 
-/* The working folder is open. */
-static bool place(struct folder *f, struct err *e)
-{
-	struct placing p = { .f = f, .good = true, .e = e };
-
-	(void)snprintf(p.index, sizeof p.index, "%s." FOLDER_INDEX, f->base);
-	if (!each_name(f->work, move_file, &p))
-		return err_errno(e, ERR_LOCAL, "%s/.tmp/%s cannot be read", f->path, f->base);
-	if (!p.good)
-		return false;
-	if (p.moved && fsync(f->all) != 0)
-		return err_errno(e, ERR_LOCAL, "%s cannot be synced", f->path);
-	if (!move_one(&p, p.index))
-		return false;
-	if (fsync(f->all) != 0 || fsync(f->work) != 0)
-		return err_errno(e, ERR_LOCAL, "%s cannot be synced", f->path);
-	remove_work(f);
-	return true;
-}
-
-bool folder_place(struct folder *f, const char *name, struct err *e)
+static bool use_name(struct folder *f, const char *name, struct placing *p, struct err *e)
 {
 	char base[BASE_MAX];
 
 	if (!base_of(name, base))
-		return bad_name(f, e);
+		return err_set(e, ERR_LOCAL, "folder %s: no file there has such a name", f->path);
 	if ((f->work < 0 || strcmp(f->base, base) != 0) && !open_work(f, base))
 		return err_errno(e, ERR_LOCAL, "%s/.tmp/%s cannot be opened", f->path, base);
-	return place(f, e);
+	*p = (struct placing){ .f = f, .good = true, .e = e };
+	(void)snprintf(p->index, sizeof p->index, "%s." FOLDER_INDEX, base);
+	return true;
+}
+
+bool folder_place_files(struct folder *f, const char *name, struct err *e)
+{
+	struct placing p;
+
+	if (!use_name(f, name, &p, e))
+		return false;
+	if (!each_name(f->work, move_file, &p))
+		return err_errno(e, ERR_LOCAL, "%s/.tmp/%s cannot be read", f->path, f->base);
+	return p.good;
+}
+
+bool folder_place_index(struct folder *f, const char *name, struct err *e)
+{
+	struct placing p;
+
+	return use_name(f, name, &p, e) && move_one(&p, p.index);
+}
+
+bool folder_sync(struct folder *f, struct err *e)
+{
+	return fsync(f->all) == 0 || err_errno(e, ERR_LOCAL, "%s cannot be synced", f->path);
+}
+
+void folder_placed(struct folder *f, const char *name)
+{
+	struct placing p;
+	struct err unused;
+
+	if (use_name(f, name, &p, &unused))
+		remove_work(f);
+}
+
+/* Where a rename may leave both names behind after a power cut, the old one is gone with its folder. */
+bool folder_place(struct folder *f, const char *name, struct err *e)
+{
+	if (!folder_place_files(f, name, e) || !folder_sync(f, e) || !folder_place_index(f, name, e) || !folder_sync(f, e))
+		return false;
+	folder_placed(f, name);
+	return folder_sync_tmp(f, e);
 }
 
 static bool is_there(int directory)
@@ -335,24 +395,6 @@ static bool is_there(int directory)
 	struct stat st;
 
 	return fstat(directory, &st) == 0 && st.st_nlink > 0;
-}
-
-/* "Not in .tmp" means "placed before" only while .tmp itself is where it was. */
-bool folder_place_again(struct folder *f, const char *name, struct err *e)
-{
-	char base[BASE_MAX];
-
-	if (!base_of(name, base))
-		return bad_name(f, e);
-	if (folder_waits(f, name))
-		return folder_place(f, name, e);
-	if (open_work(f, base))		/* killed between the index and its end */
-		remove_work(f);
-	else if (errno != ENOENT)
-		return err_errno(e, ERR_LOCAL, "%s/.tmp/%s cannot be opened", f->path, base);
-	if (!is_there(f->all) || !is_there(f->tmp))
-		return err_set(e, ERR_LOCAL, "folder %s is not there any more", f->path);
-	return fsync(f->all) == 0 || err_errno(e, ERR_LOCAL, "%s cannot be synced", f->path);
 }
 
 static bool has_index(int directory, const char *between, const char *base)
@@ -363,11 +405,40 @@ static bool has_index(int directory, const char *between, const char *base)
 	return faccessat(directory, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+/* Has the working folder the tag of NAME?  Within one second BASE may be another's by now.  False: errno says why. */
+static bool is_mine(const struct folder *f, const char *name, const char *base)
+{
+	char mark[2 * FOLDER_FILE_MAX];
+
+	(void)snprintf(mark, sizeof mark, "%s/%s", base, strrchr(name, '_'));
+	return faccessat(f->tmp, mark, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 bool folder_waits(struct folder *f, const char *name)
 {
 	char base[BASE_MAX];
 
-	return base_of(name, base) && has_index(f->tmp, base, base);
+	return base_of(name, base) && has_index(f->tmp, base, base) && is_mine(f, name, base);
+}
+
+/* "Not in .tmp" means "placed before" only while .tmp itself is where it was. */
+bool folder_place_again(struct folder *f, const char *name, struct err *e)
+{
+	char base[BASE_MAX];
+	bool mine;
+
+	if (!base_of(name, base))
+		return err_set(e, ERR_LOCAL, "folder %s: no file there has such a name", f->path);
+	mine = is_mine(f, name, base);
+	if (mine && has_index(f->tmp, base, base))
+		return folder_place(f, name, e);
+	if (errno != ENOENT || (mine && !open_work(f, base)))
+		return err_errno(e, ERR_LOCAL, "%s/.tmp/%s cannot be opened", f->path, base);
+	if (mine)			/* killed between the index and its end */
+		remove_work(f);
+	if (!is_there(f->all) || !is_there(f->tmp))
+		return err_set(e, ERR_LOCAL, "folder %s is not there any more", f->path);
+	return folder_sync(f, e);
 }
 
 bool folder_has(struct folder *f, const char *name)
@@ -406,8 +477,10 @@ static bool sweep_one(void *user, const char *base)
 	char mark[2 * FOLDER_FILE_MAX], name[MAILDIR_NAME_MAX];
 
 	(void)snprintf(mark, sizeof mark, "%s/_%s", base, s->tag);
-	if (strlen(base) >= BASE_MAX || faccessat(s->f->tmp, mark, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
+	if (strlen(base) >= BASE_MAX || faccessat(s->f->tmp, mark, F_OK, AT_SYMLINK_NOFOLLOW) != 0) {
+		(void)unlinkat(s->f->tmp, base, AT_REMOVEDIR);	/* empty: before its tag, or after it */
 		return true;
+	}
 	(void)snprintf(name, sizeof name, "%.*s_%s", BASE_MAX - 1, base, s->tag);
 	if (!s->keep(s->user, name))
 		folder_abandon(s->f, name);

@@ -222,6 +222,48 @@ static void a_sweep_takes_its_own([[maybe_unused]] void **state)
 	closed(f);
 }
 
+/* Killed before a working folder had its tag, or after. */
+static void a_sweep_takes_what_is_empty([[maybe_unused]] void **state)
+{
+	struct folder *f = opened();
+	char empty[512];
+
+	(void)snprintf(empty, sizeof empty, "%s/.tmp/w." STAMP, path);
+	assert_int_equal(mkdir(empty, 0700), 0);
+	written(f, other_tag, "x", NOW);
+	folder_sweep(f, tag, keep, name);
+	assert_false(there(".tmp/w." STAMP));
+	assert_true(folder_waits(f, name));
+	closed(f);
+}
+
+/* The tag has such a beginning, too. */
+static void a_prefix_may_begin_as_it_likes([[maybe_unused]] void **state)
+{
+	struct folder *f = opened();
+
+	written(f, tag, "_x", NOW);
+	must(folder_place(f, name, &fixture_err));
+	assert_true(there("_x." STAMP ".eml") && there("_x." STAMP ".1.a b.pdf") && there("_x." STAMP ".json"));
+	assert_false(there(".tmp/_x." STAMP));
+	closed(f);
+}
+
+/* Placed, taken away, and within the second somebody else has got that beginning: his files are not ours. */
+static void anothers_files_are_not_placed([[maybe_unused]] void **state)
+{
+	struct folder *f = opened();
+	char ours[MAILDIR_NAME_MAX];
+
+	written(f, other_tag, "c", NOW);
+	(void)snprintf(ours, sizeof ours, "c." STAMP "_0123456789abcdef");
+	assert_false(folder_waits(f, ours));
+	must(folder_place_again(f, ours, &fixture_err));
+	assert_false(there("c." STAMP ".json"));
+	assert_true(folder_waits(f, name) && there(".tmp/c." STAMP "/c." STAMP ".eml"));
+	closed(f);
+}
+
 static void errors_name_the_path([[maybe_unused]] void **state)
 {
 	struct folder *f = opened(), *bad = NULL;
@@ -247,6 +289,9 @@ int main(void)
 		cmocka_unit_test(a_folder_that_went_away_proves_nothing),
 		cmocka_unit_test(names_of_others_are_none),
 		cmocka_unit_test(a_sweep_takes_its_own),
+		cmocka_unit_test(a_sweep_takes_what_is_empty),
+		cmocka_unit_test(a_prefix_may_begin_as_it_likes),
+		cmocka_unit_test(anothers_files_are_not_placed),
 		cmocka_unit_test(errors_name_the_path),
 	};
 

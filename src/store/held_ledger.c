@@ -160,7 +160,7 @@ uint64_t held_ask_again(struct store *s, struct ledger *l, uint64_t ticket)
 			continue;
 		if (count++)
 			ledger_put(l, &last, 0);
-		else			/* or nobody looks whether the server has them */
+		else	/* a mailbox in which nothing changed is looked through all the same */
 			ledger_note(l, LEDGER_NOTE_SETTLED_MODSEQ, 0, 0);
 		entry.changed = now;
 		last = entry;

@@ -143,14 +143,18 @@ static void who_is_asked_again([[maybe_unused]] void **state)
 	assert_int_equal(held_would_ask(store, ledger), count + 1);
 	for (size_t n = 0; n < COUNT(rows); n++)
 		is(ledger, (uint8_t)n, rows[n].state, rows[n].targets);
+	ledger_note(ledger, LEDGER_NOTE_SETTLED_MODSEQ, 7, 0);
 	assert_int_equal(held_ask_again(store, ledger, 5), count + 1);
+	assert_int_equal(ledger_noted(ledger, LEDGER_NOTE_SETTLED_MODSEQ), 0);	/* the next visit looks again, whatever the server says of changes */
 	assert_int_equal(fixture_drain(store), 1);
 	store_close(&store);
 	open_both();
 	for (size_t n = 0; n < COUNT(rows); n++)
 		is(ledger, (uint8_t)n, rows[n].now, rows[n].left);
 	is(ledger, 100, LEDGER_PENDING, "A");
+	ledger_note(ledger, LEDGER_NOTE_SETTLED_MODSEQ, 8, 0);
 	assert_int_equal(held_ask_again(store, ledger, 6), 0);
+	assert_int_equal(ledger_noted(ledger, LEDGER_NOTE_SETTLED_MODSEQ), 8);
 	assert_int_equal(fixture_drain(store), 0);
 }
 

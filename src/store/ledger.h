@@ -132,7 +132,7 @@ void ledger_note(struct ledger *l, enum ledger_note note, int64_t when, uint64_t
 int64_t ledger_noted(struct ledger *l, enum ledger_note note);
 [[nodiscard]] bool ledger_forget(struct ledger *l, struct err *e);	/* all entries and notes; blocks */
 /* The same but for the entries that `keep` wants, and what is needed to know them again: ids that are shared, what was
- * noted of ids.  *kept counts them. */
+ * noted of ids, that copies or removals are under way.  *kept counts them. */
 struct ledger_keep {
 	bool (*keep)(void *user, const struct ledger_entry *entry);
 	void *user;

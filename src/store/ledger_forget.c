@@ -4,10 +4,27 @@
 #include "store/entry.h"
 #include "store/ledger_inside.h"
 
-/* Notes without which an entry that stays could not be found again under the id that it has. */
-static bool is_of_ids(enum ledger_note note)
+/* Notes without which an entry that stays could not be found again under the id that it has, or would not be looked for. */
+static bool is_needed(enum ledger_note note)
 {
-	return note == LEDGER_NOTE_SHARED || note == LEDGER_NOTE_COMPARING || note == LEDGER_NOTE_VALIDITY || note == LEDGER_NOTE_ACCOUNT;
+	switch (note) {
+	case LEDGER_NOTE_SHARED:
+	case LEDGER_NOTE_COMPARING:
+	case LEDGER_NOTE_COPYING:
+	case LEDGER_NOTE_REMOVING:
+	case LEDGER_NOTE_VALIDITY:
+	case LEDGER_NOTE_ACCOUNT:
+		return true;
+	case LEDGER_NOTE_LISTED:
+	case LEDGER_NOTE_DISPOSED:
+	case LEDGER_NOTE_IGNORED:
+	case LEDGER_NOTE_SETTLED_MODSEQ:
+	case LEDGER_NOTE_SETTLED_NEXT:
+	case LEDGER_NOTE_SETTLED_EXISTS:
+	case LEDGER_NOTES:
+		break;
+	}
+	return false;
 }
 
 /* Does this key stay?  `with` NULL: none does. */
@@ -18,7 +35,7 @@ static bool stays(const struct ledger *l, const struct ledger_keep *with, struct
 	if (!with)
 		return false;
 	if (key.len == 2 && key.at[0] == 'n')
-		return is_of_ids((enum ledger_note)key.at[1]);
+		return is_needed((enum ledger_note)key.at[1]);
 	if (key.len != 1 + OVERLAY_ID || key.at[0] != 'e')
 		return false;
 	if (!entry_unpack(value, &entry))
@@ -64,7 +81,7 @@ static bool forget_some(struct ledger *l, const struct ledger_keep *with, struct
 static void forget_notes(struct ledger *l, bool some)
 {
 	for (int n = 0; n < LEDGER_NOTES; n++)
-		if (!some || !is_of_ids((enum ledger_note)n))
+		if (!some || !is_needed((enum ledger_note)n))
 			l->notes[n] = 0;
 }
 

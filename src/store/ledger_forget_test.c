@@ -77,6 +77,8 @@ static void stays(void)
 		switch ((enum ledger_note)n) {
 		case LEDGER_NOTE_SHARED:
 		case LEDGER_NOTE_COMPARING:
+		case LEDGER_NOTE_COPYING:
+		case LEDGER_NOTE_REMOVING:
 		case LEDGER_NOTE_VALIDITY:
 		case LEDGER_NOTE_ACCOUNT:
 			assert_int_equal(ledger_noted(ledger, (enum ledger_note)n), 1 + n);
@@ -84,7 +86,6 @@ static void stays(void)
 		case LEDGER_NOTE_LISTED:
 		case LEDGER_NOTE_DISPOSED:
 		case LEDGER_NOTE_IGNORED:
-		case LEDGER_NOTE_COPYING:
 		case LEDGER_NOTE_SETTLED_MODSEQ:
 		case LEDGER_NOTE_SETTLED_NEXT:
 		case LEDGER_NOTE_SETTLED_EXISTS:

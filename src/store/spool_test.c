@@ -134,7 +134,7 @@ static void what_finds_no_room_is_told_to_who_reads_it([[maybe_unused]] void **s
 	size_t n = 1;
 
 	must(s && next && d);
-	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(sigaction(SIGXFSZ, &(struct sigaction){ .sa_handler = SIG_IGN }, NULL), 0);
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &narrow), 0);
 	for (size_t pieces = 1; pieces <= 6; pieces++) {
@@ -204,9 +204,15 @@ static void failures_are_said(void **state)
 	assert_false(spool_add(s, SPAN("x"), &fixture_err));
 	assert_int_equal(fixture_err.kind, ERR_LOCAL);
 	assert_non_null(strstr(fixture_err.text, "/nonexistent/state"));
-	assert_int_equal(spool_size(s), SPOOL_MEMORY);
+	assert_int_equal(spool_size(s), SPOOL_MEMORY + 1);
+	assert_false(spool_read(s, stop, NULL, &fixture_err));
+	assert_non_null(strstr(fixture_err.text, "/nonexistent/state"));
+	spool_free(&s);
+	s = spool_new("/nonexistent/state", &fixture_err);
+	must(s && spool_add(s, (struct span){ octets, SPOOL_MEMORY }, &fixture_err));
 	holds(s, (struct span){ octets, SPOOL_MEMORY });
 	assert_false(spool_read(s, stop, NULL, &fixture_err));
+	assert_non_null(strstr(fixture_err.text, "was ended"));
 	must(spool_lead(s, SPAN("x"), &fixture_err));
 	assert_false(spool_read(s, stop, NULL, &fixture_err));
 	spool_free(&s);

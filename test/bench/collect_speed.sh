@@ -9,6 +9,8 @@
 # imap    as speed, over IMAP, beside mbsync, getmail, fetchmail and fdm
 # imap-poll    as poll, over IMAP: nothing changed, then one message more; beside mbsync
 # imap-memory  as memory, over IMAP, beside mbsync and getmail
+# relay        from Dovecot and nullpop to an SMTP or LMTP sink on loopback, beside fetchmail (relaying.py)
+# accounts     50 accounts of one host with 40 messages each, beside the peers (relaying.py)
 # thousand     a thousand connections of one configuration with nothing new at 50 ms, all at once
 #
 # Without PART all of them, in this order.

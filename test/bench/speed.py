@@ -22,6 +22,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
 import corpus  # noqa: E402
 sys.path.insert(0, HERE)
+import relaying  # noqa: E402
 import thousand  # noqa: E402
 
 E = os.environ
@@ -60,7 +61,12 @@ def fill(user, messages):
     fill_all([user], messages)
 
 
-def fill_all(users, messages):
+def fill_each(users, messages, each):
+    """Some of the messages for each user: the first have the first."""
+    fill_all(users, messages, "--per-user", str(each), "--spread")
+
+
+def fill_all(users, messages, *more):
     """Each user's maildrop, by the harness's own maker of Maildirs; then polls, so that Dovecot has its index."""
     pool = os.path.join(E["S"], "pool")
     shutil.rmtree(pool, ignore_errors=True)
@@ -69,7 +75,7 @@ def fill_all(users, messages):
         with open(os.path.join(pool, f"{number:06d}"), "wb") as f:
             f.write(octets)
     subprocess.run([sys.executable, os.path.join(E["BENCH_DIR"], "gen_corpus.py"), "maildir", "--pool", pool, "--users",
-                    users_file(*users), "--out", E["MAIL"], "--uid", E["BENCH_UID"]], check=True)
+                    users_file(*users), "--out", E["MAIL"], "--uid", E["BENCH_UID"], *more], check=True)
     popload("poll", 0, *users)
 
 
@@ -331,6 +337,7 @@ def imap_memory():
 
 
 PARTS = {"speed": speed, "poll": poll, "memory": memory, "imap": imap, "imap-poll": imap_poll, "imap-memory": imap_memory,
+         "relay": lambda: relaying.relay(sys.modules[__name__]), "accounts": lambda: relaying.accounts(sys.modules[__name__]),
          "thousand": lambda: thousand.thousand(sys.modules[__name__])}
 
 if __name__ == "__main__":

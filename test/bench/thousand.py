@@ -30,14 +30,14 @@ def users():
 class Nullpop:
     """The harness's, but listening also where the far end of the link is."""
 
-    def __init__(self):
+    def __init__(self, messages=MESSAGES, octets=OCTETS):
         binary = os.path.join(E["S"], "nullpop")
         with open(os.path.join(E["BENCH_DIR"], "src", "nullpop.c"), encoding="ascii") as f:
             source = f.read().replace("INADDR_LOOPBACK", "INADDR_ANY")
         subprocess.run(["gcc", "-O2", "-x", "c", "-", "-o", binary, "-lssl", "-lcrypto"], input=source, text=True, check=True)
         key = E["TLS_CERT"].replace("cert.pem", "key.pem")
         self.process = subprocess.Popen(["nsenter", "--net=" + os.path.join(E["BENCH_WORK"], "ns", "origin"), binary,
-                                         str(NULLPOP_PORT), "1", str(MESSAGES), str(OCTETS), E["TLS_CERT"], key])
+                                         str(NULLPOP_PORT), "1", str(messages), str(octets), E["TLS_CERT"], key])
         time.sleep(0.5)
         if self.process.poll() is not None:
             raise RuntimeError("nullpop did not start")

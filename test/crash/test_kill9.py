@@ -50,7 +50,7 @@ def killed_at_step(trial, at):
             seen.clear()
             process = trial.p.start("collect", "box")
             process.communicate(timeout=60)
-            trial.reader.come_by()
+            trial.come_by()
         origin.event = lambda word: None
         trial.run_until_done()
         word = seen[at - 1] if len(seen) >= at else "the end"
@@ -74,25 +74,25 @@ def test_killed_at_any_step(home, mail, kind):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("habit", ["move", "delete", "any"])
-def test_killed_while_a_reader_uses_the_maildir(home, mail, habit):
+@pytest.mark.parametrize("kind, habit", [("maildir", "move"), ("maildir", "delete"), ("maildir", "any"), ("folder", "delete"), ("folder", "any")])
+def test_killed_while_a_reader_uses_it(home, mail, kind, habit):
     rng = random.Random(f"{SEED} reader {habit}")
-    steps = steps_of_a_visit(mail, each(home, "measure"), "maildir")
+    steps = steps_of_a_visit(mail, each(home, "measure"), kind)
     for number, at in enumerate(instants((KILLS + 2) // 3, rng, steps)):
         path = each(home, str(number))
-        killed_at_step(Trial(path, "maildir", mail, rng, habit), at)
+        killed_at_step(Trial(path, kind, mail, rng, habit), at)
         shutil.rmtree(path)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["mailbox", "maildir"])
+@pytest.mark.parametrize("kind", ["mailbox", "maildir", "folder"])
 def test_killed_at_any_time_with_dovecot(home, mail, dovecot, authority, kind):
     rng = random.Random(f"{SEED} time {kind}")
     keys = {"port": dovecot.pop3s, "tls__ca_certificates": authority.ca, "after": "delete"}
     took = 0.2
     for number in range(KILLS + 1):
         path = each(home, str(number))
-        trial = Trial(path, kind, mail, rng, rng.choice((None, "any")) if kind == "maildir" else None)
+        trial = Trial(path, kind, mail, rng, rng.choice((None, "any")) if kind != "mailbox" else None)
         user = f"hans-{kind}-{number}"      # a new one each time: the last one's session may still be dying
         dovecot.fill(user, mail)
         trial.p.connection("box", user=user, **keys, deliver=trial.targets())
@@ -111,16 +111,17 @@ def test_killed_at_any_time_with_dovecot(home, mail, dovecot, authority, kind):
         shutil.rmtree(path)
 
 
-def test_a_ledger_that_says_placing_is_believed_after_a_reader_deleted(home, mail):
+@pytest.mark.parametrize("kind", ["maildir", "folder"])
+def test_a_ledger_that_says_placing_is_believed_after_a_reader_deleted(home, mail, kind):
     """Killed exactly between rename and `accepted` as far as one can see it from outside:
-    as soon as the first message shows in new/, the reader takes it away and we kill."""
-    trial = Trial(home, "maildir", mail[:20], random.Random(SEED), "delete")
+    as soon as the first message shows in new/, or in the folder, the reader takes it away and we kill."""
+    trial = Trial(home, kind, mail[:20], random.Random(SEED), "delete")
+    where, ending = (os.path.join(trial.p.maildir, "new"), "") if kind == "maildir" else (trial.folder, ".json")
     with Pop3d(Maildrop(trial.mail), pace=0.01) as origin:
         trial.p.clear("box", origin, after="delete", deliver=trial.targets())
         process = trial.p.start("collect", "box")
-        new = os.path.join(trial.p.maildir, "new")
         end = time.monotonic() + 30
-        while time.monotonic() < end and not (os.path.isdir(new) and os.listdir(new)):
+        while time.monotonic() < end and not (os.path.isdir(where) and any(name.endswith(ending) for name in os.listdir(where))):
             pass
         process.kill()
         process.communicate(timeout=30)

@@ -87,7 +87,7 @@ def killed_at_step(trial, how, at):
             seen.clear()
             process = trial.p.start("collect", "box")
             process.communicate(timeout=60)
-            trial.reader.come_by()
+            trial.come_by()
         origin.event, origin.watched = (lambda word: None), False
         trial.run_until_done()
         word = seen[at - 1] if len(seen) >= at else "the end"

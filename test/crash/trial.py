@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests with kill -9 share: a trial, a reader at the Maildir, the choice of instants.
+"""What the tests with kill -9 share: a trial, readers at the Maildir and at the folder, the choice of instants.
 
 POSTRIDER_KILLS   instants for each case (the full run takes 50)
 POSTRIDER_SEED    of the random instants (fixed, printed with a failure)
 """
+import json
 import os
 import re
 from collections import Counter
@@ -12,7 +13,8 @@ import corpus
 from postrider import Postrider, section
 
 SEED = int(os.environ.get("POSTRIDER_SEED", "20260101"))
-TARGETS = ["mailbox", "maildir", "both"]
+TARGETS = ["mailbox", "maildir", "both", "folder", "all"]
+MAILBOX, MAILDIR, FOLDER = ("mailbox", "both", "all", "enveloped"), ("maildir", "both", "all", "enveloped"), ("folder", "all")
 LEAD = re.compile(rb"X-Real-To: anna@example\.org\r?\nDelivered-To: postrider\.[0-9a-f]{16}@\S+\r?\n")
 
 
@@ -40,13 +42,60 @@ class Reader:
                     os.rename(path, os.path.join(self.path, "cur", name + ":2,S"))
 
 
+class Consumer:
+    """Another program at the folder: where an index is, it finds all else whole, and perhaps takes it away, in any order."""
+
+    def __init__(self, rng, path, habit):
+        self.rng, self.path, self.habit, self.taken = rng, path, habit, []
+
+    def octets(self, name):
+        with open(os.path.join(self.path, name), "rb") as f:
+            return f.read()
+
+    def message(self, name):
+        """What the index speaks of → (the message, all files)."""
+        index = json.loads(self.octets(name))
+        parts = index.get("parts", [])
+        message = self.octets(index["message"])
+        assert len(message) == index["size"] and self.octets(index["text"]).startswith(b"From "), index
+        assert all(len(self.octets(part["file"])) == part["size"] for part in parts), index
+        files = [name, index["message"], index["text"]] + [part["file"] for part in parts]
+        assert len(set(files)) == len(files), index
+        return message, files
+
+    def all(self):
+        """The messages that are there → (their octets, all files)."""
+        messages, files = [], []
+        for name in sorted(os.listdir(self.path)) if os.path.isdir(self.path) else ():
+            if name.endswith(".json"):
+                message, its = self.message(name)
+                messages.append(message)
+                files += its
+        return messages, files
+
+    def come_by(self):
+        for name in sorted(os.listdir(self.path)) if self.habit and os.path.isdir(self.path) else ():
+            if not name.endswith(".json") or (self.habit == "any" and self.rng.random() < 0.5):
+                continue
+            message, files = self.message(name)
+            self.taken.append(message)
+            self.rng.shuffle(files)
+            for one in files:
+                os.unlink(os.path.join(self.path, one))
+
+
 class Trial:
-    """One mailbox at the source, one target or two, one program that gets killed.  "enveloped" is both, each with an envelope."""
+    """One mailbox at the source, one target or some, one program that gets killed.  "enveloped" is both, each with an envelope."""
 
     def __init__(self, home, kind, mail, rng, habit=None):
         self.p, self.mail, self.kind, self.rng = Postrider(home), mail, kind, rng
         self.p.account()
-        self.reader = Reader(rng, self.p.maildir, habit)
+        self.folder = os.path.join(self.p.home, "Out")
+        self.readers = [Reader(rng, self.p.maildir, habit), Consumer(rng, self.folder, habit)]
+        template = os.path.join(self.p.home, "note.txt")
+        with open(template, "w", encoding="ascii") as f:
+            f.write("From %From%: %Subject%\n")
+        self.p.sections["target"] = section("target out", {"type": "folder", "path": self.folder, "template": template, "split": True})
         self.shown = lambda octets: octets      # how the server shows a message
 
     def targets(self):
@@ -55,15 +104,19 @@ class Trial:
             self.p.sections["routed"] = section("target routed", {"type": "mailbox", "mailbox": "anna/INBOX", **keys})
             self.p.sections["filed"] = section("target filed", {"type": "maildir", "path": self.p.maildir, **keys})
             return ["routed", "filed"]
-        return {"mailbox": ["mailbox:anna/INBOX"], "maildir": ["maildir:" + self.p.maildir],
-                "both": ["mailbox:anna/INBOX", "maildir:" + self.p.maildir]}[self.kind]
+        return [name for name, kinds in (("mailbox:anna/INBOX", MAILBOX), ("maildir:" + self.p.maildir, MAILDIR), ("out", FOLDER))
+                if self.kind in kinds]
+
+    def come_by(self):
+        for reader in self.readers:
+            reader.come_by()
 
     def run_until_done(self):
         """Undisturbed: each run must end well; two must be enough, and a third finds nothing."""
         for _ in range(2):
-            self.reader.come_by()
+            self.come_by()
             self.p.good("collect", "box")
-        self.reader.come_by()
+        self.come_by()
         done = self.p.good("collect", "box")
         assert done.summary()["box"]["collected"] == 0, done
 
@@ -77,11 +130,17 @@ class Trial:
     def verify(self, left, story):
         want = Counter(corpus.digest(self.shown(m)) for m in self.mail)
         assert left == 0, f"{left} left on the server; {story}"
-        if self.kind in ("maildir", "both", "enveloped"):
-            have = Counter(corpus.digest(self.bare(m)) for m in self.p.in_maildir() + self.reader.deleted)
+        if self.kind in MAILDIR:
+            have = Counter(corpus.digest(self.bare(m)) for m in self.p.in_maildir() + self.readers[0].deleted)
             assert have == want, f"maildir: {tell(have, want)}; {story}"
             assert os.listdir(self.p.maildir + "/tmp") == [], f"left in tmp/; {story}"
-        if self.kind in ("mailbox", "both", "enveloped"):
+        if self.kind in FOLDER:
+            messages, files = self.readers[1].all()
+            have = Counter(corpus.digest(m) for m in messages + self.readers[1].taken)
+            assert have == want, f"folder: {tell(have, want)}; {story}"
+            assert sorted(os.listdir(self.folder)) == sorted(files + [".tmp"]), f"left in the folder; {story}"
+            assert os.listdir(self.folder + "/.tmp") == [], f"left in .tmp/; {story}"
+        if self.kind in MAILBOX:
             have = Counter(corpus.digest(self.bare(m)) for m in self.p.in_mailbox())
             assert have == want, f"mailbox: {tell(have, want)}; {story}"
 

@@ -74,13 +74,14 @@ class Cell(NamedTuple):
         """→ ledger states that are right after the first visit"""
         if self.stays(number):
             return ("pending",) if self.target in ("maildir", "folder") else ("refused",) if self.second else ("held",)
-        return self.done(number, self.held(number))
+        return self.done(number, False)
 
-    def done(self, number, waits=None):
+    def done(self, number, mended=True):
+        """What the ledger says in the end; also of what was released: it was disposed of before."""
         if number == 2 and self.second == "delete":
             return "disposing", "gone"
-        if waits == "quarantined" and self.after == "keep":
-            return ("quarantined",)
+        if self.held(number) == "quarantined" and self.after == "keep":
+            return ("quarantined", "accepted") if mended else ("quarantined",)
         return {"keep": ("accepted",), "delete": ("disposing", "gone"), "seen": ("seen",), "move:Done": ("disposing", "gone")}[self.after]
 
     def held(self, number):
@@ -196,9 +197,9 @@ class Matrix:
                 os.chmod(path, 0o500 if closed else 0o700)
 
     def sections(self):
-        for name in {c.target for c in self.cells if c.target in ("smtp", "lmtp")}:
-            self.p.sections["target " + name] = section("target " + name, {"type": name, "host": "127.0.0.1", "tls__mode": "none",
-                                                                           "port": getattr(self, name).port})
+        for name, kind in {(self.target(c), c.target) for c in self.cells if c.target in ("smtp", "lmtp")}:
+            self.p.sections["target " + name] = section("target " + name, {"type": kind, "host": "127.0.0.1", "tls__mode": "none",
+                                                                           "port": getattr(self, kind).port})
         for how in HOW["command"]:
             name = "command-" + how
             self.p.sections["target " + name] = section("target " + name, {"type": "command", "argv": [self.program, how, self.command]})
@@ -214,18 +215,26 @@ class Matrix:
             self.p.sections[cell.name] = section("connection " + cell.name, keys)
 
     def target(self, cell):
+        """Servers are shared by all cells; but one that dies takes along what is pipelined behind the message."""
+        if cell.target in ("smtp", "lmtp") and cell.how == "dies":
+            return cell.target + "." + cell.name
         return {"mailbox": f"mailbox:{'tight' if cell.how == 'defers' else 'anna'}/{cell.name}",
                 "maildir": "maildir:" + self.path("maildir", cell.name), "folder": "folder:" + self.path("folder", cell.name),
                 "command": "command-" + cell.how}.get(cell.target, cell.target)
 
     def collect(self):
         self.done = self.p("collect")
-        self.first = self.look()
-        self.lines = defaultdict(list)
-        for line in self.done.err.splitlines():
+        self.first, self.lines = self.look(), self.said(self.done)
+
+    @staticmethod
+    def said(done):
+        """Connection → its lines of the log."""
+        lines = defaultdict(list)
+        for line in done.err.splitlines():
             m = re.search(r"\bconnection=(\S+)", line)
             if m and " visit end " not in line:
-                self.lines[m[1]].append(line)
+                lines[m[1]].append(line)
+        return lines
 
     # what there is
 
@@ -269,7 +278,7 @@ class Matrix:
             found.history[cell][self.sizes[cell.name, row["size"]]] = row
         for row in self.p.good("held", "list", "--json").rows():
             cell = self.by_name.get(row.get("connection"))
-            if cell and row["sender"] == "":
+            if cell and row["uid"] == "":      # that is a bounce
                 found.bounces[cell] += 1
                 continue
             number = cell and self.sizes.get((cell.name, row["octets"]), 2)
@@ -313,12 +322,15 @@ class Matrix:
         wants = {"ledger": (row.get("state"), cell.done(number) if mended else cell.fate(number)), "held": (held.get("state"), (waits,)),
                  "lies": (found.left[cell].get(number), (cell.lies(number, stays),)),
                  "copies": (found.copies[cell, number], (cell.copies(number, stays or waits),))}
+        if cell.how == "dies" and number != 2 and not mended and row.get("state") == "held" and "closed" in row.get("error", ""):
+            return None         # it was behind the one that the server died of
         out = [f"{what}: {have}, not {' or '.join(map(str, want))}" for what, (have, want) in wants.items() if have not in want]
         if (stays or waits or not mended and number == 2 and cell.second) and (line := self.told(cell, number, found)):
             out.append("log: " + line)
         if stays and not re.search(REASON[cell.target][cell.how], row.get("error", "") + held.get("why", ""), re.I):
             out.append(f"reason: ledger {row.get('error')!r}, held {held.get('why')!r}")
-        return f"{cell.name} {number}: {'; '.join(out)}" if out else None
+        later = [line for done in (self.again, self.rest) for line in self.said(done)[cell.name]] if mended else self.lines[cell.name]
+        return f"{cell.name} {number}: {'; '.join(out + later)}" if out else None
 
     def faults(self, found, mended=False):
         """→ a line for each message that is not as it should be"""
@@ -353,9 +365,16 @@ class Matrix:
         self.asked = [f"{c.name} 2: {row}" for c, row in self.kept() if row != self.first.history[c].get(2)]
         for cell, _ in self.kept():
             self.p.good("retry", cell.name)
-        rest = {c.name for c, _ in self.kept()} | {r["connection"] for r in self.p.good("history", "--json").rows() if r["state"] == "disposing"}
+        rest = {c.name for c, _ in self.kept()} | set(self.undone())
         self.rest = self.p("collect", *sorted(rest)) if rest else self.again
         self.last = self.look()
+
+    def undone(self):
+        """Names of connections with messages that are to be disposed of by the next visit."""
+        for row in self.p.good("history", "--json").rows():
+            cell = self.by_name[row["connection"]]
+            if row["state"] == "disposing" or row["state"] not in cell.done(self.sizes[cell.name, row["size"]]):
+                yield cell.name
 
     def kept(self):
         """→ (cell, row of the ledger) of what stays at the server because it was refused."""

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * relay_lines smtp|lmtp PORT PARALLEL SENDER RECIPIENTS FILE…: a relay to a real server on 127.0.0.1, for test_relay.py.
+ * relay_lines smtp|lmtp PORT PARALLEL SENDER RECIPIENTS FILE…: a relay to a real server on 127.0.0.1, for test_relay.py; or
+ * behind the Unix socket that stands where the port would.
  *
  * Each file is a message to all recipients (parted by commas).  One line for each of them says what became of it:
  * FILE RECIPIENT OUTCOME CODE TEXT; the last line has the milliseconds that all took. */
@@ -61,7 +62,10 @@ int main(int argc, char **argv)
 	if (argc <= ARGUMENTS || !messages)
 		return 2;
 	with.login.lmtp = strcmp(argv[1], "lmtp") == 0;
-	with.server.port = (uint16_t)strtoul(argv[2], NULL, 10);
+	if (argv[2][0] == '/')
+		with.server.host = argv[2];
+	else
+		with.server.port = (uint16_t)strtoul(argv[2], NULL, 10);
 	with.parallel = (uint32_t)strtoul(argv[3], NULL, 10);
 	for (char *at = argv[5]; at && recipient_count < RECIPIENTS;)
 		recipients[recipient_count++] = strsep(&at, ",");

@@ -94,12 +94,32 @@ def test_all_errors_of_meaning_in_one_run(p):
 
 
 def test_features_to_come_are_warnings(p):
-    write(p, [f"state = '{p.state}'", *GOOD[:-1], "\tidle = true", "\tproxy = 'socks5://localhost:1080'", "\theld_max = 2GB", "}",
+    write(p, [f"state = '{p.state}'", *GOOD[:-1], "\tidle = true", "\tproxy = 'socks5://localhost:1080'", "}",
               "console { listen = '127.0.0.1:8110' }", "pop3 { listen a { tls = none } submission_limit = 5 }"])
     done = p.good("check")
-    for key in "idle", "proxy", "console", "held_max":
+    for key in "idle", "proxy", "console":
         assert re.search(rf"postrider\.conf:\d+: .*{key}: not built yet", done.text), (key, done)
-    assert "5 warnings" not in done.text and "4 warnings" in done.text, done
+    assert "3 warnings" in done.text, done
+
+
+@pytest.mark.parametrize("keys, warning", [
+    (["on_refused = return"], "on_refused: .*smtp or lmtp"),
+    (["on_refused = return", "deliver = {'smtp://localhost:2525'}", "envelope { recipients = {'a@b.example'} }"], "on_refused: .*main_domain"),
+    (["on_refused = return", "deliver = {'smtp://localhost:2525'}", "envelope { recipients = {'a@b.example'} target_domain = 'b.example' }"], None),
+    (["on_refused = delete"], None),
+    (["max_retries = 3"], "max_retries: .*retry_interval"),
+    (["retry_interval = 3s"], "retry_interval: .*max_retries"),
+    (["max_retries = 3", "retry_interval = 3s"], None),
+    (["envelope { recipients = {'a@b.example'} no_recipient = hold }"], "envelope.no_recipient: .*no effect"),
+])
+def test_what_makes_no_sense_together_is_a_warning(p, keys, warning):
+    lines = [line for line in GOOD[:-1] if "deliver" not in line or not any("deliver" in k for k in keys)]
+    write(p, [f"state = '{p.state}'", *lines, *("\t" + k for k in keys), "}"])
+    done = p.good("check")
+    if warning:
+        assert re.search(rf"postrider\.conf:\d+: .*{warning}", done.text) and "1 warning" in done.text, done
+    else:
+        assert "0 warnings" in done.text, done
 
 
 def test_all_errors_of_the_pop3_service_in_one_run(p):

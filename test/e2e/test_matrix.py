@@ -44,6 +44,7 @@ def letters(folder):
     return out
 
 
+@pytest.mark.slow
 def test_each_cell_after_the_first_visit(m):
     faults = m.faults(m.first)
     assert not faults, "\n".join([f"{len(faults)} faults", *faults, str(m.done)])
@@ -54,6 +55,7 @@ def test_nothing_strange_was_said_to_servers(m):
     assert not m.smtp.odd and not m.lmtp.odd
 
 
+@pytest.mark.slow
 def test_each_cell_after_recovery(m):
     m.mend()
     m.recover()

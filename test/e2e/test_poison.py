@@ -4,128 +4,26 @@
 A message that nobody can parse arrives octet for octet, or is held and named; a disk that is full, a target that hangs or
 refuses for ever stop what needs them and nothing else; and when that is over each message is there exactly once."""
 import contextlib
-import hashlib
 import os
 import re
 import resource
-import shutil
 import subprocess
-from collections import Counter
+import time
 
 import pytest
 
 import corpus
-from imap_store import Message as ImapMessage
-from imapd import Imapd, Mailstore
-from pop3d import Maildrop, Message, Pop3d
+from poisoning import CommandTarget, HANDED, HEAD, LARGE, POISON, TARGETS, digests, in_maildir, left, origin_of, surrounded
+from imapd import CAPS, Imapd, Mailstore
 from probing import both
+from smtpd import Script, parse_script
 from serving import Server, until
 from test_memory import MIB, peak, sanitized
 
 FULL = re.compile("no space left|file too large", re.I)
-HEAD = b"From: a@example.org\r\nSubject: poison\r\n"
-
-
-def nested(depth):
-    """MIME, so many multiparts in one another."""
-    lines = [HEAD + b"MIME-Version: 1.0"]
-    for n in range(depth):
-        lines.append(b'Content-Type: multipart/mixed; boundary="b%d"\r\n\r\n--b%d' % (n, n))
-    lines.append(b"Content-Type: text/plain\r\n\r\nthe innermost")
-    lines += [b"--b%d--" % n for n in reversed(range(depth))]
-    return b"\r\n".join(lines) + b"\r\n"
-
-
-POISON = {
-    "NULs": b"From: \0\0@example.org\r\nSub\0ject: \0\r\n\0\r\n\r\n\0\0\r\n.\0\r\n" + b"\0" * 5000 + b"\r\n",
-    "lone CRs": b"From: a\rb\r\n\rSubject: c\r\n\r\n\r\r\r\nx\r.\r\n\r.\r\n",
-    "no header": b"\r\n\r\nonly a body\r\n",
-    "nothing": b"\r\n",
-    "header without end": HEAD + b"X-Last: this is all, and it goes on\r\n and on\r\n",
-    "lines that are no fields": b"what is this\r\n: and this\r\n\tand that\r\nSubject no colon\r\nTo:\r\n\r\nbody\r\n",
-    "octets of any kind": bytes(range(1, 256)).replace(b"\n", b"").replace(b"\r", b"") * 40 + b"\r\n" + HEAD + b"\r\n\xff\xfe\xc3\x28\xed\xa0\x80\r\n",
-    "2,000 parts in one another": nested(2000),
-    "10,000 fields": b"".join(b"X-%d: %d\r\n" % (n, n) for n in range(10_000)) + b"\r\nbody\r\n",
-    "a field of 1 MB": HEAD + b"References:" + b" <a@example.org>" * 65_000 + b"\r\n\r\nbody\r\n",
-    "an address list without end": HEAD + b"To: " + b"(((((<<<\"\\" * 20_000 + b"\r\nDelivered-To: " + b"," * 70_000 + b"\r\n\r\nbody\r\n",
-}
-LARGE = {
-    "a header of 30 MB": lambda: HEAD + b"X-Long: " + b"y" * 60 + b"\r\n" + (b"X-Filler: " + b"z" * 88 + b"\r\n") * 300_000 + b"\r\nbody\r\n",
-    "a field of 30 MB": lambda: HEAD + b"To: " + b"a@example.org, " * 2_000_000 + b"b@example.org\r\n\r\nbody\r\n",
-    "a line of 100 MB": lambda: HEAD + b"\r\n" + b"x" * 100_000_000 + b"\r\n",
-}
-
-
-class Target:
-    """Of a connection: keys of it, what has arrived there."""
-
-    def __init__(self, p):
-        self.p = p
-        self.prepare()
-
-    def prepare(self):
-        pass
-
-    def make(self):
-        pass
-
-
-class MailboxTarget(Target):
-    def prepare(self):
-        self.p.account()
-
-    def deliver(self):
-        return ["mailbox:anna/INBOX"]
-
-    def arrived(self):
-        return self.p.in_mailbox()
-
-
-class MaildirTarget(Target):
-    def deliver(self):
-        return ["maildir:" + self.p.maildir]
-
-    def arrived(self):
-        return in_maildir(self.p)
-
-
-TARGETS = {"mailbox": MailboxTarget, "maildir": MaildirTarget}
 targets = pytest.mark.parametrize("kind", list(TARGETS))
-
-
-def origin_of(protocol, messages, **more):
-    """The octets go out exactly as they are given here."""
-    if protocol == "imap":
-        store = Mailstore([b"x\r\n"] * len(messages))
-        for entry, octets in zip(store.box("INBOX").entries, messages):
-            entry.message = ImapMessage(b"x\r\n")
-            entry.message.octets = octets
-        return Imapd(store, **more)
-    drop = Maildrop()
-    drop.messages = [Message(f"uid{n:06d}", octets) for n, octets in enumerate(messages)]
-    return Pop3d(drop, **more)
-
-
-def left(origin):
-    return origin.store.octets() if isinstance(origin, Imapd) else origin.drop.octets()
-
-
-def digests(messages):
-    return Counter(hashlib.sha256(m).hexdigest() for m in messages)
-
-
-def whole(files):
-    """As they came, of files whose lines end with LF."""
-    return [m.replace(b"\n", b"\r\n") for m in files]
-
-
-def in_maildir(p, *where):
-    return whole(p.in_maildir(*where))
-
-
-def surrounded(poison, count=6):
-    mail = [corpus.normal(m) for m in corpus.small(count)]
-    return mail[:count // 2] + [poison] + mail[count // 2:]
+handed = pytest.mark.parametrize("kind", HANDED)
+kept = pytest.mark.parametrize("kind", ["mailbox", "maildir"])
 
 
 # ---- messages that nobody can parse
@@ -135,48 +33,51 @@ def surrounded(poison, count=6):
 def test_what_nobody_can_parse(p, protocol, kind):
     """All of them in one mailbox, among ordinary ones: each arrives as it was sent."""
     mail = [m for n, poison in enumerate(POISON.values()) for m in (poison, corpus.normal(corpus.small(20)[n]))]
-    target = TARGETS[kind](p)
-    with origin_of(protocol, mail) as origin:
+    with origin_of(protocol, mail) as origin, TARGETS[kind](p) as target:
         p.clear("box", origin, protocol=protocol, after="delete", deliver=target.deliver())
         done = p.good("collect", "box")
         assert done.summary()["box"] == {"collected": len(mail), "skipped": 0, "held": 0, "failed": 0}, done
-        assert left(origin) == [] and digests(target.arrived()) == digests(mail)
-        assert p.good("history", "box").code == 0
+        assert left(origin) == [] and digests(target.arrived()) == digests(map(target.wanted, mail))
+        assert p.good("history", "box").out.count("\n") == len(mail)
 
 
 @pytest.mark.parametrize("name", ["newer_than", "envelope", "gmail"])
-def test_what_looks_into_headers_survives_them(p, name):
+def test_what_looks_into_headers_survives_it(p, name):
     """With keys that make us read headers: what cannot be read is no reason to leave mail behind."""
     mail = list(POISON.values())
     if name == "gmail":
         store = Mailstore(mail, gmail=True)
-        with Imapd(store) as origin:
+        with Imapd(store, caps=CAPS + ["X-GM-EXT-1"]) as origin:
             p.clear("box", origin, protocol="imap", after="keep", mailbox=["INBOX", "[Gmail]/All Mail"])
-            p.good("collect", "box")
+            assert p.good("collect", "box").summary()["box"]["collected"] == len(mail)
         return
-    keys = {"newer_than": {"newer_than": "7d"}, "envelope": {}}[name]
+    keys = {"newer_than": {"newer_than": "7d"}, "envelope": {"envelope__source_domain": "example.org", "envelope__no_recipient": "anna@example.org"}}[name]
     with origin_of("pop3", mail) as origin:
         p.clear("box", origin, after="delete", **keys)
         p.good("collect", "box")
-        assert digests(in_maildir(p)) == digests(mail)
+        arrived = in_maildir(p)
+        if name == "envelope":
+            arrived = [re.sub(rb"^(X-Real-To: .*\r\n)*Delivered-To: postrider.*\r\n", b"", m) for m in arrived]
+        assert digests(arrived) == digests(mail)
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sanitized(), reason="a sanitizer's memory is not ours")
-@both
-@targets
-@pytest.mark.parametrize("name", list(LARGE))
+@pytest.mark.parametrize("kind, protocol, name",
+    [(k, p, n) for k in ("mailbox", "maildir") for p in ("pop3", "imap") for n in LARGE]
+    + [(k, "pop3", n) for k in ("folder", "command", "smtp", "bdat", "lmtp") for n in ("a field of 30 MB", "a line of 100 MB")])
 def test_what_is_large_takes_no_memory(p, protocol, kind, name):
     mail, peaks = surrounded(LARGE[name]()), []
-    target = TARGETS[kind](p)
-    for messages in (mail[:3] + mail[4:], mail):
-        with origin_of(protocol, messages) as origin:
-            p.clear("box", origin, protocol=protocol, after="delete", deliver=target.deliver(), timeout="60s")
-            done, highest = peak(p, "collect", "box")
-            peaks.append(highest)
-            assert done.summary()["box"]["collected"] == len(messages) and left(origin) == [], done
-            p.good("rescan", "box")
-    assert digests(target.arrived()) == digests(mail + mail[:3] + mail[4:])
+    few = mail[:3] + mail[4:]
+    with TARGETS[kind](p) as target:
+        for messages in (few, mail):
+            with origin_of(protocol, messages) as origin:
+                p.clear("box", origin, protocol=protocol, after="delete", deliver=target.deliver(), timeout="60s")
+                done, highest = peak(p, "collect", "box")
+                peaks.append(highest)
+                assert done.summary()["box"]["collected"] == len(messages) and left(origin) == [], done
+                p.good("rescan", "box")
+        assert digests(target.arrived()) == digests(mail + few)
     assert peaks[1] - peaks[0] <= MIB, f"{peaks} KiB"
 
 
@@ -213,13 +114,12 @@ def row(p, name="box"):
 
 @root
 @both
-@targets
+@pytest.mark.parametrize("kind", ["mailbox", "maildir", "command", "lmtp"])
 def test_a_full_disk_under_the_state(p, protocol, kind):
     """The ledger cannot be written: the visit ends and says so, nothing that is not delivered leaves the server; with room
     again each is there once."""
     mail = surrounded(POISON["NULs"], 60)
-    with disk(p.state, "2m") as resize, origin_of(protocol, mail) as origin:
-        target = TARGETS[kind](p)
+    with disk(p.state, "2m") as resize, origin_of(protocol, mail) as origin, TARGETS[kind](p) as target:
         fill(p.state)
         p.clear("box", origin, protocol=protocol, after="delete", deliver=target.deliver())
         done = p("collect", "box")
@@ -234,13 +134,12 @@ def test_a_full_disk_under_the_state(p, protocol, kind):
 
 @root
 @both
-@targets
+@pytest.mark.parametrize("kind", ["mailbox", "maildir", "command", "smtp"])
 def test_a_message_for_which_there_is_no_room_in_the_state(p, protocol, kind):
     """A large one would fill the disk: it stays at the server and is named, the others flow."""
     huge = HEAD + b"\r\n" + (b"x" * 98 + b"\r\n") * 900_000
     mail = surrounded(huge)
-    with disk(p.state, "32m") as resize, origin_of(protocol, mail) as origin:
-        target = TARGETS[kind](p)
+    with disk(p.state, "32m") as resize, origin_of(protocol, mail) as origin, TARGETS[kind](p) as target:
         p.clear("box", origin, protocol=protocol, after="delete", deliver=target.deliver())
         done = p("collect", "box")
         assert done.code == 1 and FULL.search(done.err), done
@@ -297,7 +196,7 @@ def test_a_file_that_may_not_grow(p, protocol):
 # ---- the service, with a disk that fills up and is emptied
 
 @root
-@targets
+@kept
 def test_the_service_outlives_a_full_disk(home, authority, kind):
     """`run` goes on, names the connection in `status`, and delivers when there is room; the other one flows."""
     mail = surrounded(POISON["NULs"], 40)
@@ -329,3 +228,164 @@ def test_the_service_outlives_a_full_disk(home, authority, kind):
             s.stop()
             arrived = s.octets() if kind == "mailbox" else in_maildir(s.p)
             assert digests(arrived) == digests(mail)
+
+
+# ---- targets that refuse, defer, hang
+
+BAD = "^Subject: number 7,"
+
+
+def held(p):
+    return p.good("held", "list", "--json").rows()
+
+
+def named(p, why, **want):
+    """`status` names the connection, how many of its messages do not go on, and why."""
+    (told,) = p.good("status", "--json").rows()[0]["held_connections"]
+    assert told["connection"] == "box" and {k: told[k] for k in want} == want and why in told["why"], told
+    text = p.good("status").out
+    assert re.search(rf"^box .*so it was told: {why}", text, re.M), text
+
+
+def ordinary(count):
+    return [corpus.normal(m) for m in corpus.small(count)]
+
+
+def service(s, origin, target, **keys):
+    s.p.clear("box", origin, **{"after": "delete", "active": "always", "interval": "1s", "deliver": target.deliver(), **keys})
+    s.start()
+
+
+@pytest.fixture
+def s(home, authority):
+    with Server(home, authority) as server:
+        server.account("other", [])
+        yield server
+
+
+@handed
+def test_one_message_is_refused_for_ever(s, kind):
+    """The others flow; it is quarantined under a name that says why, and nobody is asked again; released, it arrives once."""
+    mail = ordinary(20)
+    bad = [m for m in mail if re.search(BAD.encode(), m, re.M)]
+    with origin_of("pop3", mail) as origin, TARGETS[kind](s.p) as target:
+        target.says("refuse", BAD)
+        service(s, origin, target)
+        until(lambda: not left(origin), lambda: s.log())        # quarantine counts as accepted
+        assert digests(target.arrived()) == digests(map(target.wanted, mail)) - digests(map(target.wanted, bad))
+        (one,) = held(s.p)
+        assert one["connection"] == "box" and one["state"] == "quarantined" and "so it was told: 100" in one["why"], one
+        assert "so it was told: 100" in s.p.good("history", "box").out
+        named(s.p, "100", quarantined=1)
+        visits = len(origin.verbs("QUIT"))
+        until(lambda: len(origin.verbs("QUIT")) >= visits + 2, "two more visits")
+        assert len(held(s.p)) == 1 and held(s.p)[0]["attempts"] == one["attempts"]
+        target.says("refuse", "")
+        s.p.good("held", "release", one["id"])
+        until(lambda: not held(s.p), lambda: s.log())
+        s.stop()
+        assert digests(target.arrived()) == digests(map(target.wanted, mail))
+
+
+@handed
+@both
+def test_one_message_is_deferred(s, protocol, kind):
+    """It is held, its copy at the server stays, and the others flow; when it is taken it is there once, and gone at the server."""
+    mail = ordinary(20)
+    bad = [m for m in mail if re.search(BAD.encode(), m, re.M)]
+    with origin_of(protocol, mail) as origin, TARGETS[kind](s.p) as target:
+        target.says("wait", BAD)
+        service(s, origin, target, protocol=protocol)
+        until(lambda: left(origin) == bad, lambda: s.log())
+        assert digests(target.arrived()) == digests(map(target.wanted, mail)) - digests(map(target.wanted, bad))
+        (one,) = held(s.p)
+        assert one["connection"] == "box" and one["state"] == "waiting" and "so it was told: 75" in one["why"], one
+        named(s.p, "75", held=1)
+        target.says("wait", "")
+        s.p.good("held", "retry", one["id"])
+        until(lambda: not left(origin) and not held(s.p), lambda: s.log())
+        s.stop()
+        assert digests(target.arrived()) == digests(map(target.wanted, mail))
+
+
+@both
+@pytest.mark.parametrize("pattern", [BAD, "^Subject:"], ids=["one message", "every message"])
+def test_a_program_that_hangs(p, home, protocol, pattern):
+    """It is killed at its time-out: what it did not take is held, the other target and the other connection have theirs."""
+    mail, other = ordinary(20), os.path.join(home, "other")
+    bad = [m for m in mail if re.search(pattern.encode(), m, re.M)]
+    with origin_of(protocol, mail) as origin, origin_of(protocol, mail) as well, CommandTarget(p) as target:
+        target.says("hang", pattern)
+        p.clear("box", origin, protocol=protocol, after="delete", deliver=[*target.deliver(), "maildir:" + p.maildir])
+        p.clear("well", well, protocol=protocol, after="delete", deliver=["maildir:" + other])
+        done = p("collect")
+        assert done.summary()["box"] == {"collected": 20 - len(bad), "held": len(bad), "skipped": 0, "failed": 0}, done
+        assert done.summary()["well"]["collected"] == 20 and left(well) == []
+        assert digests(in_maildir(p, other)) == digests(in_maildir(p)) == digests(mail)
+        assert digests(left(origin)) == digests(bad) and digests(target.arrived()) == digests(mail) - digests(bad)
+        assert len(held(p)) == len(bad)
+        target.says("hang", "")
+        p.good("held", "retry")
+        for _ in range(2):              # the copies at the server go when a listing shows that they are there
+            p.good("collect", "box")
+        assert left(origin) == [] and held(p) == []
+        assert digests(target.arrived()) == digests(in_maildir(p)) == digests(mail)
+
+
+@pytest.mark.parametrize("kind, when", [("smtp", "greeting"), ("lmtp", "EHLO"), ("smtp", "message")])
+def test_a_server_that_says_nothing(s, home, kind, when):
+    """RFC 5321 lets it take minutes: the other connections flow, the end of the service does not wait for it, and afterwards
+    each message is there once."""
+    mail, other = ordinary(10), os.path.join(home, "other")
+    with origin_of("pop3", mail) as origin, origin_of("pop3", mail) as well, TARGETS[kind](s.p) as target:
+        hello = "LHLO *" if kind == "lmtp" else "EHLO *"
+        if when == "message":
+            target.says("hang", "^Subject:")
+        else:
+            target.sink.script = Script(parse_script([f"> {hello if when == 'EHLO' else when}", "! hang"]))
+        s.p.clear("well", well, after="delete", active="always", interval="1s", deliver=["maildir:" + other])
+        service(s, origin, target)
+        until(lambda: target.sink.met and fetched(origin) == 10, lambda: s.log())
+        until(lambda: not left(well), "the other connection")
+        visits = len(well.verbs("QUIT"))
+        until(lambda: len(well.verbs("QUIT")) > visits + 1, "and again")
+        if when == "message":
+            began = time.monotonic()
+            s.stop()
+            assert time.monotonic() - began < 40
+        else:
+            s.kill()
+        assert len(left(origin)) == 10 and target.arrived() == []
+        target.sink.script = None
+        target.says("hang", "")
+        s.start()
+        until(lambda: not left(origin), lambda: s.log())
+        s.stop()
+        assert digests(target.arrived()) == digests(in_maildir(s.p, other)) == digests(mail)
+
+
+def fetched(origin):
+    return len(origin.verbs("RETR")) + len([x for x in origin.said if "BODY.PEEK[]" in x])
+
+
+@handed
+@both
+def test_held_max(p, protocol, kind):
+    """Above it the visit stops fetching, and says so: nothing is lost, the rest stays where it is; then each arrives once."""
+    mail = ordinary(300)
+    with origin_of(protocol, mail) as origin, TARGETS[kind](p) as target:
+        target.says("wait", "^Subject:")
+        p.clear("box", origin, protocol=protocol, after="delete", deliver=target.deliver(), held_max="40KB", max_messages=None)
+        done = p("collect", "box")
+        got = done.summary()["box"]
+        assert done.code == 1 and "held_max" in done.err, done
+        assert got["held"] == len(held(p)) > 5 and sum(h["octets"] for h in held(p)) <= 40 << 10, got
+        assert len(left(origin)) == 300 and target.arrived() == []
+        again = p("collect", "box")
+        assert again.code == 1 and "held_max" in again.err and len(held(p)) == got["held"], again
+        target.says("wait", "")
+        p.good("held", "retry")
+        for _ in range(3):
+            p("collect", "box")
+        assert left(origin) == [] and held(p) == []
+        assert digests(target.arrived()) == digests(map(target.wanted, mail))

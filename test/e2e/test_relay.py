@@ -44,6 +44,9 @@ service lmtp {{
   inet_listener lmtp {{
     port = {port}
   }}
+  unix_listener {home}/lmtp {{
+    mode = 0666
+  }}
 }}
 service auth {{
   unix_listener {home}/auth {{
@@ -161,11 +164,12 @@ class Dovecot:
 
 @pytest.mark.skipif(os.geteuid() != 0 or not os.path.exists("/usr/lib/dovecot/lmtp"), reason="Dovecot's LMTP server starts as root only")
 @pytest.mark.parametrize("parallel", [1, 4])
-def test_dovecot(home, parallel):
+@pytest.mark.parametrize("local", [False, True])
+def test_dovecot(home, parallel, local):
     messages = ordinary()
     paths = files(home, messages)
     with Dovecot(home) as d:
-        told = relay("lmtp", d.port, parallel, "sender@example.org", ["anna@example.org", "bert@example.org", "carla@example.org"], paths)
+        told = relay("lmtp", os.path.join(home, "lmtp") if local else d.port, parallel, "sender@example.org", ["anna@example.org", "bert@example.org", "carla@example.org"], paths)
     assert len(told) == 3 * MESSAGES
     for _, recipient, outcome, code, text in told:
         if recipient.startswith("bert@"):

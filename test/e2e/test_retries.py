@@ -37,6 +37,7 @@ class Closed(Pop3d):
 
     def __init__(self, drop):
         super().__init__(drop)
+        self.accepting = None
         self.server.close()
         self.server = socket.socket()
         self.server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -44,6 +45,12 @@ class Closed(Pop3d):
 
     def __enter__(self):
         return self
+
+    def __exit__(self, *why):
+        if self.accepting:
+            super().__exit__(*why)
+        else:
+            self.server.close()
 
     def open(self):
         self.server.listen(64)

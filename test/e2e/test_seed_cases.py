@@ -2,7 +2,7 @@
 """What users of the old tools rely on, case by case, under its name there.
 
 POPREP, the mail reader of BS2000 and Primeur's connections did these things; each test says which one it keeps.  What else
-is kept is tested where it belongs: retries in test_retries.py, schedules in test_schedule.py."""
+is kept is tested where it belongs: retries in test_retries.py, schedules in test_schedule.py, 500 connections in test_many.py."""
 import os
 import re
 import time
@@ -14,7 +14,9 @@ import corpus
 from elsewhere import at, own_network
 from imapd import Imapd, Mailstore, without
 from pop3d import CAPA, Maildrop, Pop3d, Pop3Session, Script, parse_script
+from postrider import section
 from probing import Raw, both, says
+from smtpd import Smtpd
 from serving import Server, until
 
 DAY = 86400
@@ -259,7 +261,7 @@ BEHIND = {"clear text": None, "closes": lambda raw, sock: None, "no TLS": says(b
 
 
 @both
-@pytest.mark.parametrize("way", ["clear text", "closes", "no TLS"])
+@pytest.mark.parametrize("way", ["clear text", "closes", "no TLS", "nobody"])
 @pytest.mark.parametrize("required", [True, False])
 @own_network
 def test_wanted_goes_to_the_clear_port(p, protocol, way, required):
@@ -268,7 +270,7 @@ def test_wanted_goes_to_the_clear_port(p, protocol, way, required):
         other = None
         if way == "clear text":
             other = origin_of(protocol, corpus.small(1), port=TLS_PORT[protocol])
-        else:
+        elif way != "nobody":
             other = Raw(BEHIND[way], TLS_PORT[protocol])
         if other:
             other.__enter__()
@@ -422,23 +424,29 @@ def test_removed_after_n_days(p, protocol):
         assert left(origin) == [] and numbers(p.in_maildir()) == list(range(5))
 
 
-def test_500_connections_in_one_configuration(s):
-    """As many as POPREP's largest users have: each is visited once, none holds up another, and `run` ends at once."""
-    s.head["max_per_host"] = 20
-    with Pop3d(Maildrop(corpus.small(1))) as origin:
-        for n in range(500):
-            s.p.sections[f"box{n}"] = ""
-        keys = {"after": "keep", "interval": 0, "active": "always"}
-        for n in range(500):
-            s.p.write, write = (lambda: None), s.p.write     # the file once, not 500 times
-            s.p.clear(f"box{n}", origin, **keys, deliver=[f"mailbox:anna/box{n}"])
-            s.p.write = write
-        s.p.write()
-        s.write()
-        assert "500 connections" in s.p.good("check").out
-        s.start()
-        until(lambda: all(r["done"] for r in s.p.good("status", "--json").rows()[0]["connections"]), lambda: s.log()[-3000:], limit=180)
-        rows = s.p.good("status", "--json").rows()[0]["connections"]
-        assert len(rows) == 500 and all(r["error_kind"] == "none" for r in rows)
-        s.stop()
-        assert origin.met == fetched(origin) == 500
+# ---- for whom it is
+
+LOST = [b"From: a@example.org\r\nDelivered-To: anna@old.example\r\nSubject: number 0, x\r\n\r\nfor anna\r\n",
+        b"From: a@example.org\r\nSubject: number 1, x\r\n\r\nfor nobody\r\n"]
+
+
+@both
+@pytest.mark.parametrize("outcome", ["hold", "delete", "quarantine", "first@corp.example, second@corp.example"])
+def test_no_recipient_is_found(p, protocol, outcome):
+    """POPREP's catch-all mailbox, and what becomes of mail whose header names nobody: each outcome that there is."""
+    with origin_of(protocol, LOST) as origin, Smtpd() as sink:
+        p.sections["target"] = section("target relay", {"type": "smtp", "host": "127.0.0.1", "port": sink.port, "tls__mode": "none"})
+        p.clear("box", origin, protocol=protocol, after="delete", deliver=["relay"],
+                envelope__source_domain="old.example", envelope__target_domain="corp.example", envelope__no_recipient=outcome)
+        p("collect", "box")
+        p("collect", "box")
+        got = {tuple(recipients): octets for _, recipients, octets in sink.mails}
+        assert b"for anna" in got.pop(("anna@corp.example",)) and len(sink.mails) == (2 if "," in outcome else 1)
+        if "," in outcome:
+            assert b"for nobody" in got.pop(("first@corp.example", "second@corp.example"))
+        listed = p.good("held", "list", "--json").rows()
+        kept = [h["state"] for h in listed]
+        assert not got and kept == {"quarantine": ["quarantined"]}.get(outcome, kept if outcome == "hold" else [])
+        assert numbers(left(origin)) == ([1] if outcome == "hold" else []), (left(origin), listed)
+        if outcome in ("hold", "quarantine"):
+            assert "nobody" in p.good("history", "box").out or "recipient" in p.good("history", "box").out

@@ -4,8 +4,10 @@ import email
 import os
 import pwd
 import re
+import shutil
 import signal
 import socket
+import tempfile
 import threading
 
 import pytest
@@ -106,6 +108,27 @@ def test_postfix_with_starttls_and_login(s, boxes, authority, tmp_path):
 
 
 @needs_postfix
+def test_a_certificate_that_nobody_vouches_for(s, boxes, authority):
+    cert, key = authority.sign("postfix")
+    p = real_postfix(boxes)
+    p.settings(smtpd_tls_cert_file=cert, smtpd_tls_key_file=key, smtpd_tls_security_level="may")
+    with p:
+        c = begin(s, target(s, "smtp", p.port))     # the system's authorities do not know ours
+        octets = letter([f"anna@{postfix.DOMAIN}"])
+        assert submit(c, octets).startswith("+OK")
+        assert submitted(s)[0]["outcome"] == "held" and "certificate" in s.log()
+        target(s, "smtp", p.port, tls__ca_certificates=authority.ca)
+        s.reload()
+        s.p.good("held", "retry")
+        s.wait_log("outcome=delivered")
+        p.delivered(1)
+        c.quit()
+        log = p.log()
+    assert arrived(os.path.join(boxes, "anna")) == [bare(octets)]
+    assert log.count("from=<anna@example.org>") == 1    # nothing of it was said before that
+
+
+@needs_postfix
 def test_deferred_alone_is_held_and_delivered_once(s, boxes):
     p = real_postfix(boxes)
     p.settings(smtpd_recipient_restrictions=f"check_recipient_access inline:{{ {{ carla@{postfix.DOMAIN} = 450 4.2.1 come later }} }}, permit")
@@ -141,12 +164,19 @@ def test_refused_by_postfix(s, boxes):
 
 
 @needs_dovecot
-def test_lmtp_and_the_sender_is_told(s, tmp_path):
-    os.chmod(tmp_path, 0o755)
-    home = str(tmp_path / "dovecot")
-    os.mkdir(home, 0o755)
+@pytest.mark.parametrize("local", [False, True])
+def test_lmtp_and_the_sender_is_told(s, local):
+    home = tempfile.mkdtemp(prefix="pr-lmtp-")      # a Unix socket's path is short
+    os.chmod(home, 0o755)
+    try:
+        lmtp_and_the_sender_is_told(s, local, home)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def lmtp_and_the_sender_is_told(s, local, home):
     with Dovecot(home) as d:
-        c = begin(s, f"lmtp://127.0.0.1:{d.port}")
+        c = begin(s, f"lmtp:{home}/lmtp" if local else f"lmtp://127.0.0.1:{d.port}")
         sent = letters("example.org")
         for octets in sent:
             assert submit(c, octets).startswith("+OK")

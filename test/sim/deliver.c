@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
+ *
  * In place of deliver/: a program, and a server with recipients, that take what is handed over, take some of it, defer it,
  * refuse it, hang, or take it and their answer is lost; as the seed says, in virtual time.  What they took is theirs: they
  * are other machines, so no crash of ours makes them forget (sim.h's tallies).  Whom they refuse for good they always refuse. */
-#include "deliver/deliver.h"
+#include "deliver/folder_files.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -322,4 +323,15 @@ void deliver_crash(void)
 			if (judged(h, n) == DELIVER_ACCEPTED)
 				take(h, n, false);	/* oracle_outstanding says what of this is not known */
 	}
+}
+
+bool folder_files_write(struct folder *f, const struct deliver_ask *ask, const char *state, const uint8_t tag[8],
+	char name[MAILDIR_NAME_MAX], struct err *e)
+{
+	(void)f;
+	(void)ask;
+	(void)state;
+	(void)tag;
+	(void)name;
+	return err_set(e, ERR_CONFIG, "there are no folders here");
 }

@@ -78,11 +78,11 @@ static bool next_copy(struct copy *c)
 	return true;
 }
 
-void oracle_quarantined(size_t counts[AIMS][RECIPIENTS][MAILS_MAX])
+void oracle_quarantined(size_t counts[AIMS][RECIPIENTS][MAILS_MAX], bool released)
 {
 	for (struct copy c = { .info.id = 0 }; next_copy(&c);)
 		for (uint32_t r = 0; r < plan_recipients(c.aim); r++)
-			counts[c.aim][r][c.mail] += c.for_whom[r] && (c.info.state == HELD_QUARANTINED || c.info.released);
+			counts[c.aim][r][c.mail] += c.for_whom[r] && (c.info.state == HELD_QUARANTINED || (c.info.released && (released || c.aim >= AIM_PROGRAM)));
 }
 
 /* ---- what the ledgers say */

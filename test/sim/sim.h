@@ -202,6 +202,7 @@ uint32_t oracle_recognized(struct span octets, const char *where);	/* which mess
 /* oracle_held.c: the same of targets that may say no, and of the held area */
 void oracle_outstanding(void);			/* before anything else is done: what a crash or a full disk made unknown */
 void oracle_held(const char *when);		/* ledger and held area agree; held_max is respected */
-void oracle_quarantined(size_t counts[AIMS][RECIPIENTS][MAILS_MAX]);
+/* `released`: with those that a person lets go again: a mailbox has them, and the copy is about to go. */
+void oracle_quarantined(size_t counts[AIMS][RECIPIENTS][MAILS_MAX], bool released);
 void oracle_kept(size_t counts[AIMS][MAILS_MAX]);	/* refused, and at the server */
 void oracle_held_end(void);
