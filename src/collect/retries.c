@@ -230,7 +230,7 @@ static void settle_waiting(struct visit *v, const struct held_info *info, const 
 		return;
 	if (!entry.first_seen || is_behind(&entry, info, k))
 		mention_now(v, info, k, l, &entry);
-	else if (!info->released)	/* of what is released no entry knows: it was accepted when it came here */
+	else
 		start_removal(retried_new(v, info));
 }
 
