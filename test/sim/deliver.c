@@ -3,13 +3,12 @@
  * In place of deliver/: a program, and a server with recipients, that take what is handed over, take some of it, defer it,
  * refuse it, hang, or take it and their answer is lost; as the seed says, in virtual time.  What they took is theirs: they
  * are other machines, so no crash of ours makes them forget (sim.h's tallies).  Whom they refuse for good they always refuse. */
-#include "deliver/deliver.h"
+#include "deliver/folder_files.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "deliver/folder_files.h"
 #include "sim.h"
 
 enum { SECOND_US = 1000000, HANG_S = 60, TEXT_MAX = 1 << 18, PERCENT = 100 };
