@@ -154,22 +154,51 @@ static void one_fails_the_other_goes_on(void **state)
 	assert_int_equal(w->drop.count, 0);
 }
 
-/* A copy is held for the program while the mailbox fails; both are asked in the next visit, one from the held area and one with
- * what the server has: neither undoes what the other found out. */
-static void both_at_once(void **state)
+/* A copy is tried at one target while the message itself, fetched before that, is still with the other: what came of the copy stays. */
+static void both_at_once(struct world *w, int status)
 {
-	struct world *w = *state;
+	char words[400];
+	const char *const argv[] = { "/bin/sh", "-c", words };
+	struct target other = w->program;
 	const struct said said = { &w->program, LEDGER_TARGET_HELD, hold(w, &(struct hand){ .uid = "a1", .number = 1 }) };
+	struct ledger_entry entry;
 
-	two(w, 0, &w->mailbox);
+	other.name = "other";
+	other.canonical = "command:other";
+	other.argv = (struct texts){ (const char **)(uintptr_t)argv, COUNT(argv) };
+	two(w, 0, &other);
+	w->drop.messages[0] = w->drop.messages[1];
+	w->drop.count = 1;
+	(void)snprintf(words, sizeof words, "cd %s && cat >/dev/null; touch begun; n=0; while ! [ -e over ] && [ $n -lt 1000 ]; do n=$((n+1)); sleep 0.02; done; sleep 1; exit %d",
+		w->directory, status);
+	(void)snprintf(w->script, sizeof w->script, "cd %s && cat >/dev/null; n=0; while ! [ -e begun ] && [ $n -lt 1000 ]; do n=$((n+1)); sleep 0.02; done; echo x >>got; touch over",
+		w->directory);
 	put(w, "a1", LEDGER_PENDING, 1, &said, 1);
-	w->with.after = AFTER_DELETE;
 	world_visit(w, VISIT_COLLECT);
-	world_visit(w, VISIT_COLLECT);
-	assert_int_equal(w->drop.count, 0);
+	assert_int_equal(world_got(w), 1);
+	entry = entry_of(w, "a1");
+	if (status == DEFERS) {
+		assert_int_equal(entry.state, LEDGER_HELD);
+		assert_int_equal(said_of(&entry, &w->program), LEDGER_TARGET_ACCEPTED);
+		assert_int_equal(said_of(&entry, &other), LEDGER_TARGET_HELD);
+		assert_int_equal(held_count(w), 1);
+		(void)snprintf(words, sizeof words, "cat >/dev/null");
+		make_due(w);
+		world_visit(w, VISIT_RETRY);
+	}
+	assert_int_equal(entry_of(w, "a1").state, LEDGER_ACCEPTED);
 	assert_int_equal(held_count(w), 0);
-	assert_int_equal(world_got(w), 3);
-	assert_int_equal(world_mailbox(w), 3);
+	assert_int_equal(world_got(w), 1);
+}
+
+static void a_copy_is_taken_and_the_other_target_defers(void **state)
+{
+	both_at_once(*state, DEFERS);
+}
+
+static void a_copy_is_taken_and_the_other_target_accepts(void **state)
+{
+	both_at_once(*state, 0);
 }
 
 int main(void)
@@ -177,7 +206,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, world_start, world_stop)
 		cmocka_unit_test(what_an_entry_is), CASE(quick_targets_come_first), CASE(one_defers_the_other_goes_on), CASE(one_refuses_the_other_goes_on),
-		CASE(one_fails_the_other_goes_on), CASE(both_at_once),
+		CASE(one_fails_the_other_goes_on), CASE(a_copy_is_taken_and_the_other_target_defers),
+		CASE(a_copy_is_taken_and_the_other_target_accepts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
