@@ -430,7 +430,7 @@ void list_imap_ask(struct visit *v)
 void list_imap_settled(struct visit *v)
 {
 	struct imap_visit *i = v->imap;
-	bool all = may_be_settled(v) && !v->limit && !v->listing.incomplete && !v->uncompared && !i->opened.uids_not_sticky &&
+	bool all = may_be_settled(v) && !v->no_target.kind && !v->limit && !v->listing.incomplete && !v->uncompared && !i->opened.uids_not_sticky &&
 		   v->result.failed == i->failed_before && v->result.skipped - v->recorded == i->passed_before && !i->disposed && !i->undisposed;
 
 	if (!all || !i->opened.modseq)

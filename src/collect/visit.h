@@ -380,8 +380,8 @@ void entry_set_sink(struct ledger_entry *entry, const struct sink *k, enum ledge
 
 /* retries.c */
 void retries_settle(struct visit *v);		/* before each attempt: held area and ledger agree, whatever a crash left */
-/* The entry of a held message of sink `k` that came under this mark's id, which may be another one now. */
-bool retries_entry(struct visit *v, const struct sink *k, const struct mailbox_source *mark, struct ledger **l, struct ledger_entry *entry);
+/* After a crash: sink `k` has this held message; false: it is not held any more. */
+bool retries_has(struct visit *v, const struct sink *k, uint64_t copy);
 void retries_start(struct visit *v);		/* those that are due; also later, for more */
 void retried_over(struct visit *v, struct message *m);	/* its sink has had its turn */
 bool retried_loose(const struct message *m);	/* no entry speaks of it: a bounce, or quarantined and released */
