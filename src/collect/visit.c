@@ -231,13 +231,13 @@ void visit_stop(struct visit *v)
 		return;
 	v->stopping = true;
 	atomic_store(&v->stop_command, true);
-	if (v->phase >= VISIT_LEAVING)
-		return;		/* QUIT was sent: what is deleted is deleted */
 	(void)err_set(&why, ERR_LOCAL, "%s", v->what == VISIT_TEST ? "stopped before the test came to its end" :
 		"stopped before the visit was complete; the next one goes on from here");
+	handed_stop(v, why.text);
+	if (v->phase >= VISIT_LEAVING && v->what != VISIT_RETRY)
+		return;		/* QUIT was sent: what is deleted is deleted */
 	if (v->retry)
 		timer_stop(v->retry);
-	handed_stop(v, why.text);
 	visit_fail(v, &why);
 }
 
