@@ -30,6 +30,7 @@ struct untaken {
 	const struct sink *sink;
 	struct parting parting;			/* each: ours; NULL: what is said goes for all */
 	struct deliver_each *each;
+	struct deliver_each *answers;		/* of a server that refused all: what a bounce tells of each; NULL: there are none */
 	enum deliver_said said;
 	enum untaken_how how;
 	const char *return_by;			/* the target of a bounce */
@@ -87,6 +88,8 @@ static bool bounce_all(struct untaken *u)
 	(void)snprintf(each.why, sizeof each.why, "%s", u->why);
 	if (u->each)
 		return bounce(u, &u->parting);
+	if (u->answers)
+		return bounce(u, &(struct parting){ u->parting.recipients, u->parting.count, u->answers });
 	if (!u->parting.count)
 		return bounce(u, &(struct parting){ nobody, 1, &each });
 	all = calloc(u->parting.count, sizeof *all);
@@ -255,6 +258,7 @@ static void done(void *user)
 		refused_over(u);
 	}
 	free(u->each);
+	free(u->answers);
 	free(u);
 	ledger_flush(v->ledger);
 	collector_dirty(v->collector, v);
@@ -354,6 +358,8 @@ void message_untaken(struct visit *v, struct message *m, const struct deliver_re
 	assert(r->said != DELIVER_ACCEPTED);
 	if (r->each && !parting_whole(&(struct parting){ u->parting.recipients, u->parting.count, r->each }))
 		u->parting.each = u->each = parting_copy(r->each, u->parting.count);
+	else if (r->each && r->said == DELIVER_REFUSED)
+		u->answers = parting_copy(r->each, u->parting.count);
 	u->how = how_of(u);
 	start(u);
 }
