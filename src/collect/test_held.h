@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "collect/test_world.h"
+#include "collect/visit.h"
 #include "store/spool.h"
 
 enum { HELD_OTHER = 77 };	/* the number of a message that is not in the drop */
@@ -91,7 +92,7 @@ struct said {			/* of one target, in an entry */
 	digest_of(w, number, entry.digest);
 	(void)snprintf(entry.uid, sizeof entry.uid, "%s", uid);
 	for (uint32_t n = 0; n < count; n++) {
-		entry.targets[n] = (struct ledger_target){ .target = ledger_target_tag(said[n].target->canonical), .state = said[n].state };
+		entry.targets[n] = (struct ledger_target){ .target = sink_tag(said[n].target), .state = said[n].state };
 		if (said[n].copy)
 			(void)held_id_text(said[n].copy, entry.targets[n].place);
 	}
@@ -103,7 +104,7 @@ struct said {			/* of one target, in an entry */
 [[maybe_unused]] static enum ledger_target_state said_of(const struct ledger_entry *entry, const struct target *target)
 {
 	for (uint32_t n = 0; n < entry->target_count; n++)
-		if (entry->targets[n].target == ledger_target_tag(target->canonical))
+		if (entry->targets[n].target == sink_tag(target))
 			return entry->targets[n].state;
 	return LEDGER_TARGET_NONE;
 }
