@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * For tests: held records and entries of the ledger, made by hand as a crash may leave them. */
+ * For tests: held records and entries of the ledger, made by hand as a crash may leave them, beside a test_world: `hold` makes a
+ * copy of a message of drop_fill's, by its number; `put` the entry under its id; make_due lets all that waits be tried now. */
 #pragma once
 
 #include "base/clock.h"
