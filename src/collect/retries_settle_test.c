@@ -171,6 +171,7 @@ static void append(struct world *w, uint64_t copy)
 		assert_true(store_wait(w->store));
 	while (!store_next(w->store, &done));
 	assert_int_equal(done.ticket, 1);
+	assert_int_equal(world_mailbox(w), 1);
 }
 
 static void in_the_box_already(struct world *w, enum ledger_state before, enum ledger_state then)
