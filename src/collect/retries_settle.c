@@ -41,15 +41,24 @@ static struct ledger *ledger_of(const struct visit *v, const char *mailbox)
 /* By the key that it came under; else wherever it is now, for ids may have changed. */
 bool retries_find(const struct visit *v, const struct held_info *info, struct ledger **l, struct ledger_entry *entry)
 {
+	struct ledger_entry other;
+	bool there;
+
 	*l = ledger_of(v, info->origin.mailbox);
 	if (!*l)
 		return false;
-	if (ledger_get(*l, info->origin.id, entry) && entry_mentions(entry, info->id))
+	there = ledger_get(*l, info->origin.id, entry) && entry_mentions(entry, info->id);
+	if (there && entry->state != LEDGER_GONE)
 		return true;
-	for (const uint8_t *after = NULL; ledger_next(*l, after, entry); after = entry->id)
-		if (entry_mentions(entry, info->id))
+	for (const uint8_t *after = NULL; ledger_next(*l, after, &other); after = other.id) {
+		if (!entry_mentions(&other, info->id) || (there && other.state == LEDGER_GONE))
+			continue;
+		*entry = other;
+		there = true;
+		if (other.state != LEDGER_GONE)	/* after a crash both its entries may: the one that it left is gone */
 			return true;
-	return false;
+	}
+	return there;
 }
 
 struct sink *retries_sink(struct visit *v, const char *target)
@@ -216,10 +225,13 @@ static bool is_elsewhere(struct ledger *l, const struct held_info *info, const s
 {
 	if (!ledger_noted(l, LEDGER_NOTE_COMPARING))
 		return false;
-	for (const uint8_t *after = NULL; ledger_next(l, after, entry); after = entry->id)
-		if (entry->state == LEDGER_PENDING && entry->has_digest && !target_of(entry, k) &&
+	for (const uint8_t *after = NULL; ledger_next(l, after, entry); after = entry->id) {
+		const struct ledger_target *t = target_of(entry, k);
+
+		if (entry->state == LEDGER_PENDING && entry->has_digest && !(t && t->state != LEDGER_TARGET_NONE) &&
 		    memcmp(entry->digest, info->origin.digest, sizeof entry->digest) == 0)
 			return true;
+	}
 	return false;
 }
 
