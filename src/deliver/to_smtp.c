@@ -272,7 +272,7 @@ static void begin(struct delivery *d)
 		delivery_down(d, s->back_off.why);
 		return;
 	}
-	if (s->relay && !s->preparing && (relay_connections(s->relay) || relay_waiting(s->relay))) {
+	if (s->relay && !s->preparing && (relay_connections(s->relay) || relay_waiting(s->relay) || relay_unreleased(s->relay))) {
 		give(s, d);
 		return;
 	}
