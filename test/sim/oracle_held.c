@@ -242,15 +242,22 @@ static void allow_overlaps(void)
 
 void oracle_outstanding(void)
 {
-	if (!world->forgets)
+	size_t unknown[AIMS] = { 0 };
+	bool crash = world->forgets && !world->was_full && !world->plan.twins;
+
+	if (!world->forgets && !world->was_full)
 		return;
-	world->forgets = false;
+	world->forgets = world->was_full = false;
 	for (size_t n = 0; n < world->acceptance_count; n++) {
 		struct taken *t = &world->acceptances[n];
 
 		if (t->visit != world->visits || t->allowed || is_known(t))
 			continue;
 		t->allowed = true;
+		unknown[t->aim] += (!n || t[-1].mail != t->mail || t[-1].aim != t->aim) && !is_released(t);
+		if (crash && unknown[t->aim] > world->plan.parallel)
+			violation("after a crash nobody knows of %zu messages that the %s has, and it took %u at once", unknown[t->aim],
+				plan_names[t->aim], world->plan.parallel);
 		world->tallies[t->aim][t->recipient][t->mail].again++;
 		world->doubled++;
 		told("oracle: nobody knows that the %s has message %u for %u", plan_names[t->aim], t->mail, t->recipient);
