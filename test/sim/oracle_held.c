@@ -240,10 +240,19 @@ static void allow_overlaps(void)
 		}
 }
 
+/* It came again in the same visit, whose ledger was renewed behind the full disk: that tells of the later one alone. */
+static bool came_again(const struct taken *t)
+{
+	for (const struct taken *later = t + 1; later < world->acceptances + world->acceptance_count; later++)
+		if (later->aim == t->aim && later->recipient == t->recipient && later->mail == t->mail)
+			return true;
+	return false;
+}
+
 void oracle_outstanding(void)
 {
 	size_t unknown[AIMS] = { 0 };
-	bool crash = world->forgets && !world->was_full && !world->plan.twins;
+	bool full = world->was_full, crash = world->forgets && !full && !world->plan.twins;
 
 	if (!world->forgets && !world->was_full)
 		return;
@@ -251,7 +260,7 @@ void oracle_outstanding(void)
 	for (size_t n = 0; n < world->acceptance_count; n++) {
 		struct taken *t = &world->acceptances[n];
 
-		if (t->visit != world->visits || t->allowed || is_known(t))
+		if (t->visit != world->visits || t->allowed || (is_known(t) && !(full && came_again(t))))
 			continue;
 		t->allowed = true;
 		unknown[t->aim] += (!n || t[-1].mail != t->mail || t[-1].aim != t->aim) && !is_released(t);
