@@ -104,6 +104,7 @@ static void answer_good(struct visit *v, struct message *m, enum ticket_kind kin
 	switch (kind) {
 	case TICKET_APPENDED:
 	case TICKET_PLACING:
+	case TICKET_HANDED:
 		v->sinks[m->turn].ops->answered(&v->sinks[m->turn], m, kind);
 		return;
 	case TICKET_FINAL:

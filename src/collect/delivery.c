@@ -118,6 +118,8 @@ struct message *message_new(struct visit *v)
 
 void message_free(struct visit *v, struct message *m)
 {
+	uint32_t handed = m->handed;
+
 	for (size_t n = 0; n < v->sink_count; n++)
 		if (m->incoming[n])
 			incoming_abort(&m->incoming[n]);
@@ -126,6 +128,7 @@ void message_free(struct visit *v, struct message *m)
 	free(m->why);
 	v->slots[m->slot] = NULL;
 	queue_add(&v->spare, m);
+	handed_left(v, handed);
 }
 
 /* What the entry says of a target: it has the message, or will get it from the held area, or is not asked. */

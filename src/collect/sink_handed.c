@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Delivery to servers and programs: handed over to deliver/, many at a time; what they do not take is untaken.c's. */
+ * Delivery to servers and programs: handed over to deliver/, many at a time; what they do not take is untaken.c's.
+ *
+ * A crash makes come twice what the target has and the ledger does not know of.  So no more than HANDED_EACH for each of its
+ * connections are that far at once, the others wait (to_hand); and before a message goes on to another target, which may take
+ * its time, the ledger has it that this one took it. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -61,9 +65,32 @@ static void give_up(struct sink *k, const char *why)
 
 void handed_stop(struct visit *v, const char *why)
 {
+	struct message *m;
+	struct err e;
+
 	for (size_t n = 0; n < v->slot_count; n++)
 		if (v->slots[n] && v->slots[n]->handing)
 			(void)deliver_unless_begun(collector_deliveries(v->collector), v->slots[n]->handing, why);
+	for (size_t n = 0; n < v->sink_count; n++) {
+		while ((m = queue_take(&v->sinks[n].to_hand))) {
+			(void)err_set(&e, ERR_LOCAL, "%s", why);
+			message_failed(v, m, &e);
+		}
+	}
+}
+
+/* It has one more message for good. */
+static void taken(struct visit *v, struct message *m)
+{
+	struct ledger_entry entry;
+
+	if (!message_has_more(v, m)) {
+		message_accepted(v, m);
+		return;
+	}
+	m->accepted |= 1u << m->turn;
+	message_entry(v, m, LEDGER_PENDING, &entry);
+	ledger_put(m->ledger, &entry, visit_ticket(v, m->slot, TICKET_HANDED));
 }
 
 static void done(void *user, const struct deliver_result *r)
@@ -78,7 +105,7 @@ static void done(void *user, const struct deliver_result *r)
 	m->handing = NULL;
 	free(h);
 	if (r->said == DELIVER_ACCEPTED) {
-		message_accepted(v, m);
+		taken(v, m);
 	} else if (v->stopping && !r->answered && !r->each && r->said == DELIVER_DEFERRED) {
 		(void)err_set(&e, ERR_LOCAL, "%.*s", DELIVER_WHY_MAX, r->why);
 		message_failed(v, m, &e);
@@ -92,16 +119,12 @@ static void done(void *user, const struct deliver_result *r)
 	collector_dirty(v->collector, v);
 }
 
-static void deliver_message(struct sink *k, struct message *m)
+static void hand(struct sink *k, struct message *m)
 {
 	struct visit *v = k->visit;
 	struct handing *h;
 	struct deliver_ask ask = { .target = k->handed, .message = m->spool, .done = done };
 
-	if (k->hung >= SINK_HUNG_MAX) {
-		message_deferred(v, m, "the target did not answer to those before");
-		return;
-	}
 	h = calloc(1, sizeof *h);
 	if (!h)
 		abort();	/* as of any small thing of the store's: nobody could be told */
@@ -117,14 +140,48 @@ static void deliver_message(struct sink *k, struct message *m)
 	ask.insist = m->retried && !k->insisted;	/* it is due: the first of them finds out whether a server is back */
 	k->insisted = k->insisted || ask.insist;
 	v->waiting++;
+	k->handed_out++;
+	m->handed |= 1u << k->index;
 	deliver(collector_deliveries(v->collector), &ask);
+}
+
+static bool has_room(const struct sink *k)
+{
+	return k->handed_out < (size_t)HANDED_EACH * k->target->parallel;
+}
+
+static void deliver_message(struct sink *k, struct message *m)
+{
+	if (k->hung >= SINK_HUNG_MAX)
+		message_deferred(k->visit, m, "the target did not answer to those before");
+	else if (has_room(k))
+		hand(k, m);
+	else
+		queue_add(&k->to_hand, m);
+}
+
+void handed_left(struct visit *v, uint32_t sinks)
+{
+	for (size_t n = 0; n < v->sink_count; n++) {
+		struct sink *k = &v->sinks[n];
+		struct message *next;
+
+		if (!(sinks & 1u << n))
+			continue;
+		assert(k->handed_out);
+		k->handed_out--;
+		while (has_room(k) && (next = queue_take(&k->to_hand)))
+			deliver_message(k, next);
+	}
 }
 
 static void answered(struct sink *k, struct message *m, enum ticket_kind kind)
 {
-	(void)k;
-	(void)m;
-	(void)kind;
+	if (kind != TICKET_HANDED)
+		return;
+	m->handed &= ~(1u << k->index);
+	handed_left(k->visit, 1u << k->index);
+	message_accepted(k->visit, m);
 }
 
 static void settled(struct sink *k, struct message *m)

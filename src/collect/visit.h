@@ -52,6 +52,7 @@ enum {
 	UNDER_WAY_OCTETS = 4 << 20,
 	HEAD_MAX = 64 * 1024,		/* of a message, looked at for its date */
 	TOP_ALL_LINES = 99999999,
+	HANDED_EACH = 8,		/* for each connection to a target: messages it may have, and the ledger does not say so */
 	SINK_HUNG_MAX = 3,		/* the same of one that did not even answer */
 	SINK_FAILURES_MAX = 10,		/* in a row, after which a target gets nothing more in this visit */
 	SLOW_FACTOR = 10,		/* within so many time-outs */
@@ -81,7 +82,7 @@ struct steps {			/* of a VISIT_TEST */
 	char greeting[GREETING_SHOWN];
 };
 
-enum ticket_kind { TICKET_APPENDED = 1, TICKET_PLACING, TICKET_FINAL, TICKET_RECOVERED, TICKET_SLICE, TICKET_RETRIED };
+enum ticket_kind { TICKET_APPENDED = 1, TICKET_PLACING, TICKET_FINAL, TICKET_RECOVERED, TICKET_SLICE, TICKET_RETRIED, TICKET_HANDED };
 
 struct visit;
 struct sink;
@@ -103,6 +104,7 @@ struct message {		/* being received, or complete and on its way */
 	uint64_t copy;		/* it is this held message, tried again; 0: it came from the server */
 	struct retried *retried;	/* and what is known of it */
 	struct handing *handing;	/* it is with sink_handed */
+	uint32_t handed;		/* bit n: it counts in handed of sink n */
 	bool quarantined, counted;
 	char *why;		/* the last target that did not take it, NULL: none; ours */
 	struct ledger *ledger;	/* its entry's */
@@ -150,6 +152,8 @@ struct sink {
 	unsigned failures;		/* in a row */
 	struct deliver_target *handed;	/* smtp, lmtp, command, folder */
 	unsigned hung;			/* in a row */
+	size_t handed_out;		/* sink_handed: messages that the target may have, and the ledger does not say so, */
+	struct queue to_hand;		/* and who waits for there being fewer */
 	bool insisted;			/* a held message of this visit was tried, back-off or not */
 	struct mailbox *box;		/* sink_mailbox: */
 	struct queue to_feed;		/* spooled messages, the first being fed into the box, */
@@ -396,6 +400,7 @@ void message_unrouted(struct visit *v, struct message *m);	/* no_recipient: what
 
 /* sink_handed.c: what has not begun there will not; for a visit that is stopped */
 void handed_stop(struct visit *v, const char *why);
+void handed_left(struct visit *v, uint32_t sinks);	/* a message that was handed to these is settled, one way or another */
 
 /* turns.c */
 void message_go_on(struct visit *v, struct message *m);
@@ -407,6 +412,7 @@ void message_because(struct message *m, const char *why);
 void message_error(const struct message *m, struct ledger_entry *entry);	/* what it is because of, into the entry */
 void message_entry(const struct visit *v, const struct message *m, enum ledger_state state, struct ledger_entry *entry);
 void message_accepted(struct visit *v, struct message *m);	/* by the sink whose turn it is */
+bool message_has_more(const struct visit *v, const struct message *m);	/* behind this one, other sinks have their turn */
 void message_failed(struct visit *v, struct message *m, const struct err *why);
 void message_over(struct visit *v, struct message *m, uint32_t *way);	/* its bit is set in *way */
 /* No target takes anything more in this visit: nothing more is fetched. */

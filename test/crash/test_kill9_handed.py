@@ -30,7 +30,7 @@ COUNT = 18
 FINAL = ("accepted", "disposing", "gone", "quarantined", "shared")
 REFUSED = ("quarantine", "keep", "delete", "return")
 PARALLEL = 2                    # connections to a target, or programs
-# Each connection's message whose answer is lost, and those that were answered since the ledger's last commit.
+# HANDED_EACH of src/collect/visit.h: the message whose answer is lost, and those that were answered since the ledger's last commit.
 OUTSTANDING = 8 * PARALLEL
 
 
