@@ -304,8 +304,14 @@ void message_complete(struct visit *v, bool too_old)
 {
 	struct message *m = v->current;
 	uint8_t old[32];
+	struct err e;
 
 	v->current = NULL;
+	if (!ledger_takes(v->ledger, &e)) {	/* what was found out and what was put there is not there */
+		message_free(v, m);
+		visit_fail(v, &e);
+		return;
+	}
 	digest(v, m);
 	if (too_old && !(m->unidentified && identity_find(&v->identity, m->digest, old))) {
 		v->uncompared -= m->unidentified;

@@ -83,6 +83,17 @@ bool retried_bounce(const struct message *m)
 
 /* ---- after a crash */
 
+bool retries_entry(struct visit *v, const struct sink *k, const struct mailbox_source *mark, struct ledger **l, struct ledger_entry *entry)
+{
+	struct held_info info = { .id = 0 };
+
+	while (held_next_of(collector_store(v->collector), v->with->name, &info))
+		if (strcmp(info.target, k->target->name) == 0 && memcmp(info.origin.id, mark->id, sizeof mark->id) == 0 &&
+		    memcmp(info.origin.digest, mark->digest, sizeof mark->digest) == 0 && find(v, &info, l, entry))
+			return true;
+	return false;
+}
+
 static void remove_work(void *user)
 {
 	struct retried *r = user;
@@ -130,17 +141,24 @@ static struct retried *retried_new(struct visit *v, const struct held_info *info
 	return r;
 }
 
+static const struct ledger_target *target_of(const struct ledger_entry *entry, const struct sink *k)
+{
+	for (size_t t = 0; t < entry->target_count; t++)
+		if (entry->targets[t].target == k->tag)
+			return &entry->targets[t];
+	return NULL;
+}
+
 /* The entry came before the copy, and speaks of another message, or of this one without an end. */
 static bool is_behind(const struct ledger_entry *entry, const struct held_info *info, const struct sink *k)
 {
+	const struct ledger_target *t = target_of(entry, k);
+
 	switch (entry->state) {
 	case LEDGER_PENDING:
 	case LEDGER_HELD:
 	case LEDGER_REFUSED:
-		for (size_t t = 0; t < entry->target_count; t++)
-			if (entry->targets[t].target == k->tag)
-				return entry->targets[t].state != LEDGER_TARGET_ACCEPTED;
-		return true;
+		return !t || (t->state != LEDGER_TARGET_ACCEPTED && t->state != LEDGER_TARGET_REFUSED);
 	case LEDGER_GONE:
 		return !entry->has_digest || memcmp(entry->digest, info->origin.digest, sizeof entry->digest) != 0;
 	case LEDGER_ACCEPTED:
@@ -156,10 +174,24 @@ static bool is_behind(const struct ledger_entry *entry, const struct held_info *
 	return false;
 }
 
+/* What it is, by what its targets say.  True: all is decided. */
+static bool settle_state(const struct visit *v, struct ledger_entry *entry, bool quarantined)
+{
+	enum ledger_state final = entry->removal ? LEDGER_DISPOSING : visit_final_state(v);
+
+	if (quarantined && final == LEDGER_ACCEPTED)
+		final = LEDGER_QUARANTINED;
+	entry->state = entry_state(v, entry, final);
+	if (entry->state != final)
+		return false;
+	entry->accepted = clock_now_s();
+	entry->target_count = 0;
+	return true;
+}
+
 static void mention_now(struct visit *v, const struct held_info *info, const struct sink *k, struct ledger *l, struct ledger_entry *entry)
 {
-	bool quarantined = info->state == HELD_QUARANTINED;
-	enum ledger_state final = visit_final_state(v);
+	bool quarantined = info->state == HELD_QUARANTINED || info->released;
 	char place[LEDGER_PLACE_MAX] = "";
 
 	if (entry->state == LEDGER_GONE || !entry->first_seen)
@@ -173,31 +205,115 @@ static void mention_now(struct visit *v, const struct held_info *info, const str
 	if (!quarantined)
 		(void)held_id_text(info->id, place);
 	entry_set_sink(entry, k, quarantined ? LEDGER_TARGET_ACCEPTED : LEDGER_TARGET_HELD, place);
-	entry->state = entry_state(v, entry, quarantined && final == LEDGER_ACCEPTED ? LEDGER_QUARANTINED : final);
+	(void)settle_state(v, entry, quarantined);
 	ledger_put(l, entry, 0);
 }
 
-static void settle(struct visit *v, const struct held_info *info)
+/* The id is another message's by now, or was since: what waits has no entry any more. */
+static bool is_of_another(const struct ledger_entry *entry, const struct held_info *info)
 {
-	const struct sink *k = sink_of(v, info->target);
+	bool behind = (entry->state == LEDGER_GONE || entry->state == LEDGER_PENDING) && entry->changed <= info->made;
+
+	return entry->has_digest && memcmp(entry->digest, info->origin.digest, sizeof entry->digest) != 0 && !behind;
+}
+
+static void settle_waiting(struct visit *v, const struct held_info *info, const struct sink *k)
+{
 	struct ledger_entry entry;
 	struct ledger *l;
 
-	if (!k || !has_entry(info) || find(v, info, &l, &entry) || !l)
+	if (find(v, info, &l, &entry) || !l)
 		return;
 	if (!ledger_get(l, info->origin.id, &entry))
 		entry = (struct ledger_entry){ 0 };
+	if (is_of_another(&entry, info))
+		return;
 	if (!entry.first_seen || is_behind(&entry, info, k))
 		mention_now(v, info, k, l, &entry);
-	else if (info->state != HELD_QUARANTINED && !info->released)	/* of those no entry knows: they were accepted when they came here */
+	else
 		start_removal(retried_new(v, info));
+}
+
+/* Of the same message at the same target some recipients are still to get it. */
+static bool others_wait(struct visit *v, const struct held_info *info)
+{
+	struct held_info other = { .id = 0 };
+
+	while (held_next_of(collector_store(v->collector), v->with->name, &other))
+		if (other.state != HELD_QUARANTINED && !other.released && strcmp(other.target, info->target) == 0 &&
+		    memcmp(other.origin.id, info->origin.id, sizeof other.origin.id) == 0 &&
+		    memcmp(other.origin.digest, info->origin.digest, sizeof other.origin.digest) == 0)
+			return true;
+	return false;
+}
+
+/* Nothing mentions it: the entry says that its target is done with it, or is behind.  Where some recipients still wait their
+ * copy speaks for all; an entry that a listing since then does not know is forgotten. */
+static void settle_quarantined(struct visit *v, const struct held_info *info, const struct sink *k)
+{
+	struct ledger *l = ledger_of(v, info->origin.mailbox);
+	const struct ledger_target *t;
+	struct ledger_entry entry;
+
+	if (!l)
+		return;
+	if (!ledger_get(l, info->origin.id, &entry)) {
+		if (ledger_noted(l, LEDGER_NOTE_LISTED) > info->made)
+			return;
+		entry = (struct ledger_entry){ 0 };
+	} else if (is_of_another(&entry, info) || !is_behind(&entry, info, k)) {
+		return;
+	}
+	t = target_of(&entry, k);
+	if (!(t && t->state == LEDGER_TARGET_HELD) && !others_wait(v, info))
+		mention_now(v, info, k, l, &entry);
+}
+
+/* What a person released was quarantined: nor does an entry mention it. */
+static void settle(struct visit *v, const struct held_info *info)
+{
+	const struct sink *k = sink_of(v, info->target);
+
+	if (!k || !has_entry(info))
+		return;
+	if (info->state == HELD_QUARANTINED || info->released)
+		settle_quarantined(v, info, k);
+	else
+		settle_waiting(v, info, k);
+}
+
+/* A copy was quarantined, and the entry does not know it yet. */
+static void settle_mentioned(struct visit *v, struct ledger *l)
+{
+	struct ledger_entry entry;
+
+	for (const uint8_t *after = NULL; ledger_next(l, after, &entry); after = entry.id)
+		for (size_t n = 0; n < v->sink_count; n++) {
+			struct held_info info;
+			const struct ledger_target *t = target_of(&entry, &v->sinks[n]);
+			uint64_t id;
+
+			if (!t || t->state != LEDGER_TARGET_HELD || !held_id_read(t->place, &id) ||
+			    !held_get(collector_store(v->collector), id, &info) || info.state != HELD_QUARANTINED)
+				continue;
+			entry.changed = delivery_moment(l);
+			entry_set_sink(&entry, &v->sinks[n], LEDGER_TARGET_ACCEPTED, NULL);
+			if (entry.state != LEDGER_GONE)
+				(void)settle_state(v, &entry, true);
+			ledger_put(l, &entry, 0);
+		}
 }
 
 void retries_settle(struct visit *v)
 {
+	struct store *s = collector_store(v->collector);
 	struct held_info info = { .id = 0 };
+	struct held_sums sums;
 
-	while (held_next_of(collector_store(v->collector), v->with->name, &info))
+	held_sums_of(s, v->with->name, &sums);
+	for (size_t n = 0; n < v->ledger_count && sums.quarantined; n++)
+		settle_mentioned(v, v->ledgers[n]);
+	while (held_next_of(s, v->with->name, &info))
 		settle(v, &info);
 	for (size_t n = 0; n < v->ledger_count; n++)
 		ledger_flush(v->ledgers[n]);
@@ -233,7 +349,7 @@ static struct message *message_of(struct retried *r)
 	m->copy = r->info.id;
 	m->retried = r;
 	m->ledger = r->ledger ? r->ledger : v->own;
-	memcpy(m->id, r->id, sizeof m->id);
+	memcpy(m->id, r->info.origin.id, sizeof m->id);	/* so a mailbox that has it knows it, wherever its entry went */
 	memcpy(m->digest, r->info.origin.digest, sizeof m->digest);
 	m->size = r->info.size;
 	m->first_seen = r->info.made;
@@ -260,16 +376,32 @@ static void loaded(void *user)
 	retry_over(r);
 }
 
-static void begin(struct visit *v, const struct held_info *info, const struct sink *k)
+/* No entry will ever speak of it: a bounce, what a person released, what waits since its id is another message's. */
+static bool is_loose(struct visit *v, const struct held_info *info)
 {
-	struct retried *r = retried_new(v, info);
+	struct ledger *l = ledger_of(v, info->origin.mailbox);
 	struct ledger_entry entry;
 
+	return !has_entry(info) || info->released || !l || (ledger_get(l, info->origin.id, &entry) && is_of_another(&entry, info));
+}
+
+/* What is neither mentioned nor loose was made in this visit, and its entry follows; or it is about to be removed. */
+static void begin(struct visit *v, const struct held_info *info, const struct sink *k)
+{
+	struct ledger_entry entry;
+	struct ledger *l;
+	struct retried *r;
+
+	if (!find(v, info, &l, &entry)) {
+		if (!is_loose(v, info))
+			return;
+		l = NULL;
+	}
+	r = retried_new(v, info);
 	r->sink = k->index;
-	if (find(v, info, &r->ledger, &entry))
+	r->ledger = l;
+	if (l)
 		memcpy(r->id, entry.id, sizeof r->id);
-	else
-		r->ledger = NULL;
 	v->retrying++;
 	v->waiting++;
 	if (job_start(collector_loop(v->collector), load_work, loaded, r, &r->e))
@@ -372,7 +504,6 @@ void retried_settled(struct visit *v, struct message *m)
 static void conclude(struct visit *v, struct message *m, struct ledger_entry *entry)
 {
 	const struct sink *k = &v->sinks[m->turn];
-	enum ledger_state final = visit_final_state(v);
 
 	entry->attempts++;
 	entry->changed = delivery_moment(m->ledger);
@@ -385,22 +516,13 @@ static void conclude(struct visit *v, struct message *m, struct ledger_entry *en
 	entry->removal = entry->removal || m->removal;
 	if (entry->state == LEDGER_GONE)
 		return;
-	if (entry->removal)
-		final = LEDGER_DISPOSING;
-	else if (m->quarantined && final == LEDGER_ACCEPTED)
-		final = LEDGER_QUARANTINED;
-	entry->state = entry_state(v, entry, final);
-	if (entry->state == final) {
-		entry->accepted = clock_now_s();
-		entry->target_count = 0;
-		if (final == LEDGER_DISPOSING)	/* see dispose */
-			entry->state = LEDGER_ACCEPTED;
-	}
+	if (settle_state(v, entry, m->quarantined) && entry->state == LEDGER_DISPOSING)	/* see dispose */
+		entry->state = LEDGER_ACCEPTED;
 }
 
 void retried_over(struct visit *v, struct message *m)
 {
-	const struct retried *r = m->retried;
+	struct retried *r = m->retried;
 	struct ledger_entry entry;
 
 	count(v, m);
@@ -408,10 +530,11 @@ void retried_over(struct visit *v, struct message *m)
 		retried_left(v, m);
 		return;
 	}
-	if (!r->ledger || !ledger_get(r->ledger, r->id, &entry) || !entry_mentions(&entry, m->copy)) {
+	if (!r->ledger || !find(v, &r->info, &r->ledger, &entry)) {
 		retried_settled(v, m);		/* a bounce; or the entry went its way meanwhile */
 		return;
 	}
+	memcpy(r->id, entry.id, sizeof r->id);	/* its id may have changed since */
 	conclude(v, m, &entry);
 	ledger_put(r->ledger, &entry, visit_ticket(v, m->slot, TICKET_RETRIED));
 	ledger_flush(r->ledger);

@@ -56,8 +56,17 @@ static void recover_ledger(struct sink *k, struct ledger *l)
 	struct ledger_entry entry;
 
 	while (mailbox_marks(k->box, ledger_tag(l), &mark)) {
-		if (in_ledger(k, l, &mark, &entry) || was_delivered(l, &mark)) {
+		struct ledger *moved = NULL;
+
+		if (in_ledger(k, l, &mark, &entry)) {
 			mailbox_unmark(k->box, &mark);
+			continue;
+		}
+		if (was_delivered(l, &mark)) {
+			if (retries_entry(k->visit, k, &mark, &moved, &entry))
+				delivery_recovered(k->visit, moved, &entry, k);
+			else
+				mailbox_unmark(k->box, &mark);
 			continue;
 		}
 		if (!ledger_get(l, mark.id, &entry) || entry.state == LEDGER_GONE)

@@ -82,7 +82,8 @@ struct steps {			/* of a VISIT_TEST */
 	char greeting[GREETING_SHOWN];
 };
 
-enum ticket_kind { TICKET_APPENDED = 1, TICKET_PLACING, TICKET_FINAL, TICKET_RECOVERED, TICKET_SLICE, TICKET_RETRIED, TICKET_HANDED };
+enum ticket_kind { TICKET_APPENDED = 1, TICKET_PLACING, TICKET_FINAL, TICKET_RECOVERED, TICKET_SLICE, TICKET_RETRIED, TICKET_UNDECIDED,
+	TICKET_HANDED };
 
 struct visit;
 struct sink;
@@ -384,6 +385,8 @@ void entry_set_sink(struct ledger_entry *entry, const struct sink *k, enum ledge
 
 /* retries.c */
 void retries_settle(struct visit *v);		/* before each attempt: held area and ledger agree, whatever a crash left */
+/* The entry of a held message of sink `k` that came under this mark's id, which may be another one now. */
+bool retries_entry(struct visit *v, const struct sink *k, const struct mailbox_source *mark, struct ledger **l, struct ledger_entry *entry);
 void retries_start(struct visit *v);		/* those that are due; also later, for more */
 void retried_over(struct visit *v, struct message *m);	/* its sink has had its turn */
 bool retried_loose(const struct message *m);	/* no entry speaks of it: a bounce, or quarantined and released */
