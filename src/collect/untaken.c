@@ -361,13 +361,29 @@ static void start(struct untaken *u)
 	done(u);
 }
 
+/* What each was told.  A full mailbox (RFC 3463, X.2.2) is not refused, though servers answer 552: it may have room tomorrow. */
+static void settle_each(struct untaken *u, const struct deliver_each *each)
+{
+	struct deliver_each *own = parting_copy(each, u->parting.count);
+
+	for (size_t n = 0; n < u->parting.count; n++)
+		if (own[n].said == DELIVER_REFUSED && strcmp(own[n].status, "5.2.2") == 0)
+			own[n].said = DELIVER_DEFERRED;
+	u->parting.each = u->each = own;
+	if (!parting_whole(&u->parting))
+		return;
+	u->said = own[0].said;
+	u->parting.each = u->each = NULL;
+	free(own);
+}
+
 void message_untaken(struct visit *v, struct message *m, const struct deliver_result *r)
 {
 	struct untaken *u = untaken_new(v, m, r->said, r->why);
 
 	assert(r->said != DELIVER_ACCEPTED);
-	if (r->each && !parting_whole(&(struct parting){ u->parting.recipients, u->parting.count, r->each }))
-		u->parting.each = u->each = parting_copy(r->each, u->parting.count);
+	if (r->each && u->parting.count)
+		settle_each(u, r->each);
 	u->how = how_of(u);
 	start(u);
 }
