@@ -11,24 +11,9 @@
 #include "base/log.h"
 #include "collect/retried.h"
 #include "net/jobs.h"
+#include "store/held_ledger.h"
 
 /* ---- which entry a copy is of */
-
-static const struct ledger_target *mention(const struct ledger_entry *entry, uint64_t copy)
-{
-	char id[HELD_ID_TEXT];
-
-	(void)held_id_text(copy, id);
-	for (size_t t = 0; t < entry->target_count; t++)
-		if (entry->targets[t].state == LEDGER_TARGET_HELD && strcmp(entry->targets[t].place, id) == 0)
-			return &entry->targets[t];
-	return NULL;
-}
-
-bool entry_mentions(const struct ledger_entry *entry, uint64_t copy)
-{
-	return mention(entry, copy);
-}
 
 static struct ledger *ledger_of(const struct visit *v, const char *mailbox)
 {
@@ -44,10 +29,10 @@ bool retries_find(const struct visit *v, const struct held_info *info, struct le
 	*l = ledger_of(v, info->origin.mailbox);
 	if (!*l)
 		return false;
-	if (ledger_get(*l, info->origin.id, entry) && entry_mentions(entry, info->id))
+	if (ledger_get(*l, info->origin.id, entry) && held_mentions(entry, info->id))
 		return true;
 	for (const uint8_t *after = NULL; ledger_next(*l, after, entry); after = entry->id)
-		if (entry_mentions(entry, info->id))
+		if (held_mentions(entry, info->id))
 			return true;
 	return false;
 }
@@ -167,19 +152,27 @@ static bool is_behind(const struct ledger_entry *entry, const struct held_info *
 	return false;
 }
 
-/* What it is, by what its targets say.  True: all is decided. */
-bool retries_decide(const struct visit *v, struct ledger_entry *entry, bool quarantined)
+static bool is_open(enum ledger_state state)
 {
-	enum ledger_state final = entry->removal ? LEDGER_DISPOSING : visit_final_state(v);
+	return state == LEDGER_PENDING || state == LEDGER_HELD || state == LEDGER_REFUSED;
+}
+
+/* What was decided before stays, whatever a target that is in `deliver` again says now; of what is gone only `accepted` tells. */
+bool entry_decide(const struct visit *v, struct ledger_entry *entry, bool quarantined)
+{
+	enum ledger_state final = entry->removal ? LEDGER_DISPOSING : visit_final_state(v), now;
 
 	if (quarantined && final == LEDGER_ACCEPTED)
 		final = LEDGER_QUARANTINED;
-	entry->state = entry_state(v, entry, final);
-	if (entry->state != final)
+	now = is_open(entry->state) || (entry->state == LEDGER_GONE && !entry->accepted) ? entry_state(v, entry, final) : final;
+	if (now == final)
+		held_keep_mentions(entry);
+	if (now == final && !entry->accepted)
+		entry->accepted = clock_now_s();
+	if (!is_open(entry->state))
 		return false;
-	entry->accepted = clock_now_s();
-	entry->target_count = 0;
-	return true;
+	entry->state = now;
+	return now == final;
 }
 
 static void mention_now(struct visit *v, const struct held_info *info, const struct sink *k, struct ledger *l, struct ledger_entry *entry)
@@ -198,7 +191,7 @@ static void mention_now(struct visit *v, const struct held_info *info, const str
 	if (!quarantined)
 		(void)held_id_text(info->id, place);
 	entry_set_sink(entry, k, quarantined ? LEDGER_TARGET_ACCEPTED : LEDGER_TARGET_HELD, place);
-	(void)retries_decide(v, entry, quarantined);
+	(void)entry_decide(v, entry, quarantined);
 	ledger_put(l, entry, 0);
 }
 
@@ -291,8 +284,7 @@ static void settle_mentioned(struct visit *v, struct ledger *l)
 				continue;
 			entry.changed = delivery_moment(l);
 			entry_set_sink(&entry, &v->sinks[n], LEDGER_TARGET_ACCEPTED, NULL);
-			if (entry.state != LEDGER_GONE)
-				(void)retries_decide(v, &entry, true);
+			(void)entry_decide(v, &entry, true);
 			ledger_put(l, &entry, 0);
 		}
 }

@@ -380,6 +380,8 @@ void entry_set_sink(struct ledger_entry *entry, const struct sink *k, enum ledge
 
 /* retries.c */
 void retries_settle(struct visit *v);		/* before each attempt: held area and ledger agree, whatever a crash left */
+/* What the entry is, by what its targets say.  True: all of them have it, now. */
+bool entry_decide(const struct visit *v, struct ledger_entry *entry, bool quarantined);
 /* After a crash: sink `k` has this held message; false: it is not held any more. */
 bool retries_has(struct visit *v, const struct sink *k, uint64_t copy);
 void retries_start(struct visit *v);		/* those that are due; also later, for more */
@@ -388,8 +390,6 @@ bool retried_loose(const struct message *m);	/* no entry speaks of it: a bounce,
 bool retried_bounce(const struct message *m);	/* of our own: it never was in a mailbox */
 void retried_left(struct visit *v, struct message *m);	/* nothing is known of it: as it was */
 void retried_settled(struct visit *v, struct message *m);	/* the ledger has that for good */
-/* The held message `copy` of this entry; false: the entry says that its target has it, or nothing. */
-bool entry_mentions(const struct ledger_entry *entry, uint64_t copy);
 
 /* untaken.c: it is this message's turn at sink m->turn, which did not take it; ends in the turn's end */
 void message_untaken(struct visit *v, struct message *m, const struct deliver_result *r);

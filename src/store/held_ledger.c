@@ -15,12 +15,22 @@ static uint64_t copy_of(const struct ledger_target *t)
 	return t->state == LEDGER_TARGET_HELD && held_id_read(t->place, &id) ? id : 0;
 }
 
-static bool mentions(const struct ledger_entry *entry, uint64_t id)
+bool held_mentions(const struct ledger_entry *entry, uint64_t id)
 {
 	for (uint32_t n = 0; n < entry->target_count; n++)
 		if (copy_of(&entry->targets[n]) == id)
 			return true;
 	return false;
+}
+
+void held_keep_mentions(struct ledger_entry *entry)
+{
+	uint32_t left = 0;
+
+	for (uint32_t n = 0; n < entry->target_count; n++)
+		if (copy_of(&entry->targets[n]))
+			entry->targets[left++] = entry->targets[n];
+	entry->target_count = left;
 }
 
 /* ---- rescan */
@@ -179,10 +189,10 @@ bool held_mentioned(struct store *s, const struct held_info *info, struct ledger
 
 	if (held_submitted(info) || !ledger_open(s, info->origin.connection, info->origin.mailbox, l, &e))
 		return false;
-	if (ledger_get(*l, info->origin.id, entry) && mentions(entry, info->id))
+	if (ledger_get(*l, info->origin.id, entry) && held_mentions(entry, info->id))
 		return true;
 	for (const uint8_t *after = NULL; ledger_next(*l, after, entry); after = entry->id)
-		if (mentions(entry, info->id))
+		if (held_mentions(entry, info->id))
 			return true;
 	return false;
 }
