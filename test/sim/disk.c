@@ -233,6 +233,7 @@ static void turn(struct engine *g)
 		return;
 	case STAGE_DURABLE:
 		g->stage = STAGE_IDLE;
+		world->forgets = world->forgets || g->full;	/* what was put in the meantime goes with it */
 		answer(g);
 		if (g->first)
 			queue_turn(g, log_below(SOON_US));

@@ -8,6 +8,7 @@
  * - it was quarantined for a recipient, and a copy that waits is for the same one: a crash, or a full disk, between the two.
  *   Those are asked once more (untaken.c). */
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "sim.h"
@@ -274,14 +275,32 @@ static uint64_t held_whole(void)
 	return octets;
 }
 
+/* What it judges by, for who looks for the reason. */
+static void show_entry(const struct ledger_entry *entry)
+{
+	char targets[160] = "";
+	size_t mail = 0;
+
+	if (!world->shows)
+		return;
+	while (mail < world->mail_count && !(entry->has_digest && memcmp(digest_of(mail), entry->digest, 32) == 0))
+		mail++;
+	for (uint32_t t = 0; t < entry->target_count; t++)
+		for (int aim = 0; aim < AIMS; aim++)
+			if (entry->targets[t].target == plan_tag((enum aim)aim))
+				(void)snprintf(targets + strlen(targets), sizeof targets - strlen(targets), " %s=%d %s", plan_names[aim],
+					(int)entry->targets[t].state, entry->targets[t].place);
+	told("ledger: %02x%02x %s message %zu %s%s", entry->id[0], entry->id[1], entry->uid, mail, ledger_state_name(entry->state), targets);
+}
+
 void oracle_held(const char *when)
 {
-	for (struct walk w = { .begun = false }; next_entry(&w);)
+	for (struct walk w = { .begun = false }; next_entry(&w); show_entry(&w.entry))
 		for (uint32_t t = 0; t < w.entry.target_count; t++) {
 			struct held_info info;
 			uint64_t id;
 
-			if (w.entry.targets[t].state != LEDGER_TARGET_HELD || (world->plan.leaves && !w.entry.targets[t].place[0]))
+			if (w.entry.targets[t].state != LEDGER_TARGET_HELD || w.entry.state == LEDGER_GONE || (world->plan.leaves && !w.entry.targets[t].place[0]))
 				continue;
 			if (!held_id_read(w.entry.targets[t].place, &id) || !held_get(life_store, id, &info))
 				violation("%s, entry %s (%s) speaks of held message %s, and there is none", when, w.entry.uid,
