@@ -23,10 +23,25 @@ static struct ledger *ledger_of(const struct visit *v, const char *mailbox)
 	return NULL;
 }
 
-/* By the key that it came under; else wherever it is now, for ids may have changed. */
-bool retries_find(const struct visit *v, const struct held_info *info, struct ledger **l, struct ledger_entry *entry)
+/* After a crash both its entries may mention it: the one that it left is gone, and the other counts. */
+static bool find_anywhere(struct ledger *l, uint64_t copy, bool there, struct ledger_entry *entry)
 {
 	struct ledger_entry other;
+
+	for (const uint8_t *after = NULL; ledger_next(l, after, &other); after = other.id) {
+		if (!held_mentions(&other, copy) || (there && other.state == LEDGER_GONE))
+			continue;
+		*entry = other;
+		there = true;
+		if (other.state != LEDGER_GONE)
+			return true;
+	}
+	return there;
+}
+
+/* By the key that it came under; else wherever it is now, for ids may have changed, and at Gmail it may have another label. */
+bool retries_find(const struct visit *v, const struct held_info *info, struct ledger **l, struct ledger_entry *entry)
+{
 	bool there;
 
 	*l = ledger_of(v, info->origin.mailbox);
@@ -35,13 +50,15 @@ bool retries_find(const struct visit *v, const struct held_info *info, struct le
 	there = ledger_get(*l, info->origin.id, entry) && held_mentions(entry, info->id);
 	if (there && entry->state != LEDGER_GONE)
 		return true;
-	for (const uint8_t *after = NULL; ledger_next(*l, after, &other); after = other.id) {
-		if (!held_mentions(&other, info->id) || (there && other.state == LEDGER_GONE))
+	there = find_anywhere(*l, info->id, there, entry);
+	for (size_t n = 0; n < v->ledger_count && (!there || entry->state == LEDGER_GONE); n++) {
+		struct ledger_entry other;
+
+		if (v->ledgers[n] == *l || !find_anywhere(v->ledgers[n], info->id, false, &other) || (there && other.state == LEDGER_GONE))
 			continue;
+		*l = v->ledgers[n];
 		*entry = other;
 		there = true;
-		if (other.state != LEDGER_GONE)	/* after a crash both its entries may: the one that it left is gone */
-			return true;
 	}
 	return there;
 }

@@ -208,7 +208,7 @@ struct visit {
 	struct store_lock *lock;
 	struct ledger *own;		/* the connection's, */
 	struct ledger *ledger;		/* and that of the mailbox that is visited */
-	struct ledger **ledgers;	/* all that there were at the start */
+	struct ledger **ledgers;	/* all that there are; those of new mailboxes join */
 	size_t ledger_count;
 	struct buf password;
 	bool password_known;
@@ -292,6 +292,8 @@ void visit_drop(struct visit *v);	/* and its connection: no answer to QUIT is wa
 void visit_move(struct visit *v);	/* something changed: go on as far as possible */
 void visit_reset_attempt(struct visit *v);
 void visit_reset_mailbox(struct visit *v);	/* forgets what one listing showed and what came of it */
+
+[[nodiscard]] bool visit_enter(struct visit *v, const char *mailbox, struct err *e);	/* v->ledger is its, known or new */
 
 /* talk.c */
 void talk_connect(struct visit *v);
