@@ -316,7 +316,7 @@ static enum untaken_how how_of(struct untaken *u)
 		return HOW_DROP;
 	case REFUSED_RETURN:
 		u->return_by = way_back(u->visit, u->sink);
-		return u->return_by && sender && bounce_allowed(sender) && spool_own_size(m->spool) <= PARTING_WHOLE_MAX ? HOW_RETURN : HOW_QUARANTINE;
+		return u->return_by && sender && bounce_allowed(sender) && parting_attaches(m->spool) ? HOW_RETURN : HOW_QUARANTINE;
 	}
 	return HOW_QUARANTINE;
 }
