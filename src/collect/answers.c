@@ -105,7 +105,6 @@ static void answer_good(struct visit *v, struct message *m, enum ticket_kind kin
 	switch (kind) {
 	case TICKET_APPENDED:
 	case TICKET_PLACING:
-	case TICKET_HANDED:
 		v->sinks[m->turn].ops->answered(&v->sinks[m->turn], m, kind);
 		return;
 	case TICKET_FINAL:
@@ -113,6 +112,10 @@ static void answer_good(struct visit *v, struct message *m, enum ticket_kind kin
 		return;
 	case TICKET_RETRIED:
 		retried_settled(v, m);
+		return;
+	case TICKET_TAKEN:
+		handed_release(v, m);
+		message_go_on(v, m);
 		return;
 	case TICKET_UNDECIDED:
 		message_leave(v, m);

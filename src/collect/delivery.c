@@ -89,7 +89,7 @@ bool delivery_full(const struct visit *v)
 
 enum ledger_state visit_final_state(const struct visit *v)
 {
-	return v->with->after == AFTER_KEEP ? LEDGER_ACCEPTED : LEDGER_DISPOSING;
+	return v->with->after == AFTER_KEEP || v->phase >= VISIT_LEAVING ? LEDGER_ACCEPTED : LEDGER_DISPOSING;
 }
 
 struct message *message_new(struct visit *v)
@@ -118,17 +118,15 @@ struct message *message_new(struct visit *v)
 
 void message_free(struct visit *v, struct message *m)
 {
-	uint32_t handed = m->handed;
-
 	for (size_t n = 0; n < v->sink_count; n++)
 		if (m->incoming[n])
 			incoming_abort(&m->incoming[n]);
+	handed_release(v, m);
 	spool_free(&m->spool);
 	routing_end(&m->routing);
 	free(m->why);
 	v->slots[m->slot] = NULL;
 	queue_add(&v->spare, m);
-	handed_left(v, handed);
 }
 
 /* What the entry says of a target: it has the message, or will get it from the held area, or is not asked. */

@@ -51,6 +51,23 @@ static void what_is_due_is_tried_by_visits(void **state)
 	assert_int_equal(world_state(w, "a1"), LEDGER_GONE);
 }
 
+/* It comes to its end when the listing is done and others are fetched; their programs wait for each other. */
+static void it_goes_at_once_when_it_is_listed(void **state)
+{
+	struct world *w = *state;
+
+	one_is_held(w, AFTER_DELETE);
+	drop_add(&w->drop, "b2", "Subject: more\r\n\r\n");
+	w->program.parallel = 2;
+	(void)snprintf(w->script, sizeof w->script, "cd %s && m=$(cat); await() { n=0; while ! [ -e $1 ] && [ $n -lt 1000 ]; do n=$((n+1)); sleep 0.02; done; }; "
+		"case \"$m\" in *'number 1'*) await begun; echo a1 >>got; touch over;; *) touch begun; await over; sleep 1; echo b2 >>got;; esac", w->directory);
+	tried(w, 0, VISIT_COLLECT);
+	expect_counts(w, 2, 0, 0, 0);
+	assert_int_equal(world_got(w), 4);
+	assert_int_equal(w->drop.count, 0);
+	assert_int_equal(entry_of(w, "a1").state, LEDGER_DISPOSING);
+}
+
 static void what_is_due_is_tried_without_the_server(void **state)
 {
 	struct world *w = *state;
@@ -318,19 +335,22 @@ static void released_into_a_mailbox(void **state)
 		put(w, uid, LEDGER_QUARANTINED, n, NULL, 0);
 		assert_true(held_again(w->store, hold(w, &(struct hand){ .uid = uid, .number = n, .target = "box", .state = HELD_QUARANTINED }), clock_now_s(), &e));
 	}
+	/* an id that the server used twice */
+	assert_true(held_again(w->store, hold(w, &(struct hand){ .uid = uid, .number = HELD_OTHER, .target = "box", .state = HELD_QUARANTINED }), clock_now_s(), &e));
 	world_visit(w, VISIT_RETRY);
-	expect_counts(w, 5, 0, 0, 0);
-	assert_int_equal(world_mailbox(w), 5);
+	expect_counts(w, 6, 0, 0, 0);
+	assert_int_equal(world_mailbox(w), 6);
 	assert_int_equal(held_count(w), 0);
 	world_visit(w, VISIT_RETRY);
-	assert_int_equal(world_mailbox(w), 5);
+	assert_int_equal(world_mailbox(w), 6);
 }
 
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, world_start, world_stop)
-		CASE(what_is_due_is_tried_by_visits), CASE(what_is_due_is_tried_without_the_server), CASE(what_is_deferred_again_waits_longer),
+		CASE(what_is_due_is_tried_by_visits), CASE(it_goes_at_once_when_it_is_listed),
+		CASE(what_is_due_is_tried_without_the_server), CASE(what_is_deferred_again_waits_longer),
 		CASE(patience_has_an_end), CASE(refused_and_quarantined), CASE(refused_and_kept), CASE(refused_and_deleted), CASE(refused_and_returned),
 		CASE(released_and_refused_again), CASE(it_vanished_from_the_server), CASE(its_id_changed), CASE(over_quota_and_then_not),
 		CASE(released_into_a_mailbox),

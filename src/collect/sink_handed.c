@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Delivery to servers and programs: handed over to deliver/, many at a time; what they do not take is untaken.c's.
- *
- * A crash makes come twice what the target has and the ledger does not know of.  So no more than HANDED_EACH for each of its
- * connections are that far at once, the others wait (to_hand); and before a message goes on to another target, which may take
- * its time, the ledger has it that this one took it. */
+ * Delivery to servers and programs: handed over to deliver/, many at a time; what they do not take is untaken.c's. */
 #include <assert.h>
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "collect/retried.h"
 #include "collect/visit_imap.h"
+#include "deliver/parting.h"
 
 enum { FACTS = 5 };
 
@@ -65,32 +62,43 @@ static void give_up(struct sink *k, const char *why)
 
 void handed_stop(struct visit *v, const char *why)
 {
-	struct message *m;
-	struct err e;
-
 	for (size_t n = 0; n < v->slot_count; n++)
 		if (v->slots[n] && v->slots[n]->handing)
 			(void)deliver_unless_begun(collector_deliveries(v->collector), v->slots[n]->handing, why);
-	for (size_t n = 0; n < v->sink_count; n++) {
-		while ((m = queue_take(&v->sinks[n].to_hand))) {
-			(void)err_set(&e, ERR_LOCAL, "%s", why);
-			message_failed(v, m, &e);
-		}
-	}
 }
 
-/* It has one more message for good. */
+void handed_release(struct visit *v, struct message *m)
+{
+	if (!m->unreleased)
+		return;
+	deliver_release(collector_deliveries(v->collector), m->unreleased);
+	free(m->unreleased);
+	m->unreleased = NULL;
+}
+
+static bool any_accepted(const struct message *m, const struct deliver_result *r)
+{
+	size_t count = m->retried ? m->retried->recipient_count : m->routing.recipient_count;
+
+	if (!r->each)
+		return r->said == DELIVER_ACCEPTED;
+	return parting_count(&(struct parting){ NULL, count, r->each }, DELIVER_ACCEPTED);
+}
+
+/* Where other targets are still to be asked the ledger is told of this one first: else a crash would double it. */
 static void taken(struct visit *v, struct message *m)
 {
+	uint32_t all = (uint32_t)((1u << v->sink_count) - 1), over = m->accepted | m->failed | m->held | m->refused | 1u << m->turn;
 	struct ledger_entry entry;
 
-	if (!message_has_more(v, m)) {
+	if (m->copy || (over & all) == all) {
 		message_accepted(v, m);
 		return;
 	}
+	v->sinks[m->turn].failures = v->sinks[m->turn].hung = 0;
 	m->accepted |= 1u << m->turn;
 	message_entry(v, m, LEDGER_PENDING, &entry);
-	ledger_put(m->ledger, &entry, visit_ticket(v, m->slot, TICKET_HANDED));
+	ledger_put(m->ledger, &entry, visit_ticket(v, m->slot, TICKET_TAKEN));
 }
 
 static void done(void *user, const struct deliver_result *r)
@@ -99,32 +107,40 @@ static void done(void *user, const struct deliver_result *r)
 	struct visit *v = h->visit;
 	struct message *m = h->message;
 	struct sink *k = &v->sinks[m->turn];
+	struct ledger *l = m->ledger;
 	struct err e;
 
 	v->waiting--;
+	v->handed -= !m->copy;
 	m->handing = NULL;
-	free(h);
+	m->unreleased = h;
+	if (!any_accepted(m, r))
+		handed_release(v, m);
 	if (r->said == DELIVER_ACCEPTED) {
 		taken(v, m);
 	} else if (v->stopping && !r->answered && !r->each && r->said == DELIVER_DEFERRED) {
 		(void)err_set(&e, ERR_LOCAL, "%.*s", DELIVER_WHY_MAX, r->why);
 		message_failed(v, m, &e);
 	} else {
-		k->hung = r->hung ? k->hung + 1 : r->answered ? 0 : k->hung;
-		if (r->hung && k->hung == SINK_HUNG_MAX)
+		k->hung = r->hung || r->down ? k->hung + 1 : r->answered ? 0 : k->hung;
+		if (k->hung == SINK_HUNG_MAX)
 			give_up(k, r->why);
 		message_untaken(v, m, r);
 	}
-	ledger_flush(v->ledger);
+	ledger_flush(l);
 	collector_dirty(v->collector, v);
 }
 
-static void hand(struct sink *k, struct message *m)
+static void deliver_message(struct sink *k, struct message *m)
 {
 	struct visit *v = k->visit;
 	struct handing *h;
 	struct deliver_ask ask = { .target = k->handed, .message = m->spool, .done = done };
 
+	if (k->hung >= SINK_HUNG_MAX) {
+		message_deferred(v, m, "the target did not answer to those before");
+		return;
+	}
 	h = calloc(1, sizeof *h);
 	if (!h)
 		abort();	/* as of any small thing of the store's: nobody could be told */
@@ -137,51 +153,19 @@ static void hand(struct sink *k, struct message *m)
 	ask.facts = h->facts;
 	ask.fact_count = ledger_mailbox(m->ledger)[0] ? FACTS : FACTS - 1;
 	ask.user = m->handing = h;
+	ask.holds = true;
 	ask.insist = m->retried && !k->insisted;	/* it is due: the first of them finds out whether a server is back */
 	k->insisted = k->insisted || ask.insist;
 	v->waiting++;
-	k->handed_out++;
-	m->handed |= 1u << k->index;
+	v->handed += !m->copy;
 	deliver(collector_deliveries(v->collector), &ask);
-}
-
-static bool has_room(const struct sink *k)
-{
-	return k->handed_out < (size_t)HANDED_EACH * k->target->parallel;
-}
-
-static void deliver_message(struct sink *k, struct message *m)
-{
-	if (k->hung >= SINK_HUNG_MAX)
-		message_deferred(k->visit, m, "the target did not answer to those before");
-	else if (has_room(k))
-		hand(k, m);
-	else
-		queue_add(&k->to_hand, m);
-}
-
-void handed_left(struct visit *v, uint32_t sinks)
-{
-	for (size_t n = 0; n < v->sink_count; n++) {
-		struct sink *k = &v->sinks[n];
-		struct message *next;
-
-		if (!(sinks & 1u << n))
-			continue;
-		assert(k->handed_out);
-		k->handed_out--;
-		while (has_room(k) && (next = queue_take(&k->to_hand)))
-			deliver_message(k, next);
-	}
 }
 
 static void answered(struct sink *k, struct message *m, enum ticket_kind kind)
 {
-	if (kind != TICKET_HANDED)
-		return;
-	m->handed &= ~(1u << k->index);
-	handed_left(k->visit, 1u << k->index);
-	message_accepted(k->visit, m);
+	(void)k;
+	(void)m;
+	(void)kind;
 }
 
 static void settled(struct sink *k, struct message *m)

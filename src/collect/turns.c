@@ -271,16 +271,6 @@ static bool next_turn(const struct visit *v, struct message *m)
 	return false;
 }
 
-bool message_has_more(const struct visit *v, const struct message *m)
-{
-	uint32_t over = m->accepted | m->failed | m->held | m->refused | m->others | 1u << m->turn;
-
-	for (size_t n = 0; n < v->sink_count; n++)
-		if (!(over & 1u << n))
-			return true;
-	return false;
-}
-
 /* To the next target that does not have it; after the last, into the ledger.
  * A target that failed holds up neither the others nor the next message. */
 void message_go_on(struct visit *v, struct message *m)

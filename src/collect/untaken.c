@@ -236,8 +236,11 @@ static void done(void *user)
 	struct message *m = u->message;
 
 	v->waiting--;
+	if (u->good && (u->held || u->quarantined))
+		handed_release(v, m);	/* by the copy's recipients it is known who took it; without a copy the ledger must say so first */
 	if (!u->good) {
-		visit_no_target(v, &u->e);	/* neither the target nor we can take more */
+		if (u->e.kind == ERR_BUSY || u->e.kind == ERR_LOCAL)
+			visit_no_target(v, &u->e);	/* neither the target nor we can take more */
 		message_failed(v, m, &u->e);
 	} else if (u->held) {
 		say_stored(u);

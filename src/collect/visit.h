@@ -52,7 +52,7 @@ enum {
 	UNDER_WAY_OCTETS = 4 << 20,
 	HEAD_MAX = 64 * 1024,		/* of a message, looked at for its date */
 	TOP_ALL_LINES = 99999999,
-	HANDED_EACH = 8,		/* for each connection to a target: messages it may have, and the ledger does not say so */
+	STRAGGLERS_MS = 20 * 1000,	/* so long the source's server waits for what only targets are to answer */
 	SINK_HUNG_MAX = 3,		/* the same of one that did not even answer */
 	SINK_FAILURES_MAX = 10,		/* in a row, after which a target gets nothing more in this visit */
 	SLOW_FACTOR = 10,		/* within so many time-outs */
@@ -82,8 +82,7 @@ struct steps {			/* of a VISIT_TEST */
 	char greeting[GREETING_SHOWN];
 };
 
-enum ticket_kind { TICKET_APPENDED = 1, TICKET_PLACING, TICKET_FINAL, TICKET_RECOVERED, TICKET_SLICE, TICKET_RETRIED, TICKET_UNDECIDED,
-	TICKET_HANDED };
+enum ticket_kind { TICKET_APPENDED = 1, TICKET_PLACING, TICKET_FINAL, TICKET_RECOVERED, TICKET_SLICE, TICKET_RETRIED, TICKET_TAKEN, TICKET_UNDECIDED };
 
 struct visit;
 struct sink;
@@ -105,7 +104,7 @@ struct message {		/* being received, or complete and on its way */
 	uint64_t copy;		/* it is this held message, tried again; 0: it came from the server */
 	struct retried *retried;	/* and what is known of it */
 	struct handing *handing;	/* it is with sink_handed */
-	uint32_t handed;		/* bit n: it counts in handed of sink n */
+	struct handing *unreleased;	/* its target took it, and waits until that is durable */
 	bool quarantined, counted;
 	char *why;		/* the last target that did not take it, NULL: none; ours */
 	struct ledger *ledger;	/* its entry's */
@@ -153,8 +152,6 @@ struct sink {
 	unsigned failures;		/* in a row */
 	struct deliver_target *handed;	/* smtp, lmtp, command, folder */
 	unsigned hung;			/* in a row */
-	size_t handed_out;		/* sink_handed: messages that the target may have, and the ledger does not say so, */
-	struct queue to_hand;		/* and who waits for there being fewer */
 	bool insisted;			/* a held message of this visit was tried, back-off or not */
 	struct mailbox *box;		/* sink_mailbox: */
 	struct queue to_feed;		/* spooled messages, the first being fed into the box, */
@@ -222,6 +219,9 @@ struct visit {
 	uint8_t sink_count;
 	size_t waiting;			/* answers and jobs to come */
 	size_t retrying;		/* held messages that are tried */
+	size_t handed;			/* messages that are with servers and programs, without those */
+	struct timer *stragglers;	/* runs while all that is left is with them */
+	bool straggling, leaves;	/* leaves: the source is not kept waiting for them any longer */
 	uint64_t retry_at;		/* the one that was looked at last */
 	bool retry_over;		/* all were */
 
@@ -312,6 +312,8 @@ bool ask_window_open(const struct visit *v);
 void ask_begins(struct visit *v, struct item *item);	/* its message is asked for */
 void ask_over(struct visit *v, struct item *item);	/* its message came, or did not */
 void ask_begin_fetching(struct visit *v);
+/* Nothing is under way; or only what targets have had for long: the next visit disposes of that. */
+bool ask_may_leave(struct visit *v);
 bool ask_judged(const struct visit *v);		/* VISIT_JUDGING has seen all that it needs */
 
 /* steps.c: all of it does nothing unless the visit is a test */
@@ -385,8 +387,8 @@ void entry_set_sink(struct ledger_entry *entry, const struct sink *k, enum ledge
 
 /* retries.c */
 void retries_settle(struct visit *v);		/* before each attempt: held area and ledger agree, whatever a crash left */
-/* The entry of a held message of sink `k` that came under this mark's id, which may be another one now. */
-bool retries_entry(struct visit *v, const struct sink *k, const struct mailbox_source *mark, struct ledger **l, struct ledger_entry *entry);
+/* After a crash: sink `k` has this held message; false: it is not held any more. */
+bool retries_has(struct visit *v, const struct sink *k, uint64_t copy);
 void retries_start(struct visit *v);		/* those that are due; also later, for more */
 void retried_over(struct visit *v, struct message *m);	/* its sink has had its turn */
 bool retried_loose(const struct message *m);	/* no entry speaks of it: a bounce, or quarantined and released */
@@ -401,9 +403,10 @@ void message_untaken(struct visit *v, struct message *m, const struct deliver_re
 void message_deferred(struct visit *v, struct message *m, const char *why);
 void message_unrouted(struct visit *v, struct message *m);	/* no_recipient: what m->routing says */
 
-/* sink_handed.c: what has not begun there will not; for a visit that is stopped */
+/* sink_handed.c: what it took is durable: its target may go on */
+void handed_release(struct visit *v, struct message *m);
+/* What has not begun there will not; for a visit that is stopped. */
 void handed_stop(struct visit *v, const char *why);
-void handed_left(struct visit *v, uint32_t sinks);	/* a message that was handed to these is settled, one way or another */
 
 /* turns.c */
 void message_go_on(struct visit *v, struct message *m);
@@ -415,7 +418,6 @@ void message_because(struct message *m, const char *why);
 void message_error(const struct message *m, struct ledger_entry *entry);	/* what it is because of, into the entry */
 void message_entry(const struct visit *v, const struct message *m, enum ledger_state state, struct ledger_entry *entry);
 void message_accepted(struct visit *v, struct message *m);	/* by the sink whose turn it is */
-bool message_has_more(const struct visit *v, const struct message *m);	/* behind this one, other sinks have their turn */
 void message_failed(struct visit *v, struct message *m, const struct err *why);
 void message_over(struct visit *v, struct message *m, uint32_t *way);	/* its bit is set in *way */
 /* No target takes anything more in this visit: nothing more is fetched. */
@@ -478,6 +480,8 @@ void collector_dirty(struct collector *c, struct visit *v);	/* visit_move soon *
 void collector_throttle(struct collector *c, struct visit *v, bool on);	/* it waits for room in the store */
 void collector_feed(struct collector *c, struct visit *v);	/* its sinks want the next turn, whoever wakes */
 void collector_again(struct collector *c);	/* one more turn, once others have had theirs */
+/* One visit to this host is over, or has left it: the one that waits longest for it may start. */
+void collector_left_host(struct collector *c, const struct visit *v);
 void collector_ended(struct collector *c, struct visit *v);
 void collector_step(struct collector *c, const struct visit *v, const struct visit_step *step);
 

@@ -165,7 +165,9 @@ static void settle_each(const struct handed *h, struct deliver_result *r)
 		accepted += h->each[n].said == DELIVER_ACCEPTED;
 		deferred += h->each[n].said == DELIVER_DEFERRED;
 	}
-	r->said = deferred ? DELIVER_DEFERRED : accepted == count ? DELIVER_ACCEPTED : DELIVER_REFUSED;
+	if (!count)
+		r->why = "it is for nobody (simulated)";
+	r->said = deferred ? DELIVER_DEFERRED : count && accepted == count ? DELIVER_ACCEPTED : DELIVER_REFUSED;
 	r->answered = true;
 	if (r->said == DELIVER_ACCEPTED)
 		r->why = "";
@@ -263,7 +265,7 @@ void deliver(struct deliveries *d, const struct deliver_ask *ask)
 	assert(h && ask->done);
 	*h = (struct handed){ .ask = *ask, .aim = ask->target->aim };
 	h->mail = mail_of(h);
-	if (h->aim == AIM_SERVER && (!ask->recipient_count || ask->recipient_count > world->plan.recipients))
+	if (h->aim == AIM_SERVER && (ask->recipient_count > world->plan.recipients || (!ask->recipient_count && !world->mails[h->mail].lost)))
 		violation("message %u is handed over for %zu recipients", h->mail, ask->recipient_count);
 	*d->last = h;
 	d->last = &h->next;
@@ -296,6 +298,12 @@ static void lose_answer(struct handed *h)
 			tally_of(h, n)->again++;
 			world->doubled++;
 		}
+}
+
+void deliver_release(struct deliveries *d, const void *user)
+{
+	(void)d;
+	(void)user;
 }
 
 void deliveries_hurry(struct deliveries *d)

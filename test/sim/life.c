@@ -163,7 +163,7 @@ static void calm_down(void)
 		visit(VISIT_COLLECT);
 		if (result.why.kind || (result.failed && world->plan.on_refused != REFUSED_KEEP))
 			violation("the end: a calm visit fails: %s, %u failed", result.why.text, (unsigned)result.failed);
-		quiet = result.collected || result.failed ? 0 : quiet + 1;
+		quiet = result.collected || result.failed || result.held ? 0 : quiet + 1;
 		pass_time();
 	}
 	oracle_end();

@@ -122,15 +122,17 @@ static bool next_spot(struct spot *w)
 	return w->aim < AIMS;
 }
 
-static size_t held[AIMS][RECIPIENTS][MAILS_MAX], kept[AIMS][MAILS_MAX];	/* quarantined; refused, and at the server */
+static size_t held[AIMS][RECIPIENTS][MAILS_MAX], rests[AIMS][RECIPIENTS][MAILS_MAX], kept[AIMS][MAILS_MAX];	/* quarantined; those that nobody released; refused, and at the server */
 
 static void look_at_held(void)
 {
 	memset(held, 0, sizeof held);
+	memset(rests, 0, sizeof rests);
 	memset(kept, 0, sizeof kept);
 	if (!world->plan.handed || !life_store)
 		return;
-	oracle_quarantined(held);
+	oracle_quarantined(held, true);
+	oracle_quarantined(rests, false);
 	oracle_kept(kept);
 }
 
@@ -139,6 +141,8 @@ static size_t settled(const struct spot *w, size_t n, const size_t counts[MAILS_
 {
 	const struct tally *t = &world->tallies[w->aim][w->r][n];
 
+	if (world->mails[n].lost && (w->r || world->plan.drops))
+		return world->mail_count;	/* nobody's */
 	return counts[n] + held[w->aim][w->r][n] + (world->plan.on_refused == REFUSED_DELETE ? t->refused : 0);
 }
 
@@ -182,9 +186,9 @@ void oracle_look(const char *when)
 		for (size_t n = 0; n < world->mail_count; n++) {
 			const struct tally *t = &world->tallies[w.aim][w.r][n];
 
-			if (counts[n] + held[w.aim][w.r][n] > ever[n] + t->again + t->overlaps)
+			if (counts[n] + rests[w.aim][w.r][n] > ever[n] + t->again + t->overlaps)
 				violation("rule 2: %s, the %s has message %zu for %u %zu times, and %zu are quarantined; the origin had it %zu times, "
-					"and %u may have come again", when, plan_names[w.aim], n, w.r, counts[n], held[w.aim][w.r][n], ever[n],
+					"and %u may have come again", when, plan_names[w.aim], n, w.r, counts[n], rests[w.aim][w.r][n], ever[n],
 					t->again + t->overlaps);
 		}
 	}
@@ -208,6 +212,8 @@ static void all_are_there(const struct spot *w)
 /* It was refused: then it may be where on_refused says. */
 static bool was_refused(const struct mail *m)
 {
+	if (m->lost)
+		return world->plan.drops || world->plan.leaves;
 	for (struct spot w = nowhere; next_spot(&w);)
 		if (world->tallies[w.aim][w.r][m->alike].refused)
 			return world->plan.on_refused != REFUSED_QUARANTINE;

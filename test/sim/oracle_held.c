@@ -64,6 +64,7 @@ static void look_into(struct copy *c)
 		c->for_whom[0] = true;
 	else if (!held_recipients(life_store, c->info.id, &recipients, &count, &e))
 		violation("a held message's recipients cannot be read: %s", e.text);
+	c->for_whom[0] = c->for_whom[0] || !count;	/* it named nobody */
 	for (size_t n = 0; n < count; n++)
 		c->for_whom[plan_recipient(recipients[n])] = true;
 	free(recipients);
@@ -77,11 +78,11 @@ static bool next_copy(struct copy *c)
 	return true;
 }
 
-void oracle_quarantined(size_t counts[AIMS][RECIPIENTS][MAILS_MAX])
+void oracle_quarantined(size_t counts[AIMS][RECIPIENTS][MAILS_MAX], bool released)
 {
 	for (struct copy c = { .info.id = 0 }; next_copy(&c);)
 		for (uint32_t r = 0; r < plan_recipients(c.aim); r++)
-			counts[c.aim][r][c.mail] += c.for_whom[r] && (c.info.state == HELD_QUARANTINED || c.info.released);
+			counts[c.aim][r][c.mail] += c.for_whom[r] && (c.info.state == HELD_QUARANTINED || (c.info.released && (released || c.aim >= AIM_PROGRAM)));
 }
 
 /* ---- what the ledgers say */
@@ -121,6 +122,20 @@ static const struct ledger_target *target_of(const struct ledger_entry *entry, e
 	return NULL;
 }
 
+static bool is_present(size_t alike)
+{
+	for (size_t n = 0; n < world->mail_count; n++)
+		if (world->mails[n].alike == alike && world->mails[n].present)
+			return true;
+	return false;
+}
+
+/* Nobody is asked before `retry`. */
+static bool stays(const struct ledger_target *t)
+{
+	return t->state == LEDGER_TARGET_REFUSED || (t->state == LEDGER_TARGET_HELD && !t->place[0]);
+}
+
 void oracle_kept(size_t counts[AIMS][MAILS_MAX])
 {
 	for (struct walk w = { .begun = false }; next_entry(&w);)
@@ -128,8 +143,8 @@ void oracle_kept(size_t counts[AIMS][MAILS_MAX])
 			for (int aim = 0; aim < AIMS; aim++) {
 				const struct ledger_target *t = target_of(&w.entry, (enum aim)aim);
 
-				counts[aim][n] += t && t->state == LEDGER_TARGET_REFUSED && w.entry.state == LEDGER_REFUSED && w.entry.has_digest &&
-					world->mails[n].alike == n && world->mails[n].present && memcmp(digest_of(n), w.entry.digest, 32) == 0;
+				counts[aim][n] += t && stays(t) && (w.entry.state == LEDGER_REFUSED || w.entry.state == LEDGER_HELD) && w.entry.has_digest &&
+					world->mails[n].alike == n && is_present(n) && memcmp(digest_of(n), w.entry.digest, 32) == 0;
 			}
 }
 
@@ -266,7 +281,7 @@ void oracle_held(const char *when)
 			struct held_info info;
 			uint64_t id;
 
-			if (w.entry.targets[t].state != LEDGER_TARGET_HELD)
+			if (w.entry.targets[t].state != LEDGER_TARGET_HELD || (world->plan.leaves && !w.entry.targets[t].place[0]))
 				continue;
 			if (!held_id_read(w.entry.targets[t].place, &id) || !held_get(life_store, id, &info))
 				violation("%s, entry %s (%s) speaks of held message %s, and there is none", when, w.entry.uid,
@@ -286,7 +301,7 @@ void oracle_held_end(void)
 		violation("the end: %llu messages wait in the held area, %llu are given up", (unsigned long long)sums.waiting,
 			(unsigned long long)sums.failed);
 	for (struct walk w = { .begun = false }; next_entry(&w);) {
-		if (w.entry.state == LEDGER_HELD || (w.entry.state == LEDGER_REFUSED && world->plan.on_refused != REFUSED_KEEP))
+		if ((w.entry.state == LEDGER_HELD && !world->plan.leaves) || (w.entry.state == LEDGER_REFUSED && world->plan.on_refused != REFUSED_KEEP))
 			violation("the end: entry %s is still %s", w.entry.uid, ledger_state_name(w.entry.state));
 	}
 }

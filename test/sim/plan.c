@@ -7,7 +7,7 @@
 
 const char *const plan_names[AIMS] = { "mailbox", "Maildir", "program", "server" };
 
-static const char *const recipients[RECIPIENTS] = { "r0@sim.example", "r1@sim.example", "r2@sim.example" };
+const char *const plan_recipients_are[RECIPIENTS] = { "r0@sim.example", "r1@sim.example", "r2@sim.example" };
 
 static const struct target targets[AIMS] = {
 	{ .name = "mailbox", .type = TARGET_MAILBOX, .canonical = "mailbox:anna/INBOX", .mailbox = "anna/INBOX" },
@@ -27,7 +27,7 @@ enum aim plan_aim(const char *target)
 uint32_t plan_recipient(const char *address)
 {
 	for (uint32_t n = 0; n < RECIPIENTS; n++)
-		if (strcmp(recipients[n], address) == 0)
+		if (strcmp(plan_recipients_are[n], address) == 0)
 			return n;
 	violation("nobody is called %s", address);
 }
@@ -68,6 +68,10 @@ static void plan_handed(struct plan *p)
 	p->held_max = one_in(4) ? 1 + log_below(20000) : 0;
 	p->quota = p->aims[AIM_MAILBOX] && one_in(3) ? 1 + log_below(20000) : 0;
 	p->envelope = one_in(4);
+	n = below(3);
+	p->drops = n == 1;
+	p->leaves = n == 2;
+	p->lost_percent = one_in(2) ? 10 + (uint32_t)below(30) : 0;
 	p->recipients = 1 + (uint32_t)below(RECIPIENTS);
 	p->parallel = 1 + (uint32_t)log_below(8);
 	p->refuse_percent = one_in(2) ? 0 : 5 + (uint32_t)below(40);
@@ -124,9 +128,11 @@ void plan_make(void)
 		p->aims[AIM_MAILBOX], p->aims[AIM_MAILDIR], p->reader, (int)p->uids, p->twins, p->wholesale, p->power, (unsigned)p->max_messages,
 		(unsigned)p->delete_after_s, p->capabilities);
 	if (p->handed)
-		told("plan: program=%d server=%d recipients=%u parallel=%u on_refused=%d held_max=%u quota=%u envelope=%d refuse=%u moody=%u",
+		told("plan: program=%d server=%d recipients=%u parallel=%u on_refused=%d held_max=%u quota=%u envelope=%d refuse=%u moody=%u "
+			"lost=%u drops=%d leaves=%d",
 			p->aims[AIM_PROGRAM], p->aims[AIM_SERVER], p->recipients, p->parallel, (int)p->on_refused, (unsigned)p->held_max,
-			(unsigned)p->quota, p->envelope, p->refuse_percent, p->moody_percent);
+			(unsigned)p->quota, p->envelope, p->refuse_percent, p->moody_percent, p->lost_percent,
+			p->drops, p->leaves);
 }
 
 void plan_connection(struct connection *with, const struct target *deliver[AIMS])
@@ -135,7 +141,9 @@ void plan_connection(struct connection *with, const struct target *deliver[AIMS]
 	static const char *inbox[] = { "INBOX" };
 	static struct target server;
 	const struct plan *p = &world->plan;
-	const struct envelope_keys envelope = { .rules = { .recipients = { recipients, p->recipients } } };
+	static const char *const fields[] = { PLAN_FIELD };
+	const struct envelope_keys envelope = { .rules = { .recipients = { plan_recipients_are, p->recipients } } }, catch_all = { .rules = {
+		.headers = { fields, 1 }, .no_recipient = p->drops ? ENVELOPE_DELETE : p->leaves ? ENVELOPE_HOLD : ENVELOPE_QUARANTINE } };
 	size_t count = 0;
 
 	server = targets[AIM_SERVER];
@@ -153,6 +161,6 @@ void plan_connection(struct connection *with, const struct target *deliver[AIMS]
 		.retry_interval_ms = p->retries ? 5000 : 0, .connect_timeout_ms = 30000, .timeout_ms = 20000,
 		.deliver = deliver, .deliver_count = count,
 		.on_refused = p->on_refused, .held_max = p->held_max, .postmaster = "postmaster", .has_envelope = p->handed && p->envelope,
-		.envelope = envelope,
+		.envelope = catch_all,
 	};
 }

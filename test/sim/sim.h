@@ -47,6 +47,7 @@ struct mail {			/* a message at the origin; its truth */
 	uint32_t number;		/* IMAP: its UID; */
 	bool seen, deleted;		/* and flags */
 	bool present, ours, theirs;	/* gone by our doing; by another client's */
+	bool lost;			/* it names nobody whom it is for */
 	bool disposed;			/* our client asked for it: each target must have it */
 	bool marked;			/* \\Deleted by our client */
 	uint32_t copies;		/* in the other folder */
@@ -80,6 +81,8 @@ struct plan {			/* what a seed decided for its run */
 	unsigned capabilities;		/* IMAP: enum in imapd.h */
 	/* with targets that do not take everything */
 	bool handed, envelope;		/* envelope: for all targets, not the server alone */
+	bool drops, leaves;		/* those that name nobody whom they are for; else they are quarantined */
+	uint32_t lost_percent;		/* that many do */
 	enum on_refused on_refused;
 	uint64_t held_max, quota;	/* 0 = none */
 	uint32_t recipients, parallel, refuse_percent, moody_percent;	/* refuse: for good, always the same; moody: this time */
@@ -170,13 +173,14 @@ void disk_push(void);			/* the committer's next step, now */
 void maildir_read(void);		/* a reader takes something out of new/ */
 
 /* plan.c: what a run is like */
+#define PLAN_FIELD "X-For"
 void plan_make(void);
 void plan_connection(struct connection *with, const struct target *deliver[AIMS]);
 enum aim plan_aim(const char *target);	/* by its name */
 uint32_t plan_recipient(const char *address);
 uint32_t plan_recipients(enum aim aim);	/* how many it tells apart */
 uint64_t plan_tag(enum aim aim);	/* the ledger's word for it */
-extern const char *const plan_names[AIMS];
+extern const char *const plan_names[AIMS], *const plan_recipients_are[RECIPIENTS];
 
 /* life.c */
 extern const char *life_state;		/* a directory for locks */
@@ -198,6 +202,7 @@ uint32_t oracle_recognized(struct span octets, const char *where);	/* which mess
 /* oracle_held.c: the same of targets that may say no, and of the held area */
 void oracle_outstanding(void);			/* before anything else is done: what a crash or a full disk made unknown */
 void oracle_held(const char *when);		/* ledger and held area agree; held_max is respected */
-void oracle_quarantined(size_t counts[AIMS][RECIPIENTS][MAILS_MAX]);
+/* `released`: with those that a person lets go again: a mailbox has them, and the copy is about to go. */
+void oracle_quarantined(size_t counts[AIMS][RECIPIENTS][MAILS_MAX], bool released);
 void oracle_kept(size_t counts[AIMS][MAILS_MAX]);	/* refused, and at the server */
 void oracle_held_end(void);
