@@ -41,15 +41,24 @@ static struct ledger *ledger_of(const struct visit *v, const char *mailbox)
 /* By the key that it came under; else wherever it is now, for ids may have changed. */
 bool retries_find(const struct visit *v, const struct held_info *info, struct ledger **l, struct ledger_entry *entry)
 {
+	struct ledger_entry other;
+	bool there;
+
 	*l = ledger_of(v, info->origin.mailbox);
 	if (!*l)
 		return false;
-	if (ledger_get(*l, info->origin.id, entry) && entry_mentions(entry, info->id))
+	there = ledger_get(*l, info->origin.id, entry) && entry_mentions(entry, info->id);
+	if (there && entry->state != LEDGER_GONE)
 		return true;
-	for (const uint8_t *after = NULL; ledger_next(*l, after, entry); after = entry->id)
-		if (entry_mentions(entry, info->id))
+	for (const uint8_t *after = NULL; ledger_next(*l, after, &other); after = other.id) {
+		if (!entry_mentions(&other, info->id) || (there && other.state == LEDGER_GONE))
+			continue;
+		*entry = other;
+		there = true;
+		if (other.state != LEDGER_GONE)	/* after a crash both its entries may: the one that it left is gone */
 			return true;
-	return false;
+	}
+	return there;
 }
 
 struct sink *retries_sink(struct visit *v, const char *target)
@@ -187,11 +196,12 @@ static void mention_now(struct visit *v, const struct held_info *info, const str
 	bool quarantined = info->state == HELD_QUARANTINED || info->released;
 	char place[LEDGER_PLACE_MAX] = "";
 
-	if (entry->state == LEDGER_GONE || !entry->first_seen)
+	if (entry->state == LEDGER_GONE || !entry->first_seen) {
 		*entry = (struct ledger_entry){ .first_seen = info->made };
-	memcpy(entry->id, info->origin.id, sizeof entry->id);
+		memcpy(entry->id, info->origin.id, sizeof entry->id);
+		memcpy(entry->uid, info->origin.uid, sizeof entry->uid);
+	}
 	memcpy(entry->digest, info->origin.digest, sizeof entry->digest);
-	memcpy(entry->uid, info->origin.uid, sizeof entry->uid);
 	entry->has_digest = true;
 	entry->size = info->size;
 	entry->changed = delivery_moment(l);
@@ -210,6 +220,21 @@ static bool is_of_another(const struct ledger_entry *entry, const struct held_in
 	return entry->has_digest && memcmp(entry->digest, info->origin.digest, sizeof entry->digest) != 0 && !behind;
 }
 
+/* While ids change wholesale: that its entry got a new one was not durable, but the copy that was made under that one is. */
+static bool is_elsewhere(struct ledger *l, const struct held_info *info, const struct sink *k, struct ledger_entry *entry)
+{
+	if (!ledger_noted(l, LEDGER_NOTE_COMPARING))
+		return false;
+	for (const uint8_t *after = NULL; ledger_next(l, after, entry); after = entry->id) {
+		const struct ledger_target *t = target_of(entry, k);
+
+		if (entry->state == LEDGER_PENDING && entry->has_digest && !(t && t->state != LEDGER_TARGET_NONE) &&
+		    memcmp(entry->digest, info->origin.digest, sizeof entry->digest) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void settle_waiting(struct visit *v, const struct held_info *info, const struct sink *k)
 {
 	struct ledger_entry entry;
@@ -217,7 +242,7 @@ static void settle_waiting(struct visit *v, const struct held_info *info, const 
 
 	if (retries_find(v, info, &l, &entry) || !l)
 		return;
-	if (!ledger_get(l, info->origin.id, &entry))
+	if (!ledger_get(l, info->origin.id, &entry) && !is_elsewhere(l, info, k, &entry))
 		entry = (struct ledger_entry){ 0 };
 	if (is_of_another(&entry, info))
 		return;
@@ -250,7 +275,7 @@ static void settle_quarantined(struct visit *v, const struct held_info *info, co
 
 	if (!l)
 		return;
-	if (!ledger_get(l, info->origin.id, &entry)) {
+	if (!ledger_get(l, info->origin.id, &entry) && !is_elsewhere(l, info, k, &entry)) {
 		if (ledger_noted(l, LEDGER_NOTE_LISTED) > info->made)
 			return;
 		entry = (struct ledger_entry){ 0 };

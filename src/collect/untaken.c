@@ -216,12 +216,26 @@ static void refused_over(struct untaken *u)
 }
 
 /* What some recipients have had to be held, room or not; that there is none shows before the next. */
+static bool held_tight(const struct visit *v, const struct held_sums *sums)
+{
+	return v->with->held_max && sums->octets >= v->with->held_max - v->with->held_max / 8;
+}
+
+void untaken_room(struct visit *v)
+{
+	struct held_sums sums;
+
+	held_sums_of(collector_store(v->collector), v->with->name, &sums);
+	v->tight = held_tight(v, &sums);
+}
+
 static void stop_if_full(struct visit *v)
 {
 	struct held_sums sums;
 	struct err e;
 
 	held_sums_of(collector_store(v->collector), v->with->name, &sums);
+	v->tight = held_tight(v, &sums);
 	if (!v->with->held_max || sums.octets <= v->with->held_max)
 		return;
 	(void)err_set(&e, ERR_BUSY, "held area: what is held for this connection has %llu octets: no room for more (held_max %llu)",
