@@ -30,6 +30,7 @@ struct untaken {
 	const struct sink *sink;
 	struct parting parting;			/* each: ours; NULL: what is said goes for all */
 	struct deliver_each *each;
+	struct deliver_each *answers;		/* of a server that refused all: what a bounce tells of each; NULL: there are none */
 	enum deliver_said said;
 	enum untaken_how how;
 	const char *return_by;			/* the target of a bounce */
@@ -70,7 +71,7 @@ static bool bounce(struct untaken *u, const struct parting *refused)
 	const struct held_new what = { .account = "", .origin = &origin };
 	const struct bounced b = { .store = collector_store(v->collector), .host = deliver_host(collector_deliveries(v->collector)),
 		.target = u->return_by, .sender = m->retried ? m->retried->info.sender : m->routing.sender, .to = v->with->postmaster, .what = &what,
-		.connection = v->with->name, .message = m->spool, .arrived = m->first_seen, .parting = *refused };
+		.connection = v->with->name, .message = m->spool, .arrived = m->first_seen, .whole = true, .parting = *refused };
 
 	memcpy(origin.connection, u->origin.connection, sizeof origin.connection);
 	return parting_bounce(&b, &u->e);
@@ -87,6 +88,8 @@ static bool bounce_all(struct untaken *u)
 	(void)snprintf(each.why, sizeof each.why, "%s", u->why);
 	if (u->each)
 		return bounce(u, &u->parting);
+	if (u->answers)
+		return bounce(u, &(struct parting){ u->parting.recipients, u->parting.count, u->answers });
 	if (!u->parting.count)
 		return bounce(u, &(struct parting){ nobody, 1, &each });
 	all = calloc(u->parting.count, sizeof *all);
@@ -269,6 +272,7 @@ static void done(void *user)
 		refused_over(u);
 	}
 	free(u->each);
+	free(u->answers);
 	free(u);
 	ledger_flush(v->ledger);
 	collector_dirty(v->collector, v);
@@ -312,7 +316,7 @@ static enum untaken_how how_of(struct untaken *u)
 		return HOW_DROP;
 	case REFUSED_RETURN:
 		u->return_by = way_back(u->visit, u->sink);
-		return u->return_by && sender && bounce_allowed(sender) ? HOW_RETURN : HOW_QUARANTINE;
+		return u->return_by && sender && bounce_allowed(sender) && spool_own_size(m->spool) <= PARTING_WHOLE_MAX ? HOW_RETURN : HOW_QUARANTINE;
 	}
 	return HOW_QUARANTINE;
 }
@@ -361,20 +365,17 @@ static void start(struct untaken *u)
 	done(u);
 }
 
-/* What each was told.  A full mailbox (RFC 3463, X.2.2) is not refused, though servers answer 552: it may have room tomorrow. */
+/* What each was told; where that is one for all, it is said in a bounce only. */
 static void settle_each(struct untaken *u, const struct deliver_each *each)
 {
 	struct deliver_each *own = parting_copy(each, u->parting.count);
 
-	for (size_t n = 0; n < u->parting.count; n++)
-		if (own[n].said == DELIVER_REFUSED && strcmp(own[n].status, "5.2.2") == 0)
-			own[n].said = DELIVER_DEFERRED;
 	u->parting.each = u->each = own;
 	if (!parting_whole(&u->parting))
 		return;
 	u->said = own[0].said;
 	u->parting.each = u->each = NULL;
-	free(own);
+	u->answers = own;
 }
 
 void message_untaken(struct visit *v, struct message *m, const struct deliver_result *r)

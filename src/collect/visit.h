@@ -213,7 +213,7 @@ struct visit {
 	struct store_lock *lock;
 	struct ledger *own;		/* the connection's, */
 	struct ledger *ledger;		/* and that of the mailbox that is visited */
-	struct ledger **ledgers;	/* all that there were at the start */
+	struct ledger **ledgers;	/* all that there are; those of new mailboxes join */
 	size_t ledger_count;
 	struct buf password;
 	bool password_known;
@@ -301,6 +301,8 @@ void visit_drop(struct visit *v);	/* and its connection: no answer to QUIT is wa
 void visit_move(struct visit *v);	/* something changed: go on as far as possible */
 void visit_reset_attempt(struct visit *v);
 void visit_reset_mailbox(struct visit *v);	/* forgets what one listing showed and what came of it */
+
+[[nodiscard]] bool visit_enter(struct visit *v, const char *mailbox, struct err *e);	/* v->ledger is its, known or new */
 
 /* talk.c */
 void talk_connect(struct visit *v);
@@ -392,6 +394,8 @@ void entry_set_sink(struct ledger_entry *entry, const struct sink *k, enum ledge
 
 /* retries.c */
 void retries_settle(struct visit *v);		/* before each attempt: held area and ledger agree, whatever a crash left */
+/* What the entry is, by what its targets say.  True: all of them have it, now. */
+bool entry_decide(const struct visit *v, struct ledger_entry *entry, bool quarantined);
 /* After a crash: sink `k` has this held message; false: it is not held any more. */
 bool retries_has(struct visit *v, const struct sink *k, uint64_t copy);
 void retries_start(struct visit *v);		/* those that are due; also later, for more */
@@ -400,8 +404,6 @@ bool retried_loose(const struct message *m);	/* no entry speaks of it: a bounce,
 bool retried_bounce(const struct message *m);	/* of our own: it never was in a mailbox */
 void retried_left(struct visit *v, struct message *m);	/* nothing is known of it: as it was */
 void retried_settled(struct visit *v, struct message *m);	/* the ledger has that for good */
-/* The held message `copy` of this entry; false: the entry says that its target has it, or nothing. */
-bool entry_mentions(const struct ledger_entry *entry, uint64_t copy);
 
 /* untaken.c: it is this message's turn at sink m->turn, which did not take it; ends in the turn's end */
 void untaken_room(struct visit *v);		/* before anything is fetched: is there room for what may be deferred? */
