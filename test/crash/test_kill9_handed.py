@@ -9,6 +9,7 @@ What holds (PRODUCT 2.3): nothing is missing; a target has a message once more t
 was outstanding, which is to say that the target had it, and the ledger on the disk did not say so.  Those are looked up after each kill;
 how many they may be, see OUTSTANDING.
 """
+import hashlib
 import itertools
 import os
 import random
@@ -76,8 +77,10 @@ class Handed:
         return int(uid.removeprefix("uid").rpartition("/")[2]) - 1
 
     def states(self):
+        """By their digests: an entry that was made anew behind a kill may have no uid."""
+        numbers = {hashlib.sha256(octets).hexdigest(): n for n, octets in enumerate(self.mail)}
         rows = self.p.good("history", "box", "--json").rows()
-        return {self.number(row["uid"]): row["state"] for row in rows if row["uid"]}
+        return {numbers[row["sha256"]]: row["state"] for row in rows if row["sha256"] in numbers}
 
     def look(self, before):
         """What was outstanding of what was taken since: of each message, for whom."""
