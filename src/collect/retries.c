@@ -9,6 +9,7 @@
 #include "collect/retried.h"
 #include "store/held_ledger.h"
 #include "net/jobs.h"
+#include "store/held_ledger.h"
 
 enum { RETRIES_AT_ONCE = 8 };
 

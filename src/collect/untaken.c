@@ -253,8 +253,8 @@ static void done(void *user)
 	struct message *m = u->message;
 
 	v->waiting--;
-	if (u->good)
-		handed_release(v, m);	/* who took it is not asked again */
+	if (u->good && (u->held || u->quarantined))
+		handed_release(v, m);	/* by the copy's recipients it is known who took it; without a copy the ledger must say so first */
 	if (!u->good) {
 		if (u->e.kind == ERR_BUSY || u->e.kind == ERR_LOCAL)
 			visit_no_target(v, &u->e);	/* neither the target nor we can take more */
