@@ -150,6 +150,10 @@ struct sink {
 	unsigned failures;		/* in a row */
 	struct deliver_target *handed;	/* smtp, lmtp, command, folder */
 	unsigned hung;			/* in a row */
+	int64_t retry_moment;		/* of the held messages, by the moment at which they are due, */
+	uint64_t retry_at;		/* the one that was looked at last, */
+	bool retry_over;		/* or all were */
+	size_t retrying;		/* of them are tried */
 	bool insisted;			/* a held message of this visit was tried, back-off or not */
 	struct mailbox *box;		/* sink_mailbox: */
 	struct queue to_feed;		/* spooled messages, the first being fed into the box, */
@@ -217,8 +221,8 @@ struct visit {
 	uint8_t sink_count;
 	size_t waiting;			/* answers and jobs to come */
 	size_t retrying;		/* held messages that are tried */
-	uint64_t retry_at;		/* the one that was looked at last */
-	bool retry_over;		/* all were */
+	struct retried *retried;	/* those */
+	int64_t retry_until;		/* what is due up to then is tried; 0: not begun */
 
 	/* one attempt: connection and session */
 	struct timer *retry;
@@ -387,6 +391,7 @@ bool entry_decide(const struct visit *v, struct ledger_entry *entry, bool quaran
 /* After a crash: sink `k` has this held message; false: it is not held any more. */
 bool retries_has(struct visit *v, const struct sink *k, uint64_t copy);
 void retries_start(struct visit *v);		/* those that are due; also later, for more */
+void retries_postpone(struct visit *v, const char *why);	/* this visit can try none */
 void retried_over(struct visit *v, struct message *m);	/* its sink has had its turn */
 bool retried_loose(const struct message *m);	/* no entry speaks of it: a bounce, or quarantined and released */
 bool retried_bounce(const struct message *m);	/* of our own: it never was in a mailbox */
