@@ -104,6 +104,10 @@ static void answer_good(struct visit *v, struct message *m, enum ticket_kind kin
 	case TICKET_RETRIED:
 		retried_settled(v, m);
 		return;
+	case TICKET_TAKEN:
+		handed_release(v, m);
+		message_go_on(v, m);
+		return;
 	case TICKET_UNDECIDED:
 		message_leave(v, m);
 		return;

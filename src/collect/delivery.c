@@ -89,7 +89,7 @@ bool delivery_full(const struct visit *v)
 
 enum ledger_state visit_final_state(const struct visit *v)
 {
-	return v->with->after == AFTER_KEEP ? LEDGER_ACCEPTED : LEDGER_DISPOSING;
+	return v->with->after == AFTER_KEEP || v->phase >= VISIT_LEAVING ? LEDGER_ACCEPTED : LEDGER_DISPOSING;
 }
 
 struct message *message_new(struct visit *v)
@@ -121,6 +121,7 @@ void message_free(struct visit *v, struct message *m)
 	for (size_t n = 0; n < v->sink_count; n++)
 		if (m->incoming[n])
 			incoming_abort(&m->incoming[n]);
+	handed_release(v, m);
 	spool_free(&m->spool);
 	routing_end(&m->routing);
 	free(m->why);

@@ -304,16 +304,15 @@ static void retry_during_an_attempt(void **state)
 
 /* ---- into a mailbox, and then the crash: the ledger does not know yet */
 
-/* As sink_mailbox.c marks a held message. */
+/* As sink_mailbox marks a copy. */
 static void append(struct world *w, uint64_t copy)
 {
-	struct mailbox_source source;
+	struct mailbox_source source = { .id = { 0 } };
 	struct mailbox *box;
 	struct incoming *in;
 	struct store_done done;
 	struct err e;
 
-	memset(source.id, 0, sizeof source.id);
 	memcpy(source.id + sizeof source.id - sizeof copy, &copy, sizeof copy);
 	digest_of(w, 1, source.digest);
 	memcpy(source.connection, ledger_tag(world_ledger(w)), sizeof source.connection);
@@ -325,14 +324,14 @@ static void append(struct world *w, uint64_t copy)
 		assert_true(store_wait(w->store));
 	while (!store_next(w->store, &done));
 	assert_int_equal(done.ticket, 1);
+	assert_int_equal(world_mailbox(w), 1);
 }
 
 static void in_the_box_already(struct world *w, enum ledger_state before, enum ledger_state then)
 {
 	uint64_t copy = hold(w, &(struct hand){ .uid = "a1", .number = 1, .target = "box" });
-	const struct said said = { &w->mailbox, LEDGER_TARGET_HELD, copy };
 
-	put(w, "a1", before, 1, &said, 1);
+	put(w, "a1", before, 1, &(struct said){ &w->mailbox, LEDGER_TARGET_HELD, copy }, 1);
 	append(w, copy);
 	if (before != LEDGER_GONE)
 		drop_add(&w->drop, "a1", "Subject: number 1\r\n\r\nhello\r\n");

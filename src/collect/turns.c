@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "collect/retried.h"
 #include "collect/visit_imap.h"
 #include "store/held_ledger.h"
 #include "wire/header.h"
@@ -234,8 +235,12 @@ static bool route(struct visit *v, struct message *m)
 		message_failed(v, m, &e);
 		return false;
 	}
-	if (m->copy)		/* for whom it is was settled when it came */
-		return true;
+	if (m->copy && (m->retried->recipient_count || k->ops != &sink_handed || m->routing.what == ENVELOPE_DELIVER))
+		return true;	/* for whom it is was settled when it came */
+	if (m->copy) {
+		message_untaken(v, m, &refused);
+		return false;
+	}
 	switch (m->routing.what) {
 	case ENVELOPE_DELIVER:
 		return true;

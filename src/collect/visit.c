@@ -42,6 +42,7 @@ void visit_free(struct visit **out)
 	free(v->ledgers);
 	store_lock_drop(&v->lock);
 	timer_free(&v->retry);
+	timer_free(&v->stragglers);
 	buf_wipe(&v->password);
 	buf_end(&v->head);
 	free(v);
@@ -60,6 +61,7 @@ void visit_reset_attempt(struct visit *v)
 	v->taken = 0;
 	v->taken_octets = v->stat_count = 0;
 	v->why = (struct err){ 0 };
+	v->straggling = v->leaves = false;
 }
 
 void visit_reset_mailbox(struct visit *v)

@@ -52,6 +52,8 @@ enum {
 	UNDER_WAY_OCTETS = 4 << 20,
 	HEAD_MAX = 64 * 1024,		/* of a message, looked at for its date */
 	TOP_ALL_LINES = 99999999,
+	STRAGGLERS_MS = 20 * 1000,	/* so long the source's server waits for what only targets are to answer */
+	SINK_SILENT_MS = 60 * 1000,	/* so long a target may say nothing before what waits for it is held */
 	SINK_HUNG_MAX = 3,		/* the same of one that did not even answer */
 	SINK_FAILURES_MAX = 10,		/* in a row, after which a target gets nothing more in this visit */
 	SLOW_FACTOR = 10,		/* within so many time-outs */
@@ -81,7 +83,7 @@ struct steps {			/* of a VISIT_TEST */
 	char greeting[GREETING_SHOWN];
 };
 
-enum ticket_kind { TICKET_APPENDED = 1, TICKET_PLACING, TICKET_FINAL, TICKET_RECOVERED, TICKET_SLICE, TICKET_RETRIED, TICKET_UNDECIDED };
+enum ticket_kind { TICKET_APPENDED = 1, TICKET_PLACING, TICKET_FINAL, TICKET_RECOVERED, TICKET_SLICE, TICKET_RETRIED, TICKET_TAKEN, TICKET_UNDECIDED };
 
 struct visit;
 struct sink;
@@ -103,6 +105,7 @@ struct message {		/* being received, or complete and on its way */
 	uint64_t copy;		/* it is this held message, tried again; 0: it came from the server */
 	struct retried *retried;	/* and what is known of it */
 	struct handing *handing;	/* it is with sink_handed */
+	struct handing *unreleased;	/* its target took it, and waits until that is durable */
 	bool quarantined, counted;
 	char *why;		/* the last target that did not take it, NULL: none; ours */
 	struct ledger *ledger;	/* its entry's */
@@ -154,6 +157,8 @@ struct sink {
 	uint64_t retry_at;		/* the one that was looked at last, */
 	bool retry_over;		/* or all were */
 	size_t retrying;		/* of them are tried */
+	size_t outstanding;		/* it has not answered yet */
+	uint64_t answered_ms;		/* when it did, or had nothing to answer, the last time */
 	bool insisted;			/* a held message of this visit was tried, back-off or not */
 	struct mailbox *box;		/* sink_mailbox: */
 	struct queue to_feed;		/* spooled messages, the first being fed into the box, */
@@ -223,6 +228,10 @@ struct visit {
 	size_t retrying;		/* held messages that are tried */
 	struct retried *retried;	/* those */
 	int64_t retry_until;		/* what is due up to then is tried; 0: not begun */
+	size_t handed;			/* messages that are with servers and programs, without those */
+	bool tight;			/* the held area has hardly any room: what targets do not take stays at the server */
+	struct timer *stragglers;	/* runs while all that is left is with them */
+	bool straggling, leaves;	/* leaves: the source is not kept waiting for them any longer */
 
 	/* one attempt: connection and session */
 	struct timer *retry;
@@ -313,6 +322,8 @@ bool ask_window_open(const struct visit *v);
 void ask_begins(struct visit *v, struct item *item);	/* its message is asked for */
 void ask_over(struct visit *v, struct item *item);	/* its message came, or did not */
 void ask_begin_fetching(struct visit *v);
+/* Nothing is under way; or only what targets have had for long: the next visit disposes of that. */
+bool ask_may_leave(struct visit *v);
 bool ask_judged(const struct visit *v);		/* VISIT_JUDGING has seen all that it needs */
 
 /* steps.c: all of it does nothing unless the visit is a test */
@@ -380,6 +391,7 @@ void selection_baseline(struct visit *v);
 /* sink.c: sinks[index] of the visit, at its target */
 [[nodiscard]] bool sink_open(struct sink *k, struct visit *v, uint8_t index, struct err *e);
 void sink_close(struct sink *k);
+uint64_t sink_tag(const struct target *t);	/* what the ledger calls it */
 const char *sink_path(const struct sink *k);	/* of a Maildir or a folder */
 /* What the entry says of the target is replaced, or added. */
 void entry_set_sink(struct ledger_entry *entry, const struct sink *k, enum ledger_target_state state, const char place[MAILDIR_NAME_MAX]);
@@ -399,11 +411,15 @@ void retried_left(struct visit *v, struct message *m);	/* nothing is known of it
 void retried_settled(struct visit *v, struct message *m);	/* the ledger has that for good */
 
 /* untaken.c: it is this message's turn at sink m->turn, which did not take it; ends in the turn's end */
+void untaken_room(struct visit *v);		/* before anything is fetched: is there room for what may be deferred? */
 void message_untaken(struct visit *v, struct message *m, const struct deliver_result *r);
 void message_deferred(struct visit *v, struct message *m, const char *why);
 void message_unrouted(struct visit *v, struct message *m);	/* no_recipient: what m->routing says */
 
-/* sink_handed.c: what has not begun there will not; for a visit that is stopped */
+/* sink_handed.c: what it took is durable: its target may go on */
+void handed_look(struct visit *v);	/* every second or so */
+void handed_release(struct visit *v, struct message *m);
+/* What has not begun there will not; for a visit that is stopped. */
 void handed_stop(struct visit *v, const char *why);
 
 /* turns.c */
@@ -478,6 +494,8 @@ void collector_dirty(struct collector *c, struct visit *v);	/* visit_move soon *
 void collector_throttle(struct collector *c, struct visit *v, bool on);	/* it waits for room in the store */
 void collector_feed(struct collector *c, struct visit *v);	/* its sinks want the next turn, whoever wakes */
 void collector_again(struct collector *c);	/* one more turn, once others have had theirs */
+/* One visit to this host is over, or has left it: the one that waits longest for it may start. */
+void collector_left_host(struct collector *c, const struct visit *v);
 void collector_ended(struct collector *c, struct visit *v);
 void collector_step(struct collector *c, const struct visit *v, const struct visit_step *step);
 

@@ -240,17 +240,33 @@ static void allow_overlaps(void)
 		}
 }
 
+/* It came again in the same visit, whose ledger was renewed behind the full disk: that tells of the later one alone. */
+static bool came_again(const struct taken *t)
+{
+	for (const struct taken *later = t + 1; later < world->acceptances + world->acceptance_count; later++)
+		if (later->aim == t->aim && later->recipient == t->recipient && later->mail == t->mail)
+			return true;
+	return false;
+}
+
 void oracle_outstanding(void)
 {
-	if (!world->forgets)
+	size_t unknown[AIMS] = { 0 };
+	bool full = world->was_full, crash = world->forgets && !full && !world->plan.twins;
+
+	if (!world->forgets && !world->was_full)
 		return;
-	world->forgets = false;
+	world->forgets = world->was_full = false;
 	for (size_t n = 0; n < world->acceptance_count; n++) {
 		struct taken *t = &world->acceptances[n];
 
-		if (t->visit != world->visits || t->allowed || is_known(t))
+		if (t->visit != world->visits || t->allowed || (is_known(t) && !(full && came_again(t))))
 			continue;
 		t->allowed = true;
+		unknown[t->aim] += (!n || t[-1].mail != t->mail || t[-1].aim != t->aim) && !is_released(t);
+		if (crash && unknown[t->aim] > world->plan.parallel)
+			violation("after a crash nobody knows of %zu messages that the %s has, and it took %u at once", unknown[t->aim],
+				plan_names[t->aim], world->plan.parallel);
 		world->tallies[t->aim][t->recipient][t->mail].again++;
 		world->doubled++;
 		told("oracle: nobody knows that the %s has message %u for %u", plan_names[t->aim], t->mail, t->recipient);
