@@ -195,9 +195,7 @@ static void conclude(struct visit *v, struct message *m, struct ledger_entry *en
 		return;
 	entry_set_sink(entry, k, m->refused ? LEDGER_TARGET_REFUSED : LEDGER_TARGET_ACCEPTED, NULL);
 	entry->removal = entry->removal || m->removal;
-	if (entry->state == LEDGER_GONE)
-		return;
-	if (retries_decide(v, entry, m->quarantined) && entry->state == LEDGER_DISPOSING)	/* see dispose */
+	if (entry_decide(v, entry, m->quarantined) && entry->state == LEDGER_DISPOSING)	/* see dispose */
 		entry->state = LEDGER_ACCEPTED;
 }
 
