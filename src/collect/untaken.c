@@ -71,7 +71,7 @@ static bool bounce(struct untaken *u, const struct parting *refused)
 	const struct held_new what = { .account = "", .origin = &origin };
 	const struct bounced b = { .store = collector_store(v->collector), .host = deliver_host(collector_deliveries(v->collector)),
 		.target = u->return_by, .sender = m->retried ? m->retried->info.sender : m->routing.sender, .to = v->with->postmaster, .what = &what,
-		.connection = v->with->name, .message = m->spool, .arrived = m->first_seen, .parting = *refused };
+		.connection = v->with->name, .message = m->spool, .arrived = m->first_seen, .whole = true, .parting = *refused };
 
 	memcpy(origin.connection, u->origin.connection, sizeof origin.connection);
 	return parting_bounce(&b, &u->e);
@@ -148,15 +148,7 @@ static bool narrow(struct untaken *u)
 
 static bool again_later(struct untaken *u)
 {
-	const struct retried *r = u->message->retried;
-	struct store *s = collector_store(u->visit->collector);
-	int64_t now = clock_now_s();
-
-	if (!r)
-		return true;
-	u->gave_up = now - r->info.since >= DELIVER_PATIENCE_S;
-	return u->gave_up ? held_fail(s, u->held, u->why, now, &u->e) :
-		held_defer(s, u->held, u->why, now, deliver_next_try(r->info.attempts + 1, now), &u->e);
+	return !u->message->retried || retried_later(collector_store(u->visit->collector), u->held, u->why, &u->gave_up, &u->e);
 }
 
 static void work(void *user)
@@ -219,12 +211,26 @@ static void refused_over(struct untaken *u)
 }
 
 /* What some recipients have had to be held, room or not; that there is none shows before the next. */
+static bool held_tight(const struct visit *v, const struct held_sums *sums)
+{
+	return v->with->held_max && sums->octets >= v->with->held_max - v->with->held_max / 8;
+}
+
+void untaken_room(struct visit *v)
+{
+	struct held_sums sums;
+
+	held_sums_of(collector_store(v->collector), v->with->name, &sums);
+	v->tight = held_tight(v, &sums);
+}
+
 static void stop_if_full(struct visit *v)
 {
 	struct held_sums sums;
 	struct err e;
 
 	held_sums_of(collector_store(v->collector), v->with->name, &sums);
+	v->tight = held_tight(v, &sums);
 	if (!v->with->held_max || sums.octets <= v->with->held_max)
 		return;
 	(void)err_set(&e, ERR_BUSY, "held area: what is held for this connection has %llu octets: no room for more (held_max %llu)",
@@ -239,8 +245,8 @@ static void done(void *user)
 	struct message *m = u->message;
 
 	v->waiting--;
-	if (u->good)
-		handed_release(v, m);	/* who took it is not asked again */
+	if (u->good && (u->held || u->quarantined))
+		handed_release(v, m);	/* by the copy's recipients it is known who took it; without a copy the ledger must say so first */
 	if (!u->good) {
 		if (u->e.kind == ERR_BUSY || u->e.kind == ERR_LOCAL)
 			visit_no_target(v, &u->e);	/* neither the target nor we can take more */
@@ -302,7 +308,7 @@ static enum untaken_how how_of(struct untaken *u)
 		return HOW_DROP;
 	case REFUSED_RETURN:
 		u->return_by = way_back(u->visit, u->sink);
-		return u->return_by && sender && bounce_allowed(sender) ? HOW_RETURN : HOW_QUARANTINE;
+		return u->return_by && sender && bounce_allowed(sender) && parting_attaches(m->spool) ? HOW_RETURN : HOW_QUARANTINE;
 	}
 	return HOW_QUARANTINE;
 }
@@ -351,15 +357,26 @@ static void start(struct untaken *u)
 	done(u);
 }
 
+/* What each was told; where that is one for all, it is said in a bounce only. */
+static void settle_each(struct untaken *u, const struct deliver_each *each)
+{
+	struct deliver_each *own = parting_copy(each, u->parting.count);
+
+	u->parting.each = u->each = own;
+	if (!parting_whole(&u->parting))
+		return;
+	u->said = own[0].said;
+	u->parting.each = u->each = NULL;
+	u->answers = own;
+}
+
 void message_untaken(struct visit *v, struct message *m, const struct deliver_result *r)
 {
 	struct untaken *u = untaken_new(v, m, r->said, r->why);
 
 	assert(r->said != DELIVER_ACCEPTED);
-	if (r->each && !parting_whole(&(struct parting){ u->parting.recipients, u->parting.count, r->each }))
-		u->parting.each = u->each = parting_copy(r->each, u->parting.count);
-	else if (r->each && r->said == DELIVER_REFUSED)
-		u->answers = parting_copy(r->each, u->parting.count);
+	if (r->each && u->parting.count)
+		settle_each(u, r->each);
 	u->how = how_of(u);
 	start(u);
 }

@@ -128,6 +128,24 @@ void relay_send(struct relay *r, const struct relay_ask *ask)
 
 /* ---- what is accepted and not released */
 
+bool relay_unsend(struct relay *r, const void *user)
+{
+	struct mail **at = &r->first, *m;
+
+	while (*at && (*at)->ask.user != user)
+		at = &(*at)->next;
+	m = *at;
+	if (!m)
+		return false;
+	*at = m->next;
+	if (r->last == &m->next)
+		r->last = at;
+	r->mails--;
+	wake_hold(r->wake, r->mails > 0);
+	free(m);
+	return true;
+}
+
 void relay_release(struct relay *r, const void *holds)
 {
 	struct orphan **at = &r->orphans, *o;

@@ -64,6 +64,8 @@ struct relay;
 [[nodiscard]] struct relay *relay_new(struct loop *l, const struct relay_settings *s, struct err *e);
 void relay_send(struct relay *r, const struct relay_ask *ask);
 void relay_release(struct relay *r, const void *holds);
+/* The mail of this `user` that no connection has taken yet is forgotten, and its `done` never comes; false: one has. */
+bool relay_unsend(struct relay *r, const void *user);
 size_t relay_waiting(const struct relay *r);		/* mails that are not done */
 size_t relay_connections(const struct relay *r);
 bool relay_unreleased(const struct relay *r);		/* of connections that have ended */

@@ -10,6 +10,11 @@
 #include "store/held.h"
 #include "store/ledger.h"
 
+/* Is the copy `id` what a target of this entry waits for? */
+bool held_mentions(const struct ledger_entry *entry, uint64_t id);
+/* All is decided: of its targets it tells no more than which copies wait, those of targets that are not in `deliver` now. */
+void held_keep_mentions(struct ledger_entry *entry);
+
 struct held_rescanned {
 	uint64_t ledgers, forgotten, kept;
 };
@@ -25,7 +30,8 @@ bool held_asks_again(struct store *s, struct ledger_entry *entry);
 uint64_t held_ask_again(struct store *s, struct ledger *l, uint64_t ticket);
 uint64_t held_would_ask(struct store *s, struct ledger *l);
 
-/* The entry that mentions this copy, wherever its ids have taken it. */
+/* The entry that mentions this copy, wherever its ids, or at Gmail another label, have taken it. */
 bool held_mentioned(struct store *s, const struct held_info *info, struct ledger **l, struct ledger_entry *entry);
-/* It mentions it no more, so that the copy can be removed: its target is not asked again before held_ask_again. */
+/* It mentions it no more, so that the copy can be removed: as if its target had refused it, which is not asked again before
+ * held_ask_again. */
 void held_unmention(struct ledger *l, struct ledger_entry *entry, uint64_t id, uint64_t ticket);
