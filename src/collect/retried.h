@@ -17,6 +17,7 @@ struct retried {
 	uint8_t id[32];
 	uint8_t sink;
 	bool good;
+	struct handing *unreleased;	/* its target took it, and waits until the copy is gone */
 	bool stays;			/* in the held area, whatever its target said: quarantined, or tried later */
 	struct message *failed;		/* is left once it has its next moment */
 	char why[HELD_WHY_MAX + 1];
@@ -39,4 +40,5 @@ bool retries_has_entry(const struct held_info *info);	/* it is no bounce */
 bool retries_loose(struct visit *v, const struct held_info *info);
 /* Held area and ledger agree on it, whatever a crash left.  False: not yet, and v->waiting counts what follows, if anything does. */
 bool retries_judge(struct visit *v, const struct held_info *info);
-void retries_remove(struct visit *v, const struct held_info *info);	/* in a job that the visit waits for */
+/* In a job that the visit waits for; *unreleased (may be NULL), if there is any, is taken over, and let go then. */
+void retries_remove(struct visit *v, const struct held_info *info, struct handing **unreleased);

@@ -326,7 +326,7 @@ void retried_settled(struct visit *v, struct message *m)
 	if (r->ledger && ledger_get(r->ledger, r->id, &entry))
 		dispose(v, m, &entry);
 	if (!r->stays)
-		retries_remove(v, &r->info);
+		retries_remove(v, &r->info, r->ledger ? NULL : &m->unreleased);
 	retried_left(v, m);
 }
 

@@ -100,6 +100,7 @@ static void removed(void *user)
 	struct retried *r = user;
 
 	r->visit->waiting--;
+	handed_let_go(r->visit, &r->unreleased);
 	if (!r->good)
 		log_warn(&r->visit->tag, "a held message that its target has stays for now: %s", r->e.text);
 	collector_dirty(r->visit->collector, r->visit);
@@ -117,10 +118,14 @@ struct retried *retried_new(struct visit *v, const struct held_info *info)
 	return r;
 }
 
-void retries_remove(struct visit *v, const struct held_info *info)
+void retries_remove(struct visit *v, const struct held_info *info, struct handing **unreleased)
 {
 	struct retried *r = retried_new(v, info);
 
+	if (unreleased) {
+		r->unreleased = *unreleased;
+		*unreleased = NULL;
+	}
 	v->waiting++;
 	if (job_start(collector_loop(v->collector), remove_work, removed, r, &r->e))
 		return;
@@ -149,7 +154,7 @@ bool retries_has(struct visit *v, const struct sink *k, uint64_t copy)
 	if (retries_find(v, &info, &l, &entry))
 		delivery_recovered(v, l, &entry, k);
 	else
-		retries_remove(v, &info);
+		retries_remove(v, &info, NULL);
 	return true;
 }
 
@@ -269,7 +274,7 @@ static bool settle_waiting(struct visit *v, const struct held_info *info, const 
 	if (!entry.first_seen || is_behind(&entry, info, k))
 		mention_now(v, info, k, l, &entry);
 	else
-		retries_remove(v, info);
+		retries_remove(v, info, NULL);
 	return false;
 }
 

@@ -80,13 +80,18 @@ void handed_stop(struct visit *v, const char *why)
 			(void)deliver_unless_begun(collector_deliveries(v->collector), v->slots[n]->handing, why);
 }
 
+void handed_let_go(struct visit *v, struct handing **h)
+{
+	if (!*h)
+		return;
+	deliver_release(collector_deliveries(v->collector), *h);
+	free(*h);
+	*h = NULL;
+}
+
 void handed_release(struct visit *v, struct message *m)
 {
-	if (!m->unreleased)
-		return;
-	deliver_release(collector_deliveries(v->collector), m->unreleased);
-	free(m->unreleased);
-	m->unreleased = NULL;
+	handed_let_go(v, &m->unreleased);
 }
 
 static bool any_accepted(const struct message *m, const struct deliver_result *r)

@@ -419,6 +419,7 @@ void message_unrouted(struct visit *v, struct message *m);	/* no_recipient: what
 /* sink_handed.c: what it took is durable: its target may go on */
 void handed_look(struct visit *v);	/* every second or so */
 void handed_release(struct visit *v, struct message *m);
+void handed_let_go(struct visit *v, struct handing **h);
 /* What has not begun there will not; for a visit that is stopped. */
 void handed_stop(struct visit *v, const char *why);
 
