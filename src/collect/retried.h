@@ -26,6 +26,7 @@ struct retried {
 struct retried *retried_new(struct visit *v, const struct held_info *info);
 void retried_free(struct retried *r);
 
+bool retried_loose(const struct message *m);	/* no entry speaks of it: a bounce, or quarantined and released */
 /* retries.c.  It was tried, and its target was not to be had: its next moment, or it waited for too long (*gave_up).  For jobs. */
 [[nodiscard]] bool retried_later(struct store *s, uint64_t copy, const char *why, bool *gave_up, struct err *e);
 
@@ -39,4 +40,6 @@ bool retries_has_entry(const struct held_info *info);	/* it is no bounce */
 bool retries_loose(struct visit *v, const struct held_info *info);
 /* Held area and ledger agree on it, whatever a crash left.  False: not yet, and v->waiting counts what follows, if anything does. */
 bool retries_judge(struct visit *v, const struct held_info *info);
+/* What the entry is, by what its targets say.  True: all of them have it, now. */
+bool entry_decide(const struct visit *v, struct ledger_entry *entry, bool quarantined);
 void retries_remove(struct visit *v, const struct held_info *info);	/* in a job that the visit waits for */
