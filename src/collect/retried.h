@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A held message that is tried again, as the files of the room know it. */
+ * A held message that is tried again, as the files of the room know it: retries.c tries what is due, of each target a few at a
+ * time, and gives each that was not delivered its next moment; retries_settle.c knows which entry of which ledger a copy is of,
+ * and puts both right after a crash. */
 #pragma once
 
 #include "collect/visit.h"
