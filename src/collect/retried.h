@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A held message that is tried again, as the files of the room know it. */
+ * A held message that is tried again, as the files of the room know it: retries.c tries what is due, of each target a few at a
+ * time, and gives each that was not delivered its next moment; retries_settle.c knows which entry of which ledger a copy is of,
+ * and puts both right after a crash. */
 #pragma once
 
 #include "collect/visit.h"
@@ -27,6 +29,7 @@ struct retried {
 struct retried *retried_new(struct visit *v, const struct held_info *info);
 void retried_free(struct retried *r);
 
+bool retried_loose(const struct message *m);	/* no entry speaks of it: a bounce, or quarantined and released */
 /* retries.c.  It was tried, and its target was not to be had: its next moment, or it waited for too long (*gave_up).  For jobs. */
 [[nodiscard]] bool retried_later(struct store *s, uint64_t copy, const char *why, bool *gave_up, struct err *e);
 
@@ -42,3 +45,5 @@ bool retries_loose(struct visit *v, const struct held_info *info);
 bool retries_judge(struct visit *v, const struct held_info *info);
 /* In a job that the visit waits for; *unreleased (may be NULL), if there is any, is taken over, and let go then. */
 void retries_remove(struct visit *v, const struct held_info *info, struct handing **unreleased);
+/* What the entry is, by what its targets say.  True: all of them have it, now. */
+bool entry_decide(const struct visit *v, struct ledger_entry *entry, bool quarantined);

@@ -19,7 +19,7 @@
  *   delivery.c      a message as it comes, up to complete
  *   turns.c         its way through the sinks into the ledger
  *   untaken.c       what a target did not take: the held area, on_refused
- *   retries.c       held messages are tried again
+ *   retries.c       held messages are tried again; retries_settle.c: and after a crash
  *   answers.c       what is done when something is durable
  *   sink.c          which kind a target is, and where a mailbox lies
  *   routing.c       whom a message is for at a target (routing.h)
@@ -153,10 +153,10 @@ struct sink {
 	unsigned failures;		/* in a row */
 	struct deliver_target *handed;	/* smtp, lmtp, command, folder */
 	unsigned hung;			/* in a row */
-	int64_t retry_moment;		/* of the held messages, by the moment at which they are due, */
-	uint64_t retry_at;		/* the one that was looked at last, */
-	bool retry_over;		/* or all were */
-	size_t retrying;		/* of them are tried */
+	int64_t retry_moment;		/* of the held messages, in the order in which they are due, */
+	uint64_t retry_at;		/* the one that was looked at last */
+	bool retry_over;		/* all were */
+	size_t retrying;		/* are tried */
 	size_t outstanding;		/* it has not answered yet */
 	uint64_t answered_ms;		/* when it did, or had nothing to answer, the last time */
 	bool insisted;			/* a held message of this visit was tried, back-off or not */
@@ -397,20 +397,18 @@ const char *sink_path(const struct sink *k);	/* of a Maildir or a folder */
 void entry_set_sink(struct ledger_entry *entry, const struct sink *k, enum ledger_target_state state, const char place[MAILDIR_NAME_MAX]);
 
 /* retries.c */
-void retries_settle(struct visit *v);		/* before each attempt: held area and ledger agree, whatever a crash left */
-/* What the entry is, by what its targets say.  True: all of them have it, now. */
-bool entry_decide(const struct visit *v, struct ledger_entry *entry, bool quarantined);
-/* After a crash: sink `k` has this held message; false: it is not held any more. */
-bool retries_has(struct visit *v, const struct sink *k, uint64_t copy);
 void retries_start(struct visit *v);		/* those that are due; also later, for more */
 void retries_postpone(struct visit *v, const char *why);	/* this visit can try none */
 void retried_over(struct visit *v, struct message *m);	/* its sink has had its turn */
-bool retried_loose(const struct message *m);	/* no entry speaks of it: a bounce, or quarantined and released */
 bool retried_bounce(const struct message *m);	/* of our own: it never was in a mailbox */
 void retried_left(struct visit *v, struct message *m);	/* nothing is known of it: as it was */
 void retried_settled(struct visit *v, struct message *m);	/* the ledger has that for good */
 
-/* untaken.c: it is this message's turn at sink m->turn, which did not take it; ends in the turn's end */
+/* retries_settle.c */
+void retries_settle(struct visit *v);		/* before each attempt: held area and ledger agree, whatever a crash left */
+bool retries_has(struct visit *v, const struct sink *k, uint64_t copy);	/* after a crash the sink has it; false: it is not held any more */
+
+/* untaken.c: sink m->turn, whose turn it is, did not take it; ends in the turn's end */
 void untaken_room(struct visit *v);		/* before anything is fetched: is there room for what may be deferred? */
 void message_untaken(struct visit *v, struct message *m, const struct deliver_result *r);
 void message_deferred(struct visit *v, struct message *m, const char *why);

@@ -203,7 +203,7 @@ static void print_held(const json_t *h)
 {
 	char size[SIZE_TEXT];
 
-	(void)printf("held             %llu messages wait, %llu failed, %s%s\n", number(h, "waiting"), number(h, "failed"),
+	(void)printf("held             %llu submitted messages wait, %llu failed, %s%s\n", number(h, "waiting"), number(h, "failed"),
 		say_size(json_member_number(h, "octets"), size, sizeof size), number(h, "failed") ? ": postrider held list" : "");
 }
 
