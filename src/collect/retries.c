@@ -140,6 +140,7 @@ static void dispose(struct visit *v, const struct message *m, struct ledger_entr
 {
 	bool due = entry->state == LEDGER_ACCEPTED && (entry->removal || v->with->after != AFTER_KEEP);
 
+	v->result.owed += due && (v->what == VISIT_RETRY || v->phase > VISIT_FETCHING);
 	if (!due || m->ledger != v->ledger || v->phase > VISIT_FETCHING)
 		return;
 	for (size_t n = 0; n < v->listing.count; n++) {
