@@ -63,6 +63,7 @@ struct visit_result {
 	uint64_t held;		/* deferred by a target and held */
 	uint64_t failed;	/* refused by the server, or not accepted by a target */
 	uint64_t octets;	/* of what was collected */
+	uint64_t owed;		/* held messages that every target has now, and whose end at the server is the next visit's */
 	uint64_t planned, planned_octets;	/* messages that were to be fetched; planned_octets 0 = not known */
 	uint64_t ms;
 	struct err why;		/* kind ERR_NONE: the visit itself came to its end */

@@ -287,6 +287,7 @@ static void dispose(struct visit *v, const struct message *m, struct ledger_entr
 {
 	bool due = entry->state == LEDGER_ACCEPTED && (entry->removal || v->with->after != AFTER_KEEP);
 
+	v->result.owed += due && (v->what == VISIT_RETRY || v->phase > VISIT_FETCHING);
 	if (!due || m->retried->ledger != v->ledger || v->phase < VISIT_JUDGING || v->phase > VISIT_FETCHING)
 		return;
 	for (size_t n = 0; n < v->listing.count; n++) {

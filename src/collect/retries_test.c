@@ -85,8 +85,10 @@ static void what_is_due_is_tried_without_the_server(void **state)
 	assert_false(world_held(w, &info));
 	assert_int_equal(world_state(w, "a1"), LEDGER_ACCEPTED);
 	assert_int_equal(w->drop.count, 1);
+	assert_int_equal(w->result.owed, 1);
 	world_visit(w, VISIT_COLLECT);		/* the next one that sees it listed */
 	expect_counts(w, 0, 0, 0, 0);
+	assert_int_equal(w->result.owed, 0);
 	assert_int_equal(w->drop.count, 0);
 	assert_int_equal(w->drop.retrs, 0);
 	assert_int_equal(world_got(w), 3);

@@ -367,6 +367,22 @@ void schedule_ended(struct schedule *s, const char *name, const struct err *why,
 	settle(p);
 }
 
+void schedule_once_more(struct schedule *s, const char *name, int64_t now)
+{
+	struct planned *p = find(s, name);
+
+	look_at_clock(s, now);
+	if (!p || p->interval)
+		return;
+	if (p->running) {
+		p->again = true;
+		return;
+	}
+	p->once_done = false;
+	p->due = now;
+	settle(p);
+}
+
 void schedule_all(struct schedule *s, int64_t now)
 {
 	look_at_clock(s, now);

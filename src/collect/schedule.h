@@ -13,7 +13,7 @@
  * Moments are seconds since 1970 UTC.  A clock that goes back takes all moments to come with it.
  *
  * When: `interval` after a visit's end, give or take a twentieth, by chance; interval 0 is one visit, however it
- * ends.  Outside of the windows of `active` it waits for the next opening, and a little, by chance, so that not all
+ * ends, and schedule_once_more.  Outside of the windows of `active` it waits for the next opening, and a little, by chance, so that not all
  * begin at once.  What is new begins now, SCHEDULE_FIRST_PER_S of them a second.
  *
  * What failed (schedule_class) waits longer, where it does anyhow not:
@@ -73,6 +73,8 @@ int64_t schedule_next(const struct schedule *s, int64_t now);
 void schedule_began(struct schedule *s, const char *name, int64_t now);
 /* Kind ERR_NONE is a visit that came to its end.  Names that are not there (any more) are passed over. */
 void schedule_ended(struct schedule *s, const char *name, const struct err *why, int64_t now);
+/* A visit is wanted beyond the one of interval 0: it is due now, as windows and back-off allow.  Others come again by themselves. */
+void schedule_once_more(struct schedule *s, const char *name, int64_t now);
 /* It was due and could not begin for now: it is due soon, and nothing else has changed. */
 void schedule_later(struct schedule *s, const char *name, int64_t now);
 /* All that no back-off holds are due now; those that run, again when they have ended. */

@@ -71,6 +71,37 @@ static void an_interval_of_0_is_once(void **state)
 	}
 }
 
+static void once_more_after_that(void **state)
+{
+	struct plans *p = plans_new(2);
+
+	(void)state;
+	plans_add(p, "a.example")->interval_ms = 0;
+	plans_add(p, "b.example")->interval_ms = 900 * 1000;
+	plans_begin(p);
+	schedule_began(p->schedule, "box0", p->now);
+	schedule_began(p->schedule, "box1", p->now);
+	schedule_once_more(p->schedule, "box0", p->now);	/* while it runs: behind it */
+	assert_null(schedule_due(p->schedule, p->now));
+	plans_over(p, "box0", 1, ERR_NONE, "");
+	plans_over(p, "box1", 1, ERR_NONE, "");
+	assert_string_equal(plans_next(p), "box0");
+	plans_over(p, "box0", 1, ERR_NONE, "");
+	assert_null(schedule_due(p->schedule, p->now));
+	assert_true(plans_show(p, "box0").once_done);
+	schedule_once_more(p->schedule, "box0", p->now);
+	assert_false(plans_show(p, "box0").once_done);
+	assert_string_equal(plans_next(p), "box0");
+	plans_over(p, "box0", 1, ERR_NET, "");			/* a back-off holds it */
+	schedule_once_more(p->schedule, "box0", p->now);
+	assert_null(schedule_due(p->schedule, p->now));
+	assert_true(plans_show(p, "box0").next > p->now);
+	schedule_once_more(p->schedule, "box1", p->now);	/* its interval does it */
+	assert_true(plans_show(p, "box1").next > p->now);
+	schedule_once_more(p->schedule, "box9", p->now);
+	plans_end(p);
+}
+
 static void five_hundred_do_not_begin_at_once(void **state)
 {
 	struct plans *p = plans_new(3);
@@ -423,6 +454,7 @@ int main(void)
 		cmocka_unit_test(the_first_begins_now_and_the_next_after_its_interval),
 		cmocka_unit_test(chance_is_the_seeds_and_spreads),
 		cmocka_unit_test(an_interval_of_0_is_once),
+		cmocka_unit_test(once_more_after_that),
 		cmocka_unit_test(five_hundred_do_not_begin_at_once),
 		cmocka_unit_test(disabled_ones_are_shown_and_never_due),
 		cmocka_unit_test(closed_windows_wait_for_the_next_opening),

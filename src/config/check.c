@@ -188,6 +188,24 @@ static void check_protocol(struct connection *c, const struct section *section, 
 		section_error(section, r, "use_top", "TOP is a command of POP3; leave use_top out of a connection by imap");
 }
 
+/* Paths have one spelling here; links are found when the folder is opened. */
+static bool one_place(const struct target *a, const struct target *b)
+{
+	return a != b && a->path && b->path && strcmp(a->path, b->path) == 0;
+}
+
+static void check_twice(const struct connection *c, const struct target *t, const char *written, const struct section *section, struct report *r)
+{
+	for (size_t before = 0; before < c->deliver_count; before++) {
+		const struct target *other = c->deliver[before];
+
+		if (other == t)
+			section_error(section, r, "deliver", "%s stands there twice; leave one of them out", written);
+		else if (one_place(other, t))
+			section_error(section, r, "deliver", "%s and %s are the same place, %s; leave one of them out", other->name, t->name, t->path);
+	}
+}
+
 static void check_deliver(struct settings *s, struct connection *c, const struct section *section, struct report *r)
 {
 	const struct given *g = section_given(section, "deliver");
@@ -201,14 +219,12 @@ static void check_deliver(struct settings *s, struct connection *c, const struct
 			section_error(section, r, "deliver", "%s", e.text);
 			continue;
 		}
-		for (size_t before = 0; before < c->deliver_count; before++)
-			if (c->deliver[before] == t)
-				section_error(section, r, "deliver", "%s stands there twice; leave one of them out", c->deliver_to.at[n]);
+		check_twice(c, t, c->deliver_to.at[n], section, r);
 		if (t->unbuilt)
 			section_warning(section, r, "deliver", "%s: %s is not built yet; it has no effect", t->name, t->unbuilt);
 		if ((!t->where.file || !section->where.file) && target_needs_envelope(t) && !t->has_envelope && !c->has_envelope)	/* else build_end */
-			section_error(section, r, "deliver",
-				"%s does not say who gets the mail; write envelope { recipients = {\"…\"} } into the connection", t->name);
+			section_error(section, r, "deliver", "%s does not say who gets the mail; write %s", t->name,
+				section->where.file ? "envelope { recipients = {\"…\"} } into the connection" : "--envelope.recipients ADDRESS");
 		c->deliver[c->deliver_count++] = t;
 	}
 	if (c->deliver_count > SETTINGS_DELIVER_MAX)

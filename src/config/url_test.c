@@ -180,7 +180,7 @@ static void envelopes(void **state)
 	static const struct { const char *key, *value, *said; } rows[] = {
 		{ "envelope.recipients", "a@b,c@d", "" }, { "envelope.headers", "Delivered-To,X-Real-To", "" }, { "envelope.source_domain", "a.b", "" },
 		{ "envelope.target_domain", "a.b", "" }, { "envelope.no_recipient", "delete", "" }, { "envelope.no_recipient", "a@b, c@d", "" },
-		{ "after", "keep", "--deliver: smtp://mx does not say who gets the mail; write envelope { recipients = {\"…\"} } into the connection\n" },
+		{ "after", "keep", "--deliver: smtp://mx does not say who gets the mail; write --envelope.recipients ADDRESS\n" },
 		{ "envelope.recipients", "a", "--envelope.recipients: a is no address; write for instance anna@example.org\n" },
 		{ "envelope.source_domain", "@a", "--envelope.source_domain: @a is no domain; write what stands behind the @\n" },
 	};
@@ -209,7 +209,7 @@ static void a_target_without_an_envelope(void **state)
 	assert_string_equal(scratch_read(SPAN("target relay { type = smtp host = h }\ntarget own { type = smtp host = h envelope { } }\n"
 		"connection b { protocol = pop3 host = h user = u deliver = relay envelope { } }\n"), 0600, &s), "");
 	assert_false(add(&s, "pop3s://anna@h", "relay", NULL, 0, said, sizeof said));
-	assert_string_equal(said, "--deliver: relay does not say who gets the mail; write envelope { recipients = {\"…\"} } into the connection\n");
+	assert_string_equal(said, "--deliver: relay does not say who gets the mail; write --envelope.recipients ADDRESS\n");
 	assert_true(add(&s, "pop3s://anna@h", "own", NULL, 0, said, sizeof said));
 	assert_true(add(&s, "pop3s://anna@h", "relay", &(struct key_value){ "envelope.recipients", "a@b" }, 1, said, sizeof said));
 	settings_end(&s);

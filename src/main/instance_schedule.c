@@ -36,6 +36,15 @@ static void on_began(void *user, const char *name, enum visit_what what)
 		schedule_began(i->schedule, name, clock_now_s());
 }
 
+/* What a held message's target took at last is to leave the server, and only a visit can see to that. */
+static void once_more(struct instance *i, const char *name, const struct visit_result *result, int64_t now)
+{
+	if (!result->owed || i->drain_until_ms)
+		return;
+	schedule_once_more(i->schedule, name, now);
+	timer_set(i->visiting, 0, 0);
+}
+
 static void on_ended(void *user, const char *name, enum visit_what what, const struct visit_result *result)
 {
 	struct instance *i = user;
@@ -43,9 +52,12 @@ static void on_ended(void *user, const char *name, enum visit_what what, const s
 
 	if (i->held_asked)
 		instance_schedule_held(i, name);
-	if (what == VISIT_RETRY)
+	if (what == VISIT_RETRY) {
+		once_more(i, name, result, now);
 		return;
+	}
 	schedule_ended(i->schedule, name, &result->why, now);
+	once_more(i, name, result, now);
 	if (!i->drain_until_ms)		/* what we stopped ourselves tells nothing */
 		keep(i, name);
 	say_next(i, name, now);

@@ -190,9 +190,15 @@ static void on_rcpt(struct smc *s, struct slot *t, uint32_t recipient, struct sm
 	t->taken++;
 }
 
-/* 354 though it takes nobody: the empty message ends it (RFC 2920 section 3.1). */
+/* 354 though it takes nobody: the empty message ends it (RFC 2920 section 3.1).  Where MAIL was refused it may have taken
+ * recipients all the same, and send them that. */
 static void on_void_data(struct smc *s, struct slot *t)
 {
+	if (t->fan && !s->login->lmtp) {
+		smtp_fail(s, ERR_PEER, "DATA is accepted though MAIL was refused (RFC 5321 section 3.3)", smtp_words(s));
+		t->step = STEP_CLOSED;
+		return;
+	}
 	if (s->login->lmtp) {
 		smtp_broken(s, "DATA is accepted though no recipient was (RFC 2033 section 4.2)", smtp_words(s));
 		return;

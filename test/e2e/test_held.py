@@ -187,6 +187,20 @@ def test_what_was_refused_and_kept_is_asked_again(p, target):
         assert target.octets() == sorted(mail) and origin.drop.octets() == []
 
 
+def test_taken_at_last_after_the_one_visit_of_interval_0(s):
+    """All of them are tried at once, and one more visit takes them off the server."""
+    mail = small(20)
+    target = Target(s.p)
+    with Pop3d(Maildrop(mail)) as origin:
+        box(s.p, origin, target, after="delete", interval="0", active="always")
+        s.start()
+        until(lambda: len(states(s.p, "box")) == len(mail), "all held")
+        target.take()
+        assert f"{len(mail)} held messages are tried now" in s.p.good("retry").out
+        until(lambda: origin.drop.octets() == [], "an empty maildrop")
+        assert target.octets() == sorted(mail) and held(s.p) == []
+
+
 def test_what_is_thrown_away_is_at_the_server_still(p, target):
     mail = small(1)
     with Pop3d(Maildrop(mail)) as origin:
