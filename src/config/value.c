@@ -36,8 +36,8 @@ static const struct {
 	[MECHANISM_SCRAM_SHA_256] =      { "scram-sha-256", true },
 	[MECHANISM_SCRAM_SHA_1_PLUS] =   { "scram-sha-1-plus", true },
 	[MECHANISM_SCRAM_SHA_1] =        { "scram-sha-1", true },
-	[MECHANISM_OAUTHBEARER] =        { "oauthbearer", false },
-	[MECHANISM_XOAUTH2] =            { "xoauth2", false },
+	[MECHANISM_OAUTHBEARER] =        { "oauthbearer", true },
+	[MECHANISM_XOAUTH2] =            { "xoauth2", true },
 	[MECHANISM_GSSAPI] =             { "gssapi", false },
 	[MECHANISM_DIGEST_MD5] =         { "digest-md5", false },
 	[MECHANISM_CRAM_MD5] =           { "cram-md5", true },
@@ -149,6 +149,11 @@ bool value_mechanism_built(uint8_t mechanism)
 {
 	assert(mechanism < MECHANISMS);
 	return mechanisms[mechanism].built;
+}
+
+bool value_mechanism_token(uint8_t mechanism)
+{
+	return mechanism == MECHANISM_OAUTHBEARER || mechanism == MECHANISM_XOAUTH2;
 }
 
 const char *value_mechanism_name(uint8_t mechanism)
