@@ -403,6 +403,14 @@ bool value_endpoint(const char *text, struct err *e)
 	return true;
 }
 
+bool value_tenant(const char *text, struct err *e)
+{
+	for (const char *at = text; *at; at++)
+		if (!((*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || (*at >= '0' && *at <= '9') || *at == '-' || (*at == '.' && at != text)))
+			return wrong(e, text, "is no tenant");
+	return true;
+}
+
 bool value_proxy(const char *text, struct err *e)
 {
 	if (strncasecmp(text, "socks5://", 9) == 0)

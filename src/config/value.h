@@ -42,5 +42,6 @@ value_form value_maildirs;	/* /var/mail/%d/%n: a path with the user's name in it
 value_form value_prefix;	/* mail: how files' names begin; no folder, not hidden, at most 64 octets */
 value_form value_suffix;	/* /etc/postrider/order.xml: a file whose name has an ending, and not .eml or .json */
 value_form value_endpoint;	/* https://HOST/PATH; http:// only to this machine (127.0.0.0/8, [::1], localhost) */
+value_form value_tenant;	/* contoso.onmicrosoft.com, an ID, common: what may stand in a URL's path */
 value_form value_proxy;		/* socks5://HOST:PORT */
 value_form value_no_recipient;	/* hold, delete, quarantine, or addresses */

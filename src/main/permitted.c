@@ -256,6 +256,9 @@ static void list(struct files *all)
 
 		if (c->password.kind == SECRET_FILE)
 			add_file(all, "password", c->password.text, c->where, true);
+		if (c->oauth.client_secret.kind == SECRET_FILE)
+			add_file(all, "oauth.client_secret", c->oauth.client_secret.text, c->where, true);
+		add(all, "oauth.ca_certificates", c->oauth.ca_certificates, c->where);
 		add_file(all, "tls.certificate", c->tls.certificate, c->where, !c->tls.key);
 		add_file(all, "tls.key", c->tls.key, c->where, true);
 		add(all, "tls.ca_certificates", c->tls.ca_certificates, c->where);
