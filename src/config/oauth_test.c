@@ -16,7 +16,7 @@ static const struct row {
 	{ BOX("oauth { client_id = i token_url = 'http://i.example/t' flow = refresh_token }"),
 		AT "oauth.token_url: http://i.example/t shows tokens to whoever is on the way; write https://HOST/PATH\n" },
 	{ BOX("oauth { " OWN "device_url = 'ftp://i.example/t' }"), AT "oauth.device_url: ftp://i.example/t is no URL of HTTPS; write https://HOST/PATH\n" },
-	{ BOX("oauth { provider = yahoo client_id = i }"), AT "oauth.provider: yahoo is none of other, google, microsoft; write google, microsoft or other\n" },
+	{ BOX("oauth { provider = yahoo " OWN "flow = refresh_token }"), AT "oauth.provider: yahoo is none of other, google, microsoft; write google, microsoft or other\n" },
 	{ BOX("oauth { provider = microsoft client_id = i tenant = 'a/b' }"), AT "oauth.tenant: a/b is no tenant; write the domain or the ID of a tenant of Microsoft's\n" },
 	{ BOX("oauth { provider = microsoft client_id = i flow = client_credentials client_secret = 'file:s' }"),
 		AT "oauth: Microsoft has client_credentials in one tenant only; write tenant = \"DOMAIN or ID\"\n" },
