@@ -54,6 +54,11 @@ struct tls_contexts *collector_contexts(struct collector *c)
 	return c->with.contexts;
 }
 
+struct tokens *collector_tokens(struct collector *c)
+{
+	return c->with.tokens;
+}
+
 struct deliveries *collector_deliveries(struct collector *c)
 {
 	return c->with.deliveries;

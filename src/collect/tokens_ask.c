@@ -283,7 +283,7 @@ static bool load_refresh(struct token_job *j)
 	if (!j->wants_refresh || j->refresh.len)
 		return true;
 	if (!j->with.load)
-		return err_set(&j->e, ERR_CONFIG, "refresh tokens are kept in the vault, which is not at hand here");
+		return err_set(&j->e, ERR_CONFIG, "refresh tokens are in the vault, which the running instance has; postrider collect makes it visit the connection");
 	j->unkept = !j->with.load(j->with.user, j->name, &j->refresh, &j->e);
 	return !j->unkept;
 }

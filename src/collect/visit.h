@@ -210,8 +210,10 @@ struct visit {
 	struct ledger *ledger;		/* and that of the mailbox that is visited */
 	struct ledger **ledgers;	/* all that there were at the start */
 	size_t ledger_count;
-	struct buf password;
+	struct buf password;		/* or the access token */
 	bool password_known;
+	struct tokens_wait *token_wait;	/* for it */
+	bool token_refused, token_again;	/* in this attempt the server said that it holds no more; another one was taken for that, once in a visit */
 	atomic_bool stop_command;	/* which gets the password, in a job */
 	struct sink sinks[LEDGER_TARGETS_MAX];
 	uint8_t sink_count;
@@ -356,6 +358,10 @@ void listed_close(struct visit *v);		/* all that was unidentified is compared: w
 
 /* password.c: the answer is visit_password_known */
 void password_get(struct visit *v);
+size_t password_room(const struct connection *c);	/* octets of the longest */
+void password_stop(struct visit *v);	/* a token is waited for no more */
+/* v->why says that the access token holds no more: the next attempt gets another one, once in a visit. */
+bool password_again(struct visit *v);
 void visit_password_known(struct visit *v, const struct err *why);
 
 /* secret.c */
@@ -462,6 +468,7 @@ struct message *queue_take(struct queue *q);
 struct loop *collector_loop(struct collector *c);
 struct store *collector_store(struct collector *c);
 struct tls_contexts *collector_contexts(struct collector *c);
+struct tokens *collector_tokens(struct collector *c);
 struct deliveries *collector_deliveries(struct collector *c);
 /* What deliveries need of a target, kept for all visits of these settings: deliver_target_put it. */
 [[nodiscard]] struct deliver_target *collector_target(struct collector *c, const struct target *t, struct err *e);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "collect/collect.h"
+#include "collect/tokens_vault.h"
 #include "main/commands.h"
 #include "main/say.h"
 #include "main/which.h"
@@ -23,6 +24,7 @@ struct testing {
 	struct cli *cli;
 	struct loop *loop;
 	struct tls_contexts *contexts;
+	struct tokens *tokens;
 	struct collector *collector;
 	const char *good, *bad;		/* how they look here */
 	struct tested *all;
@@ -123,7 +125,7 @@ static void on_signal(void *user, int number)
 	collector_stop(t->collector);
 }
 
-static bool prepare(struct testing *t, struct err *e)
+static bool prepare(struct testing *t, struct store *store, struct err *e)
 {
 	struct collector_with with = { .max_per_host = t->cli->settings.max_per_host, .ended = on_ended, .step = on_step, .user = t };
 
@@ -135,27 +137,48 @@ static bool prepare(struct testing *t, struct err *e)
 		return false;
 	with.loop = t->loop;
 	with.contexts = t->contexts;
-	return collector_new(&with, &t->collector, e) && loop_on_signal(t->loop, SIGINT, on_signal, t, e) &&
+	with.tokens = t->tokens = tokens_vault(t->loop, store, e);
+	return t->tokens && collector_new(&with, &t->collector, e) && loop_on_signal(t->loop, SIGINT, on_signal, t, e) &&
 	       loop_on_signal(t->loop, SIGTERM, on_signal, t, e);
+}
+
+/* The store is of no use here but for its vault, where refresh tokens are; a running instance may have it. */
+static int open_vault(struct cli *cli, const struct connection **which, size_t count, struct store **store)
+{
+	int status = EXIT_GOOD;
+	bool wanted = false;
+
+	for (size_t n = 0; n < count; n++)
+		wanted |= which[n]->has_oauth && which[n]->oauth.flow != OAUTH_CLIENT_CREDENTIALS;
+	if (wanted)
+		status = over_open(cli);
+	*store = wanted && status == EXIT_GOOD ? ask_store(cli->ask) : NULL;
+	return status;
 }
 
 static int test_all(struct cli *cli, const struct connection **which, size_t count)
 {
 	struct testing t = { .cli = cli, .count = count, .all = arena_take(&cli->settings.arena, count * sizeof *t.all) };
+	int status;
+	struct store *store;
 	struct err e;
 	bool good;
 
+	status = open_vault(cli, which, count, &store);
+	if (status != EXIT_GOOD)
+		return status;
 	for (size_t n = 0; n < count; n++) {
 		t.all[n].with = which[n];
 		buf_start(&t.all[n].said, SAID_MAX);
 	}
 	settle_marks(&t);
-	good = prepare(&t, &e);
+	good = prepare(&t, store, &e);
 	for (size_t n = 0; good && n < count; n++)
 		collector_add(t.collector, which[n], VISIT_TEST);
 	if (good)
 		loop_run(t.loop);
 	collector_free(&t.collector);
+	tokens_free(&t.tokens);
 	tls_contexts_free(&t.contexts);
 	loop_free(&t.loop);
 	for (size_t n = 0; n < count; n++)
