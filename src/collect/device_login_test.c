@@ -4,7 +4,7 @@
 
 int64_t world_now;
 
-#define CODE "{\"device_code\":\"secret-code\",\"user_code\":\"AB-CD\",\"verification_uri\":\"http://127.0.0.1/go\",\"interval\":5,\"expires_in\":" 
+#define CODE "{\"device_code\":\"secret-code\",\"user_code\":\"AB-CD\",\"verification_uri\":\"http://127.0.0.1/go\",\"interval\":5,\"expires_in\":"
 #define LONG CODE "9000}"
 #define PENDING "{\"error\":\"authorization_pending\"}"
 #define BAD "400 Bad Request"
