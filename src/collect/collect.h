@@ -104,6 +104,7 @@ struct visit_step {
 struct collector_with {
 	struct loop *loop;
 	struct store *store;
+	struct store *vault;	/* where passwords vault:NAME are; NULL: in `store` */
 	struct tls_contexts *contexts;
 	struct deliveries *deliveries;	/* for targets of type smtp, lmtp and command; NULL: those cannot be used */
 	uint32_t max_per_host;	/* 0 = no limit */

@@ -461,6 +461,7 @@ struct message *queue_take(struct queue *q);
 /* collector.c */
 struct loop *collector_loop(struct collector *c);
 struct store *collector_store(struct collector *c);
+struct store *collector_vault(struct collector *c);	/* where passwords vault:NAME are; NULL: nowhere */
 struct tls_contexts *collector_contexts(struct collector *c);
 struct deliveries *collector_deliveries(struct collector *c);
 /* What deliveries need of a target, kept for all visits of these settings: deliver_target_put it. */

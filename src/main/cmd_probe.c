@@ -123,9 +123,21 @@ static void on_signal(void *user, int number)
 	collector_stop(t->collector);
 }
 
+/* The vault is in the store, which is opened for it alone: nobody else may have it then. */
+static bool open_vault(struct testing *t, struct err *e)
+{
+	const struct settings *s = &t->cli->settings;
+	bool needed = false;
+
+	for (size_t n = 0; n < t->count; n++)
+		needed = needed || t->all[n].with->password.kind == SECRET_VAULT;
+	return !needed || store_open(s->state, s->store_map, "postrider test", &t->cli->store, e) ||
+	       err_in(e, "a password is in the vault, which this command has to open by itself");
+}
+
 static bool prepare(struct testing *t, struct err *e)
 {
-	struct collector_with with = { .max_per_host = t->cli->settings.max_per_host, .ended = on_ended, .step = on_step, .user = t };
+	struct collector_with with = { .vault = t->cli->store, .max_per_host = t->cli->settings.max_per_host, .ended = on_ended, .step = on_step, .user = t };
 
 	t->loop = loop_new(e);
 	if (!t->loop)
@@ -150,7 +162,7 @@ static int test_all(struct cli *cli, const struct connection **which, size_t cou
 		buf_start(&t.all[n].said, SAID_MAX);
 	}
 	settle_marks(&t);
-	good = prepare(&t, &e);
+	good = open_vault(&t, &e) && prepare(&t, &e);
 	for (size_t n = 0; good && n < count; n++)
 		collector_add(t.collector, which[n], VISIT_TEST);
 	if (good)

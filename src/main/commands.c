@@ -7,7 +7,6 @@
 
 #define NOT_BUILT(id, word, what) static const struct command id = { .name = word, .usage = "", .does = what }
 
-NOT_BUILT(cmd_secret, "secret", "the vault for passwords");
 NOT_BUILT(cmd_oauth, "oauth", "log in by OAuth");
 
 const struct command *const commands[] = {
