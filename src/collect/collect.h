@@ -105,6 +105,7 @@ struct visit_step {
 struct collector_with {
 	struct loop *loop;
 	struct store *store;
+	struct store *vault;	/* where passwords vault:NAME are; NULL: in `store` */
 	struct tls_contexts *contexts;
 	struct tokens *tokens;		/* of connections with oauth; NULL: those cannot be visited */
 	struct deliveries *deliveries;	/* for targets of type smtp, lmtp and command; NULL: those cannot be used */

@@ -21,7 +21,7 @@ static void run_command(void *user)
 {
 	struct password_job *j = user;
 
-	j->good = password_read(&j->visit->with->password, &j->visit->stop_command, &j->visit->password, &j->e);
+	j->good = password_read(&j->visit->with->password, NULL, &j->visit->stop_command, &j->visit->password, &j->e);
 }
 
 static void command_done(void *user)
@@ -127,7 +127,7 @@ void password_get(struct visit *v)
 			return;		/* command_done goes on */
 		good = false;
 	} else {
-		good = password_read(s, NULL, &v->password, &e);
+		good = password_read(s, collector_vault(v->collector), NULL, &v->password, &e);
 	}
 	visit_password_known(v, good ? NULL : &e);
 }

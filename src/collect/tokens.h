@@ -28,6 +28,7 @@
 #include "base/buf.h"
 #include "config/settings.h"
 #include "net/loop.h"
+#include "store/store.h"
 
 enum {
 	TOKENS_EARLY_S = 300, TOKENS_LIFE_S = 3600,	/* of one of which no life is told */
@@ -43,6 +44,7 @@ struct tokens_with {		/* borrowed, and outlive the loop */
 	bool (*load)(void *user, const char *name, struct buf *token, struct err *e);
 	bool (*save)(void *user, const char *name, struct span token, struct err *e);	/* durable when it returns */
 	void *user;
+	struct store *vault;	/* of client secrets vault:NAME; NULL: those cannot be read */
 	int64_t (*now)(void);	/* seconds since 1970; NULL: clock_now_s (for tests) */
 };
 

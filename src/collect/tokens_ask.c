@@ -292,7 +292,7 @@ static void load(void *user)
 {
 	struct token_job *j = user;
 
-	j->good = (j->client_secret.kind == SECRET_NONE || password_read(&j->client_secret, &j->stop, &j->secret, &j->e) || err_in(&j->e, "client_secret")) &&
+	j->good = (j->client_secret.kind == SECRET_NONE || password_read(&j->client_secret, j->with.vault, &j->stop, &j->secret, &j->e) || err_in(&j->e, "client_secret")) &&
 		  load_refresh(j);
 }
 

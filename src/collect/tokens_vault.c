@@ -15,5 +15,5 @@ static bool save(void *user, const char *name, struct span token, struct err *e)
 
 struct tokens *tokens_vault(struct loop *l, struct store *s, struct err *e)
 {
-	return tokens_new(&(struct tokens_with){ .loop = l, .load = s ? load : NULL, .save = s ? save : NULL, .user = s }, e);
+	return tokens_new(&(struct tokens_with){ .loop = l, .load = s ? load : NULL, .save = s ? save : NULL, .user = s, .vault = s }, e);
 }

@@ -120,8 +120,6 @@ static void check_login(struct settings *s, struct connection *c, const struct s
 		return;
 	if (c->password.kind == SECRET_NONE && !section_given(section, "password") && !no_password)
 		c->password.kind = SECRET_ASK;
-	if (c->password.kind == SECRET_VAULT)
-		section_warning(section, r, "password", "vault: is not built yet; it has no effect");
 }
 
 static void check_after(struct connection *c, const struct section *section, struct report *r)

@@ -142,8 +142,6 @@ static void build_login(struct settings *s, const struct section *section, struc
 		section_error(section, r, "password", "it is nobody's; write user = … as well");
 	if (!t->user && !t->auth.auth_auto && !alone)
 		section_error(section, r, "auth", "there is nobody to log in; write user = … as well");
-	if (t->password.kind == SECRET_VAULT)
-		section_warning(section, r, "password", "vault: is not built yet; it has no effect");
 	if (t->auth.auth_auto && t->user)
 		list_auto(s, t);
 }

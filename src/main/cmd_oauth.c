@@ -106,7 +106,7 @@ static bool by_device(struct logging_in *l, struct err *e)
 	bool good;
 
 	buf_start(&secret, ISSUER_SECRET_MAX);
-	good = with.oauth->client_secret.kind == SECRET_NONE || password_read(&with.oauth->client_secret, NULL, &secret, e) || err_in(e, "oauth: client_secret");
+	good = with.oauth->client_secret.kind == SECRET_NONE || password_read(&with.oauth->client_secret, ask_store(l->cli->ask), NULL, &secret, e) || err_in(e, "oauth: client_secret");
 	with.secret = buf_span(&secret);
 	l->device = good ? device_login_new(&with, e) : NULL;
 	buf_wipe(&secret);

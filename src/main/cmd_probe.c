@@ -125,9 +125,26 @@ static void on_signal(void *user, int number)
 	collector_stop(t->collector);
 }
 
-static bool prepare(struct testing *t, struct store *store, struct err *e)
+static bool uses_vault(const struct connection *c)
 {
-	struct collector_with with = { .max_per_host = t->cli->settings.max_per_host, .ended = on_ended, .step = on_step, .user = t };
+	return c->has_oauth ? c->oauth.flow != OAUTH_CLIENT_CREDENTIALS || c->oauth.client_secret.kind == SECRET_VAULT : c->password.kind == SECRET_VAULT;
+}
+
+/* The vault is in the store, which is opened for it alone: nobody else may have it then. */
+static bool open_vault(struct testing *t, struct err *e)
+{
+	const struct settings *s = &t->cli->settings;
+	bool needed = false;
+
+	for (size_t n = 0; n < t->count; n++)
+		needed = needed || uses_vault(t->all[n].with);
+	return !needed || store_open(s->state, s->store_map, "postrider test", &t->cli->store, e) ||
+	       err_in(e, "a password, or a refresh token, is in the vault, which this command has to open by itself");
+}
+
+static bool prepare(struct testing *t, struct err *e)
+{
+	struct collector_with with = { .vault = t->cli->store, .max_per_host = t->cli->settings.max_per_host, .ended = on_ended, .step = on_step, .user = t };
 
 	t->loop = loop_new(e);
 	if (!t->loop)
@@ -137,42 +154,23 @@ static bool prepare(struct testing *t, struct store *store, struct err *e)
 		return false;
 	with.loop = t->loop;
 	with.contexts = t->contexts;
-	with.tokens = t->tokens = tokens_vault(t->loop, store, e);
+	with.tokens = t->tokens = tokens_vault(t->loop, t->cli->store, e);
 	return t->tokens && collector_new(&with, &t->collector, e) && loop_on_signal(t->loop, SIGINT, on_signal, t, e) &&
 	       loop_on_signal(t->loop, SIGTERM, on_signal, t, e);
-}
-
-/* The store is of no use here but for its vault, where refresh tokens are; a running instance may have it. */
-static int open_vault(struct cli *cli, const struct connection **which, size_t count, struct store **store)
-{
-	int status = EXIT_GOOD;
-	bool wanted = false;
-
-	for (size_t n = 0; n < count; n++)
-		wanted |= which[n]->has_oauth && which[n]->oauth.flow != OAUTH_CLIENT_CREDENTIALS;
-	if (wanted)
-		status = over_open(cli);
-	*store = wanted && status == EXIT_GOOD ? ask_store(cli->ask) : NULL;
-	return status;
 }
 
 static int test_all(struct cli *cli, const struct connection **which, size_t count)
 {
 	struct testing t = { .cli = cli, .count = count, .all = arena_take(&cli->settings.arena, count * sizeof *t.all) };
-	int status;
-	struct store *store;
 	struct err e;
 	bool good;
 
-	status = open_vault(cli, which, count, &store);
-	if (status != EXIT_GOOD)
-		return status;
 	for (size_t n = 0; n < count; n++) {
 		t.all[n].with = which[n];
 		buf_start(&t.all[n].said, SAID_MAX);
 	}
 	settle_marks(&t);
-	good = prepare(&t, store, &e);
+	good = open_vault(&t, &e) && prepare(&t, &e);
 	for (size_t n = 0; good && n < count; n++)
 		collector_add(t.collector, which[n], VISIT_TEST);
 	if (good)

@@ -114,7 +114,8 @@ static bool can_use(const FTSENT *f)
 /* The rest is backups, stores that were kept aside by a restore, and whatever else lies there: root's, perhaps, and rightly. */
 static bool is_of_run(const char *name)
 {
-	static const char *const names[] = { "store", "store.restoring", "lock", "run.lock", "control", "secret.key", "secret.key.new" };
+	static const char *const names[] = { "store", "store.restoring", "lock", "run.lock", "control", "secret.key", "secret.key.new",
+		"vault.key", "vault.key.new" };
 
 	for (size_t i = 0; i < COUNT(names); i++)
 		if (strcmp(name, names[i]) == 0)
