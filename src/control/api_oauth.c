@@ -6,6 +6,20 @@
 #include "store/vault.h"
 #include "wire/oauth.h"
 
+/* It waited for somebody to log in. */
+static bool visit_again(const struct api_hooks *h, const char *connection)
+{
+	struct schedule_shown shown = { .name = NULL };	/* the name that is borrowed stays until a reload */
+	uint64_t id;
+	struct err e;
+
+	while (h->schedule_each && h->schedule_each(h->user, shown.name, &shown))
+		if (strcmp(shown.name, connection) == 0)
+			return shown.enabled && !shown.running && shown.class == SCHEDULE_FATAL && h->visit_start &&
+			       h->visit_start(h->user, connection, VISIT_COLLECT, &id, &e);
+	return false;
+}
+
 /* Our own request may bring another one at any moment, which would take this one's place. */
 static bool keep(struct api_call *c, struct err *e)
 {
@@ -23,7 +37,7 @@ static bool keep(struct api_call *c, struct err *e)
 		return false;
 	if (h->tokens_changed)
 		h->tokens_changed(h->user, connection);
-	return call_answer(c, json_pack("{s:b}", "running", h->tokens_changed != NULL), e);
+	return call_answer(c, json_pack("{s:b, s:b}", "running", h->tokens_changed != NULL, "visited", visit_again(h, connection)), e);
 }
 
 static const struct arg args_keep[] = {

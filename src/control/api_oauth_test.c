@@ -19,7 +19,26 @@ static void changed(void *user, const char *connection)
 	changes++;
 }
 
-static const struct api_hooks hooks = { .tokens_changing = changing, .tokens_changed = changed };
+static bool each(void *user, const char *after, struct schedule_shown *s)
+{
+	bool last = after && strcmp(after, "box") == 0;
+
+	(void)user;
+	*s = (struct schedule_shown){ .name = after ? "box" : "other", .enabled = true, .class = SCHEDULE_FATAL };
+	return !last;
+}
+
+static bool start(void *user, const char *name, enum visit_what what, uint64_t *id, struct err *e)
+{
+	(void)user;
+	(void)e;
+	assert_string_equal(name, "box");
+	assert_int_equal(what, VISIT_COLLECT);
+	*id = 7;
+	return true;
+}
+
+static const struct api_hooks hooks = { .schedule_each = each, .visit_start = start, .tokens_changing = changing, .tokens_changed = changed };
 
 static void kept(struct world *w, const char *want)
 {
@@ -56,7 +75,7 @@ static void wrong_shapes(void **state)
 
 static void it_is_kept(void **state)
 {
-	static const struct row rows[] = { { "oauth.keep", "{\"connection\":\"box\",\"refresh_token\":\"one\"}", "{\"running\":false}" } };
+	static const struct row rows[] = { { "oauth.keep", "{\"connection\":\"box\",\"refresh_token\":\"one\"}", "{\"running\":false,\"visited\":false}" } };
 	struct world *w = world(NULL);
 
 	(void)state;
@@ -68,7 +87,7 @@ static void it_is_kept(void **state)
 /* A running instance is told; while it asks for a token itself, nothing is changed. */
 static void by_an_instance(void **state)
 {
-	static const struct row row = { "oauth.keep", "{\"connection\":\"box\",\"refresh_token\":\"two\"}", "{\"running\":true}" };
+	static const struct row row = { "oauth.keep", "{\"connection\":\"box\",\"refresh_token\":\"two\"}", "{\"running\":true,\"visited\":true}" };
 	static const struct row refused = { "oauth.keep", "{\"connection\":\"box\",\"refresh_token\":\"three\"}", "busy: *" };
 	struct world *w = world(&hooks);
 

@@ -37,10 +37,12 @@ static void keep(void *user)
 		return;
 	}
 	if (ask_call(l->cli->ask, "oauth.keep", args, &reply, &e)) {
-		json_decref(reply);
 		l->status = EXIT_GOOD;
-		if (!l->cli->quiet)
+		if (!l->cli->quiet && json_is_true(json_object_get(reply, "visited")))
+			(void)printf("the refresh token of %s is in the vault, and the connection is being visited\n", l->with->name);
+		else if (!l->cli->quiet)
 			(void)printf("the refresh token of %s is in the vault; to try it: postrider collect %s\n", l->with->name, l->with->name);
+		json_decref(reply);
 	} else if (e.kind == ERR_BUSY && l->tries++ < KEEP_TRIES) {
 		timer_set(l->again, KEEP_PAUSE_MS, 0);
 	} else {
