@@ -9,7 +9,7 @@
 #include "net/jobs.h"
 #include "wire/oauth.h"
 
-enum { PASSWORD_MAX = 4096 };
+enum { PASSWORD_MAX = 4096, TOKENS_MAX = 100 };
 
 struct password_job {
 	struct visit *visit;
@@ -54,9 +54,12 @@ static bool from_command(struct visit *v, struct err *e)
 static void on_token(void *user, struct span token, const struct err *why)
 {
 	struct visit *v = user;
+	struct tokens_shown shown;
 	struct err e;
 
 	tokens_end(&v->token_wait);
+	tokens_show(collector_tokens(v->collector), v->with->name, &shown);
+	v->token_old = shown.got_ms < v->started_ms;
 	if (!why && (!buf_room(&v->password, token.len + 1) || !buf_add(&v->password, token))) {
 		(void)err_set(&e, ERR_LOCAL, "out of memory");
 		why = &e;
@@ -89,12 +92,20 @@ static bool says_expired(const char *text)
 	return strcasestr(text, "AccessTokenExpired") || strcasestr(text, "token expired") || strcasestr(text, "token has expired");
 }
 
+/* Exchange says AccessTokenExpired when it ends a session in the middle, and of a login only that it failed: that may mean
+ * anything, but of a token that has been good before. */
+static bool holds_no_more(const struct visit *v)
+{
+	bool refused = v->why.kind == ERR_AUTH && (v->token_refused || v->token_old);
+
+	return v->password.len && (refused || (v->why.kind && says_expired(v->why.text)));
+}
+
 bool password_again(struct visit *v)
 {
-	if (!v->with->has_oauth || v->token_again || v->what == VISIT_TEST || v->why.kind != ERR_AUTH || !v->password.len)
+	if (!v->with->has_oauth || v->token_again || v->what == VISIT_TEST || !holds_no_more(v) || v->token_count == TOKENS_MAX)
 		return false;
-	if (!v->token_refused && !says_expired(v->why.text))
-		return false;
+	v->token_count++;
 	v->token_again = true;
 	v->mechs_out = 0;		/* it was not the mechanism */
 	tokens_expired(collector_tokens(v->collector), v->with->name, buf_span(&v->password));

@@ -271,7 +271,7 @@ void tokens_show(const struct tokens *t, const char *connection, struct tokens_s
 {
 	const struct token *k = find(t, connection);
 
-	*shown = (struct tokens_shown){ .expires = k && k->access.len ? k->expires : 0 };
+	*shown = k && k->access.len ? (struct tokens_shown){ k->expires, k->got_ms } : (struct tokens_shown){ 0 };
 }
 
 struct tokens *tokens_new(const struct tokens_with *with, struct err *e)

@@ -50,6 +50,7 @@ struct tokens_with {		/* borrowed, and outlive the loop */
 
 struct tokens_shown {
 	int64_t expires;	/* of the access token; 0: there is none */
+	uint64_t got_ms;	/* when it came, of the loop's clock */
 };
 
 [[nodiscard]] struct tokens *tokens_new(const struct tokens_with *with, struct err *e);

@@ -134,6 +134,7 @@ static void adopt(struct token *k)
 	k->access = k->fresh;
 	k->expires = k->fresh_expires;
 	k->renew = k->fresh_renew;
+	k->got_ms = loop_now_ms(k->all->with.loop);
 	k->fresh = old;
 	buf_wipe(&k->fresh);
 }

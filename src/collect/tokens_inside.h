@@ -28,6 +28,7 @@ struct token {
 	struct https_call *call;
 	struct buf access;		/* handed out while it lives */
 	int64_t expires, renew;
+	uint64_t got_ms;
 	struct buf fresh;		/* came with `unsaved`: handed out when that is saved */
 	int64_t fresh_expires, fresh_renew;
 	struct buf unsaved;		/* a refresh token that is not durable yet */

@@ -213,7 +213,9 @@ struct visit {
 	struct buf password;		/* or the access token */
 	bool password_known;
 	struct tokens_wait *token_wait;	/* for it */
-	bool token_refused, token_again;	/* in this attempt the server said that it holds no more; another one was taken for that, once in a visit */
+	bool token_old;			/* it is of a visit before */
+	bool token_refused, token_again;	/* in this attempt the server said that it holds no more; another one was taken for that, and no login was good since */
+	unsigned token_count;		/* so many were taken for that in this visit */
 	atomic_bool stop_command;	/* which gets the password, in a job */
 	struct sink sinks[LEDGER_TARGETS_MAX];
 	uint8_t sink_count;
@@ -360,7 +362,7 @@ void listed_close(struct visit *v);		/* all that was unidentified is compared: w
 void password_get(struct visit *v);
 size_t password_room(const struct connection *c);	/* octets of the longest */
 void password_stop(struct visit *v);	/* a token is waited for no more */
-/* v->why says that the access token holds no more: the next attempt gets another one, once in a visit. */
+/* v->why says that the access token holds no more: the next attempt gets another one, once for each login. */
 bool password_again(struct visit *v);
 void visit_password_known(struct visit *v, const struct err *why);
 

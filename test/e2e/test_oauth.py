@@ -539,6 +539,41 @@ def test_imap_refuses_for_another_reason(p, i, refusal):
         assert s.connections == 1 and i.count() == 1
 
 
+def test_exchange_ends_a_session_when_the_token_does(p, i):
+    """imapsync issue 250: in the middle of a session, which goes on with another token."""
+    def talk(s):
+        good = imap(True, "AUTH=XOAUTH2", [])
+        if s.connections > 3:
+            return good(s)
+        s.say("* OK The Microsoft Exchange IMAP4 service is ready.")
+        s.say("* CAPABILITY IMAP4rev1 AUTH=XOAUTH2 SASL-IR", s.line().split()[0] + " OK")
+        s.say(s.line().split()[0] + " OK")
+        s.say("* CAPABILITY IMAP4rev1", s.line().split()[0] + " OK")
+        s.line()
+        return s.say("* BYE Session invalidated - AccessTokenExpired")
+    with Scripted(talk) as s:
+        clear(p, s, i, "imap")
+        collected(p, i, 0)
+        assert s.connections == 4 and i.count() == 4
+
+
+def test_a_bare_refusal_of_a_token_that_was_good(p, i):
+    """Exchange says no more of one that has ended than that the login failed."""
+    refusals = []
+    with Scripted(imap(True, "AUTH=XOAUTH2", refusals)) as s:
+        clear(p, s, i, "imap", active="always", interval="1s")
+        with Running(p) as r:
+            until(lambda: s.connections == 1 and r.row()["last_success"], r.text)
+            assert i.count() == 1
+            refusals.append((None, "AUTHENTICATE failed."))
+            until(lambda: not refusals and s.connections >= 3 and r.row()["failures"] == 0, r.text)
+            assert i.count() == 2
+            refusals += [(None, "AUTHENTICATE failed.")] * 2
+            until(lambda: r.row()["error_class"] == "fatal", r.text)
+            assert i.count() == 3 and not refusals
+            p.secrets |= i.secrets
+
+
 def test_oauthbearer_says_whom_and_where(p, i):
     with Scripted(imap(True, "AUTH=OAUTHBEARER AUTH=XOAUTH2", [('{"status":"invalid_token"}', "[AUTHENTICATIONFAILED] no")])) as s:
         clear(p, s, i, "imap", user="a,b=c")
