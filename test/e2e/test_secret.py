@@ -239,6 +239,17 @@ def test_a_key_that_is_lost_or_damaged_is_never_replaced(p):
     assert os.path.exists(key)
 
 
+def test_the_endpoint_of_tokens_by_a_secret_of_the_vault(s):
+    s.keys |= {"mechanisms": ["oauthbearer"], "oauth__introspection_url": "http://127.0.0.1:1/", "oauth__client_id": "me",
+               "oauth__client_secret": "vault:endpoint"}
+    s.write()
+    done = s.p("run")
+    assert done.code != 0 and "oauth: client_secret: there is no secret endpoint" in done.text, done
+    store_secret(s.p, "endpoint")
+    assert rows(s.p)["endpoint"]["used_by"] == ["pop3 oauth.client_secret"]
+    s.start()
+
+
 def test_a_backup_has_the_secrets_and_not_their_key(p):
     p.connection("box", password="vault:box")
     store_secret(p)
