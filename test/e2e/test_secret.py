@@ -11,7 +11,7 @@ import pytest
 
 import corpus
 from pop3d import Maildrop, Pop3d
-from postrider import Done, Postrider, shapes
+from postrider import PROGRAM, Done, Postrider, shapes
 from serving import Server, until
 from test_control_run import asks
 
@@ -161,6 +161,38 @@ def test_nothing_of_a_running_instance_shows_it(s):
         assert "secret.set" in log and "PASS" in log and "there is no secret box" in log
         for text in [*said, str(got), log]:
             assert not any(shape in text for shape in shapes(SECRET))
+
+
+def in_memory(pid, word):
+    """Where a process has these octets: its mappings, but for the store's."""
+    found = []
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in maps:
+            first, last = (int(x, 16) for x in line.split()[0].split("-"))
+            if "r" not in line.split()[1] or "[v" in line or last - first > 1 << 30:
+                continue
+            try:
+                memory.seek(first)
+                if word in memory.read(last - first):
+                    found.append(line)
+            except OSError:         # a guard of libsodium's, or gone meanwhile
+                pass
+    return found
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="who is not root cannot look into it")
+@pytest.mark.skipif("asan" in PROGRAM, reason="the sanitizer keeps freed memory")
+def test_nothing_stays_in_memory(s):
+    with Pop3d(Maildrop(MAIL), password=SECRET) as origin:
+        s.p.clear("box", origin, password="vault:box", auth=["user"], deliver=["mailbox:anna/INBOX"])
+        s.start()
+        store_secret(s.p)
+        assert not in_memory(s.process.pid, SECRET.encode())
+        with open(f"/proc/{s.process.pid}/smaps", encoding="utf-8") as f:
+            assert re.search(r"^VmFlags:.* dd\b", f.read(), re.M)       # the key: in no core
+        s.p.good("collect", "box")
+        assert passes(origin) == ["PASS " + SECRET] and not in_memory(s.process.pid, SECRET.encode())
+        assert in_memory(s.process.pid, s.p.state.encode())             # we do see its memory
 
 
 # ---- keys
