@@ -19,11 +19,12 @@ void delivery_recovered(struct visit *v, struct ledger *l, struct ledger_entry *
 {
 	enum ledger_state final = entry->removal ? LEDGER_DISPOSING : visit_final_state(v);
 
-	if (entry->state != LEDGER_PENDING && entry->state != LEDGER_HELD && entry->state != LEDGER_REFUSED)
+	if (entry->state != LEDGER_PENDING && entry->state != LEDGER_HELD && entry->state != LEDGER_REFUSED && entry->state != LEDGER_GONE)
 		entry->target_count = 0;
 	entry->changed = delivery_moment(l);
 	entry_set_sink(entry, k, LEDGER_TARGET_ACCEPTED, NULL);
-	entry->state = entry_state(v, entry, final);
+	if (entry->state != LEDGER_GONE)
+		entry->state = entry_state(v, entry, final);
 	if (entry->state == final) {
 		entry->accepted = clock_now_s();
 		entry->target_count = 0;
@@ -111,6 +112,13 @@ static void answer_good(struct visit *v, struct message *m, enum ticket_kind kin
 		return;
 	case TICKET_RETRIED:
 		retried_settled(v, m);
+		return;
+	case TICKET_TAKEN:
+		handed_release(v, m);
+		message_go_on(v, m);
+		return;
+	case TICKET_UNDECIDED:
+		message_leave(v, m);
 		return;
 	case TICKET_RECOVERED:
 		for (size_t n = 0; n < v->sink_count; n++)

@@ -31,6 +31,30 @@ void ask_over(struct visit *v, struct item *item)
 	item->flags &= (uint8_t)~ITEM_COUNTED;
 }
 
+static void on_stragglers(void *user)
+{
+	struct visit *v = user;
+
+	v->leaves = true;
+	collector_dirty(v->collector, v);
+}
+
+bool ask_may_leave(struct visit *v)
+{
+	bool stragglers = v->under_way && v->handed == v->under_way;
+
+	if (v->straggling != stragglers) {
+		v->straggling = stragglers;
+		if (!v->stragglers)
+			v->stragglers = timer_new(collector_loop(v->collector), on_stragglers, v);
+		if (v->stragglers && stragglers)
+			timer_set(v->stragglers, STRAGGLERS_MS, 0);
+		else if (v->stragglers)
+			timer_stop(v->stragglers);
+	}
+	return !v->under_way || (stragglers && v->leaves);
+}
+
 bool ask_judged(const struct visit *v)
 {
 	return v->plan_answered == v->plan_asked && (v->plan_asked == v->plan_count || (v->limit && v->plan_kept >= v->limit));

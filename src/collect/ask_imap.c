@@ -48,10 +48,10 @@ static void ask_messages(struct visit *v)
 	}
 }
 
-static bool fetched(const struct visit *v)
+static bool fetched(struct visit *v)
 {
-	return v->phase == VISIT_FETCHING && v->plan_answered == v->plan_count && !v->current && !v->under_way && !v->slices &&
-	       untold_done(v);
+	return v->phase == VISIT_FETCHING && v->plan_answered == v->plan_count && !v->current && !v->slices &&
+	       untold_done(v) && ask_may_leave(v);
 }
 
 static void work(struct visit *v)

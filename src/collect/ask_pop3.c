@@ -73,8 +73,8 @@ void ask_pop3(struct visit *v)
 		ask_messages(v);
 	if (v->phase == VISIT_FETCHING) {
 		ask_disposals(v);
-		if (v->plan_answered == v->plan_count && !v->current && !v->under_way && !v->slices && disposed(v) &&
-		    !p3c_outstanding(v->pop))
+		if (v->plan_answered == v->plan_count && !v->current && !v->slices && disposed(v) &&
+		    !p3c_outstanding(v->pop) && ask_may_leave(v))
 			leave(v);
 	}
 }

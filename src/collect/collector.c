@@ -117,6 +117,12 @@ static bool same_host(const struct visit *a, const struct visit *b)
 	return a->with->host && b->with->host && strcasecmp(a->with->host, b->with->host) == 0;
 }
 
+/* What has left its server may still wait for targets. */
+static bool at_host(const struct visit *v)
+{
+	return v->what != VISIT_RETRY && v->phase != VISIT_WAITING && v->phase < VISIT_CLOSED;
+}
+
 static bool host_has_room(const struct collector *c, const struct visit *wanting)
 {
 	size_t busy = 0;
@@ -124,13 +130,12 @@ static bool host_has_room(const struct collector *c, const struct visit *wanting
 	for (size_t n = 0; n < c->count; n++) {
 		const struct visit *v = c->visits[n];
 
-		busy += v && v->phase != VISIT_WAITING && v->phase != VISIT_ENDED && same_host(v, wanting);
+		busy += v && at_host(v) && same_host(v, wanting);
 	}
 	return !c->with.max_per_host || busy < c->with.max_per_host;
 }
 
-/* One visit to this host has ended: the one that waits longest for it may start. */
-static void start_waiting(struct collector *c, const struct visit *ended)
+void collector_left_host(struct collector *c, const struct visit *ended)
 {
 	struct visit *oldest = NULL;
 
@@ -175,7 +180,7 @@ static void end_visit(struct collector *c, struct visit *v)
 	c->visits[v->index] = NULL;
 	assert(c->left);
 	if (--c->left)
-		start_waiting(c, v);
+		collector_left_host(c, v);
 	else
 		timer_stop(c->alive);
 	visit_free(&v);
@@ -321,7 +326,7 @@ uint64_t collector_add(struct collector *c, const struct connection *connection,
 	c->visits[slot] = v;
 	if (!c->left++)
 		timer_set(c->alive, ALIVE_MS, ALIVE_MS);
-	if (host_has_room(c, v))
+	if (what == VISIT_RETRY || host_has_room(c, v))
 		visit_start(v);
 	return id;
 }

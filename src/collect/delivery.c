@@ -89,7 +89,7 @@ bool delivery_full(const struct visit *v)
 
 enum ledger_state visit_final_state(const struct visit *v)
 {
-	return v->with->after == AFTER_KEEP ? LEDGER_ACCEPTED : LEDGER_DISPOSING;
+	return v->with->after == AFTER_KEEP || v->phase >= VISIT_LEAVING ? LEDGER_ACCEPTED : LEDGER_DISPOSING;
 }
 
 struct message *message_new(struct visit *v)
@@ -121,6 +121,7 @@ void message_free(struct visit *v, struct message *m)
 	for (size_t n = 0; n < v->sink_count; n++)
 		if (m->incoming[n])
 			incoming_abort(&m->incoming[n]);
+	handed_release(v, m);
 	spool_free(&m->spool);
 	routing_end(&m->routing);
 	free(m->why);
@@ -301,8 +302,14 @@ void message_complete(struct visit *v, bool too_old)
 {
 	struct message *m = v->current;
 	uint8_t old[32];
+	struct err e;
 
 	v->current = NULL;
+	if (!ledger_takes(v->ledger, &e)) {	/* what was found out and what was put there is not there */
+		message_free(v, m);
+		visit_fail(v, &e);
+		return;
+	}
 	digest(v, m);
 	if (too_old && !(m->unidentified && identity_find(&v->identity, m->digest, old))) {
 		v->uncompared -= m->unidentified;

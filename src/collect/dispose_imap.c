@@ -141,7 +141,7 @@ static void take_due(struct visit *v, uint32_t uid)
 /* A command for a few messages while more are coming would be a waste. */
 static bool worth_it(const struct visit *v)
 {
-	bool all_fetched = v->plan_answered == v->plan_count && !v->current && !v->under_way;
+	bool all_fetched = v->plan_answered == v->plan_count && !v->current && (!v->under_way || v->leaves);
 
 	return all_fetched || v->delete_count - v->delete_asked >= WORTH_A_COMMAND ||
 	       (v->found.dispose && v->dispose_at < v->listing.count);

@@ -85,6 +85,10 @@ void list_imap_open(struct visit *v)
 	const char *name;
 	struct err e;
 
+	if (v->under_way) {		/* a target keeps them; the other mailboxes are the next visit's */
+		leave(v);
+		return;
+	}
 	v->taken += v->plan_count;
 	v->taken_octets += v->planned_octets;
 	reset(v);
@@ -430,7 +434,7 @@ void list_imap_ask(struct visit *v)
 void list_imap_settled(struct visit *v)
 {
 	struct imap_visit *i = v->imap;
-	bool all = may_be_settled(v) && !v->limit && !v->listing.incomplete && !v->uncompared && !i->opened.uids_not_sticky &&
+	bool all = may_be_settled(v) && !v->under_way && !v->no_target.kind && !v->limit && !v->listing.incomplete && !v->uncompared && !i->opened.uids_not_sticky &&
 		   v->result.failed == i->failed_before && v->result.skipped - v->recorded == i->passed_before && !i->disposed && !i->undisposed;
 
 	if (!all || !i->opened.modseq)

@@ -16,10 +16,20 @@ struct retried {
 	uint8_t id[32];
 	uint8_t sink;
 	bool good;
-	bool alone;			/* it is removed, and no entry speaks of it */
 	bool stays;			/* in the held area, whatever its target said: quarantined, or tried later */
 	struct err e;
 };
 
-/* sink_mailbox.c: a copy that no entry speaks of was delivered to this sink and is not held any more. */
-void sink_copy_gone(struct sink *k, const struct held_info *info);
+struct retried *retried_new(struct visit *v, const struct held_info *info);
+void retried_free(struct retried *r);
+
+/* retries_settle.c
+ * The entry that mentions this copy: under the key that it came under, else wherever it is now, for ids may have changed. */
+bool retries_find(const struct visit *v, const struct held_info *info, struct ledger **l, struct ledger_entry *entry);
+struct sink *retries_sink(struct visit *v, const char *target);	/* NULL: it is none of this connection's any more */
+bool retries_has_entry(const struct held_info *info);	/* it is no bounce */
+/* No entry will ever speak of it: a bounce, what a person released, what waits since its id is another message's. */
+bool retries_loose(struct visit *v, const struct held_info *info);
+/* What the entry is, by what its targets say.  True: all is decided. */
+bool retries_decide(const struct visit *v, struct ledger_entry *entry, bool quarantined);
+void retries_remove(struct visit *v, const struct held_info *info);	/* in a job that the visit waits for */

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "collect/routing.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "store/held.h"
 #include "wire/envelope.h"
 
 enum { HEADER_PIECE = 16 * 1024, TEXTS_MAX = (ENVELOPE_RECIPIENTS + 1) * (ENVELOPE_PATH + 1),
 	LEAD_MAX = ENVELOPE_MARK + 32 + ENVELOPE_RECIPIENTS * (ENVELOPE_PATH + 32) };
+
+static_assert((int)ENVELOPE_PATH <= (int)HELD_ADDRESS_MAX, "a message can be held for whomever it is for");
 
 const struct envelope_rules *routing_rules(const struct connection *c, const struct target *t)
 {

@@ -73,6 +73,8 @@ int64_t schedule_next(const struct schedule *s, int64_t now);
 void schedule_began(struct schedule *s, const char *name, int64_t now);
 /* Kind ERR_NONE is a visit that came to its end.  Names that are not there (any more) are passed over. */
 void schedule_ended(struct schedule *s, const char *name, const struct err *why, int64_t now);
+/* It was due and could not begin for now: it is due soon, and nothing else has changed. */
+void schedule_later(struct schedule *s, const char *name, int64_t now);
 /* All that no back-off holds are due now; those that run, again when they have ended. */
 void schedule_all(struct schedule *s, int64_t now);
 bool schedule_find(const struct schedule *s, const char *name, int64_t now, struct schedule_shown *shown);

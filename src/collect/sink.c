@@ -78,13 +78,28 @@ static bool must_be_alone(const struct sink *k, struct err *e)
 	return true;
 }
 
+/* A place is one target, whatever it is called; of a server or a program there may be several, each for somebody else. */
+static uint64_t tag_of(const struct target *t)
+{
+	bool place = t->type == TARGET_MAILBOX || t->type == TARGET_MAILDIR || t->type == TARGET_FOLDER;
+	size_t size = strlen(t->canonical) + strlen(t->name) + 2;
+	char *text = place || strcmp(t->canonical, t->name) == 0 ? NULL : malloc(size);
+	uint64_t tag;
+
+	if (text)
+		(void)snprintf(text, size, "%s %s", t->canonical, t->name);
+	tag = ledger_target_tag(text ? text : t->canonical);
+	free(text);
+	return tag;
+}
+
 bool sink_open(struct sink *k, struct visit *v, uint8_t index, struct err *e)
 {
 	*k = (struct sink){ .visit = v, .target = v->with->deliver[index], .index = index };
 	k->ops = ops_of(k->target->type);
 	if (!k->ops)
 		abort();	/* settings_usable */
-	k->tag = k->intent = ledger_target_tag(k->target->canonical);
+	k->tag = k->intent = tag_of(k->target);
 	if ((k->target->type != TARGET_MAILBOX || settle_place(k, e)) && must_be_alone(k, e) && k->ops->open(k, e)) {
 		k->streams = k->ops->streams && !routing_wanted(k);
 		return true;

@@ -12,11 +12,11 @@
 #include "collect/retried.h"
 #include "net/jobs.h"
 
-enum { WRITE_BATCH = 32, INTENT_OLD_S = 24 * 3600 };
+enum { WRITE_BATCH = 32 };
 
 struct files_sink {
 	const struct files_ops *ops;
-	uint8_t tag[8];
+	uint8_t tag[8], copies[8];	/* of names; copies: of held messages, in this one directory */
 	struct queue to_write, to_place;
 	unsigned writers;
 	bool placing;
@@ -25,7 +25,7 @@ struct files_sink {
 
 struct batch_job {
 	struct sink *sink;
-	struct queue messages, done;
+	struct queue messages, done, there;	/* there: it was already */
 	struct message *failed;
 	struct err e, e_synced;		/* of the one that failed; of all that are done, unless synced */
 	bool synced;
@@ -36,7 +36,7 @@ static void start_placing(struct sink *k);
 
 /* Whose tmp files may be swept: only those of this connection in this state on
  * this host.  Another state may hold a connection of the same name, alive. */
-static void settle_tag(const struct sink *k, uint8_t out[8])
+static void settle_tags(const struct sink *k)
 {
 	char text[PATH_MAX + MAILDIR_HOST_MAX + SETTINGS_NAME_MAX + 3], state[PATH_MAX], host[MAILDIR_HOST_MAX + 1], given_host[HOST_NAME_MAX + 1] = "";
 	const char *given = store_state(collector_store(k->visit->collector));
@@ -46,7 +46,9 @@ static void settle_tag(const struct sink *k, uint8_t out[8])
 	maildir_host(given_host, host);
 	(void)snprintf(text, sizeof text, "%s|%s|%s", realpath(given, state) ? state : given, host, k->visit->with->name);
 	tag = ledger_target_tag(text);
-	memcpy(out, &tag, sizeof tag);
+	memcpy(k->files->tag, &tag, sizeof tag);
+	tag ^= ledger_target_tag(sink_path(k));
+	memcpy(k->files->copies, &tag, sizeof tag);
 }
 
 bool files_open(struct sink *k, const struct files_ops *ops, struct err *e)
@@ -55,7 +57,7 @@ bool files_open(struct sink *k, const struct files_ops *ops, struct err *e)
 	if (!k->files)
 		return err_set(e, ERR_LOCAL, "out of memory");
 	k->files->ops = ops;
-	settle_tag(k, k->files->tag);
+	settle_tags(k);
 	return true;
 }
 
@@ -66,9 +68,9 @@ void files_close(struct sink *k)
 	k->files = NULL;
 }
 
-const uint8_t *files_tag(const struct sink *k)
+const uint8_t *files_tag(const struct sink *k, const struct message *m)
 {
-	return k->files->tag;
+	return m->copy ? k->files->copies : k->files->tag;
 }
 
 /* A job that cannot start, for want of memory, is done here and now: slow, not lost. */
@@ -92,6 +94,15 @@ static bool enter(struct batch_job *j, void **dir)
 	return false;
 }
 
+static bool name_copies(const struct batch_job *j, struct err *e)
+{
+	bool good = true;
+
+	for (const struct message *m = j->done.first; m && good; m = m->next)
+		good = files_name_copy(j->sink, m, m->place, e);
+	return good;
+}
+
 static void write_work(void *user)
 {
 	struct batch_job *j = user;
@@ -103,14 +114,20 @@ static void write_work(void *user)
 	if (!enter(j, &dir))
 		return;
 	while (!j->failed && (m = queue_take(&j->messages))) {
-		if (ops->write(j->sink, dir, m, &j->e)) {
+		bool there = false;
+
+		if (m->copy && !files_find_copy(ops, j->sink->files->copies, dir, &m->retried->info, &there, &j->e)) {
+			j->failed = m;
+		} else if (there) {
+			queue_add(&j->there, m);
+		} else if (ops->write(j->sink, dir, m, &j->e)) {
 			queue_add(&j->done, m);
 		} else {
 			m->place[0] = '\0';
 			j->failed = m;
 		}
 	}
-	j->synced = !j->done.count || ops->sync_written(dir, &j->e_synced);
+	j->synced = !j->done.count || (ops->sync_written(dir, &j->e_synced) && name_copies(j, &j->e_synced));
 	ops->leave(j->sink, dir);
 }
 
@@ -130,13 +147,15 @@ static void write_done(void *user)
 			message_failed(v, m, &j->e_synced);
 			continue;
 		}
-		if (m->copy) {		/* no entry is to speak of it; it may come twice, after a crash */
+		if (m->copy) {
 			queue_add(&k->files->to_place, m);
 			continue;
 		}
 		message_entry(v, m, LEDGER_PENDING, &entry);
 		ledger_put(m->ledger, &entry, visit_ticket(v, m->slot, TICKET_PLACING));
 	}
+	while ((m = queue_take(&j->there)))
+		message_accepted(v, m);
 	if (j->failed)
 		message_failed(v, j->failed, &j->e);
 	while ((m = queue_take(&j->messages)))
@@ -201,8 +220,12 @@ static void each(struct batch_job *j, void *dir, bool (*step)(void *dir, const c
 		if (over || j->failed) {
 			queue_add(&j->messages, m);
 		} else {
-			if (j->sink->files->ops->lost(dir, m->place))	/* after a crash that would mean delivered */
+			if (j->sink->files->ops->lost(dir, m->place)) {	/* after a crash that would mean delivered */
+				struct err other;
+
+				(void)!files_name_copy(j->sink, m, "", &other);
 				m->place[0] = '\0';
+			}
 			j->failed = m;
 			j->e = e;
 		}
@@ -358,12 +381,17 @@ static bool collect_intents(struct sink *k, struct ledger *l, struct recovery *r
 				r->intents = more;
 				r->cap = cap;
 			}
-			r->intents[r->count] = (struct intent){ .ledger = l, .old = clock_now_s() - entry.changed > INTENT_OLD_S };
+			r->intents[r->count] = (struct intent){ .ledger = l, .old = clock_now_s() - entry.changed > FILES_INTENT_OLD_S };
 			memcpy(r->intents[r->count].id, entry.id, sizeof entry.id);
 			memcpy(r->intents[r->count++].place, target->place, sizeof target->place);
 		}
 	}
 	return true;
+}
+
+static bool never([[maybe_unused]] void *user, [[maybe_unused]] const char *name)
+{
+	return false;
 }
 
 /* In tmp: rename it.  Not there: it was delivered, whatever a reader did since,
@@ -385,8 +413,10 @@ static void recover_work(void *user)
 		i->there = !i->old || ops->has(dir, i->place);
 	}
 	r->good = r->good && (!r->count || ops->sync_placed(dir, &r->e));
-	if (r->good)
-		ops->sweep(dir, k->files->tag);
+	if (r->good) {
+		ops->sweep(dir, k->files->tag, never, NULL);
+		ops->sweep(dir, k->files->copies, files_is_named, k->visit);
+	}
 	ops->leave(k, dir);
 }
 

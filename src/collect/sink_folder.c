@@ -43,7 +43,7 @@ static bool write_one(struct sink *k, void *dir, struct message *m, struct err *
 	};
 
 	utf7_show(span_of(mailbox), shown, sizeof shown);
-	return folder_files_write(dir, &ask, store_state(collector_store(k->visit->collector)), files_tag(k), m->place, e);
+	return folder_files_write(dir, &ask, store_state(collector_store(k->visit->collector)), files_tag(k, m), m->place, e);
 }
 
 static bool sync_written(void *dir, struct err *e)
@@ -86,14 +86,9 @@ static bool has(void *dir, const char *name)
 	return folder_has(dir, name);
 }
 
-static bool never([[maybe_unused]] void *user, [[maybe_unused]] const char *name)
+static void sweep(void *dir, const uint8_t tag[8], bool (*keep)(void *user, const char *name), void *user)
 {
-	return false;
-}
-
-static void sweep(void *dir, const uint8_t tag[8])
-{
-	folder_sweep(dir, tag, never, NULL);
+	folder_sweep(dir, tag, keep, user);
 }
 
 static const struct files_ops ops = {

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "collect/retried.h"
 #include "collect/visit_imap.h"
+#include "deliver/parting.h"
 
 enum { FACTS = 5 };
 
@@ -66,29 +67,67 @@ void handed_stop(struct visit *v, const char *why)
 			(void)deliver_unless_begun(collector_deliveries(v->collector), v->slots[n]->handing, why);
 }
 
+void handed_release(struct visit *v, struct message *m)
+{
+	if (!m->unreleased)
+		return;
+	deliver_release(collector_deliveries(v->collector), m->unreleased);
+	free(m->unreleased);
+	m->unreleased = NULL;
+}
+
+static bool any_accepted(const struct message *m, const struct deliver_result *r)
+{
+	size_t count = m->retried ? m->retried->recipient_count : m->routing.recipient_count;
+
+	if (!r->each)
+		return r->said == DELIVER_ACCEPTED;
+	return parting_count(&(struct parting){ NULL, count, r->each }, DELIVER_ACCEPTED);
+}
+
+/* Where other targets are still to be asked the ledger is told of this one first: else a crash would double it. */
+static void taken(struct visit *v, struct message *m)
+{
+	uint32_t all = (uint32_t)((1u << v->sink_count) - 1), over = m->accepted | m->failed | m->held | m->refused | 1u << m->turn;
+	struct ledger_entry entry;
+
+	if (m->copy || (over & all) == all) {
+		message_accepted(v, m);
+		return;
+	}
+	v->sinks[m->turn].failures = v->sinks[m->turn].hung = 0;
+	m->accepted |= 1u << m->turn;
+	message_entry(v, m, LEDGER_PENDING, &entry);
+	ledger_put(m->ledger, &entry, visit_ticket(v, m->slot, TICKET_TAKEN));
+}
+
 static void done(void *user, const struct deliver_result *r)
 {
 	struct handing *h = user;
 	struct visit *v = h->visit;
 	struct message *m = h->message;
 	struct sink *k = &v->sinks[m->turn];
+	struct ledger *l = m->ledger;
 	struct err e;
 
 	v->waiting--;
+	v->handed -= !m->copy;
 	m->handing = NULL;
-	free(h);
+	m->unreleased = h;
+	if (!any_accepted(m, r))
+		handed_release(v, m);
 	if (r->said == DELIVER_ACCEPTED) {
-		message_accepted(v, m);
+		taken(v, m);
 	} else if (v->stopping && !r->answered && !r->each && r->said == DELIVER_DEFERRED) {
 		(void)err_set(&e, ERR_LOCAL, "%.*s", DELIVER_WHY_MAX, r->why);
 		message_failed(v, m, &e);
 	} else {
-		k->hung = r->hung ? k->hung + 1 : r->answered ? 0 : k->hung;
-		if (r->hung && k->hung == SINK_HUNG_MAX)
+		k->hung = r->hung || r->down ? k->hung + 1 : r->answered ? 0 : k->hung;
+		if (k->hung == SINK_HUNG_MAX)
 			give_up(k, r->why);
 		message_untaken(v, m, r);
 	}
-	ledger_flush(v->ledger);
+	ledger_flush(l);
 	collector_dirty(v->collector, v);
 }
 
@@ -114,9 +153,11 @@ static void deliver_message(struct sink *k, struct message *m)
 	ask.facts = h->facts;
 	ask.fact_count = ledger_mailbox(m->ledger)[0] ? FACTS : FACTS - 1;
 	ask.user = m->handing = h;
+	ask.holds = true;
 	ask.insist = m->retried && !k->insisted;	/* it is due: the first of them finds out whether a server is back */
 	k->insisted = k->insisted || ask.insist;
 	v->waiting++;
+	v->handed += !m->copy;
 	deliver(collector_deliveries(v->collector), &ask);
 }
 

@@ -8,7 +8,7 @@
 #include <assert.h>
 
 #include "base/clock.h"
-#include "collect/retried.h"
+#include "collect/visit.h"
 
 enum { PIECE = 32 * 1024, PIECES_A_TURN = 32 };
 
@@ -17,14 +17,32 @@ static bool open_sink(struct sink *k, struct err *e)
 	return mailbox_open(collector_store(k->visit->collector), k->target->mailbox, true, &k->box, e);
 }
 
+/* A held message has a mark of its own, whatever became of the id that it came under: no digest begins with so many zeros.
+ * It is forgotten by the next recovery, when the copy is gone. */
+static void mark_copy(uint64_t copy, uint8_t id[32])
+{
+	memset(id, 0, 32);
+	memcpy(id + 32 - sizeof copy, &copy, sizeof copy);
+}
+
+static bool is_of_copy(const struct mailbox_source *mark, uint64_t *copy)
+{
+	uint8_t id[32];
+
+	memcpy(copy, mark->id + sizeof mark->id - sizeof *copy, sizeof *copy);
+	mark_copy(*copy, id);
+	return memcmp(mark->id, id, sizeof id) == 0;
+}
+
 static struct mailbox_source source_of(const struct message *m)
 {
 	struct mailbox_source source;
 
-	if (m->retried && !m->retried->ledger)		/* no entry speaks of it: the mark is the copy's own */
-		return held_source(&m->retried->info);
 	memcpy(source.connection, ledger_tag(m->ledger), sizeof source.connection);
-	memcpy(source.id, m->id, sizeof source.id);
+	if (m->copy)
+		mark_copy(m->copy, source.id);
+	else
+		memcpy(source.id, m->id, sizeof source.id);
 	memcpy(source.digest, m->digest, sizeof source.digest);
 	return source;
 }
@@ -56,6 +74,13 @@ static void recover_ledger(struct sink *k, struct ledger *l)
 	struct ledger_entry entry;
 
 	while (mailbox_marks(k->box, ledger_tag(l), &mark)) {
+		uint64_t copy;
+
+		if (is_of_copy(&mark, &copy)) {
+			if (!retries_has(k->visit, k, copy))
+				mailbox_unmark(k->box, &mark);
+			continue;
+		}
 		if (in_ledger(k, l, &mark, &entry) || was_delivered(l, &mark)) {
 			mailbox_unmark(k->box, &mark);
 			continue;
@@ -166,16 +191,7 @@ static void settled(struct sink *k, struct message *m)
 {
 	struct mailbox_source source = source_of(m);
 
-	if (!m->retried || m->retried->ledger)		/* else it goes behind the copy */
-		mailbox_unmark(k->box, &source);
-}
-
-void sink_copy_gone(struct sink *k, const struct held_info *info)
-{
-	struct mailbox_source source = held_source(info);
-
-	if (k->ops == &sink_mailbox)
-		mailbox_unmark(k->box, &source);
+	mailbox_unmark(k->box, &source);
 }
 
 static void close_sink(struct sink *k)

@@ -16,7 +16,7 @@ static void leave([[maybe_unused]] struct sink *k, [[maybe_unused]] void *dir)
 
 static bool write_one(struct sink *k, void *dir, struct message *m, struct err *e)
 {
-	return maildir_write(dir, m->spool, files_tag(k), m->place, e);
+	return maildir_write(dir, m->spool, files_tag(k, m), m->place, e);
 }
 
 static bool sync_written(void *dir, struct err *e)
@@ -49,14 +49,9 @@ static bool has(void *dir, const char *name)
 	return maildir_has(dir, name);
 }
 
-static bool never([[maybe_unused]] void *user, [[maybe_unused]] const char *name)
+static void sweep(void *dir, const uint8_t tag[8], bool (*keep)(void *user, const char *name), void *user)
 {
-	return false;
-}
-
-static void sweep(void *dir, const uint8_t tag[8])
-{
-	maildir_sweep(dir, tag, never, NULL);
+	maildir_sweep(dir, tag, keep, user);
 }
 
 static const struct files_ops ops = {

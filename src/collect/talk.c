@@ -204,6 +204,7 @@ static void on_closed(void *user, const struct err *why)
 	v->mechs_out |= v->mechs_new;
 	v->conn = NULL;
 	v->phase = VISIT_CLOSED;
+	collector_left_host(v->collector, v);
 	collector_throttle(v->collector, v, false);
 	if (v->current)
 		message_drop(v, v->current);	/* a cut download is never delivered */

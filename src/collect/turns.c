@@ -14,8 +14,21 @@
 
 /* ---- what the ledger says of it */
 
+static enum ledger_target_state target_state(const struct ledger_entry *entry, const struct sink *k)
+{
+	for (size_t t = 0; t < entry->target_count; t++)
+		if (entry->targets[t].target == k->tag)
+			return entry->targets[t].state;
+	return LEDGER_TARGET_NONE;
+}
+
+static bool is_decided(enum ledger_target_state state)
+{
+	return state == LEDGER_TARGET_ACCEPTED || state == LEDGER_TARGET_REFUSED;
+}
+
 /* What the entry knows of targets that are not asked now stays: they may be in `deliver` again tomorrow, or be recovering at
- * this moment. */
+ * this moment.  So does what became of a held copy of it that was tried again meanwhile. */
 static void set_targets(const struct visit *v, const struct message *m, struct ledger_entry *entry)
 {
 	struct ledger_entry old;
@@ -23,6 +36,7 @@ static void set_targets(const struct visit *v, const struct message *m, struct l
 	if (ledger_get(m->ledger, m->id, &old) && old.state == LEDGER_PENDING) {
 		memcpy(entry->targets, old.targets, sizeof entry->targets);
 		entry->target_count = old.target_count;
+		entry->removal = entry->removal || old.removal;
 	}
 	for (size_t n = 0; n < v->sink_count; n++) {
 		const struct sink *k = &v->sinks[n];
@@ -32,6 +46,8 @@ static void set_targets(const struct visit *v, const struct message *m, struct l
 			(void)held_id_text(m->copies[n], copy);
 		if (m->accepted & 1u << n)
 			entry_set_sink(entry, k, LEDGER_TARGET_ACCEPTED, NULL);
+		else if (m->held & 1u << n && is_decided(target_state(entry, k)))
+			continue;
 		else if (m->held & 1u << n)
 			entry_set_sink(entry, k, LEDGER_TARGET_HELD, copy);
 		else if (m->refused & 1u << n)
@@ -61,14 +77,6 @@ void message_entry(const struct visit *v, const struct message *m, enum ledger_s
 		set_targets(v, m, entry);
 	else
 		entry->accepted = clock_now_s();
-}
-
-static enum ledger_target_state target_state(const struct ledger_entry *entry, const struct sink *k)
-{
-	for (size_t t = 0; t < entry->target_count; t++)
-		if (entry->targets[t].target == k->tag)
-			return entry->targets[t].state;
-	return LEDGER_TARGET_NONE;
 }
 
 enum ledger_state entry_state(const struct visit *v, const struct ledger_entry *entry, enum ledger_state final)
@@ -130,6 +138,24 @@ void message_because(struct message *m, const char *why)
 
 /* ---- its end */
 
+/* A held copy of it may have been tried again since it was fetched: what the entry says of that target counts. */
+static void catch_up(const struct visit *v, struct message *m)
+{
+	struct ledger_entry entry;
+
+	if (!m->held || !ledger_get(m->ledger, m->id, &entry) || entry.state != LEDGER_PENDING)
+		return;
+	m->removal = m->removal || entry.removal;
+	for (size_t n = 0; n < v->sink_count; n++) {
+		enum ledger_target_state state = target_state(&entry, &v->sinks[n]);
+
+		if (!(m->held & 1u << n) || !is_decided(state))
+			continue;
+		m->held &= ~(1u << n);
+		*(state == LEDGER_TARGET_ACCEPTED ? &m->accepted : &m->refused) |= 1u << n;
+	}
+}
+
 /* Some target does not have it: the ledger remembers which do, and a later
  * visit fetches it again for the others. */
 static void conclude_failed(struct visit *v, struct message *m)
@@ -138,8 +164,7 @@ static void conclude_failed(struct visit *v, struct message *m)
 
 	v->result.failed++;
 	message_entry(v, m, LEDGER_PENDING, &entry);
-	ledger_put(m->ledger, &entry, 0);
-	message_leave(v, m);
+	ledger_put(m->ledger, &entry, visit_ticket(v, m->slot, TICKET_UNDECIDED));
 }
 
 /* Those that have it are done; for the others there is a copy, or it waits at the server. */
@@ -152,9 +177,8 @@ static void conclude_waiting(struct visit *v, struct message *m)
 	else
 		v->result.failed++;
 	message_entry(v, m, m->held ? LEDGER_HELD : LEDGER_REFUSED, &entry);
-	ledger_put(m->ledger, &entry, 0);
+	ledger_put(m->ledger, &entry, visit_ticket(v, m->slot, TICKET_UNDECIDED));
 	listing_key(&v->listing, m->number, m->id);
-	message_leave(v, m);
 }
 
 static void conclude(struct visit *v, struct message *m)
@@ -257,9 +281,12 @@ void message_go_on(struct visit *v, struct message *m)
 			v->sinks[m->turn].ops->deliver(&v->sinks[m->turn], m);
 		return;
 	}
-	if (m->copy)
+	if (m->copy) {
 		retried_over(v, m);
-	else if (m->failed)
+		return;
+	}
+	catch_up(v, m);
+	if (m->failed)
 		conclude_failed(v, m);
 	else if (m->held || m->refused)
 		conclude_waiting(v, m);

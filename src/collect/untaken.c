@@ -53,10 +53,11 @@ static bool add(struct untaken *u, enum held_state state, const char *const *rec
 	struct message *m = u->message;
 	struct visit *v = u->visit;
 	int64_t now = clock_now_s();
+	bool partly = u->each && parting_count(&u->parting, DELIVER_ACCEPTED);
 	const struct held_new what = { .account = "", .target = u->sink->target->name,
 		.sender = m->retried ? m->retried->info.sender : m->routing.sender ? m->routing.sender : "",
 		.recipients = recipients, .recipient_count = count, .why = u->why, .next = deliver_next_try(1, now), .origin = &u->origin,
-		.state = state, .most = v->with->held_max };
+		.state = state, .most = partly ? UINT64_MAX : v->with->held_max };	/* else those that have it would get it again */
 
 	return held_add(collector_store(v->collector), &what, m->spool, now, id, &u->e);
 }
@@ -214,6 +215,20 @@ static void refused_over(struct untaken *u)
 	message_over(v, m, &m->accepted);
 }
 
+/* What some recipients have had to be held, room or not; that there is none shows before the next. */
+static void stop_if_full(struct visit *v)
+{
+	struct held_sums sums;
+	struct err e;
+
+	held_sums_of(collector_store(v->collector), v->with->name, &sums);
+	if (!v->with->held_max || sums.octets <= v->with->held_max)
+		return;
+	(void)err_set(&e, ERR_BUSY, "held area: what is held for this connection has %llu octets: no room for more (held_max %llu)",
+		(unsigned long long)sums.octets, (unsigned long long)v->with->held_max);
+	visit_no_target(v, &e);
+}
+
 static void done(void *user)
 {
 	struct untaken *u = user;
@@ -221,11 +236,15 @@ static void done(void *user)
 	struct message *m = u->message;
 
 	v->waiting--;
+	if (u->good)
+		handed_release(v, m);	/* who took it is not asked again */
 	if (!u->good) {
-		visit_no_target(v, &u->e);	/* neither the target nor we can take more */
+		if (u->e.kind == ERR_BUSY || u->e.kind == ERR_LOCAL)
+			visit_no_target(v, &u->e);	/* neither the target nor we can take more */
 		message_failed(v, m, &u->e);
 	} else if (u->held) {
 		say_stored(u);
+		stop_if_full(v);
 		message_because(m, u->why);
 		m->copies[m->turn] = u->held;
 		if (m->retried)
@@ -254,6 +273,15 @@ static const char *way_back(const struct visit *v, const struct sink *k)
 	return NULL;
 }
 
+/* The rest of those that it was for; or the server does not have it any more. */
+static bool is_left_over(const struct message *m)
+{
+	const struct retried *r = m->retried;
+	struct ledger_entry entry;
+
+	return r && (r->recipient_count != m->routing.recipient_count || !ledger_get(r->ledger, r->id, &entry) || entry.state == LEDGER_GONE);
+}
+
 static enum untaken_how how_of(struct untaken *u)
 {
 	const struct message *m = u->message;
@@ -265,7 +293,7 @@ static enum untaken_how how_of(struct untaken *u)
 	case REFUSED_QUARANTINE:
 		return HOW_QUARANTINE;
 	case REFUSED_KEEP:		/* those that have it must not get it again */
-		return u->each ? HOW_QUARANTINE : HOW_KEEP;
+		return u->each || is_left_over(m) ? HOW_QUARANTINE : HOW_KEEP;
 	case REFUSED_DELETE:
 		return HOW_DROP;
 	case REFUSED_RETURN:

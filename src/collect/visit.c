@@ -43,6 +43,7 @@ void visit_free(struct visit **out)
 	store_lock_drop(&v->lock);
 	password_stop(v);
 	timer_free(&v->retry);
+	timer_free(&v->stragglers);
 	buf_wipe(&v->password);
 	buf_end(&v->head);
 	free(v);
@@ -62,6 +63,7 @@ void visit_reset_attempt(struct visit *v)
 	v->taken_octets = v->stat_count = 0;
 	v->token_refused = false;
 	v->why = (struct err){ 0 };
+	v->straggling = v->leaves = false;
 }
 
 void visit_reset_mailbox(struct visit *v)
@@ -238,13 +240,13 @@ void visit_stop(struct visit *v)
 		return;
 	v->stopping = true;
 	atomic_store(&v->stop_command, true);
-	if (v->phase >= VISIT_LEAVING)
-		return;		/* QUIT was sent: what is deleted is deleted */
 	(void)err_set(&why, ERR_LOCAL, "%s", v->what == VISIT_TEST ? "stopped before the test came to its end" :
 		"stopped before the visit was complete; the next one goes on from here");
+	handed_stop(v, why.text);
+	if (v->phase >= VISIT_LEAVING && v->what != VISIT_RETRY)
+		return;		/* QUIT was sent: what is deleted is deleted */
 	if (v->retry)
 		timer_stop(v->retry);
-	handed_stop(v, why.text);
 	visit_fail(v, &why);
 }
 

@@ -52,6 +52,7 @@ enum {
 	UNDER_WAY_OCTETS = 4 << 20,
 	HEAD_MAX = 64 * 1024,		/* of a message, looked at for its date */
 	TOP_ALL_LINES = 99999999,
+	STRAGGLERS_MS = 20 * 1000,	/* so long the source's server waits for what only targets are to answer */
 	SINK_HUNG_MAX = 3,		/* the same of one that did not even answer */
 	SINK_FAILURES_MAX = 10,		/* in a row, after which a target gets nothing more in this visit */
 	SLOW_FACTOR = 10,		/* within so many time-outs */
@@ -81,7 +82,7 @@ struct steps {			/* of a VISIT_TEST */
 	char greeting[GREETING_SHOWN];
 };
 
-enum ticket_kind { TICKET_APPENDED = 1, TICKET_PLACING, TICKET_FINAL, TICKET_RECOVERED, TICKET_SLICE, TICKET_RETRIED };
+enum ticket_kind { TICKET_APPENDED = 1, TICKET_PLACING, TICKET_FINAL, TICKET_RECOVERED, TICKET_SLICE, TICKET_RETRIED, TICKET_TAKEN, TICKET_UNDECIDED };
 
 struct visit;
 struct sink;
@@ -103,6 +104,7 @@ struct message {		/* being received, or complete and on its way */
 	uint64_t copy;		/* it is this held message, tried again; 0: it came from the server */
 	struct retried *retried;	/* and what is known of it */
 	struct handing *handing;	/* it is with sink_handed */
+	struct handing *unreleased;	/* its target took it, and waits until that is durable */
 	bool quarantined, counted;
 	char *why;		/* the last target that did not take it, NULL: none; ours */
 	struct ledger *ledger;	/* its entry's */
@@ -221,6 +223,9 @@ struct visit {
 	uint8_t sink_count;
 	size_t waiting;			/* answers and jobs to come */
 	size_t retrying;		/* held messages that are tried */
+	size_t handed;			/* messages that are with servers and programs, without those */
+	struct timer *stragglers;	/* runs while all that is left is with them */
+	bool straggling, leaves;	/* leaves: the source is not kept waiting for them any longer */
 	uint64_t retry_at;		/* the one that was looked at last */
 	bool retry_over;		/* all were */
 
@@ -311,6 +316,8 @@ bool ask_window_open(const struct visit *v);
 void ask_begins(struct visit *v, struct item *item);	/* its message is asked for */
 void ask_over(struct visit *v, struct item *item);	/* its message came, or did not */
 void ask_begin_fetching(struct visit *v);
+/* Nothing is under way; or only what targets have had for long: the next visit disposes of that. */
+bool ask_may_leave(struct visit *v);
 bool ask_judged(const struct visit *v);		/* VISIT_JUDGING has seen all that it needs */
 
 /* steps.c: all of it does nothing unless the visit is a test */
@@ -388,6 +395,8 @@ void entry_set_sink(struct ledger_entry *entry, const struct sink *k, enum ledge
 
 /* retries.c */
 void retries_settle(struct visit *v);		/* before each attempt: held area and ledger agree, whatever a crash left */
+/* After a crash: sink `k` has this held message; false: it is not held any more. */
+bool retries_has(struct visit *v, const struct sink *k, uint64_t copy);
 void retries_start(struct visit *v);		/* those that are due; also later, for more */
 void retried_over(struct visit *v, struct message *m);	/* its sink has had its turn */
 bool retried_loose(const struct message *m);	/* no entry speaks of it: a bounce, or quarantined and released */
@@ -402,7 +411,9 @@ void message_untaken(struct visit *v, struct message *m, const struct deliver_re
 void message_deferred(struct visit *v, struct message *m, const char *why);
 void message_unrouted(struct visit *v, struct message *m);	/* no_recipient: what m->routing says */
 
-/* sink_handed.c: what has not begun there will not; for a visit that is stopped */
+/* sink_handed.c: what it took is durable: its target may go on */
+void handed_release(struct visit *v, struct message *m);
+/* What has not begun there will not; for a visit that is stopped. */
 void handed_stop(struct visit *v, const char *why);
 
 /* turns.c */
@@ -479,6 +490,8 @@ void collector_dirty(struct collector *c, struct visit *v);	/* visit_move soon *
 void collector_throttle(struct collector *c, struct visit *v, bool on);	/* it waits for room in the store */
 void collector_feed(struct collector *c, struct visit *v);	/* its sinks want the next turn, whoever wakes */
 void collector_again(struct collector *c);	/* one more turn, once others have had theirs */
+/* One visit to this host is over, or has left it: the one that waits longest for it may start. */
+void collector_left_host(struct collector *c, const struct visit *v);
 void collector_ended(struct collector *c, struct visit *v);
 void collector_step(struct collector *c, const struct visit *v, const struct visit_step *step);
 

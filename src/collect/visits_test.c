@@ -12,6 +12,7 @@
 
 #include "collect/test_world.h"
 #include "config/read.h"
+#include "deliver/deliver.h"
 #include "store/mailbox.h"
 
 #define FOREIGN (UINT64_C(0xA1) << 56)
@@ -108,6 +109,7 @@ static void end(struct instance *i)
 	store_on_wake(i->world->store, NULL, NULL);
 	visits_end(i->visits);
 	wake_free(&i->answers);
+	deliveries_free(&i->world->deliveries);
 	loop_free(&i->world->loop);
 	visits_free(&i->visits);
 	assert_null(i->visits);

@@ -222,7 +222,7 @@ static const struct option server_tls_rows[] = {
 static const struct option server_oauth_rows[] = {
 	{ "introspection_url", OPTION_TEXT,   POP3_OAUTH(introspection_url), .min = 1, .max = 2000, .form = value_endpoint, .help = "https://HOST/PATH" },
 	{ "client_id",         OPTION_TEXT,   POP3_OAUTH(client_id), .min = 1, .max = 1000, .help = "our name at the endpoint" },
-	{ "client_secret",     OPTION_SECRET, POP3_OAUTH(client_secret), .help = "file:PATH or credential:NAME" },
+	{ "client_secret",     OPTION_SECRET, POP3_OAUTH(client_secret), .help = "vault:NAME, file:PATH or credential:NAME" },
 	{ "username_claim",    OPTION_TEXT,   POP3_OAUTH(username_claim), "username", .min = 1, .max = 200,
 		.help = "the member of the endpoint's answer that names the user, such as username, sub or email" },
 	{ "scope",             OPTION_TEXT,   POP3_OAUTH(scope), .max = 1000, .help = "the scopes with blanks between them, or \"\" for none" },

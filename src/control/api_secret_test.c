@@ -17,7 +17,7 @@ static const struct row rows[] = {
 	{ "secret.set", "{\"secret\":\"a\\u0007\",\"value\":\"x\"}", "config: *no control characters*" },
 	{ "secret.set", "{\"secret\":\"oauth:box\",\"value\":\"x\"}", "config: *postrider oauth login*" },
 	{ "secret.set", "{\"value\":\"hidden\"}", "config: secret.set: secret is missing*" },
-	{ "secret.set", "{\"secret\":\"raw\",\"value\":[\"hidden\"]}", "config: secret.set: value is no text*" },
+	{ "secret.set", "{\"secret\":\"raw\",\"value\":[\"hidden\"]}", "config: secret.set: value is not a text" },
 	{ "secret.get", "{\"secret\":\"raw\"}", "config: *no operation is called so*" },
 	{ "secret.list", "{\"limit\":1}", "{\"rows\":[{\"secret\":\"raw\",\"set\":\"*Z\"}],\"next\":\"raw\"}" },
 	{ "secret.list", "{\"after\":\"raw\"}", "{\"rows\":[{\"secret\":\"support\",\"set\":\"*Z\"}]}" },

@@ -104,7 +104,8 @@ bool deliver_target_queues(const struct deliver_target *t)
 void delivery_end(struct delivery *d, enum deliver_said said, const char *why)
 {
 	assert(!d->ended);
-	line_leave(d);
+	if (!(d->ask.holds && d->begun && said == DELIVER_ACCEPTED))
+		line_leave(d);		/* else it keeps its place */
 	queue_leave(d);
 	d->ended = true;
 	d->all->ended_count++;
@@ -187,6 +188,8 @@ static void tell(struct delivery *d)
 	memcpy(why, d->why, sizeof why);
 	memcpy(told, d->told, sizeof told);
 	d->each = NULL;
+	if (ask.holds)
+		unreleased_put(d);
 	drop(d);
 	ask.done(ask.user, &result);
 	free(each);
@@ -210,6 +213,7 @@ void deliver(struct deliveries *all, const struct deliver_ask *ask)
 
 	if (!d)
 		abort();	/* as of any small thing of the store's: nobody could be told */
+	assert(!ask->holds || ask->user);
 	assert(ask->fact_count <= DELIVER_FACTS && ask->target && ask->message && ask->sender && ask->done);
 	*d = (struct delivery){ .all = all, .at = all->last, .ask = *ask, .target = deliver_target_keep(ask->target) };
 	*all->last = d;
@@ -223,6 +227,19 @@ void deliver(struct deliveries *all, const struct deliver_ask *ask)
 	}
 	line_join(d);
 	begin_all(all);
+}
+
+void deliver_release(struct deliveries *all, const void *user)
+{
+	struct deliver_target *t;
+
+	if (!unreleased_take(all, user, &t))
+		return;
+	if (t->ops->release)
+		t->ops->release(all, t, user);
+	if (t->ops->at_once)
+		wake_send(all->wake);	/* whoever waits for that place begins there */
+	deliver_target_put(&t);
 }
 
 bool deliver_unless_begun(struct deliveries *all, const void *user, const char *why)
@@ -333,6 +350,7 @@ void deliveries_free(struct deliveries **deliveries)
 	deliver_servers_free(all);
 	while (all->first)
 		drop(all->first);
+	unreleased_free(all);
 	(void)line_begins(all);		/* none is left: lines without any go */
 	wake_free(&all->wake);
 	deliver_sweep_free(all);

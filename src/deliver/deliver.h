@@ -29,7 +29,12 @@
  * `placing` is told a name before the file gets it, on a job's thread, and makes that durable ("": it will not get it).
  * An SMTP or LMTP server answers for each recipient: `each` says it, and whoever tries again asks for those alone that were
  * deferred.  A message whose answer was lost is deferred: that one may come twice.
- * deliver_settled: the message is not held any more, so nobody needs the mark. */
+ * deliver_settled: the message is not held any more, so nobody needs the mark.
+ *
+ * A server or program cannot be asked what it has: if this process dies before whoever asked has made an acceptance durable, the
+ * message comes twice.  With `holds` that is one message a connection (to a server) or a program at most: after an acceptance that
+ * connection ends no other message, and no program begins in that one's place, until deliver_release was called.  Commands and
+ * all but the end of the next message may be on their way meanwhile.  Without `holds` nothing waits. */
 #pragma once
 
 #include "config/settings.h"
@@ -92,6 +97,9 @@ struct deliver_ask {
 	bool place_old;		/* it is from so long ago that a file that is not in tmp any more may have been swept away */
 	bool (*placing)(void *user, const char *name, struct err *e);	/* NULL: nobody wants to know */
 	void (*done)(void *user, const struct deliver_result *result);
+	/* Whoever asks makes what was accepted durable, and says deliver_release then.  `user` is not NULL, stays valid until then, and no
+	 * other ask has the same. */
+	bool holds;
 	void *user;
 };
 
@@ -109,6 +117,8 @@ struct deliveries_with {
 /* This machine's name, as servers hear it: letters, digits, '.' and '-'. */
 const char *deliver_host(const struct deliveries *d);
 void deliver(struct deliveries *d, const struct deliver_ask *ask);
+/* Once for each ask with `holds`, after its done (or within it), whatever was said; not after deliveries_free, which needs none. */
+void deliver_release(struct deliveries *d, const void *user);
 /* The delivery of that `user`, if it has not begun, will not: it is deferred, and `done` says so.  False: it has begun. */
 bool deliver_unless_begun(struct deliveries *d, const void *user, const char *why);
 void deliver_settled(struct deliveries *d, const struct deliver_target *target, const struct mailbox_source *source);

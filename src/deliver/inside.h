@@ -76,6 +76,7 @@ struct deliveries {
 	struct queue fed;		/* begun, and it wants to know when the store has moved */
 	struct line *lines[DELIVERY_BUCKETS], *open, **open_last;
 	struct delivery *by_user[DELIVERY_BUCKETS], *by_ticket[DELIVERY_BUCKETS];
+	struct unreleased *unreleased[DELIVERY_BUCKETS];	/* by user */
 	uint64_t last_ticket;
 	struct swept *swept;		/* swept.c */
 	struct served *served[DELIVERY_BUCKETS];	/* to_smtp.c: servers with their relays, by target */
@@ -90,6 +91,7 @@ struct deliver_ops {
 	void (*begin)(struct delivery *d);
 	void (*turn)(struct delivery *d);	/* the store has moved; NULL: it does not matter */
 	void (*hurry)(struct delivery *d);	/* NULL: it ends by itself */
+	void (*release)(struct deliveries *all, struct deliver_target *t, const void *user);	/* of an ask with `holds`; NULL: nothing waits */
 	void (*abandon)(struct delivery *d);	/* no task of it runs any more; NULL: there is nothing to do */
 };
 

@@ -126,6 +126,17 @@ struct delivery *line_begins(struct deliveries *all)
 	return NULL;
 }
 
+static void leave(struct deliveries *all, struct line *n, bool begun)
+{
+	assert(n->joined && n->under_way >= begun);
+	n->joined--;
+	n->under_way -= begun;
+	if (n->waiting.first)
+		open_line(all, n);
+	else
+		free_unused(all, n);
+}
+
 void line_leave(struct delivery *d)
 {
 	struct line *n = d->line;
@@ -133,14 +144,8 @@ void line_leave(struct delivery *d)
 	if (!n)
 		return;
 	d->line = NULL;
-	assert(n->joined && n->under_way >= d->begun);
-	n->joined--;
-	n->under_way -= d->begun;
 	queue_leave(d);
-	if (n->waiting.first)
-		open_line(d->all, n);
-	else
-		free_unused(d->all, n);
+	leave(d->all, n, d->begun);
 }
 
 /* ---- finding one */
@@ -150,6 +155,52 @@ static size_t user_bucket(const void *user)
 	uintptr_t p = (uintptr_t)user;
 
 	return (p >> 4 ^ p >> 13 ^ p >> 21) % DELIVERY_BUCKETS;
+}
+
+/* ---- ended, and not released */
+
+struct unreleased {
+	struct unreleased *next;
+	const void *user;
+	struct deliver_target *target;	/* kept */
+	struct line *line;		/* where it has its place; NULL: nowhere */
+};
+
+void unreleased_put(struct delivery *d)
+{
+	struct unreleased **bucket = &d->all->unreleased[user_bucket(d->ask.user)], *u = calloc(1, sizeof *u);
+
+	if (!u)
+		abort();	/* as of any small thing of the store's: nobody could be told */
+	assert(d->ended && d->ask.holds && d->ask.user);
+	*u = (struct unreleased){ .next = *bucket, .user = d->ask.user, .target = deliver_target_keep(d->target), .line = d->line };
+	d->line = NULL;
+	*bucket = u;
+}
+
+bool unreleased_take(struct deliveries *all, const void *user, struct deliver_target **t)
+{
+	struct unreleased **at = &all->unreleased[user_bucket(user)], *u;
+
+	while ((u = *at) && u->user != user)
+		at = &u->next;
+	if (!u)
+		return false;
+	*at = u->next;
+	*t = u->target;
+	if (u->line)
+		leave(all, u->line, true);
+	free(u);
+	return true;
+}
+
+void unreleased_free(struct deliveries *all)
+{
+	struct deliver_target *t;
+
+	for (size_t n = 0; n < DELIVERY_BUCKETS; n++)
+		while (all->unreleased[n] && unreleased_take(all, all->unreleased[n]->user, &t))
+			deliver_target_put(&t);
 }
 
 void found_put(struct delivery *d)

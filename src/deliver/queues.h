@@ -8,6 +8,9 @@
  *     line_join(d)              it waits, behind the others
  *     line_begins(all) → d      the next that may begin, which has left its queue; NULL: none
  *     line_leave(d)             it has ended, or is dropped
+ * One that has accepted a message, and whose ask has `holds`, keeps its place in its line until it is released:
+ *     unreleased_put(d)         it has ended; before it is dropped
+ *     unreleased_take(all, user, &t) → false: there is none; else its place is free, and its target is the caller's
  * What belongs here stands in struct delivery and struct deliveries (inside.h). */
 #pragma once
 
@@ -19,6 +22,7 @@ enum { DELIVERY_BUCKETS = 256 };
 
 struct delivery;
 struct deliveries;
+struct deliver_target;
 struct line;
 
 struct queue {
@@ -31,6 +35,10 @@ void queue_leave(struct delivery *d);			/* wherever it is, if anywhere */
 void line_join(struct delivery *d);
 struct delivery *line_begins(struct deliveries *all);
 void line_leave(struct delivery *d);
+
+void unreleased_put(struct delivery *d);
+bool unreleased_take(struct deliveries *all, const void *user, struct deliver_target **t);
+void unreleased_free(struct deliveries *all);
 
 /* By the user of its ask; by its ticket, once it has one. */
 void found_put(struct delivery *d);

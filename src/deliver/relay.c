@@ -126,6 +126,19 @@ void relay_send(struct relay *r, const struct relay_ask *ask)
 	wake_send(r->wake);
 }
 
+void relay_release(struct relay *r, const void *holds)
+{
+	assert(holds);
+	for (struct link *k = r->links; k; k = k->next) {
+		if (k->unreleased != holds)
+			continue;
+		k->unreleased = NULL;
+		if (k->ending)
+			wake_send(r->wake);
+		return;
+	}
+}
+
 /* ---- connections */
 
 size_t relay_waiting(const struct relay *r)
@@ -180,7 +193,7 @@ static void on_wake(void *user)
 
 	for (struct link *k = r->links, *next; k; k = next) {
 		next = k->next;
-		if (k->ready && k->conn && r->first)
+		if (k->ready && k->conn && (r->first || k->ending))
 			link_move(k);
 	}
 	while (wants_more(r)) {

@@ -16,6 +16,9 @@
  * The message and the addresses are borrowed until `done`; results are as smtp/client.h tells them, one a recipient, and live for
  * the call.  From within `done` relay_send may be called, relay_free not.
  * relay_free calls no `done` any more: a message that is going out breaks off, one whose answer is outstanding may have been taken.
+ * `holds` in an ask: where any of its recipients was accepted, the connection that it went over ends no other message until
+ * relay_release(r, holds), which may come from within `done`: commands, and all of the next message but its end, go out before.
+ * A connection that ends meanwhile takes that with it, and the release does nothing.
  * The loop is kept alive by mails that are not done, and by connecting; not by connections that are there.  relay_rest lets go
  * of those that have nothing to do, with QUIT. */
 #pragma once
@@ -52,12 +55,14 @@ struct relay_ask {
 	size_t recipient_count;		/* 1 to SMC_RECIPIENTS_MAX */
 	void (*done)(void *user, const struct relay_result *results, size_t count);
 	void *user;
+	const void *holds;		/* NULL: no; else no other ask has the same until its release */
 };
 
 struct relay;
 
 [[nodiscard]] struct relay *relay_new(struct loop *l, const struct relay_settings *s, struct err *e);
 void relay_send(struct relay *r, const struct relay_ask *ask);
+void relay_release(struct relay *r, const void *holds);
 size_t relay_waiting(const struct relay *r);		/* mails that are not done */
 size_t relay_connections(const struct relay *r);
 void relay_rest(struct relay *r);

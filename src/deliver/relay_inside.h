@@ -17,6 +17,7 @@ struct mail {
 	bool told;		/* it has a result that holds */
 	bool looked;		/* `smc` is complete */
 	bool shown;		/* the message began to go out */
+	bool taken;		/* by somebody */
 	struct relay_result results[];
 };
 
@@ -30,6 +31,8 @@ struct link {
 	struct mail *body;		/* whose message goes out */
 	uint64_t body_at;
 	struct smtp_body out;
+	bool ending;			/* all of `body` is out but its end */
+	const void *unreleased;		/* `holds` of the mail before; NULL: none */
 	uint64_t completed;
 	uint64_t replies, since_ms;	/* how many there were, and when something last got on */
 	bool ready, securing, over;

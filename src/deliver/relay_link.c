@@ -26,9 +26,15 @@ static void send_out(struct link *k)
 
 /* ---- messages */
 
-static void body_failed(struct link *k, const struct err *e)
+static void body_over(struct link *k)
 {
 	k->body = NULL;
+	k->ending = false;
+}
+
+static void body_failed(struct link *k, const struct err *e)
+{
+	body_over(k);
 	smc_abort(k->s, e);
 }
 
@@ -50,7 +56,7 @@ static void pump(struct link *k)
 	size_t n = 1;
 
 	k->since_ms = loop_now_ms(k->relay->loop);
-	while (k->body && n && conn_unsent(k->conn) < CONN_OUT_LOW) {
+	while (k->body && !k->ending && n && conn_unsent(k->conn) < CONN_OUT_LOW) {
 		if (!spool_at(k->body->ask.message, k->body_at, octets, sizeof octets, &n, &e)) {
 			body_failed(k, &e);
 			return;
@@ -59,9 +65,19 @@ static void pump(struct link *k)
 		if (!send_piece(k, (struct span){ octets, n }))
 			return;		/* closed() follows */
 	}
-	if (!k->body || n)
+	k->ending |= k->body && !n;
+}
+
+/* The end is what makes it a message: it goes when nothing is left to be heard, and the message before is released. */
+static void end_body(struct link *k)
+{
+	if (!k->ending || k->unreleased)
 		return;
-	k->body = NULL;
+	if (conn_waits(k->conn)) {
+		wake_send(k->relay->wake);
+		return;
+	}
+	body_over(k);
 	if (conn_send(k->conn, smtp_body_end(&k->out)))
 		smc_body_sent(k->s);
 }
@@ -93,6 +109,7 @@ static void on_result(struct link *k, const struct smc_event *ev)
 		m->again = true;
 	else
 		m->told = true;
+	m->taken |= ev->outcome == SMC_ACCEPTED;
 	*result = (struct relay_result){ .outcome = ev->outcome, .kind = ev->kind, .code = ev->code, .ours = ev->ours,
 		.down = ev->outcome == SMC_DEFERRED && !m->shown && ((ev->ours && ev->kind == ERR_NET) || ev->code == 421) };
 	memcpy(result->status, ev->status, sizeof result->status);
@@ -103,7 +120,9 @@ static void on_done(struct link *k, struct mail *m)
 {
 	k->completed++;
 	if (k->body == m)
-		k->body = NULL;
+		body_over(k);
+	if (m->taken && m->ask.holds)
+		k->unreleased = m->ask.holds;
 	if (m->again && !m->told)
 		relay_again(k->relay, m);
 	else
@@ -200,6 +219,7 @@ static void take_events(struct link *k)
 	do {
 		while (!k->securing && smc_next(k->s, &ev))
 			on_event(k, &ev);
+		end_body(k);
 	} while (!k->securing && give(k));
 }
 
@@ -240,7 +260,7 @@ void link_move(struct link *k)
 		conn_close(k->conn);
 		return;
 	}
-	conn_deadline(k->conn, answer_ms(k), k->body ? "progress of the message" : "answer");
+	conn_deadline(k->conn, k->ending && k->unreleased ? 0 : answer_ms(k), k->body ? "progress of the message" : "answer");
 	if (smc_idle(k->s))
 		timer_set(k->idle, RELAY_IDLE_MS, 0);
 }
@@ -309,7 +329,7 @@ static void on_closed(void *user, const struct err *why)
 
 	k->conn = NULL;
 	k->securing = false;
-	k->body = NULL;
+	body_over(k);
 	if (why->kind)
 		smc_abort(k->s, why);
 	else
@@ -352,6 +372,7 @@ bool link_open(struct relay *r, struct err *e)
 	k->login.secure = r->with->server.tls == CONN_TLS_IMPLICIT || r->with->server.host[0] == '/';	/* nobody listens in there */
 	k->login.lockstep |= r->lockstep;
 	k->login.channel_binding = false;
+	k->login.no_chunking = true;	/* an answer too many would be taken for the chunk's (smtp/client.h) */
 	user.user = k;
 	if (!k->s || !k->idle)
 		abort();

@@ -169,7 +169,7 @@ static void give(struct served *s, struct delivery *d)
 {
 	d->sent = true;
 	relay_send(s->relay, &(struct relay_ask){ .message = d->ask.message, .sender = d->ask.sender, .recipients = d->ask.recipients,
-		.recipient_count = d->ask.recipient_count, .done = sent, .user = d });
+		.recipient_count = d->ask.recipient_count, .done = sent, .user = d, .holds = d->ask.holds ? d->ask.user : NULL });
 }
 
 static void prepared(void *user)
@@ -293,6 +293,16 @@ static void hurry(struct delivery *d)
 	delivery_end(d, DELIVER_DEFERRED, d->sent ? "the service ends before the server has answered; it may come twice" : "the service ends");
 }
 
+static void release(struct deliveries *all, struct deliver_target *t, const void *user)
+{
+	struct served *s = *bucket_of(all, t);
+
+	while (s && s->target != t)
+		s = s->next;
+	if (s && s->relay)
+		relay_release(s->relay, user);
+}
+
 void deliver_servers_stop(struct deliveries *all)
 {
 	for (size_t n = 0; n < COUNT(all->served); n++)
@@ -319,5 +329,5 @@ void deliver_servers_rest(struct deliveries *all)
 	}
 }
 
-const struct deliver_ops deliver_to_smtp = { .type = TARGET_SMTP, .begin = begin, .hurry = hurry };
-const struct deliver_ops deliver_to_lmtp = { .type = TARGET_LMTP, .begin = begin, .hurry = hurry };
+const struct deliver_ops deliver_to_smtp = { .type = TARGET_SMTP, .begin = begin, .hurry = hurry, .release = release };
+const struct deliver_ops deliver_to_lmtp = { .type = TARGET_LMTP, .begin = begin, .hurry = hurry, .release = release };

@@ -9,7 +9,7 @@
 #include "main/progress.h"
 #include "main/which.h"
 
-enum { DRAW_MS = 200 };
+enum { DRAW_MS = 200, PATIENCE_MS = 10 * 1000 };
 
 struct collecting {
 	struct cli *cli;
@@ -18,9 +18,9 @@ struct collecting {
 	struct deliveries *deliveries;
 	struct tokens *tokens;
 	struct collector *collector;
-	struct timer *draw;
+	struct timer *draw, *patience;	/* patience: with what is under way, once a signal came */
 	struct progress progress;
-	bool failed;
+	bool failed, stopping;
 };
 
 static void draw(void *user)
@@ -42,8 +42,16 @@ static void ended(void *user, [[maybe_unused]] uint64_t id, const struct connect
 	c->failed = c->failed || r->why.kind || r->failed;
 	if (!collector_left(c->collector)) {
 		timer_free(&c->draw);	/* nothing is to be drawn any more, */
+		timer_free(&c->patience);
 		deliveries_rest(c->deliveries);	/* nor any connection to a server kept */
 	}
+}
+
+static void on_patience(void *user)
+{
+	struct collecting *c = user;
+
+	collector_drop(c->collector);
 }
 
 static void on_signal(void *user, int number)
@@ -51,7 +59,15 @@ static void on_signal(void *user, int number)
 	struct collecting *c = user;
 
 	(void)number;
+	if (c->stopping) {		/* asked twice: now */
+		collector_drop(c->collector);
+		return;
+	}
+	c->stopping = true;
 	collector_stop(c->collector);
+	c->patience = timer_new(c->loop, on_patience, c);
+	if (c->patience && collector_left(c->collector))
+		timer_set(c->patience, PATIENCE_MS, 0);
 }
 
 static bool prepare(struct collecting *c, struct err *e)
@@ -87,6 +103,7 @@ static void finish(struct collecting *c)
 {
 	progress_clear(&c->progress);
 	timer_free(&c->draw);
+	timer_free(&c->patience);
 	collector_free(&c->collector);
 	deliveries_free(&c->deliveries);
 	tokens_free(&c->tokens);

@@ -70,6 +70,10 @@ static void start(struct instance *i, const char *name, int64_t now)
 
 	if (instance_visits(i, &v, &e) && visits_start(v, name, VISIT_COLLECT, &id, &e))
 		return;
+	if (e.kind == ERR_BUSY) {		/* somebody visits it, or its held messages are tried */
+		schedule_later(i->schedule, name, now);
+		return;
+	}
 	log_error(&tag, "%s", e.text);
 	schedule_began(i->schedule, name, now);
 	schedule_ended(i->schedule, name, &e, now);

@@ -134,6 +134,8 @@ void conn_more(struct conn *c, bool follows);
 size_t conn_unsent(const struct conn *c);
 /* And what the other side has not acknowledged yet: what it takes is seen by this, octet by octet. */
 size_t conn_untaken(const struct conn *c);
+/* Octets of the other side's have come that no turn has seen yet, or may be on their way to one. */
+bool conn_waits(const struct conn *c);
 void conn_start_tls(struct conn *c);
 /* False (ERR_LOCAL): no memory; the connection is as before. */
 [[nodiscard]] bool conn_start_deflate(struct conn *c, struct err *e);

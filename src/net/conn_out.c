@@ -185,6 +185,13 @@ size_t conn_untaken(const struct conn *c)
 	return c->out.len + (size_t)kernel;
 }
 
+bool conn_waits(const struct conn *c)
+{
+	int octets = 0;
+
+	return c->fd >= 0 && ioctl(c->fd, FIONREAD, &octets) == 0 && octets > 0;
+}
+
 void conn_more(struct conn *c, bool follows)
 {
 	c->more = follows ? MSG_MORE : 0;

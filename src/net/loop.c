@@ -85,7 +85,6 @@ void loop_free(struct loop **out)
 
 	if (!l)
 		return;
-	(void)uv_run(&l->uv, UV_RUN_NOWAIT);	/* closed() of those that were dropped, whose timers go with them */
 	assert(!l->owned);	/* each timer and wake is freed before its loop */
 	for (struct conn *c = l->conns; c; c = l->conns) {
 		conn_abandon(c);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -164,10 +165,11 @@ static void submissions(void **state)
 
 static void held_messages(void **state)
 {
-	static const char *const words[] = { "delivered", "deferred", "failed" };
+	static const char *const words[] = { "delivered", "deferred", "failed", "returned" };
 	struct says_held h = { .id = "0123456789abcdef", .attempts = 3, .account = "anna", .target = "command:x \"y\"" };
 	char out[SAYS_MAX], want[200];
 
+	static_assert(COUNT(words) == SAYS_HELD_OUTCOMES, "a word for each outcome");
 	(void)state;
 	for (h.what = SAYS_HELD_DELIVERED; h.what < SAYS_HELD_OUTCOMES; h.what++) {
 		(void)snprintf(want, sizeof want, "held message id=0123456789abcdef outcome=%s attempts=3 account=\"anna\" target=\"command:x 'y'\" reason=\"\"",

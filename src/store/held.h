@@ -29,7 +29,7 @@
 #include "store/maildir.h"
 #include "store/mailbox.h"
 
-enum { HELD_TARGET_MAX = 1023, HELD_ADDRESS_MAX = 511, HELD_WHY_MAX = 200, HELD_RECIPIENTS_MAX = 100, HELD_ID_TEXT = 17 };
+enum { HELD_TARGET_MAX = 1023, HELD_ADDRESS_MAX = 1023, HELD_WHY_MAX = 200, HELD_RECIPIENTS_MAX = 100, HELD_ID_TEXT = 17 };
 #define HELD_MAX ((uint64_t)1 << 30)
 
 enum held_state { HELD_WAITING, HELD_FAILED, HELD_QUARANTINED };

@@ -83,6 +83,7 @@ static bool key_of(char at[KEY_MAX], const char *name, struct span *key, struct 
 {
 	size_t len = strlen(name);
 
+	*key = (struct span){ 0 };
 	if (!len || len > VAULT_NAME_MAX || span_has_control(span_of(name)))
 		return err_set(e, ERR_CONFIG, "a secret's name has 1 to %d octets, and no control characters", VAULT_NAME_MAX);
 	at[0] = 's';
@@ -288,7 +289,7 @@ static bool unseal(struct store *s, struct span record, struct span key, struct 
 {
 	uint8_t *with, *plain, id[VAULT_KEY_ID];
 	bool good = record.len >= HEAD + NONCE + BLOCK + TAG && record.len <= RECORD_MAX && record.at[0] == VERSION;
-	size_t len;
+	size_t len = 0;
 
 	if (!good)
 		return err_set(e, ERR_CONFIG, "its record is damaged: set it again");

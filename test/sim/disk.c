@@ -227,6 +227,7 @@ static void turn(struct engine *g)
 		if (!g->full)
 			apply(g);
 		told(g->full ? "disk: full" : "disk: a group is durable");
+		world->forgets = world->forgets || g->full;
 		g->stage = STAGE_DURABLE;
 		queue_turn(g, log_below(SOON_US));
 		return;

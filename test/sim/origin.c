@@ -23,9 +23,14 @@ static size_t size_wanted(void)
 static void write_text(struct mail *m)
 {
 	size_t wanted = size_wanted();
-	char *at = world_take(wanted + 400);
-	int n = snprintf(at, 100, "Subject: %u\r\nDate: Thu, 01 Jan 2026 00:00:00 +0000\r\n\r\n", m->alike);
+	char *at = world_take(wanted + 800);
+	int n = snprintf(at, 100, "Subject: %u\r\nDate: Thu, 01 Jan 2026 00:00:00 +0000\r\n", m->alike);
 	size_t len = (size_t)n;
+
+	m->lost = world->plan.envelope && percent(world->plan.lost_percent);
+	for (uint32_t r = 0; world->plan.envelope && r < world->plan.recipients && !m->lost; r++)
+		len += (size_t)snprintf(at + len, 100, PLAN_FIELD ": %s\r\n", plan_recipients_are[r]);
+	len += (size_t)snprintf(at + len, 3, "\r\n");
 
 	while (len < wanted) {
 		n = snprintf(at + len, 200, "%s\r\n", lines[below(COUNT(lines))]);
@@ -65,7 +70,7 @@ void origin_arrives(void)
 	if (world->plan.twins && index && one_in(3)) {
 		const struct mail *other = &world->mails[below(index)];
 
-		*m = (struct mail){ .alike = other->alike, .text = other->text, .len = other->len };
+		*m = (struct mail){ .alike = other->alike, .text = other->text, .len = other->len, .lost = other->lost };
 	} else {
 		write_text(m);
 	}

@@ -3,17 +3,79 @@
 #include "imapd.h"
 #include "sasl/client.h"
 #include "sim.h"
+#include "store/ledger.h"
 
-static const struct target mailbox = { .name = "box", .type = TARGET_MAILBOX, .canonical = "mailbox:anna/INBOX", .mailbox = "anna/INBOX" };
-static const struct target maildir = { .name = "dir", .type = TARGET_MAILDIR, .canonical = "maildir:/sim", .path = "/sim" };
+const char *const plan_names[AIMS] = { "mailbox", "Maildir", "program", "server" };
+
+const char *const plan_recipients_are[RECIPIENTS] = { "r0@sim.example", "r1@sim.example", "r2@sim.example" };
+
+static const struct target targets[AIMS] = {
+	{ .name = "mailbox", .type = TARGET_MAILBOX, .canonical = "mailbox:anna/INBOX", .mailbox = "anna/INBOX" },
+	{ .name = "Maildir", .type = TARGET_MAILDIR, .canonical = "maildir:/sim", .path = "/sim" },
+	{ .name = "program", .type = TARGET_COMMAND, .canonical = "command:/sim" },
+	{ .name = "server", .type = TARGET_SMTP, .canonical = "smtp://192.0.2.2:25" },
+};
+
+enum aim plan_aim(const char *target)
+{
+	for (int n = 0; n < AIMS; n++)
+		if (strcmp(targets[n].name, target) == 0)
+			return (enum aim)n;
+	violation("there is no target %s", target);
+}
+
+uint32_t plan_recipient(const char *address)
+{
+	for (uint32_t n = 0; n < RECIPIENTS; n++)
+		if (strcmp(plan_recipients_are[n], address) == 0)
+			return n;
+	violation("nobody is called %s", address);
+}
+
+uint64_t plan_tag(enum aim aim)
+{
+	return ledger_target_tag(targets[aim].canonical);
+}
+
+uint32_t plan_recipients(enum aim aim)
+{
+	return aim == AIM_SERVER ? world->plan.recipients : 1;
+}
 
 static void plan_targets(struct plan *p)
 {
 	uint64_t n = below(3);
 
-	p->mailbox = n != 1;
-	p->maildir = n != 0;
-	p->reader = p->maildir && one_in(2);
+	p->aims[AIM_MAILBOX] = n != 1;
+	p->aims[AIM_MAILDIR] = n != 0;
+	p->reader = p->aims[AIM_MAILDIR] && one_in(2);
+}
+
+/* One to three targets, one of them a server or a program. */
+static void plan_handed(struct plan *p)
+{
+	static const enum on_refused ways[] = { REFUSED_QUARANTINE, REFUSED_KEEP, REFUSED_DELETE };
+	uint64_t n = below(5);
+
+	p->handed = true;
+	p->aims[AIM_MAILBOX] = n == 0 || n == 3;
+	p->aims[AIM_MAILDIR] = n == 1 || n == 3;
+	p->reader = p->aims[AIM_MAILDIR] && one_in(2);
+	n = below(p->aims[AIM_MAILBOX] && p->aims[AIM_MAILDIR] ? 2 : 3);
+	p->aims[AIM_PROGRAM] = n != 0;
+	p->aims[AIM_SERVER] = n != 1;
+	p->on_refused = ways[below(COUNT(ways))];
+	p->held_max = one_in(4) ? 1 + log_below(20000) : 0;
+	p->quota = p->aims[AIM_MAILBOX] && one_in(3) ? 1 + log_below(20000) : 0;
+	p->envelope = one_in(4);
+	n = below(3);
+	p->drops = n == 1;
+	p->leaves = n == 2;
+	p->lost_percent = one_in(2) ? 10 + (uint32_t)below(30) : 0;
+	p->recipients = 1 + (uint32_t)below(RECIPIENTS);
+	p->parallel = 1 + (uint32_t)log_below(8);
+	p->refuse_percent = one_in(2) ? 0 : 5 + (uint32_t)below(40);
+	p->moody_percent = one_in(6) ? 0 : 10 + (uint32_t)below(80);
 }
 
 static void plan_pop3(struct plan *p)
@@ -48,7 +110,10 @@ void plan_make(void)
 	struct plan *p = &world->plan;
 
 	*p = (struct plan){ .protocol = one_in(2) ? PROTOCOL_POP3 : PROTOCOL_IMAP };
-	plan_targets(p);
+	if (world->seed < HANDED_FROM)
+		plan_targets(p);
+	else
+		plan_handed(p);
 	if (p->protocol == PROTOCOL_POP3)
 		plan_pop3(p);
 	else
@@ -60,21 +125,33 @@ void plan_make(void)
 	p->crash_percent = one_in(6) ? 0 : 20 + (uint32_t)below(75);
 	told("plan: %s after=%d mailbox=%d maildir=%d reader=%d uids=%d twins=%d wholesale=%d power=%d max=%u delete_after=%u capabilities=%u",
 		p->protocol == PROTOCOL_POP3 ? "pop3" : "imap", (int)p->after,
-		p->mailbox, p->maildir, p->reader, (int)p->uids, p->twins, p->wholesale, p->power, (unsigned)p->max_messages,
+		p->aims[AIM_MAILBOX], p->aims[AIM_MAILDIR], p->reader, (int)p->uids, p->twins, p->wholesale, p->power, (unsigned)p->max_messages,
 		(unsigned)p->delete_after_s, p->capabilities);
+	if (p->handed)
+		told("plan: program=%d server=%d recipients=%u parallel=%u on_refused=%d held_max=%u quota=%u envelope=%d refuse=%u moody=%u "
+			"lost=%u drops=%d leaves=%d",
+			p->aims[AIM_PROGRAM], p->aims[AIM_SERVER], p->recipients, p->parallel, (int)p->on_refused, (unsigned)p->held_max,
+			(unsigned)p->quota, p->envelope, p->refuse_percent, p->moody_percent, p->lost_percent,
+			p->drops, p->leaves);
 }
 
-void plan_connection(struct connection *with, const struct target **deliver)
+void plan_connection(struct connection *with, const struct target *deliver[AIMS])
 {
 	static const uint8_t auth[] = { SASL_USER };
 	static const char *inbox[] = { "INBOX" };
+	static struct target server;
 	const struct plan *p = &world->plan;
+	static const char *const fields[] = { PLAN_FIELD };
+	const struct envelope_keys envelope = { .rules = { .recipients = { plan_recipients_are, p->recipients } } }, catch_all = { .rules = {
+		.headers = { fields, 1 }, .no_recipient = p->drops ? ENVELOPE_DELETE : p->leaves ? ENVELOPE_HOLD : ENVELOPE_QUARANTINE } };
 	size_t count = 0;
 
-	if (p->mailbox)
-		deliver[count++] = &mailbox;
-	if (p->maildir)
-		deliver[count++] = &maildir;
+	server = targets[AIM_SERVER];
+	server.has_envelope = !p->envelope;
+	server.envelope = envelope;
+	for (int n = 0; n < AIMS; n++)
+		if (p->aims[n])
+			deliver[count++] = n == AIM_SERVER ? &server : &targets[n];
 	*with = (struct connection){
 		.name = "sim", .enabled = true, .protocol = p->protocol, .host = "192.0.2.1", .user = "anna", .port_set = true,
 		.port = p->protocol == PROTOCOL_POP3 ? 110 : 143, .mailboxes = { inbox, 1 }, .move_folder = IMAPD_FOLDER,
@@ -83,5 +160,7 @@ void plan_connection(struct connection *with, const struct target **deliver)
 		.use_top = p->use_top, .delete_after_s = p->delete_after_s, .max_retries = p->retries,
 		.retry_interval_ms = p->retries ? 5000 : 0, .connect_timeout_ms = 30000, .timeout_ms = 20000,
 		.deliver = deliver, .deliver_count = count,
+		.on_refused = p->on_refused, .held_max = p->held_max, .postmaster = "postmaster", .has_envelope = p->handed && p->envelope,
+		.envelope = catch_all,
 	};
 }

@@ -23,7 +23,11 @@
 #include "config/settings.h"
 #include "store/store.h"
 
-enum { MAILS_MAX = 96, FILES_MAX = 1024, COPIES_MAX = 512, TRACE_LINES = 256, TRACE_LINE = 200, FILE_NAME = 160, UID_TEXT = 64 };
+enum { MAILS_MAX = 96, FILES_MAX = 1024, COPIES_MAX = 512, TRACE_LINES = 256, TRACE_LINE = 200, FILE_NAME = 160, UID_TEXT = 64,
+	RECIPIENTS = 3, TAKEN_MAX = 4096, OVERLAPS = 64 };
+/* Seeds below are of the world without servers and programs, and tell the stories for which they stand in test/sim/seeds. */
+enum { HANDED_FROM = 1000000 };
+enum aim { AIM_MAILBOX, AIM_MAILDIR, AIM_PROGRAM, AIM_SERVER, AIMS };	/* the kinds of targets, one each */
 
 enum place { PLACE_NONE, PLACE_TMP, PLACE_NEW, PLACE_CUR, PLACE_TAKEN };
 
@@ -43,6 +47,7 @@ struct mail {			/* a message at the origin; its truth */
 	uint32_t number;		/* IMAP: its UID; */
 	bool seen, deleted;		/* and flags */
 	bool present, ours, theirs;	/* gone by our doing; by another client's */
+	bool lost;			/* it names nobody whom it is for */
 	bool disposed;			/* our client asked for it: each target must have it */
 	bool marked;			/* \\Deleted by our client */
 	uint32_t copies;		/* in the other folder */
@@ -66,7 +71,7 @@ struct table {
 struct plan {			/* what a seed decided for its run */
 	enum protocol protocol;
 	enum after after;
-	bool mailbox, maildir;		/* targets */
+	bool aims[AIMS];		/* targets */
 	bool reader;			/* takes files out of the Maildir */
 	bool twins, pipelining, use_top, wholesale;
 	bool power;			/* crashes are power cuts, else kills */
@@ -74,6 +79,26 @@ struct plan {			/* what a seed decided for its run */
 	uint64_t max_messages, delete_after_s;
 	uint32_t retries, visits, fault_percent, crash_percent;
 	unsigned capabilities;		/* IMAP: enum in imapd.h */
+	/* with targets that do not take everything */
+	bool handed, envelope;		/* envelope: for all targets, not the server alone */
+	bool drops, leaves;		/* those that name nobody whom they are for; else they are quarantined */
+	uint32_t lost_percent;		/* that many do */
+	enum on_refused on_refused;
+	uint64_t held_max, quota;	/* 0 = none */
+	uint32_t recipients, parallel, refuse_percent, moody_percent;	/* refuse: for good, always the same; moody: this time */
+};
+
+struct taken {			/* one acceptance: a message, for one recipient of a server, or by a program */
+	enum aim aim;
+	uint32_t recipient, mail;
+	uint64_t visit;
+	bool allowed;			/* it may come again: we could not know */
+};
+
+struct tally {			/* of a message for one recipient */
+	uint32_t taken, again;		/* again: so often it may come once more, and */
+	uint32_t refused;
+	uint32_t overlaps;		/* so often it may be quarantined once more */
 };
 
 struct world {
@@ -94,7 +119,16 @@ struct world {
 	struct file files[FILES_MAX];
 	size_t file_count;
 	uint32_t names_made;
-	uint64_t visits, crashes, cuts, collected, lives, faults;	/* totals of all runs */
+	/* what servers and programs have, on disks of their own */
+	struct tally tallies[AIMS][RECIPIENTS][MAILS_MAX];
+	struct taken acceptances[TAKEN_MAX];
+	size_t acceptance_count;
+	struct { uint64_t waiting, quarantined; } overlaps[OVERLAPS];	/* held messages that were counted in a tally */
+	size_t overlap_count;
+	bool forgets;			/* a crash or a full disk: what was not in the ledger is not known */
+	bool released;			/* a person overrode held_max */
+	uint64_t visits, crashes, cuts, collected, lives, faults,	/* totals of all runs */
+		handed, doubled;
 	char trace[TRACE_LINES][TRACE_LINE];
 	uint64_t traced;
 	bool shows;			/* --trace */
@@ -108,6 +142,7 @@ extern struct world *world;
 void world_make(void);
 void world_begin(uint64_t seed);	/* a new run; totals stay */
 void *world_take(size_t size);		/* zeroed; until the next run */
+uint64_t mixed(uint64_t x);		/* the same for the same */
 uint64_t chance(void);
 uint64_t below(uint64_t n);		/* 0 … n - 1; n at least 1 */
 bool one_in(uint64_t n);
@@ -126,7 +161,11 @@ typedef void event_run(void *user);
 void event_at(uint64_t after_us, event_run *run, void *user);
 void loop_hold(int by);			/* what keeps the loop alive */
 
-/* net.c, disk.c, maildir.c: what a crash leaves */
+/* deliver.c */
+struct deliveries *deliver_new(void);	/* of a new life */
+
+/* net.c, disk.c, maildir.c, deliver.c: what a crash leaves */
+void deliver_crash(void);
 void net_crash(void);
 void disk_crash(void);
 void maildir_crash(void);
@@ -134,16 +173,36 @@ void disk_push(void);			/* the committer's next step, now */
 void maildir_read(void);		/* a reader takes something out of new/ */
 
 /* plan.c: what a run is like */
+#define PLAN_FIELD "X-For"
 void plan_make(void);
-void plan_connection(struct connection *with, const struct target **deliver);
+void plan_connection(struct connection *with, const struct target *deliver[AIMS]);
+enum aim plan_aim(const char *target);	/* by its name */
+uint32_t plan_recipient(const char *address);
+uint32_t plan_recipients(enum aim aim);	/* how many it tells apart */
+uint64_t plan_tag(enum aim aim);	/* the ledger's word for it */
+extern const char *const plan_names[AIMS], *const plan_recipients_are[RECIPIENTS];
 
 /* life.c */
 extern const char *life_state;		/* a directory for locks */
 extern struct store *life_store;	/* NULL: not open */
 _Noreturn void life(void);
 
+/* person.c: who runs this, and looks at what is held now and then */
+void person_sets_quota(void);
+void person_between(void);
+void person_asks_again(void);		/* of all that was given up or refused */
+
 /* oracle.c */
 void oracle_removed(const struct mail *m);	/* our client disposed of it, at this moment */
 void oracle_look(const char *when);		/* rule 2, and whole messages only */
 void oracle_end(void);				/* after calm visits: exactly what the origin ever had */
 bool oracle_everywhere(const struct mail *m);	/* every target has it durably */
+uint32_t oracle_recognized(struct span octets, const char *where);	/* which message that is, without what was put before it */
+
+/* oracle_held.c: the same of targets that may say no, and of the held area */
+void oracle_outstanding(void);			/* before anything else is done: what a crash or a full disk made unknown */
+void oracle_held(const char *when);		/* ledger and held area agree; held_max is respected */
+/* `released`: with those that a person lets go again: a mailbox has them, and the copy is about to go. */
+void oracle_quarantined(size_t counts[AIMS][RECIPIENTS][MAILS_MAX], bool released);
+void oracle_kept(size_t counts[AIMS][MAILS_MAX]);	/* refused, and at the server */
+void oracle_held_end(void);

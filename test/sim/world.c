@@ -28,7 +28,7 @@ void world_make(void)
 	world = at;
 }
 
-static uint64_t mixed(uint64_t x)
+uint64_t mixed(uint64_t x)
 {
 	x += 0x9e3779b97f4a7c15u;
 	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
@@ -39,7 +39,8 @@ static uint64_t mixed(uint64_t x)
 void world_begin(uint64_t seed)
 {
 	struct world kept = { .visits = world->visits, .crashes = world->crashes, .cuts = world->cuts, .collected = world->collected,
-		.lives = world->lives, .faults = world->faults, .shows = world->shows };
+		.lives = world->lives, .faults = world->faults, .handed = world->handed,
+		.doubled = world->doubled, .shows = world->shows };
 
 	*world = kept;
 	world->seed = seed;
@@ -91,11 +92,12 @@ bool percent(uint64_t n)
 
 uint64_t log_below(uint64_t n)
 {
+	uint64_t some = below(n);	/* by itself: compilers differ in what they do first within one expression */
 	unsigned bits = 0;
 
 	while (n >> bits)
 		bits++;
-	return below(n) & ((1ull << below(bits + 1)) - 1);
+	return some & ((1ull << below(bits + 1)) - 1);
 }
 
 bool fault(uint64_t n)
@@ -138,11 +140,12 @@ _Noreturn static void crash(void)
 {
 	told("CRASH: %s", world->plan.power ? "power cut" : "kill -9");
 	world->crash_at_step = world->crash_at_deed = 0;
-	world->crashed = true;
+	world->crashed = world->forgets = true;
 	world->crashes++;
 	disk_crash();
 	maildir_crash();
 	net_crash();
+	deliver_crash();
 	_exit(0);
 }
 

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Held area and ledger: which entry a copy is of, and what a crash left between both.
+ *
+ * What is to be delivered from the held area is what an entry of the ledger mentions: its target is HELD, with the copy's id.
+ * A copy is made before its entry mentions it, and goes after the entry says that its target has the message; so a crash
+ * leaves a copy without mention, and retries_settle finds out which of both it was. */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "collect/retried.h"
+#include "net/jobs.h"
+
+/* ---- which entry a copy is of */
+
+static const struct ledger_target *mention(const struct ledger_entry *entry, uint64_t copy)
+{
+	char id[HELD_ID_TEXT];
+
+	(void)held_id_text(copy, id);
+	for (size_t t = 0; t < entry->target_count; t++)
+		if (entry->targets[t].state == LEDGER_TARGET_HELD && strcmp(entry->targets[t].place, id) == 0)
+			return &entry->targets[t];
+	return NULL;
+}
+
+bool entry_mentions(const struct ledger_entry *entry, uint64_t copy)
+{
+	return mention(entry, copy);
+}
+
+static struct ledger *ledger_of(const struct visit *v, const char *mailbox)
+{
+	for (size_t n = 0; n < v->ledger_count; n++)
+		if (strcmp(ledger_mailbox(v->ledgers[n]), mailbox) == 0)
+			return v->ledgers[n];
+	return NULL;
+}
+
+/* By the key that it came under; else wherever it is now, for ids may have changed. */
+bool retries_find(const struct visit *v, const struct held_info *info, struct ledger **l, struct ledger_entry *entry)
+{
+	*l = ledger_of(v, info->origin.mailbox);
+	if (!*l)
+		return false;
+	if (ledger_get(*l, info->origin.id, entry) && entry_mentions(entry, info->id))
+		return true;
+	for (const uint8_t *after = NULL; ledger_next(*l, after, entry); after = entry->id)
+		if (entry_mentions(entry, info->id))
+			return true;
+	return false;
+}
+
+struct sink *retries_sink(struct visit *v, const char *target)
+{
+	for (size_t n = 0; n < v->sink_count; n++)
+		if (strcmp(v->sinks[n].target->name, target) == 0)
+			return &v->sinks[n];
+	return NULL;
+}
+
+/* A bounce has no entry. */
+bool retries_has_entry(const struct held_info *info)
+{
+	static const uint8_t none[sizeof info->origin.id];
+
+	return memcmp(info->origin.id, none, sizeof none) != 0;
+}
+
+/* ---- away with it */
+
+static void remove_work(void *user)
+{
+	struct retried *r = user;
+
+	r->good = held_remove(collector_store(r->visit->collector), r->info.id, &r->e) || r->e.kind == ERR_CONFIG;
+}
+
+void retried_free(struct retried *r)
+{
+	spool_free(&r->message);
+	free(r->recipients);
+	free(r);
+}
+
+static void removed(void *user)
+{
+	struct retried *r = user;
+
+	r->visit->waiting--;
+	if (!r->good)
+		log_warn(&r->visit->tag, "a held message that its target has stays for now: %s", r->e.text);
+	collector_dirty(r->visit->collector, r->visit);
+	retried_free(r);
+}
+
+struct retried *retried_new(struct visit *v, const struct held_info *info)
+{
+	struct retried *r = calloc(1, sizeof *r);
+
+	if (!r)
+		abort();	/* as of any small thing of the store's: nobody could be told */
+	r->visit = v;
+	r->info = *info;
+	return r;
+}
+
+void retries_remove(struct visit *v, const struct held_info *info)
+{
+	struct retried *r = retried_new(v, info);
+
+	v->waiting++;
+	if (job_start(collector_loop(v->collector), remove_work, removed, r, &r->e))
+		return;
+	remove_work(r);
+	removed(r);
+}
+
+/* ---- after a crash */
+
+static const struct ledger_target *target_of(const struct ledger_entry *entry, const struct sink *k)
+{
+	for (size_t t = 0; t < entry->target_count; t++)
+		if (entry->targets[t].target == k->tag)
+			return &entry->targets[t];
+	return NULL;
+}
+
+bool retries_has(struct visit *v, const struct sink *k, uint64_t copy)
+{
+	struct ledger_entry entry;
+	struct held_info info;
+	struct ledger *l;
+
+	if (!held_get(collector_store(v->collector), copy, &info))
+		return false;
+	if (retries_find(v, &info, &l, &entry))
+		delivery_recovered(v, l, &entry, k);
+	else
+		retries_remove(v, &info);
+	return true;
+}
+
+/* The entry came before the copy, and speaks of another message, or of this one without an end. */
+static bool is_behind(const struct ledger_entry *entry, const struct held_info *info, const struct sink *k)
+{
+	const struct ledger_target *t = target_of(entry, k);
+
+	switch (entry->state) {
+	case LEDGER_PENDING:
+	case LEDGER_HELD:
+	case LEDGER_REFUSED:
+		return !t || (t->state != LEDGER_TARGET_ACCEPTED && t->state != LEDGER_TARGET_REFUSED);
+	case LEDGER_GONE:
+		return !entry->has_digest || memcmp(entry->digest, info->origin.digest, sizeof entry->digest) != 0;
+	case LEDGER_ACCEPTED:
+	case LEDGER_QUARANTINED:
+	case LEDGER_DISPOSING:
+	case LEDGER_SKIPPED:
+	case LEDGER_SHARED:
+	case LEDGER_SEEN:
+	case LEDGER_ALIAS:
+	case LEDGER_STATES:
+		break;
+	}
+	return false;
+}
+
+/* What it is, by what its targets say.  True: all is decided. */
+bool retries_decide(const struct visit *v, struct ledger_entry *entry, bool quarantined)
+{
+	enum ledger_state final = entry->removal ? LEDGER_DISPOSING : visit_final_state(v);
+
+	if (quarantined && final == LEDGER_ACCEPTED)
+		final = LEDGER_QUARANTINED;
+	entry->state = entry_state(v, entry, final);
+	if (entry->state != final)
+		return false;
+	entry->accepted = clock_now_s();
+	entry->target_count = 0;
+	return true;
+}
+
+static void mention_now(struct visit *v, const struct held_info *info, const struct sink *k, struct ledger *l, struct ledger_entry *entry)
+{
+	bool quarantined = info->state == HELD_QUARANTINED || info->released;
+	char place[LEDGER_PLACE_MAX] = "";
+
+	if (entry->state == LEDGER_GONE || !entry->first_seen)
+		*entry = (struct ledger_entry){ .first_seen = info->made };
+	memcpy(entry->id, info->origin.id, sizeof entry->id);
+	memcpy(entry->digest, info->origin.digest, sizeof entry->digest);
+	memcpy(entry->uid, info->origin.uid, sizeof entry->uid);
+	entry->has_digest = true;
+	entry->size = info->size;
+	entry->changed = delivery_moment(l);
+	if (!quarantined)
+		(void)held_id_text(info->id, place);
+	entry_set_sink(entry, k, quarantined ? LEDGER_TARGET_ACCEPTED : LEDGER_TARGET_HELD, place);
+	(void)retries_decide(v, entry, quarantined);
+	ledger_put(l, entry, 0);
+}
+
+/* The id is another message's by now, or was since: what waits has no entry any more. */
+static bool is_of_another(const struct ledger_entry *entry, const struct held_info *info)
+{
+	bool behind = (entry->state == LEDGER_GONE || entry->state == LEDGER_PENDING) && entry->changed <= info->made;
+
+	return entry->has_digest && memcmp(entry->digest, info->origin.digest, sizeof entry->digest) != 0 && !behind;
+}
+
+static void settle_waiting(struct visit *v, const struct held_info *info, const struct sink *k)
+{
+	struct ledger_entry entry;
+	struct ledger *l;
+
+	if (retries_find(v, info, &l, &entry) || !l)
+		return;
+	if (!ledger_get(l, info->origin.id, &entry))
+		entry = (struct ledger_entry){ 0 };
+	if (is_of_another(&entry, info))
+		return;
+	if (!entry.first_seen || is_behind(&entry, info, k))
+		mention_now(v, info, k, l, &entry);
+	else
+		retries_remove(v, info);
+}
+
+/* Of the same message at the same target some recipients are still to get it. */
+static bool others_wait(struct visit *v, const struct held_info *info)
+{
+	struct held_info other = { .id = 0 };
+
+	while (held_next_of(collector_store(v->collector), v->with->name, &other))
+		if (other.state != HELD_QUARANTINED && !other.released && strcmp(other.target, info->target) == 0 &&
+		    memcmp(other.origin.id, info->origin.id, sizeof other.origin.id) == 0 &&
+		    memcmp(other.origin.digest, info->origin.digest, sizeof other.origin.digest) == 0)
+			return true;
+	return false;
+}
+
+/* Nothing mentions it: the entry says that its target is done with it, or is behind.  Where some recipients still wait their
+ * copy speaks for all; an entry that a listing since then does not know is forgotten. */
+static void settle_quarantined(struct visit *v, const struct held_info *info, const struct sink *k)
+{
+	struct ledger *l = ledger_of(v, info->origin.mailbox);
+	const struct ledger_target *t;
+	struct ledger_entry entry;
+
+	if (!l)
+		return;
+	if (!ledger_get(l, info->origin.id, &entry)) {
+		if (ledger_noted(l, LEDGER_NOTE_LISTED) > info->made)
+			return;
+		entry = (struct ledger_entry){ 0 };
+	} else if (is_of_another(&entry, info) || !is_behind(&entry, info, k)) {
+		return;
+	}
+	t = target_of(&entry, k);
+	if (!(t && t->state == LEDGER_TARGET_HELD) && !others_wait(v, info))
+		mention_now(v, info, k, l, &entry);
+}
+
+/* What a person released was quarantined: nor does an entry mention it. */
+static void settle(struct visit *v, const struct held_info *info)
+{
+	const struct sink *k = retries_sink(v, info->target);
+
+	if (!k || !retries_has_entry(info))
+		return;
+	if (info->state == HELD_QUARANTINED || info->released)
+		settle_quarantined(v, info, k);
+	else
+		settle_waiting(v, info, k);
+}
+
+/* A copy was quarantined, and the entry does not know it yet. */
+static void settle_mentioned(struct visit *v, struct ledger *l)
+{
+	struct ledger_entry entry;
+
+	for (const uint8_t *after = NULL; ledger_next(l, after, &entry); after = entry.id)
+		for (size_t n = 0; n < v->sink_count; n++) {
+			struct held_info info;
+			const struct ledger_target *t = target_of(&entry, &v->sinks[n]);
+			uint64_t id;
+
+			if (!t || t->state != LEDGER_TARGET_HELD || !held_id_read(t->place, &id) ||
+			    !held_get(collector_store(v->collector), id, &info) || info.state != HELD_QUARANTINED)
+				continue;
+			entry.changed = delivery_moment(l);
+			entry_set_sink(&entry, &v->sinks[n], LEDGER_TARGET_ACCEPTED, NULL);
+			if (entry.state != LEDGER_GONE)
+				(void)retries_decide(v, &entry, true);
+			ledger_put(l, &entry, 0);
+		}
+}
+
+/* No entry will ever speak of it: a bounce, what a person released, what waits since its id is another message's. */
+bool retries_loose(struct visit *v, const struct held_info *info)
+{
+	struct ledger *l = ledger_of(v, info->origin.mailbox);
+	struct ledger_entry entry;
+
+	return !retries_has_entry(info) || info->released || !l || (ledger_get(l, info->origin.id, &entry) && is_of_another(&entry, info));
+}
+
+void retries_settle(struct visit *v)
+{
+	struct store *s = collector_store(v->collector);
+	struct held_info info = { .id = 0 };
+	struct held_sums sums;
+
+	held_sums_of(s, v->with->name, &sums);
+	for (size_t n = 0; n < v->ledger_count && sums.quarantined; n++)
+		settle_mentioned(v, v->ledgers[n]);
+	while (held_next_of(s, v->with->name, &info))
+		settle(v, &info);
+	for (size_t n = 0; n < v->ledger_count; n++)
+		ledger_flush(v->ledgers[n]);
+}

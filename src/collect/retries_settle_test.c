@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Held area and ledger after a crash, made by hand: what the next visit makes of them.  `after` is keep; a1 is at the server,
+ * and whoever fetches it delivers it to the program. */
+#include <stdio.h>
+
+#include "collect/test_held.h"
+#include "store/mailbox.h"
+
+enum { LATER = 3600 };
+
+#define NOBODY LEDGER_STATES
+
+struct row {
+	const char *name;
+	enum ledger_state entry;	/* NOBODY: there is none */
+	enum ledger_target_state said;	/* of the program; NONE: it is not in the entry */
+	unsigned number;		/* whose digest the entry has; the message at the server, too */
+	int64_t made;			/* the copy; from now on */
+	enum held_state held;
+	bool released;
+	/* and then: */
+	enum ledger_state then;
+	bool stays, fetched;
+};
+
+static const struct row rows[] = {
+	{ "no entry", NOBODY, 0, 1, 1, HELD_WAITING, false, LEDGER_HELD, true, false },
+	{ "pending", LEDGER_PENDING, LEDGER_TARGET_NONE, 1, 1, HELD_WAITING, false, LEDGER_HELD, true, false },
+	{ "pending, of other octets before", LEDGER_PENDING, LEDGER_TARGET_NONE, HELD_OTHER, 1, HELD_WAITING, false, LEDGER_HELD, true, false },
+	{ "pending, of other octets later", LEDGER_PENDING, LEDGER_TARGET_NONE, HELD_OTHER, -9, HELD_WAITING, false, LEDGER_ACCEPTED, true, true },
+	{ "its target has it, another does not", LEDGER_PENDING, LEDGER_TARGET_ACCEPTED, 1, -9, HELD_WAITING, false, LEDGER_ACCEPTED, false, false },
+	{ "its target refused it at the retry", LEDGER_REFUSED, LEDGER_TARGET_REFUSED, 1, -9, HELD_WAITING, false, LEDGER_REFUSED, false, false },
+	{ "accepted", LEDGER_ACCEPTED, 0, 1, -9, HELD_WAITING, false, LEDGER_ACCEPTED, false, false },
+	{ "accepted, of other octets", LEDGER_ACCEPTED, 0, HELD_OTHER, -9, HELD_WAITING, false, LEDGER_ACCEPTED, true, false },
+	{ "held, of other octets", LEDGER_HELD, LEDGER_TARGET_HELD, HELD_OTHER, -9, HELD_WAITING, false, LEDGER_HELD, true, false },
+	{ "gone, the same", LEDGER_GONE, 0, 1, -9, HELD_WAITING, false, LEDGER_ACCEPTED, false, true },
+	{ "gone, another before", LEDGER_GONE, 0, HELD_OTHER, 1, HELD_WAITING, false, LEDGER_HELD, true, false },
+	{ "gone, another later", LEDGER_GONE, 0, HELD_OTHER, -9, HELD_WAITING, false, LEDGER_ACCEPTED, true, true },
+	{ "quarantined, no entry", NOBODY, 0, 1, 1, HELD_QUARANTINED, false, LEDGER_QUARANTINED, true, false },
+	{ "quarantined, pending", LEDGER_PENDING, LEDGER_TARGET_NONE, 1, 1, HELD_QUARANTINED, false, LEDGER_QUARANTINED, true, false },
+	{ "quarantined, and accepted", LEDGER_ACCEPTED, 0, 1, -9, HELD_QUARANTINED, false, LEDGER_ACCEPTED, true, false },
+	{ "quarantined, another gone before", LEDGER_GONE, 0, HELD_OTHER, 1, HELD_QUARANTINED, false, LEDGER_QUARANTINED, true, false },
+	{ "quarantined, another gone later", LEDGER_GONE, 0, HELD_OTHER, -9, HELD_QUARANTINED, false, LEDGER_ACCEPTED, true, true },
+	{ "quarantined at the retry", LEDGER_HELD, LEDGER_TARGET_HELD, 1, -9, HELD_QUARANTINED, false, LEDGER_QUARANTINED, true, false },
+	{ "released", LEDGER_QUARANTINED, 0, 1, -9, HELD_QUARANTINED, true, LEDGER_QUARANTINED, true, false },
+};
+
+/* Not due, but where it is released. */
+static void as_a_crash_left_it(struct world *w, const struct row *r)
+{
+	const struct hand copy = { .uid = "a1", .number = 1, .made = r->made, .next = LATER, .state = r->held };
+	uint64_t id = hold(w, &copy), mentioned = r->held == HELD_QUARANTINED ? id : id + LATER;
+	const struct said said = { &w->program, r->said, r->said == LEDGER_TARGET_HELD ? mentioned : 0 };
+	struct held_info info = { .id = 0 };
+	struct err e;
+
+	if (r->entry != NOBODY)
+		put(w, "a1", r->entry, r->number, &said, r->said != LEDGER_TARGET_NONE);
+	if (r->released)
+		assert_true(held_again(w->store, id, clock_now_s(), &e) && held_defer(w->store, id, "x", 1, clock_now_s() + LATER, &e));
+	world_visit(w, VISIT_COLLECT);
+	assert_int_equal(w->result.why.kind, ERR_NONE);
+	assert_int_equal(entry_of(w, "a1").state, r->then);
+	assert_int_equal(held_next_of(w->store, "test", &info), r->stays);
+	assert_int_equal(world_got(w), r->fetched);
+	world_visit(w, VISIT_COLLECT);		/* and so it stays */
+	assert_int_equal(entry_of(w, "a1").state, r->then);
+	assert_int_equal(held_count(w), r->stays);
+	assert_int_equal(world_got(w), r->fetched);
+}
+
+static void every_state_of_one_target([[maybe_unused]] void **state)
+{
+	for (size_t n = 0; n < COUNT(rows); n++) {
+		void *one = NULL;
+		struct world *w;
+		char text[64];
+
+		print_message("  %s\n", rows[n].name);
+		assert_int_equal(world_start(&one), 0);
+		w = one;
+		world_program(w, 0);
+		(void)snprintf(text, sizeof text, "Subject: number %u\r\n\r\nhello\r\n", rows[n].number);
+		drop_add(&w->drop, "a1", text);
+		as_a_crash_left_it(w, &rows[n]);
+		assert_int_equal(world_stop(&one), 0);
+	}
+}
+
+/* ---- two targets */
+
+static void set_two(struct world *w)
+{
+	world_program(w, 0);
+	w->with.deliver_count = 2;
+	w->deliver[1] = &w->mailbox;
+	drop_add(&w->drop, "a1", "Subject: number 1\r\n\r\nhello\r\n");
+}
+
+/* The copy is for the program; the mailbox had the message before, in the entry. */
+static void another_target_accepted(void **state)
+{
+	struct world *w = *state;
+	const struct said said = { &w->mailbox, LEDGER_TARGET_ACCEPTED, 0 };
+	struct ledger_entry entry;
+
+	set_two(w);
+	(void)hold(w, &(struct hand){ .uid = "a1", .number = 1, .made = 1, .next = LATER });
+	put(w, "a1", LEDGER_PENDING, 1, &said, 1);
+	world_visit(w, VISIT_COLLECT);
+	entry = entry_of(w, "a1");
+	assert_int_equal(entry.state, LEDGER_HELD);
+	assert_int_equal(said_of(&entry, &w->mailbox), LEDGER_TARGET_ACCEPTED);
+	assert_int_equal(said_of(&entry, &w->program), LEDGER_TARGET_HELD);
+	assert_int_equal(w->drop.retrs, 0);
+	make_due(w);
+	world_visit(w, VISIT_RETRY);
+	expect_counts(w, 1, 0, 0, 0);
+	assert_int_equal(world_got(w), 1);
+	assert_int_equal(world_mailbox(w), 0);	/* nobody said that again */
+	assert_int_equal(entry_of(w, "a1").state, LEDGER_ACCEPTED);
+	assert_int_equal(held_count(w), 0);
+}
+
+static void both_defer(void **state)
+{
+	struct world *w = *state;
+	const struct said said[] = {
+		{ &w->program, LEDGER_TARGET_HELD, hold(w, &(struct hand){ .uid = "a1", .number = 1 }) },
+		{ &w->mailbox, LEDGER_TARGET_HELD, hold(w, &(struct hand){ .uid = "a1", .number = 1, .target = "box", .next = LATER }) },
+	};
+
+	set_two(w);
+	put(w, "a1", LEDGER_HELD, 1, said, 2);
+	w->with.after = AFTER_DELETE;
+	world_visit(w, VISIT_COLLECT);
+	assert_int_equal(world_got(w), 1);
+	assert_int_equal(entry_of(w, "a1").state, LEDGER_HELD);
+	assert_int_equal(held_count(w), 1);
+	assert_int_equal(w->drop.count, 1);	/* not before both have it */
+	make_due(w);
+	world_visit(w, VISIT_RETRY);
+	assert_int_equal(world_mailbox(w), 1);
+	assert_int_equal(entry_of(w, "a1").state, LEDGER_ACCEPTED);
+	world_visit(w, VISIT_COLLECT);
+	assert_int_equal(w->drop.count, 0);
+	assert_int_equal(held_count(w), 0);
+	assert_true(world_got(w) == 1 && world_mailbox(w) == 1);
+}
+
+/* ---- into a mailbox, and then the crash: the ledger does not know yet */
+
+static void append(struct world *w, const char *uid)
+{
+	struct mailbox_source source;
+	struct mailbox *box;
+	struct incoming *in;
+	struct store_done done;
+	struct err e;
+
+	id_of(uid, source.id);
+	digest_of(w, 1, source.digest);
+	memcpy(source.connection, ledger_tag(world_ledger(w)), sizeof source.connection);
+	assert_true(mailbox_open(w->store, "anna/INBOX", true, &box, &e));
+	in = incoming_new(box, &e);
+	assert_true(in && incoming_add(in, SPAN("Subject: number 1\r\n\r\nhello\r\n"), &e));
+	incoming_finish(&in, &source, 1, 0, 1);
+	do	/* an earlier put wakes, too */
+		assert_true(store_wait(w->store));
+	while (!store_next(w->store, &done));
+	assert_int_equal(done.ticket, 1);
+}
+
+static void in_the_box_already(struct world *w, enum ledger_state before, enum ledger_state then)
+{
+	const struct said said = { &w->mailbox, LEDGER_TARGET_HELD, hold(w, &(struct hand){ .uid = "a1", .number = 1, .target = "box" }) };
+
+	put(w, "a1", before, 1, &said, 1);
+	append(w, "a1");
+	if (before != LEDGER_GONE)
+		drop_add(&w->drop, "a1", "Subject: number 1\r\n\r\nhello\r\n");
+	for (int n = 0; n < 2; n++) {
+		world_visit(w, n ? VISIT_COLLECT : VISIT_RETRY);
+		assert_int_equal(w->result.why.kind, ERR_NONE);
+		assert_int_equal(world_mailbox(w), 1);
+		assert_int_equal(held_count(w), 0);
+	}
+	assert_int_equal(entry_of(w, "a1").state, then);
+}
+
+static void a_mark_of_what_is_held(void **state)
+{
+	in_the_box_already(*state, LEDGER_HELD, LEDGER_ACCEPTED);
+}
+
+static void a_mark_of_what_is_gone_and_held(void **state)
+{
+	in_the_box_already(*state, LEDGER_GONE, LEDGER_GONE);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+#define CASE(f) cmocka_unit_test_setup_teardown(f, world_start, world_stop)
+		cmocka_unit_test(every_state_of_one_target), CASE(another_target_accepted), CASE(both_defer), CASE(a_mark_of_what_is_held),
+		CASE(a_mark_of_what_is_gone_and_held),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
