@@ -57,9 +57,9 @@ static void on_token(void *user, struct span token, const struct err *why)
 	struct tokens_shown shown;
 	struct err e;
 
-	tokens_end(&v->token_wait);
+	tokens_end(&v->token.wait);
 	tokens_show(collector_tokens(v->collector), v->with->name, &shown);
-	v->token_old = shown.got_ms < v->started_ms;
+	v->token.old = shown.got_ms < v->started_ms;
 	if (!why && (!buf_room(&v->password, token.len + 1) || !buf_add(&v->password, token))) {
 		(void)err_set(&e, ERR_LOCAL, "out of memory");
 		why = &e;
@@ -74,16 +74,16 @@ static void get_token(struct visit *v)
 
 	v->password_known = false;
 	if (t)
-		v->token_wait = tokens_get(t, v->with, on_token, v, &e);
+		v->token.wait = tokens_get(t, v->with, on_token, v, &e);
 	else
 		(void)err_set(&e, ERR_CONFIG, "oauth: no access token can be got here");
-	if (!v->token_wait)
+	if (!v->token.wait)
 		visit_password_known(v, &e);
 }
 
 void password_stop(struct visit *v)
 {
-	tokens_end(&v->token_wait);
+	tokens_end(&v->token.wait);
 }
 
 /* Microsoft's words, where a server has no other way to say it. */
@@ -96,17 +96,17 @@ static bool says_expired(const char *text)
  * anything, but of a token that has been good before. */
 static bool holds_no_more(const struct visit *v)
 {
-	bool refused = v->why.kind == ERR_AUTH && (v->token_refused || v->token_old);
+	bool refused = v->why.kind == ERR_AUTH && (v->token.refused || v->token.old);
 
 	return v->password.len && (refused || (v->why.kind && says_expired(v->why.text)));
 }
 
 bool password_again(struct visit *v)
 {
-	if (!v->with->has_oauth || v->token_again || v->what == VISIT_TEST || !holds_no_more(v) || v->token_count == TOKENS_MAX)
+	if (!v->with->has_oauth || v->token.again || v->what == VISIT_TEST || !holds_no_more(v) || v->token.count == TOKENS_MAX)
 		return false;
-	v->token_count++;
-	v->token_again = true;
+	v->token.count++;
+	v->token.again = true;
 	v->mechs_out = 0;		/* it was not the mechanism */
 	tokens_expired(collector_tokens(v->collector), v->with->name, buf_span(&v->password));
 	return true;

@@ -77,7 +77,7 @@ static void work(void *user)
 
 static void tell(struct visit *v, struct sasl_run *r)
 {
-	v->token_refused |= sasl_client_token(r->client) == SASL_TOKEN_EXPIRED;
+	v->token.refused |= sasl_client_token(r->client) == SASL_TOKEN_EXPIRED;
 	if (!r->good)
 		v->talk->sasl_cancel(v, r->e.kind == ERR_AUTH, &r->e);
 	else

@@ -61,7 +61,7 @@ void visit_reset_attempt(struct visit *v)
 	v->result.skipped = v->recorded;
 	v->taken = 0;
 	v->taken_octets = v->stat_count = 0;
-	v->token_refused = false;
+	v->token.refused = false;
 	v->why = (struct err){ 0 };
 	v->straggling = v->leaves = false;
 }
@@ -107,6 +107,18 @@ static bool add_ledger(struct visit *v, const char *mailbox, struct err *e)
 		return false;
 	ledger_renew(v->ledgers[v->ledger_count]);
 	return ledger_takes(v->ledgers[v->ledger_count++], e);
+}
+
+bool visit_enter(struct visit *v, const char *mailbox, struct err *e)
+{
+	size_t n = 0;
+
+	while (n < v->ledger_count && strcmp(ledger_mailbox(v->ledgers[n]), mailbox) != 0)
+		n++;
+	if (n == v->ledger_count && !add_ledger(v, mailbox, e))
+		return false;
+	v->ledger = v->ledgers[n];
+	return ledger_takes(v->ledger, e);
 }
 
 /* All there are: what a crash left in any of them is put right first.  The
