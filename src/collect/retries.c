@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "collect/retried.h"
 #include "net/jobs.h"
+#include "store/held_ledger.h"
 
 enum { RETRIES_AT_ONCE = 8 };
 
@@ -208,7 +209,7 @@ static void conclude_twin(struct visit *v, struct message *m)
 	if (!ledger_noted(l, LEDGER_NOTE_COMPARING))
 		return;
 	for (const uint8_t *after = NULL; ledger_next(l, after, &entry); after = entry.id) {
-		if (!entry_mentions(&entry, m->copy) || memcmp(entry.id, m->retried->id, sizeof entry.id) == 0)
+		if (!held_mentions(&entry, m->copy) || memcmp(entry.id, m->retried->id, sizeof entry.id) == 0)
 			continue;
 		conclude(v, m, &entry);
 		ledger_put(l, &entry, 0);
