@@ -139,7 +139,7 @@ static bool open_vault(struct testing *t, struct err *e)
 	for (size_t n = 0; n < t->count; n++)
 		needed = needed || uses_vault(t->all[n].with);
 	return !needed || store_open(s->state, s->store_map, "postrider test", &t->cli->store, e) ||
-	       err_in(e, "a password, or a refresh token, is in the vault, which this command has to open by itself");
+	       err_in(e, "a password is in the vault, or a refresh token, which this command has to open by itself");
 }
 
 static bool prepare(struct testing *t, struct err *e)
