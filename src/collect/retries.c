@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "collect/retried.h"
+#include "store/held_ledger.h"
 #include "net/jobs.h"
 #include "store/held_ledger.h"
 

@@ -253,8 +253,8 @@ static void done(void *user)
 	struct message *m = u->message;
 
 	v->waiting--;
-	if (u->good)
-		handed_release(v, m);	/* who took it is not asked again */
+	if (u->good && (u->held || u->quarantined))
+		handed_release(v, m);	/* by the copy's recipients it is known who took it; without a copy the ledger must say so first */
 	if (!u->good) {
 		if (u->e.kind == ERR_BUSY || u->e.kind == ERR_LOCAL)
 			visit_no_target(v, &u->e);	/* neither the target nor we can take more */
@@ -316,7 +316,7 @@ static enum untaken_how how_of(struct untaken *u)
 		return HOW_DROP;
 	case REFUSED_RETURN:
 		u->return_by = way_back(u->visit, u->sink);
-		return u->return_by && sender && bounce_allowed(sender) && spool_own_size(m->spool) <= PARTING_WHOLE_MAX ? HOW_RETURN : HOW_QUARANTINE;
+		return u->return_by && sender && bounce_allowed(sender) && parting_attaches(m->spool) ? HOW_RETURN : HOW_QUARANTINE;
 	}
 	return HOW_QUARANTINE;
 }

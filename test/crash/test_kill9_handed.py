@@ -9,6 +9,7 @@ What holds (PRODUCT 2.3): nothing is missing; a target has a message once more t
 was outstanding, which is to say that the target had it, and the ledger on the disk did not say so.  Those are looked up after each kill;
 how many they may be, see OUTSTANDING.
 """
+import hashlib
 import itertools
 import os
 import random
@@ -30,8 +31,8 @@ COUNT = 18
 FINAL = ("accepted", "disposing", "gone", "quarantined", "shared")
 REFUSED = ("quarantine", "keep", "delete", "return")
 PARALLEL = 2                    # connections to a target, or programs
-# HANDED_EACH of src/collect/visit.h: the message whose answer is lost, and those that were answered since the ledger's last commit.
-OUTSTANDING = 8 * PARALLEL
+# Of each connection, or program: whose answer is lost, or came and is not durable here.  Until that is, no message behind it is ended.
+OUTSTANDING = PARALLEL
 
 
 class Handed:
@@ -58,7 +59,7 @@ class Handed:
 
     def kill(self, steps, judged):
         """A visit that is killed at a random step, if it has so many."""
-        self.only = self.rng.choice((None, "judged"))
+        self.only, before = self.rng.choice((None, "judged")), self.target.taken()
         with self.lock:
             self.left = self.rng.randrange(1, (judged if self.only else steps) + 1)
             self.process = self.p.start("collect", "box")
@@ -67,7 +68,7 @@ class Handed:
         self.target.quiet(self.p)
         if code < 0:
             self.killed += 1
-            self.look()
+            self.look(before)
 
     def held(self, *args):
         return self.p.good("held", "list", *args, "--json").rows()
@@ -76,21 +77,25 @@ class Handed:
         return int(uid.removeprefix("uid").rpartition("/")[2]) - 1
 
     def states(self):
+        """By their digests: an entry that was made anew behind a kill may have no uid."""
+        numbers = {hashlib.sha256(octets).hexdigest(): n for n, octets in enumerate(self.mail)}
         rows = self.p.good("history", "box", "--json").rows()
-        return {self.number(row["uid"]): row["state"] for row in rows if row["uid"]}
+        return {numbers[row["sha256"]]: row["state"] for row in rows if row["sha256"] in numbers}
 
-    def look(self):
-        """What was outstanding: of each message, for whom."""
+    def look(self, before):
+        """What was outstanding of what was taken since: of each message, for whom."""
         states, held, outstanding = self.states(), {}, []
         for row in self.held():
             if row["uid"]:
                 held.setdefault(self.number(row["uid"]), []).append(row)
-        for n, recipient in self.target.taken():
+        for n, recipient in self.target.taken() - before:
             rows = held.get(n)
-            if rows and self.kind != "command" and all(row["recipients"] == 1 for row in rows):
+            if states.get(n) in FINAL:
+                open_to = ()            # a copy that is still there goes, nobody gets it
+            elif rows and self.kind != "command" and all(row["recipients"] == 1 for row in rows):
                 open_to = BOTH[1:]      # only carla is ever held alone
             else:
-                open_to = (*BOTH, None) if rows or states.get(n) not in FINAL else ()
+                open_to = (*BOTH, None)
             if recipient in open_to:
                 outstanding.append((n, recipient))
         self.may.update(outstanding)
