@@ -145,7 +145,7 @@ static void connect_again(void *user)
 
 	visit_reset_attempt(v);
 	v->phase = VISIT_PREPARING;	/* the last attempt may have left a placing undecided */
-	if (v->with->has_oauth)
+	if (v->with->has_oauth && v->what != VISIT_RETRY)
 		password_get(v);	/* the last one may have ended meanwhile */
 	if (v->what == VISIT_TEST || (open_ledgers(v, &e) && delivery_recover(v, &e)))
 		collector_dirty(v->collector, v);
