@@ -347,7 +347,10 @@ static bool prepare(struct visit *v, struct err *e)
 		return false;
 	if (!open_ledgers(v, e))
 		return false;
-	return v->what == VISIT_BASELINE || delivery_open(v, e);
+	if (v->what == VISIT_BASELINE || delivery_open(v, e))
+		return true;
+	retries_postpone(v, e->text);
+	return false;
 }
 
 void visit_start(struct visit *v)

@@ -154,6 +154,10 @@ struct sink {
 	unsigned failures;		/* in a row */
 	struct deliver_target *handed;	/* smtp, lmtp, command, folder */
 	unsigned hung;			/* in a row */
+	int64_t retry_moment;		/* of the held messages, by the moment at which they are due, */
+	uint64_t retry_at;		/* the one that was looked at last, */
+	bool retry_over;		/* or all were */
+	size_t retrying;		/* of them are tried */
 	size_t outstanding;		/* it has not answered yet */
 	uint64_t answered_ms;		/* when it did, or had nothing to answer, the last time */
 	bool insisted;			/* a held message of this visit was tried, back-off or not */
@@ -224,12 +228,12 @@ struct visit {
 	uint8_t sink_count;
 	size_t waiting;			/* answers and jobs to come */
 	size_t retrying;		/* held messages that are tried */
+	struct retried *retried;	/* those */
+	int64_t retry_until;		/* what is due up to then is tried; 0: not begun */
 	size_t handed;			/* messages that are with servers and programs, without those */
 	bool tight;			/* the held area has hardly any room: what targets do not take stays at the server */
 	struct timer *stragglers;	/* runs while all that is left is with them */
 	bool straggling, leaves;	/* leaves: the source is not kept waiting for them any longer */
-	uint64_t retry_at;		/* the one that was looked at last */
-	bool retry_over;		/* all were */
 
 	/* one attempt: connection and session */
 	struct timer *retry;
@@ -393,6 +397,7 @@ bool entry_decide(const struct visit *v, struct ledger_entry *entry, bool quaran
 /* After a crash: sink `k` has this held message; false: it is not held any more. */
 bool retries_has(struct visit *v, const struct sink *k, uint64_t copy);
 void retries_start(struct visit *v);		/* those that are due; also later, for more */
+void retries_postpone(struct visit *v, const char *why);	/* this visit can try none */
 void retried_over(struct visit *v, struct message *m);	/* its sink has had its turn */
 bool retried_loose(const struct message *m);	/* no entry speaks of it: a bounce, or quarantined and released */
 bool retried_bounce(const struct message *m);	/* of our own: it never was in a mailbox */

@@ -7,6 +7,7 @@
 #define WEEKS "Mon, Tue, Wed, Thu, Fri, Sat, Sun, "
 #define AT "c.conf:2: connection box: "
 #define HEXES "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+#define BEFORE_AT "what stands before the @ is not shown, and does not belong there; write user and password as keys of a section\n"
 #define FORMS "mailbox:ACCOUNT/BOX, maildir:PATH, folder:PATH, smtp://HOST, lmtp://HOST:PORT or command:CMD\n"
 
 static const struct wrong {
@@ -99,6 +100,10 @@ static const struct wrong {
 		"c.conf:3: connection b: deliver: there is no target archiv; the nearest one is archive\n" },
 	{ SPAN("connection b { protocol = pop3 host = h user = u\ndeliver = archive }"),
 		"c.conf:2: connection b: deliver: there is no target archive; write a section target archive { … }, or one of " FORMS },
+	{ SPAN("connection b { protocol = pop3 host = h user = u\ndeliver = {'smtp://u:geheim@mx.example'} }"), "c.conf:2: connection b: deliver: " BEFORE_AT },
+	{ SPAN("connection b { protocol = pop3 host = h user = u\ndeliver = {'smtp://u:geheim@mx.example:25'} }"), "c.conf:2: connection b: deliver: " BEFORE_AT },
+	{ SPAN("connection b { protocol = pop3 host = h user = u\ndeliver = {'SMTP://u:geheim@mx.example:25'} }"),
+		"c.conf:2: connection b: deliver: it is no target, and not shown, since a password may stand before its @; write one of " FORMS },
 	{ SPAN("connection b { protocol = pop3 host = h user = u\ndeliver = {} }"),
 		"c.conf:2: connection b: deliver: the list is empty; write a list of targets, {\"archive\"} or {\"maildir:/var/mail/anna\"}\n" },
 	{ SPAN("connection b { protocol = pop3 host = h user = u\ndeliver = {'maildir:/m', 'maildir:/m/'} }"),

@@ -61,6 +61,8 @@ bool host_read(struct arena *a, const char *text, const char **host, uint16_t *p
 	uint64_t number = 0;
 	bool bracketed = text[0] == '[';
 
+	if (strchr(text, '@'))		/* there may be a password in front of it */
+		return err_set(e, ERR_CONFIG, "what stands before the @ is not shown, and does not belong there; write user and password as keys of a section");
 	if (is_ipv6(a, text)) {
 		last = NULL;		/* its colons are its own */
 	} else if (bracketed) {

@@ -115,7 +115,7 @@ struct target {
 	uint32_t parallel;	/* TARGET_SMTP, TARGET_LMTP, TARGET_COMMAND: deliveries at once */
 	bool has_envelope;
 	struct envelope_keys envelope;
-	const char *host;	/* TARGET_SMTP, TARGET_LMTP; NULL = by a socket, which is not built yet */
+	const char *host;	/* TARGET_SMTP, TARGET_LMTP; of the latter a socket's path begins with / */
 	uint16_t port;		/* already by type and TLS mode when not set */
 	struct tls_keys tls;	/* as a connection's; required = false: STARTTLS if it is offered */
 	struct auth_keys auth;	/* none: no login */

@@ -180,6 +180,8 @@ static bool no_such(const struct settings *s, const char *text, struct err *e)
 	const char *name = NULL;
 	unsigned best = UINT_MAX;
 
+	if (strstr(text, "://") && strchr(text, '@'))
+		return err_set(e, ERR_CONFIG, "it is no target, and not shown, since a password may stand before its @; write one of " FORMS);
 	for (size_t n = 0; n < s->target_count; n++)
 		if (nearest_better(span_of(text), span_of(s->targets[n]->name), &best))
 			name = s->targets[n]->name;

@@ -20,7 +20,9 @@ struct plan {
 	const char *capabilities;	/* lines of EHLO's answer behind the first */
 	const char *to_rcpt, *to_message, *to_auth;	/* NULL: 250; "" cuts the connection */
 	const char *to_carla;		/* RCPT of hers; NULL: as of all */
+	const char *to_helo;
 	bool lmtp;
+	bool no_ehlo;			/* EHLO is refused */
 	bool gone_after_first;		/* the first connection ends behind its first message */
 	bool turned_away;
 	bool twice;			/* a message is answered twice, at once */
@@ -82,6 +84,10 @@ static inline bool on_line(struct server_peer *p, struct plan *s, const char *li
 {
 	struct span text = span_of(line);
 
+	if (s->no_ehlo && span_starts(text, SPAN("EHLO ")))
+		return answer(p, "500 5.5.1 what\r\n");
+	if (s->to_helo && span_starts(text, SPAN("HELO ")))
+		return answer(p, s->to_helo);
 	if (span_starts(text, s->lmtp ? SPAN("LHLO ") : SPAN("EHLO ")))
 		return peer_say(p, "250-host\r\n") && peer_say(p, s->tls && !s->secure ? "250-STARTTLS\r\n" : "") && peer_say(p, s->capabilities);
 	if (span_starts(text, SPAN("RCPT ")))

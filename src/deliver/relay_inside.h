@@ -37,6 +37,7 @@ struct link {
 	uint64_t completed;
 	uint64_t replies, since_ms;	/* how many there were, and when something last got on */
 	bool ready, securing, over;
+	bool greeted;			/* SMC_READY came; `ready` follows when no more was fed with it */
 	struct sasl_client *sasl;
 	struct buf challenge, response;
 	bool stepping, good;		/* a step is in a job; how it went */

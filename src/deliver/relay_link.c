@@ -164,7 +164,7 @@ static void on_failed(struct link *k)
 	bool ready = k->ready;
 
 	k->over = true;
-	k->ready = false;
+	k->ready = k->greeted = false;
 	r->lockstep |= smc_pipelining_broken(k->s);
 	if (ready)
 		return;
@@ -174,8 +174,12 @@ static void on_failed(struct link *k)
 		relay_down(r, smc_error(k->s));
 }
 
-static void on_ready(struct link *k)
+/* Nothing came with the answer that made it ready: else it would be dropped, and the next one at once, without end. */
+static void now_ready(struct link *k)
 {
+	if (!k->greeted)
+		return;
+	k->greeted = false;
 	k->ready = true;
 	if (k->relay->with->back_off)
 		back_off_good(k->relay->with->back_off);
@@ -195,7 +199,7 @@ static void on_event(struct link *k, const struct smc_event *ev)
 		link_sasl(k, ev);
 		return;
 	case SMC_READY:
-		on_ready(k);
+		k->greeted = true;	/* whether it is of any use shows with what is behind that in the same octets */
 		return;
 	case SMC_BODY:
 		body_begins(k, ev);
@@ -238,6 +242,7 @@ static void take_events(struct link *k)
 	do {
 		while (!k->securing && smc_next(k->s, &ev))
 			on_event(k, &ev);
+		now_ready(k);
 		end_body(k);
 	} while (!k->securing && give(k));
 }

@@ -44,6 +44,43 @@ static void each_recipient_for_itself(void **state)
 	trial_end(t);
 }
 
+/* A reply that nobody asked for, in one packet with what lets us in: that was no connection, and the next one waits. */
+static void a_reply_too_many_at_the_start(void **state)
+{
+	static const struct row {
+		const char *capabilities, *text;
+		bool lmtp;
+		enum err_kind kind;
+	} rows[] = {
+		{ "250 PIPELINING\r\n421 4.3.2 bye\r\n", "bye", false, ERR_BUSY },
+		{ "250 PIPELINING\r\n250 x\r\n", "nobody asked for", false, ERR_PEER },
+		{ "250 PIPELINING\r\n250 x\r\n", "nobody asked for", true, ERR_PEER },
+		{ "500 what\r\n", "nobody asked for", false, ERR_PEER },
+	};
+
+	(void)state;
+	for (const struct row *r = rows; r < rows + COUNT(rows); r++) {
+		struct plan plan = { .capabilities = r->capabilities, .lmtp = r->lmtp, .to_helo = "250 host\r\n250 x\r\n" };
+		struct trial *t = trial(&plan, 0);
+		struct spool *s = message(t, SPAN("hi\r\n"));
+
+		plan.no_ehlo = *r->capabilities == '5';
+		for (int n = 0; n < 3; n++)
+			give(t, s, 1);
+		run(t);
+		for (int n = 0; n < 3; n++) {
+			const struct relay_result *result = &t->results[n][0];
+
+			if (result->outcome != SMC_DEFERRED || result->kind != r->kind || !result->down || !strstr(result->text, r->text))
+				fail_msg("%s: %d, %s, \"%s\"", r->capabilities, result->outcome, err_kind_name(result->kind), result->text);
+		}
+		assert_int_equal(atomic_load(&plan.connections), 1);
+		assert_int_equal(t->back_off.wait_ms, BACK_OFF_FIRST_MS);
+		spool_free(&s);
+		trial_end(t);
+	}
+}
+
 /* What becomes of a mail when the server does not do as it should. */
 static void failures(void **state)
 {
@@ -117,6 +154,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_large_message),
 		cmocka_unit_test(each_recipient_for_itself),
+		cmocka_unit_test(a_reply_too_many_at_the_start),
 		cmocka_unit_test(failures),
 		cmocka_unit_test(a_server_that_drips),
 	};

@@ -70,7 +70,7 @@ static int run(struct cli *cli)
 }
 
 const struct command cmd_run = {
-	.name = "run", .warns = true, .usage = "[-c FILE]", .does = "the service: serves POP3, makes the visits of collect (schedule and console: later)", .run = run, .serves = true,
+	.name = "run", .warns = true, .usage = "[-c FILE]", .does = "the service: visits the connections by their schedule, serves POP3", .run = run, .serves = true,
 	.help = "Runs in the foreground until SIGTERM or SIGINT, which let sessions and visits end what they are at.\n"
 		"SIGHUP reads the configuration again; no session and no visit is dropped by it.\n",
 };

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "smtp/client_internal.h"
+#include "wire/blot.h"
 
 enum { SECOND_MS = 1000, MINUTE_MS = 60 * SECOND_MS, BLOCK_MS = 3 * MINUTE_MS };
 
@@ -54,9 +55,9 @@ void smc_end(struct smc *s)
 /* The server's words, unless it repeats the password in them. */
 static struct span shown(const struct smc *s, struct span words)
 {
-	struct span secret = s->login->password;
+	struct span where;
 
-	if (secret.len && words.len && memmem(words.at, words.len, secret.at, secret.len))
+	if (blot_find(words, s->login->password, &where))
 		return SPAN("(not shown: the password is in it)");
 	return words;
 }

@@ -74,7 +74,7 @@ static void nothing_left(struct smc *s)
 		s->failed = true;
 	else if (s->clear_skipped)
 		smtp_fail(s, ERR_CONFIG, "the server takes only clear-text passwords and the line is not protected; "
-			"use TLS, or set allow_cleartext = true", NOTHING);
+			"set tls { mode = explicit } (STARTTLS) or tls { mode = implicit } for the target, or give it no user", NOTHING);
 	else
 		smtp_fail(s, ERR_CONFIG, why, NOTHING);
 }

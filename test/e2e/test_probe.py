@@ -118,9 +118,6 @@ def test_the_password_cannot_be_had(p, protocol):
 
 
 def test_settings_that_cannot_work(p):
-    p.connection("box", port=1, deliver=["lmtp://127.0.0.1:24"], envelope__recipients=["anna@example.org"])
-    done = p("test", "box")
-    assert done.code == 1 and re.match(r"✗ settings +\S*postrider\.conf:\d+: .*lmtp.* not built", done.out), done
     p.connection("box", port=1, tls__ca_certificates=p.config)
     failed(p, "settings", "tls.ca_certificates", p.config, passed=[])
 
