@@ -17,18 +17,9 @@ int64_t delivery_moment(struct ledger *l)
 
 void delivery_recovered(struct visit *v, struct ledger *l, struct ledger_entry *entry, const struct sink *k)
 {
-	enum ledger_state final = entry->removal ? LEDGER_DISPOSING : visit_final_state(v);
-
-	if (entry->state != LEDGER_PENDING && entry->state != LEDGER_HELD && entry->state != LEDGER_REFUSED && entry->state != LEDGER_GONE)
-		entry->target_count = 0;
 	entry->changed = delivery_moment(l);
 	entry_set_sink(entry, k, LEDGER_TARGET_ACCEPTED, NULL);
-	if (entry->state != LEDGER_GONE)
-		entry->state = entry_state(v, entry, final);
-	if (entry->state == final) {
-		entry->accepted = clock_now_s();
-		entry->target_count = 0;
-	}
+	(void)entry_decide(v, entry, false);
 	ledger_put(l, entry, visit_ticket(v, 0, TICKET_RECOVERED));
 }
 

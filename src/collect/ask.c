@@ -10,6 +10,8 @@ bool ask_window_open(const struct visit *v)
 {
 	size_t asked = v->phase == VISIT_FETCHING ? v->in_flight : v->plan_asked - v->plan_answered;
 
+	if (v->tight && v->phase == VISIT_FETCHING)	/* one by one: the first that cannot be held is the last */
+		return !asked && !v->under_way;
 	return asked < WINDOW_MESSAGES && v->asked_octets < WINDOW_OCTETS && !delivery_full(v);
 }
 

@@ -256,7 +256,11 @@ static void on_wake(void *user)
 
 static void on_alive(void *user)
 {
-	(void)user;
+	struct collector *c = user;
+
+	for (size_t n = 0; n < c->count; n++)
+		if (c->visits[n])
+			handed_look(c->visits[n]);
 }
 
 static void on_store(void *user)

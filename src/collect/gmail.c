@@ -6,9 +6,11 @@
  * Whoever of them is met first owns the delivery: an alias in the connection's
  * own ledger, from X-GM-MSGID to the owner's id, is durable before anything is
  * fetched.  The others then know that the message is the owner's, and only its
- * disposition is left to do. */
+ * disposition is left to do.  An owner whose label goes before every target has the message
+ * hands over: first the entry of another label with what targets have and wait for, then the alias. */
 #include "base/clock.h"
 #include "collect/visit_imap.h"
+#include "store/held_ledger.h"
 
 static bool is_owner(const struct ledger_entry *alias, const uint8_t id[32])
 {
@@ -29,20 +31,19 @@ static void own(struct visit *v, const struct item *item)
 	ledger_put(v->own, &alias, 0);
 }
 
-/* The owner's entry, in whichever mailbox of this visit it stands. */
-static bool owner_entry(struct visit *v, const struct ledger_entry *alias, struct ledger_entry *entry, bool *here)
+/* The ledger that has the owner's entry, of whichever mailbox of this visit; NULL: none. */
+static struct ledger *owner_entry(struct visit *v, const struct ledger_entry *alias, struct ledger_entry *entry)
 {
 	const struct folders *f = &v->imap->folders;
 	struct ledger *l;
 	struct err e;
 
-	*here = ledger_get(v->ledger, alias->digest, entry);
-	if (*here)
-		return true;
+	if (ledger_get(v->ledger, alias->digest, entry))
+		return v->ledger;
 	for (size_t n = 0; n < f->count; n++)
 		if (ledger_open(collector_store(v->collector), v->with->name, f->names[n].name, &l, &e) && ledger_get(l, alias->digest, entry))
-			return true;
-	return false;
+			return l;
+	return NULL;
 }
 
 static void known(struct visit *v, struct item *item)
@@ -86,36 +87,93 @@ static void same_message(struct visit *v, struct item *item, const struct ledger
 	}
 }
 
-/* What is to become of a new message whose alias another one has. */
-static void judge(struct visit *v, struct item *item, const struct ledger_entry *alias)
+/* What the targets of an owner that is gone have, or wait for, is another's from now on. */
+static void inherit(struct visit *v, const struct item *item, const struct ledger_entry *of)
+{
+	struct ledger_entry entry = *of;
+
+	entry.state = LEDGER_PENDING;
+	entry.changed = delivery_moment(v->ledger);
+	memcpy(entry.id, item->id, sizeof entry.id);
+	message_uid_text(v, item->number, (struct span){ 0 }, entry.uid);
+	(void)entry_decide(v, &entry, false);
+	ledger_put(v->ledger, &entry, 0);
+}
+
+/* It is durable: the alias, and no copy is mentioned twice. */
+static void inherited(struct visit *v, struct item *item, struct ledger *l, struct ledger_entry *of, const struct ledger_entry *entry)
+{
+	of->target_count = 0;
+	ledger_put(l, of, 0);
+	ledger_flush(l);
+	own(v, item);
+	switch (entry->state) {
+	case LEDGER_PENDING:
+		item->flags |= ITEM_PENDING;
+		return;
+	case LEDGER_HELD:
+	case LEDGER_REFUSED:
+		known(v, item);
+		return;
+	case LEDGER_ACCEPTED:
+	case LEDGER_QUARANTINED:
+	case LEDGER_DISPOSING:
+	case LEDGER_GONE:
+	case LEDGER_SKIPPED:
+	case LEDGER_SHARED:
+	case LEDGER_SEEN:
+	case LEDGER_ALIAS:
+	case LEDGER_STATES:
+		break;
+	}
+	same_message(v, item, entry);
+}
+
+/* Its owner is gone, and some target never got it.  False: what this put is to be durable before it is looked at again. */
+static bool take_over(struct visit *v, struct item *item, struct ledger *l, struct ledger_entry *of)
 {
 	struct ledger_entry entry;
-	bool here, there = owner_entry(v, alias, &entry, &here);
+
+	if (!of->target_count) {
+		own(v, item);
+		return true;
+	}
+	if (!ledger_get(v->ledger, item->id, &entry) || entry.state == LEDGER_GONE) {
+		inherit(v, item, of);
+		return false;
+	}
+	inherited(v, item, l, of, &entry);
+	return true;
+}
+
+/* What is to become of a new message whose alias another one has.  False: as take_over. */
+static bool judge(struct visit *v, struct item *item, const struct ledger_entry *alias)
+{
+	struct ledger_entry entry;
+	struct ledger *l = owner_entry(v, alias, &entry);
 
 	if (alias->accepted) {
-		same_message(v, item, there ? &entry : NULL);
-		return;
+		same_message(v, item, l ? &entry : NULL);
+		return true;
 	}
-	if (!there) {
+	if (!l) {
 		own(v, item);
-		return;
+		return true;
 	}
 	switch (entry.state) {
 	case LEDGER_PENDING:
 	case LEDGER_HELD:
 	case LEDGER_REFUSED:
-		if (here) {		/* under an id that it had before */
+		if (l == v->ledger) {	/* under an id that it had before */
 			own(v, item);
-			return;
+			return true;
 		}
 		known(v, item);		/* its targets are asked there */
 		v->result.skipped++;
-		return;
+		return true;
 	case LEDGER_GONE:
-		if (!entry.accepted) {
-			own(v, item);
-			return;
-		}
+		if (!entry.accepted)
+			return take_over(v, item, l, &entry);
 		break;
 	case LEDGER_ACCEPTED:
 	case LEDGER_QUARANTINED:
@@ -128,6 +186,7 @@ static void judge(struct visit *v, struct item *item, const struct ledger_entry 
 		break;
 	}
 	same_message(v, item, &entry);
+	return true;
 }
 
 void gmail_slice(struct visit *v)
@@ -143,12 +202,14 @@ void gmail_slice(struct visit *v)
 		if (item->flags & ITEM_KNOWN || !item_gmail(item))
 			continue;
 		alias_id(v, item_gmail(item), id);
-		if (!ledger_get(v->own, id, &alias))
+		if (!ledger_get(v->own, id, &alias)) {
 			own(v, item);
-		else if (!is_owner(&alias, item->id))
-			judge(v, item, &alias);
-		else
+		} else if (is_owner(&alias, item->id)) {
 			continue;
+		} else if (!judge(v, item, &alias)) {
+			visit_slice(v);
+			break;
+		}
 		puts++;
 	}
 	if (puts)

@@ -97,7 +97,7 @@ void list_imap_open(struct visit *v)
 		return;
 	}
 	name = i->folders.names[i->folders.at++].name;
-	if (!ledger_open(collector_store(v->collector), v->with->name, name, &v->ledger, &e) || !ledger_takes(v->ledger, &e)) {
+	if (!visit_enter(v, name, &e)) {
 		visit_fail(v, &e);
 		return;
 	}

@@ -22,6 +22,7 @@ bool listing_plan(struct visit *v, struct err *e)
 	}
 	if (!selection_plan(v, e))
 		return false;
+	untaken_room(v);
 	v->phase = selection_judges(v) ? VISIT_JUDGING : VISIT_FETCHING;
 	if (v->phase == VISIT_FETCHING && v->with->newer_than_s && v->limit && v->plan_count > v->limit)
 		v->plan_count = v->limit;	/* without TOP, age shows only after the fetch */

@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "store/held_ledger.h"
+
 enum { PRUNE_AFTER_S = 30 * 86400 };
 
 static_assert(sizeof(struct item) <= 60, "PRODUCT 2.3: 64 bytes a message, and 4 are the plan's");
@@ -192,7 +194,7 @@ static void offer_again(struct item *i, struct ledger_entry *entry, struct ledge
 	entry->state = LEDGER_PENDING;
 	entry->changed = now;
 	entry->accepted = 0;
-	entry->target_count = 0;
+	held_keep_mentions(entry);
 	ledger_put(ledger, entry, 0);
 }
 
@@ -216,7 +218,7 @@ static void judge_known(struct item *i, struct ledger_entry *entry, struct ledge
 	if (entry->state == LEDGER_PENDING && entry->has_digest && has_all(entry, rules)) {
 		entry->state = entry->removal ? LEDGER_DISPOSING : rules->final;
 		entry->changed = entry->accepted = rules->now;
-		entry->target_count = 0;
+		held_keep_mentions(entry);
 		ledger_put(ledger, entry, 0);
 	}
 	switch (entry->state) {

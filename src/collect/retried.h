@@ -30,6 +30,4 @@ struct sink *retries_sink(struct visit *v, const char *target);	/* NULL: it is n
 bool retries_has_entry(const struct held_info *info);	/* it is no bounce */
 /* No entry will ever speak of it: a bounce, what a person released, what waits since its id is another message's. */
 bool retries_loose(struct visit *v, const struct held_info *info);
-/* What the entry is, by what its targets say.  True: all is decided. */
-bool retries_decide(const struct visit *v, struct ledger_entry *entry, bool quarantined);
 void retries_remove(struct visit *v, const struct held_info *info);	/* in a job that the visit waits for */

@@ -195,10 +195,24 @@ static void conclude(struct visit *v, struct message *m, struct ledger_entry *en
 		return;
 	entry_set_sink(entry, k, m->refused ? LEDGER_TARGET_REFUSED : LEDGER_TARGET_ACCEPTED, NULL);
 	entry->removal = entry->removal || m->removal;
-	if (entry->state == LEDGER_GONE)
-		return;
-	if (retries_decide(v, entry, m->quarantined) && entry->state == LEDGER_DISPOSING)	/* see dispose */
+	if (entry_decide(v, entry, m->quarantined) && entry->state == LEDGER_DISPOSING)	/* see dispose */
 		entry->state = LEDGER_ACCEPTED;
+}
+
+/* While ids change wholesale a crash may leave two entries of one message, until the listing tells which is gone. */
+static void conclude_twin(struct visit *v, struct message *m)
+{
+	struct ledger *l = m->retried->ledger;
+	struct ledger_entry entry;
+
+	if (!ledger_noted(l, LEDGER_NOTE_COMPARING))
+		return;
+	for (const uint8_t *after = NULL; ledger_next(l, after, &entry); after = entry.id) {
+		if (!entry_mentions(&entry, m->copy) || memcmp(entry.id, m->retried->id, sizeof entry.id) == 0)
+			continue;
+		conclude(v, m, &entry);
+		ledger_put(l, &entry, 0);
+	}
 }
 
 void retried_over(struct visit *v, struct message *m)
@@ -216,6 +230,7 @@ void retried_over(struct visit *v, struct message *m)
 		return;
 	}
 	memcpy(r->id, entry.id, sizeof r->id);	/* its id may have changed since */
+	conclude_twin(v, m);
 	conclude(v, m, &entry);
 	ledger_put(r->ledger, &entry, visit_ticket(v, m->slot, TICKET_RETRIED));
 	ledger_flush(r->ledger);

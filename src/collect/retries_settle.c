@@ -11,24 +11,9 @@
 #include "base/log.h"
 #include "collect/retried.h"
 #include "net/jobs.h"
+#include "store/held_ledger.h"
 
 /* ---- which entry a copy is of */
-
-static const struct ledger_target *mention(const struct ledger_entry *entry, uint64_t copy)
-{
-	char id[HELD_ID_TEXT];
-
-	(void)held_id_text(copy, id);
-	for (size_t t = 0; t < entry->target_count; t++)
-		if (entry->targets[t].state == LEDGER_TARGET_HELD && strcmp(entry->targets[t].place, id) == 0)
-			return &entry->targets[t];
-	return NULL;
-}
-
-bool entry_mentions(const struct ledger_entry *entry, uint64_t copy)
-{
-	return mention(entry, copy);
-}
 
 static struct ledger *ledger_of(const struct visit *v, const char *mailbox)
 {
@@ -38,18 +23,44 @@ static struct ledger *ledger_of(const struct visit *v, const char *mailbox)
 	return NULL;
 }
 
-/* By the key that it came under; else wherever it is now, for ids may have changed. */
+/* After a crash both its entries may mention it: the one that it left is gone, and the other counts. */
+static bool find_anywhere(struct ledger *l, uint64_t copy, bool there, struct ledger_entry *entry)
+{
+	struct ledger_entry other;
+
+	for (const uint8_t *after = NULL; ledger_next(l, after, &other); after = other.id) {
+		if (!held_mentions(&other, copy) || (there && other.state == LEDGER_GONE))
+			continue;
+		*entry = other;
+		there = true;
+		if (other.state != LEDGER_GONE)
+			return true;
+	}
+	return there;
+}
+
+/* By the key that it came under; else wherever it is now, for ids may have changed, and at Gmail it may have another label. */
 bool retries_find(const struct visit *v, const struct held_info *info, struct ledger **l, struct ledger_entry *entry)
 {
+	bool there;
+
 	*l = ledger_of(v, info->origin.mailbox);
 	if (!*l)
 		return false;
-	if (ledger_get(*l, info->origin.id, entry) && entry_mentions(entry, info->id))
+	there = ledger_get(*l, info->origin.id, entry) && held_mentions(entry, info->id);
+	if (there && entry->state != LEDGER_GONE)
 		return true;
-	for (const uint8_t *after = NULL; ledger_next(*l, after, entry); after = entry->id)
-		if (entry_mentions(entry, info->id))
-			return true;
-	return false;
+	there = find_anywhere(*l, info->id, there, entry);
+	for (size_t n = 0; n < v->ledger_count && (!there || entry->state == LEDGER_GONE); n++) {
+		struct ledger_entry other;
+
+		if (v->ledgers[n] == *l || !find_anywhere(v->ledgers[n], info->id, false, &other) || (there && other.state == LEDGER_GONE))
+			continue;
+		*l = v->ledgers[n];
+		*entry = other;
+		there = true;
+	}
+	return there;
 }
 
 struct sink *retries_sink(struct visit *v, const char *target)
@@ -167,19 +178,27 @@ static bool is_behind(const struct ledger_entry *entry, const struct held_info *
 	return false;
 }
 
-/* What it is, by what its targets say.  True: all is decided. */
-bool retries_decide(const struct visit *v, struct ledger_entry *entry, bool quarantined)
+static bool is_open(enum ledger_state state)
 {
-	enum ledger_state final = entry->removal ? LEDGER_DISPOSING : visit_final_state(v);
+	return state == LEDGER_PENDING || state == LEDGER_HELD || state == LEDGER_REFUSED;
+}
+
+/* What was decided before stays, whatever a target that is in `deliver` again says now; of what is gone only `accepted` tells. */
+bool entry_decide(const struct visit *v, struct ledger_entry *entry, bool quarantined)
+{
+	enum ledger_state final = entry->removal ? LEDGER_DISPOSING : visit_final_state(v), now;
 
 	if (quarantined && final == LEDGER_ACCEPTED)
 		final = LEDGER_QUARANTINED;
-	entry->state = entry_state(v, entry, final);
-	if (entry->state != final)
+	now = is_open(entry->state) || (entry->state == LEDGER_GONE && !entry->accepted) ? entry_state(v, entry, final) : final;
+	if (now == final)
+		held_keep_mentions(entry);
+	if (now == final && !entry->accepted)
+		entry->accepted = clock_now_s();
+	if (!is_open(entry->state))
 		return false;
-	entry->accepted = clock_now_s();
-	entry->target_count = 0;
-	return true;
+	entry->state = now;
+	return now == final;
 }
 
 static void mention_now(struct visit *v, const struct held_info *info, const struct sink *k, struct ledger *l, struct ledger_entry *entry)
@@ -187,18 +206,19 @@ static void mention_now(struct visit *v, const struct held_info *info, const str
 	bool quarantined = info->state == HELD_QUARANTINED || info->released;
 	char place[LEDGER_PLACE_MAX] = "";
 
-	if (entry->state == LEDGER_GONE || !entry->first_seen)
+	if (entry->state == LEDGER_GONE || !entry->first_seen) {
 		*entry = (struct ledger_entry){ .first_seen = info->made };
-	memcpy(entry->id, info->origin.id, sizeof entry->id);
+		memcpy(entry->id, info->origin.id, sizeof entry->id);
+		memcpy(entry->uid, info->origin.uid, sizeof entry->uid);
+	}
 	memcpy(entry->digest, info->origin.digest, sizeof entry->digest);
-	memcpy(entry->uid, info->origin.uid, sizeof entry->uid);
 	entry->has_digest = true;
 	entry->size = info->size;
 	entry->changed = delivery_moment(l);
 	if (!quarantined)
 		(void)held_id_text(info->id, place);
 	entry_set_sink(entry, k, quarantined ? LEDGER_TARGET_ACCEPTED : LEDGER_TARGET_HELD, place);
-	(void)retries_decide(v, entry, quarantined);
+	(void)entry_decide(v, entry, quarantined);
 	ledger_put(l, entry, 0);
 }
 
@@ -210,6 +230,21 @@ static bool is_of_another(const struct ledger_entry *entry, const struct held_in
 	return entry->has_digest && memcmp(entry->digest, info->origin.digest, sizeof entry->digest) != 0 && !behind;
 }
 
+/* While ids change wholesale: that its entry got a new one was not durable, but the copy that was made under that one is. */
+static bool is_elsewhere(struct ledger *l, const struct held_info *info, const struct sink *k, struct ledger_entry *entry)
+{
+	if (!ledger_noted(l, LEDGER_NOTE_COMPARING))
+		return false;
+	for (const uint8_t *after = NULL; ledger_next(l, after, entry); after = entry->id) {
+		const struct ledger_target *t = target_of(entry, k);
+
+		if (entry->state == LEDGER_PENDING && entry->has_digest && !(t && t->state != LEDGER_TARGET_NONE) &&
+		    memcmp(entry->digest, info->origin.digest, sizeof entry->digest) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void settle_waiting(struct visit *v, const struct held_info *info, const struct sink *k)
 {
 	struct ledger_entry entry;
@@ -217,7 +252,7 @@ static void settle_waiting(struct visit *v, const struct held_info *info, const 
 
 	if (retries_find(v, info, &l, &entry) || !l)
 		return;
-	if (!ledger_get(l, info->origin.id, &entry))
+	if (!ledger_get(l, info->origin.id, &entry) && !is_elsewhere(l, info, k, &entry))
 		entry = (struct ledger_entry){ 0 };
 	if (is_of_another(&entry, info))
 		return;
@@ -250,7 +285,7 @@ static void settle_quarantined(struct visit *v, const struct held_info *info, co
 
 	if (!l)
 		return;
-	if (!ledger_get(l, info->origin.id, &entry)) {
+	if (!ledger_get(l, info->origin.id, &entry) && !is_elsewhere(l, info, k, &entry)) {
 		if (ledger_noted(l, LEDGER_NOTE_LISTED) > info->made)
 			return;
 		entry = (struct ledger_entry){ 0 };
@@ -291,8 +326,7 @@ static void settle_mentioned(struct visit *v, struct ledger *l)
 				continue;
 			entry.changed = delivery_moment(l);
 			entry_set_sink(&entry, &v->sinks[n], LEDGER_TARGET_ACCEPTED, NULL);
-			if (entry.state != LEDGER_GONE)
-				(void)retries_decide(v, &entry, true);
+			(void)entry_decide(v, &entry, true);
 			ledger_put(l, &entry, 0);
 		}
 }

@@ -7,7 +7,7 @@
 #include "collect/test_held.h"
 #include "store/mailbox.h"
 
-enum { LATER = 3600 };
+enum { LATER = 3600, DEFERS = 75 };
 
 #define NOBODY LEDGER_STATES
 
@@ -149,17 +149,89 @@ static void both_defer(void **state)
 	assert_true(world_got(w) == 1 && world_mailbox(w) == 1);
 }
 
+/* ---- a target that is not in `deliver` for a while */
+
+static size_t held_for(struct world *w, const char *target)
+{
+	struct held_info info = { .id = 0 };
+	size_t n = 0;
+
+	while (held_next_of(w->store, "test", &info))
+		n += strcmp(info.target, target) == 0;
+	return n;
+}
+
+/* Both wait; one of them comes when the other is not asked, and the message is done then. */
+static void one_is_taken_out(struct world *w, struct target *other, enum after after)
+{
+	world_program(w, DEFERS);
+	*other = w->program;
+	other->name = "other";
+	other->canonical = "command:other";
+	w->with.after = after;
+	w->deliver[1] = other;
+	w->with.deliver_count = 2;
+	drop_fill(&w->drop, 'a', 2);
+	world_visit(w, VISIT_COLLECT);
+	assert_true(held_for(w, "program") == 1 && held_for(w, "other") == 1);
+	w->with.deliver_count = 1;
+	make_due(w);
+	world_program(w, 0);
+	world_visit(w, VISIT_RETRY);
+	assert_true(held_for(w, "program") == 0 && held_for(w, "other") == 1);
+	assert_int_equal(world_got(w), 3);
+}
+
+static void taken_out_and_put_back(void **state)
+{
+	struct world *w = *state;
+	struct target other;
+
+	one_is_taken_out(w, &other, AFTER_KEEP);
+	assert_int_equal(entry_of(w, "a1").state, LEDGER_ACCEPTED);
+	w->with.deliver_count = 2;
+	world_program(w, DEFERS);
+	world_visit(w, VISIT_COLLECT);
+	assert_int_equal(held_for(w, "other"), 1);	/* it was never delivered there */
+	world_program(w, 0);
+	make_due(w);
+	world_visit(w, VISIT_COLLECT);
+	assert_int_equal(held_count(w), 0);
+	assert_int_equal(world_got(w), 4);
+	assert_int_equal(entry_of(w, "a1").state, LEDGER_ACCEPTED);
+	assert_int_equal(entry_of(w, "a1").target_count, 0);
+}
+
+static void taken_out_and_put_back_when_it_is_gone(void **state)
+{
+	struct world *w = *state;
+	struct target other;
+
+	one_is_taken_out(w, &other, AFTER_DELETE);
+	world_visit(w, VISIT_COLLECT);
+	world_visit(w, VISIT_COLLECT);
+	assert_int_equal(w->drop.count, 0);
+	assert_int_equal(entry_of(w, "a1").state, LEDGER_GONE);
+	assert_int_equal(held_for(w, "other"), 1);
+	w->with.deliver_count = 2;
+	make_due(w);
+	world_visit(w, VISIT_RETRY);
+	assert_int_equal(held_count(w), 0);
+	assert_int_equal(world_got(w), 4);
+}
+
 /* ---- into a mailbox, and then the crash: the ledger does not know yet */
 
-static void append(struct world *w, const char *uid)
+/* As sink_mailbox marks a copy. */
+static void append(struct world *w, uint64_t copy)
 {
-	struct mailbox_source source;
+	struct mailbox_source source = { .id = { 0 } };
 	struct mailbox *box;
 	struct incoming *in;
 	struct store_done done;
 	struct err e;
 
-	id_of(uid, source.id);
+	memcpy(source.id + sizeof source.id - sizeof copy, &copy, sizeof copy);
 	digest_of(w, 1, source.digest);
 	memcpy(source.connection, ledger_tag(world_ledger(w)), sizeof source.connection);
 	assert_true(mailbox_open(w->store, "anna/INBOX", true, &box, &e));
@@ -170,14 +242,15 @@ static void append(struct world *w, const char *uid)
 		assert_true(store_wait(w->store));
 	while (!store_next(w->store, &done));
 	assert_int_equal(done.ticket, 1);
+	assert_int_equal(world_mailbox(w), 1);
 }
 
 static void in_the_box_already(struct world *w, enum ledger_state before, enum ledger_state then)
 {
-	const struct said said = { &w->mailbox, LEDGER_TARGET_HELD, hold(w, &(struct hand){ .uid = "a1", .number = 1, .target = "box" }) };
+	uint64_t copy = hold(w, &(struct hand){ .uid = "a1", .number = 1, .target = "box" });
 
-	put(w, "a1", before, 1, &said, 1);
-	append(w, "a1");
+	put(w, "a1", before, 1, &(struct said){ &w->mailbox, LEDGER_TARGET_HELD, copy }, 1);
+	append(w, copy);
 	if (before != LEDGER_GONE)
 		drop_add(&w->drop, "a1", "Subject: number 1\r\n\r\nhello\r\n");
 	for (int n = 0; n < 2; n++) {
@@ -203,7 +276,8 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, world_start, world_stop)
-		cmocka_unit_test(every_state_of_one_target), CASE(another_target_accepted), CASE(both_defer), CASE(a_mark_of_what_is_held),
+		cmocka_unit_test(every_state_of_one_target), CASE(another_target_accepted), CASE(both_defer), CASE(taken_out_and_put_back), CASE(taken_out_and_put_back_when_it_is_gone),
+		CASE(a_mark_of_what_is_held),
 		CASE(a_mark_of_what_is_gone_and_held),
 	};
 

@@ -79,7 +79,7 @@ static bool must_be_alone(const struct sink *k, struct err *e)
 }
 
 /* A place is one target, whatever it is called; of a server or a program there may be several, each for somebody else. */
-static uint64_t tag_of(const struct target *t)
+uint64_t sink_tag(const struct target *t)
 {
 	bool place = t->type == TARGET_MAILBOX || t->type == TARGET_MAILDIR || t->type == TARGET_FOLDER;
 	size_t size = strlen(t->canonical) + strlen(t->name) + 2;
@@ -99,7 +99,7 @@ bool sink_open(struct sink *k, struct visit *v, uint8_t index, struct err *e)
 	k->ops = ops_of(k->target->type);
 	if (!k->ops)
 		abort();	/* settings_usable */
-	k->tag = k->intent = tag_of(k->target);
+	k->tag = k->intent = sink_tag(k->target);
 	if ((k->target->type != TARGET_MAILBOX || settle_place(k, e)) && must_be_alone(k, e) && k->ops->open(k, e)) {
 		k->streams = k->ops->streams && !routing_wanted(k);
 		return true;

@@ -49,15 +49,28 @@ static void settle_facts(struct handing *h)
 	h->facts[4] = (struct deliver_fact){ "MAILBOX", ledger_mailbox(m->ledger) };
 }
 
-/* It hung so often that the others that wait for it are held at once. */
+/* The others that wait for it are held at once. */
 static void give_up(struct sink *k, const char *why)
 {
 	struct visit *v = k->visit;
 
-	log_error(&v->tag, "target %s did not answer %d times in a row; what else is for it in this visit is held", k->target->name, SINK_HUNG_MAX);
+	log_error(&v->tag, "target %s: %s; what else is for it in this visit is held", k->target->name, why);
+	k->hung = SINK_HUNG_MAX;
 	for (size_t n = 0; n < v->slot_count; n++)
 		if (v->slots[n] && v->slots[n]->handing && v->slots[n]->turn == k->index)
 			(void)deliver_unless_begun(collector_deliveries(v->collector), v->slots[n]->handing, why);
+}
+
+void handed_look(struct visit *v)
+{
+	uint64_t now = loop_now_ms(collector_loop(v->collector));
+
+	for (size_t n = 0; n < v->sink_count; n++) {
+		struct sink *k = &v->sinks[n];
+
+		if (k->outstanding && k->hung < SINK_HUNG_MAX && now - k->answered_ms >= SINK_SILENT_MS)
+			give_up(k, "it has not answered for a minute");
+	}
 }
 
 void handed_stop(struct visit *v, const char *why)
@@ -112,6 +125,8 @@ static void done(void *user, const struct deliver_result *r)
 
 	v->waiting--;
 	v->handed -= !m->copy;
+	k->outstanding--;
+	k->answered_ms = loop_now_ms(collector_loop(v->collector));
 	m->handing = NULL;
 	m->unreleased = h;
 	if (!any_accepted(m, r))
@@ -124,7 +139,7 @@ static void done(void *user, const struct deliver_result *r)
 	} else {
 		k->hung = r->hung || r->down ? k->hung + 1 : r->answered ? 0 : k->hung;
 		if (k->hung == SINK_HUNG_MAX)
-			give_up(k, r->why);
+			give_up(k, "it did not answer to several in a row");
 		message_untaken(v, m, r);
 	}
 	ledger_flush(l);
@@ -150,6 +165,10 @@ static void deliver_message(struct sink *k, struct message *m)
 	ask.sender = m->retried ? m->retried->info.sender : m->routing.sender;
 	ask.recipients = m->retried ? m->retried->recipients : m->routing.recipients;
 	ask.recipient_count = m->retried ? m->retried->recipient_count : m->routing.recipient_count;
+	if (m->retried && !ask.recipient_count) {	/* nobody was found when it came; its envelope may find somebody now */
+		ask.recipients = m->routing.recipients;
+		ask.recipient_count = m->routing.recipient_count;
+	}
 	ask.facts = h->facts;
 	ask.fact_count = ledger_mailbox(m->ledger)[0] ? FACTS : FACTS - 1;
 	ask.user = m->handing = h;
@@ -158,6 +177,8 @@ static void deliver_message(struct sink *k, struct message *m)
 	k->insisted = k->insisted || ask.insist;
 	v->waiting++;
 	v->handed += !m->copy;
+	if (!k->outstanding++)
+		k->answered_ms = loop_now_ms(collector_loop(v->collector));
 	deliver(collector_deliveries(v->collector), &ask);
 }
 

@@ -53,6 +53,8 @@ static bool in_ledger(struct sink *k, struct ledger *l, const struct mailbox_sou
 		return false;
 	if (entry->state != LEDGER_PENDING && entry->state != LEDGER_HELD && entry->state != LEDGER_REFUSED)
 		return true;
+	if (entry->has_digest && memcmp(entry->digest, mark->digest, sizeof mark->digest) != 0)
+		return true;	/* of one that had this id before: that it is to go was not durable */
 	for (size_t t = 0; t < entry->target_count; t++)
 		if (entry->targets[t].target == k->tag && entry->targets[t].state == LEDGER_TARGET_ACCEPTED)
 			return true;

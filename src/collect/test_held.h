@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * For tests: held records and entries of the ledger, made by hand as a crash may leave them. */
+ * For tests: held records and entries of the ledger, made by hand as a crash may leave them, beside a test_world: `hold` makes a
+ * copy of a message of drop_fill's, by its number; `put` the entry under its id; make_due lets all that waits be tried now. */
 #pragma once
+
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "collect/test_world.h"
@@ -75,6 +78,17 @@ struct hand {			/* a record */
 	return entry;
 }
 
+/* As sink.c has it: servers and programs are told apart by their names, too. */
+[[maybe_unused]] static uint64_t tag_of(const struct target *t)
+{
+	char text[128];
+
+	if (t->type == TARGET_MAILBOX || t->type == TARGET_MAILDIR || strcmp(t->canonical, t->name) == 0)
+		return ledger_target_tag(t->canonical);
+	(void)snprintf(text, sizeof text, "%s %s", t->canonical, t->name);
+	return ledger_target_tag(text);
+}
+
 struct said {			/* of one target, in an entry */
 	const struct target *target;
 	enum ledger_target_state state;
@@ -91,7 +105,7 @@ struct said {			/* of one target, in an entry */
 	digest_of(w, number, entry.digest);
 	(void)snprintf(entry.uid, sizeof entry.uid, "%s", uid);
 	for (uint32_t n = 0; n < count; n++) {
-		entry.targets[n] = (struct ledger_target){ .target = ledger_target_tag(said[n].target->canonical), .state = said[n].state };
+		entry.targets[n] = (struct ledger_target){ .target = tag_of(said[n].target), .state = said[n].state };
 		if (said[n].copy)
 			(void)held_id_text(said[n].copy, entry.targets[n].place);
 	}
@@ -103,7 +117,7 @@ struct said {			/* of one target, in an entry */
 [[maybe_unused]] static enum ledger_target_state said_of(const struct ledger_entry *entry, const struct target *target)
 {
 	for (uint32_t n = 0; n < entry->target_count; n++)
-		if (entry->targets[n].target == ledger_target_tag(target->canonical))
+		if (entry->targets[n].target == tag_of(target))
 			return entry->targets[n].state;
 	return LEDGER_TARGET_NONE;
 }

@@ -7,8 +7,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "collect/retried.h"
 #include "collect/visit_imap.h"
-#include "store/held.h"
+#include "store/held_ledger.h"
 #include "wire/header.h"
 #include "wire/utf7.h"
 
@@ -73,10 +74,11 @@ void message_entry(const struct visit *v, const struct message *m, enum ledger_s
 	message_uid_text(v, m->number, (struct span){ m->uid, m->uid_len }, entry->uid);
 	if (m->why)
 		message_error(m, entry);
+	set_targets(v, m, entry);
 	if (has_targets(state))
-		set_targets(v, m, entry);
-	else
-		entry->accepted = clock_now_s();
+		return;
+	held_keep_mentions(entry);
+	entry->accepted = clock_now_s();
 }
 
 enum ledger_state entry_state(const struct visit *v, const struct ledger_entry *entry, enum ledger_state final)
@@ -233,8 +235,12 @@ static bool route(struct visit *v, struct message *m)
 		message_failed(v, m, &e);
 		return false;
 	}
-	if (m->copy)		/* for whom it is was settled when it came */
-		return true;
+	if (m->copy && (m->retried->recipient_count || k->ops != &sink_handed || m->routing.what == ENVELOPE_DELIVER))
+		return true;	/* for whom it is was settled when it came */
+	if (m->copy) {
+		message_untaken(v, m, &refused);
+		return false;
+	}
 	switch (m->routing.what) {
 	case ENVELOPE_DELIVER:
 		return true;

@@ -30,6 +30,7 @@ struct untaken {
 	const struct sink *sink;
 	struct parting parting;			/* each: ours; NULL: what is said goes for all */
 	struct deliver_each *each;
+	struct deliver_each *answers;		/* of a server that refused all: what a bounce tells of each; NULL: there are none */
 	enum deliver_said said;
 	enum untaken_how how;
 	const char *return_by;			/* the target of a bounce */
@@ -70,7 +71,7 @@ static bool bounce(struct untaken *u, const struct parting *refused)
 	const struct held_new what = { .account = "", .origin = &origin };
 	const struct bounced b = { .store = collector_store(v->collector), .host = deliver_host(collector_deliveries(v->collector)),
 		.target = u->return_by, .sender = m->retried ? m->retried->info.sender : m->routing.sender, .to = v->with->postmaster, .what = &what,
-		.connection = v->with->name, .message = m->spool, .arrived = m->first_seen, .parting = *refused };
+		.connection = v->with->name, .message = m->spool, .arrived = m->first_seen, .whole = true, .parting = *refused };
 
 	memcpy(origin.connection, u->origin.connection, sizeof origin.connection);
 	return parting_bounce(&b, &u->e);
@@ -87,6 +88,8 @@ static bool bounce_all(struct untaken *u)
 	(void)snprintf(each.why, sizeof each.why, "%s", u->why);
 	if (u->each)
 		return bounce(u, &u->parting);
+	if (u->answers)
+		return bounce(u, &(struct parting){ u->parting.recipients, u->parting.count, u->answers });
 	if (!u->parting.count)
 		return bounce(u, &(struct parting){ nobody, 1, &each });
 	all = calloc(u->parting.count, sizeof *all);
@@ -216,12 +219,26 @@ static void refused_over(struct untaken *u)
 }
 
 /* What some recipients have had to be held, room or not; that there is none shows before the next. */
+static bool held_tight(const struct visit *v, const struct held_sums *sums)
+{
+	return v->with->held_max && sums->octets >= v->with->held_max - v->with->held_max / 8;
+}
+
+void untaken_room(struct visit *v)
+{
+	struct held_sums sums;
+
+	held_sums_of(collector_store(v->collector), v->with->name, &sums);
+	v->tight = held_tight(v, &sums);
+}
+
 static void stop_if_full(struct visit *v)
 {
 	struct held_sums sums;
 	struct err e;
 
 	held_sums_of(collector_store(v->collector), v->with->name, &sums);
+	v->tight = held_tight(v, &sums);
 	if (!v->with->held_max || sums.octets <= v->with->held_max)
 		return;
 	(void)err_set(&e, ERR_BUSY, "held area: what is held for this connection has %llu octets: no room for more (held_max %llu)",
@@ -255,6 +272,7 @@ static void done(void *user)
 		refused_over(u);
 	}
 	free(u->each);
+	free(u->answers);
 	free(u);
 	ledger_flush(v->ledger);
 	collector_dirty(v->collector, v);
@@ -298,7 +316,7 @@ static enum untaken_how how_of(struct untaken *u)
 		return HOW_DROP;
 	case REFUSED_RETURN:
 		u->return_by = way_back(u->visit, u->sink);
-		return u->return_by && sender && bounce_allowed(sender) ? HOW_RETURN : HOW_QUARANTINE;
+		return u->return_by && sender && bounce_allowed(sender) && spool_own_size(m->spool) <= PARTING_WHOLE_MAX ? HOW_RETURN : HOW_QUARANTINE;
 	}
 	return HOW_QUARANTINE;
 }
@@ -347,13 +365,26 @@ static void start(struct untaken *u)
 	done(u);
 }
 
+/* What each was told; where that is one for all, it is said in a bounce only. */
+static void settle_each(struct untaken *u, const struct deliver_each *each)
+{
+	struct deliver_each *own = parting_copy(each, u->parting.count);
+
+	u->parting.each = u->each = own;
+	if (!parting_whole(&u->parting))
+		return;
+	u->said = own[0].said;
+	u->parting.each = u->each = NULL;
+	u->answers = own;
+}
+
 void message_untaken(struct visit *v, struct message *m, const struct deliver_result *r)
 {
 	struct untaken *u = untaken_new(v, m, r->said, r->why);
 
 	assert(r->said != DELIVER_ACCEPTED);
-	if (r->each && !parting_whole(&(struct parting){ u->parting.recipients, u->parting.count, r->each }))
-		u->parting.each = u->each = parting_copy(r->each, u->parting.count);
+	if (r->each && u->parting.count)
+		settle_each(u, r->each);
 	u->how = how_of(u);
 	start(u);
 }

@@ -107,6 +107,18 @@ static bool add_ledger(struct visit *v, const char *mailbox, struct err *e)
 	return ledger_takes(v->ledgers[v->ledger_count++], e);
 }
 
+bool visit_enter(struct visit *v, const char *mailbox, struct err *e)
+{
+	size_t n = 0;
+
+	while (n < v->ledger_count && strcmp(ledger_mailbox(v->ledgers[n]), mailbox) != 0)
+		n++;
+	if (n == v->ledger_count && !add_ledger(v, mailbox, e))
+		return false;
+	v->ledger = v->ledgers[n];
+	return ledger_takes(v->ledger, e);
+}
+
 /* All there are: what a crash left in any of them is put right first.  The
  * directory may not know the connection's own yet; a mailbox's is in it before
  * anything of that mailbox is delivered, by the note of its UIDVALIDITY. */

@@ -53,6 +53,7 @@ enum {
 	HEAD_MAX = 64 * 1024,		/* of a message, looked at for its date */
 	TOP_ALL_LINES = 99999999,
 	STRAGGLERS_MS = 20 * 1000,	/* so long the source's server waits for what only targets are to answer */
+	SINK_SILENT_MS = 60 * 1000,	/* so long a target may say nothing before what waits for it is held */
 	SINK_HUNG_MAX = 3,		/* the same of one that did not even answer */
 	SINK_FAILURES_MAX = 10,		/* in a row, after which a target gets nothing more in this visit */
 	SLOW_FACTOR = 10,		/* within so many time-outs */
@@ -152,6 +153,8 @@ struct sink {
 	unsigned failures;		/* in a row */
 	struct deliver_target *handed;	/* smtp, lmtp, command, folder */
 	unsigned hung;			/* in a row */
+	size_t outstanding;		/* it has not answered yet */
+	uint64_t answered_ms;		/* when it did, or had nothing to answer, the last time */
 	bool insisted;			/* a held message of this visit was tried, back-off or not */
 	struct mailbox *box;		/* sink_mailbox: */
 	struct queue to_feed;		/* spooled messages, the first being fed into the box, */
@@ -210,7 +213,7 @@ struct visit {
 	struct store_lock *lock;
 	struct ledger *own;		/* the connection's, */
 	struct ledger *ledger;		/* and that of the mailbox that is visited */
-	struct ledger **ledgers;	/* all that there were at the start */
+	struct ledger **ledgers;	/* all that there are; those of new mailboxes join */
 	size_t ledger_count;
 	struct buf password;
 	bool password_known;
@@ -220,6 +223,7 @@ struct visit {
 	size_t waiting;			/* answers and jobs to come */
 	size_t retrying;		/* held messages that are tried */
 	size_t handed;			/* messages that are with servers and programs, without those */
+	bool tight;			/* the held area has hardly any room: what targets do not take stays at the server */
 	struct timer *stragglers;	/* runs while all that is left is with them */
 	bool straggling, leaves;	/* leaves: the source is not kept waiting for them any longer */
 	uint64_t retry_at;		/* the one that was looked at last */
@@ -297,6 +301,8 @@ void visit_drop(struct visit *v);	/* and its connection: no answer to QUIT is wa
 void visit_move(struct visit *v);	/* something changed: go on as far as possible */
 void visit_reset_attempt(struct visit *v);
 void visit_reset_mailbox(struct visit *v);	/* forgets what one listing showed and what came of it */
+
+[[nodiscard]] bool visit_enter(struct visit *v, const char *mailbox, struct err *e);	/* v->ledger is its, known or new */
 
 /* talk.c */
 void talk_connect(struct visit *v);
@@ -381,12 +387,15 @@ void selection_baseline(struct visit *v);
 /* sink.c: sinks[index] of the visit, at its target */
 [[nodiscard]] bool sink_open(struct sink *k, struct visit *v, uint8_t index, struct err *e);
 void sink_close(struct sink *k);
+uint64_t sink_tag(const struct target *t);	/* what the ledger calls it */
 const char *sink_path(const struct sink *k);	/* of a Maildir or a folder */
 /* What the entry says of the target is replaced, or added. */
 void entry_set_sink(struct ledger_entry *entry, const struct sink *k, enum ledger_target_state state, const char place[MAILDIR_NAME_MAX]);
 
 /* retries.c */
 void retries_settle(struct visit *v);		/* before each attempt: held area and ledger agree, whatever a crash left */
+/* What the entry is, by what its targets say.  True: all of them have it, now. */
+bool entry_decide(const struct visit *v, struct ledger_entry *entry, bool quarantined);
 /* After a crash: sink `k` has this held message; false: it is not held any more. */
 bool retries_has(struct visit *v, const struct sink *k, uint64_t copy);
 void retries_start(struct visit *v);		/* those that are due; also later, for more */
@@ -395,15 +404,15 @@ bool retried_loose(const struct message *m);	/* no entry speaks of it: a bounce,
 bool retried_bounce(const struct message *m);	/* of our own: it never was in a mailbox */
 void retried_left(struct visit *v, struct message *m);	/* nothing is known of it: as it was */
 void retried_settled(struct visit *v, struct message *m);	/* the ledger has that for good */
-/* The held message `copy` of this entry; false: the entry says that its target has it, or nothing. */
-bool entry_mentions(const struct ledger_entry *entry, uint64_t copy);
 
 /* untaken.c: it is this message's turn at sink m->turn, which did not take it; ends in the turn's end */
+void untaken_room(struct visit *v);		/* before anything is fetched: is there room for what may be deferred? */
 void message_untaken(struct visit *v, struct message *m, const struct deliver_result *r);
 void message_deferred(struct visit *v, struct message *m, const char *why);
 void message_unrouted(struct visit *v, struct message *m);	/* no_recipient: what m->routing says */
 
 /* sink_handed.c: what it took is durable: its target may go on */
+void handed_look(struct visit *v);	/* every second or so */
 void handed_release(struct visit *v, struct message *m);
 /* What has not begun there will not; for a visit that is stopped. */
 void handed_stop(struct visit *v, const char *why);

@@ -246,7 +246,7 @@ bool deliver_unless_begun(struct deliveries *all, const void *user, const char *
 {
 	struct delivery *d = found_by_user(all, user);
 
-	if (d && d->begun)
+	if (d && d->begun && !(d->target->ops->unsend && d->target->ops->unsend(d)))
 		return false;
 	if (d)
 		delivery_end(d, DELIVER_DEFERRED, why);

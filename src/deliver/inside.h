@@ -92,6 +92,7 @@ struct deliver_ops {
 	void (*turn)(struct delivery *d);	/* the store has moved; NULL: it does not matter */
 	void (*hurry)(struct delivery *d);	/* NULL: it ends by itself */
 	void (*release)(struct deliveries *all, struct deliver_target *t, const void *user);	/* of an ask with `holds`; NULL: nothing waits */
+	bool (*unsend)(struct delivery *d);	/* it was begun, and nobody has anything of it: that is undone; NULL: it is too late */
 	void (*abandon)(struct delivery *d);	/* no task of it runs any more; NULL: there is nothing to do */
 };
 

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "wire/bounce.h"
 
-enum { ID_OCTETS = 12, FROM_MAX = 300 };
+enum { ID_OCTETS = 12, FROM_MAX = 300, PIECE = 64 * 1024 };
 
 size_t parting_count(const struct parting *p, enum deliver_said said)
 {
@@ -71,7 +71,25 @@ static bool read_header(const struct spool *message, struct buf *out, struct err
 	return true;
 }
 
-static bool hold(const struct bounced *b, struct span text, struct err *e)
+bool parting_attaches(const struct spool *message)
+{
+	return spool_size(message) <= PARTING_WHOLE_MAX;
+}
+
+static bool copy_message(const struct spool *from, struct spool *to, struct err *e)
+{
+	char *octets = malloc(PIECE);
+	bool good = octets || err_set(e, ERR_LOCAL, "out of memory");
+	uint64_t at = 0;
+
+	for (size_t n = 1; good && n; at += n)
+		good = spool_at(from, at, octets, PIECE, &n, e) && spool_add(to, (struct span){ octets, n }, e);
+	free(octets);
+	return good;
+}
+
+/* What the whole message stands between, where it goes with it. */
+static bool hold(const struct bounced *b, struct span text, struct span end, struct err *e)
 {
 	struct spool *s = spool_new(store_state(b->store), e);
 	struct held_new what = *b->what;
@@ -84,7 +102,7 @@ static bool hold(const struct bounced *b, struct span text, struct err *e)
 	what.recipient_count = 1;
 	what.why = "it tells that a message was refused";
 	what.next = clock_now_s();
-	good = s && spool_add(s, text, e) && held_add(b->store, &what, s, what.next, &id, e);
+	good = s && spool_add(s, text, e) && (!b->whole || copy_message(b->message, s, e)) && spool_add(s, end, e) && held_add(b->store, &what, s, what.next, &id, e);
 	spool_free(&s);
 	return good;
 }
@@ -96,8 +114,8 @@ static bool write(const struct bounced *b, struct span header, struct err *e)
 	char id[2 * ID_OCTETS + 1], from[FROM_MAX];
 	struct bounce_facts facts = { .host = b->host, .id = id, .from = from, .to = b->to, .now = clock_now_s(), .arrived = b->arrived,
 		.connection = b->connection, .target = b->target, .sender = b->sender, .failed = each, .failed_count = failed(&b->parting, each),
-		.header = header };
-	struct buf text;
+		.header = header, .whole = b->whole };
+	struct buf text, end;
 	bool good;
 
 	random_fill(random, sizeof random);
@@ -105,8 +123,11 @@ static bool write(const struct bounced *b, struct span header, struct err *e)
 		(void)snprintf(id + 2 * n, 3, "%02x", random[n]);
 	(void)snprintf(from, sizeof from, "MAILER-DAEMON@%s", b->host);
 	buf_start(&text, bounce_size(&facts));
-	good = (bounce_write(&facts, &text) || err_set(e, ERR_LOCAL, "out of memory")) && hold(b, buf_span(&text), e);
+	buf_start(&end, bounce_size(&facts));
+	good = bounce_write(&facts, &text) && (!b->whole || bounce_end(&facts, &end));
+	good = (good || err_set(e, ERR_LOCAL, "out of memory")) && hold(b, buf_span(&text), buf_span(&end), e);
 	buf_end(&text);
+	buf_end(&end);
 	return good;
 }
 
@@ -117,9 +138,9 @@ bool parting_bounce(const struct bounced *b, struct err *e)
 
 	if (!parting_count(&b->parting, DELIVER_REFUSED))
 		return true;
-	assert(bounce_allowed(b->sender));
+	assert(bounce_allowed(b->sender) && (!b->whole || parting_attaches(b->message)));
 	buf_start(&header, BOUNCE_HEADER);
-	good = read_header(b->message, &header, e) && write(b, buf_span(&header), e);
+	good = (b->whole || read_header(b->message, &header, e)) && write(b, buf_span(&header), e);
 	buf_end(&header);
 	return good || err_in(e, "telling %s", b->to);
 }

@@ -10,6 +10,8 @@
 #include "deliver/deliver.h"
 #include "store/held.h"
 
+enum { PARTING_WHOLE_MAX = 10 * 1024 * 1024 };	/* servers take less than what is held: a larger bounce comes nowhere */
+
 struct parting {			/* borrowed */
 	const char *const *recipients;
 	size_t count;
@@ -34,6 +36,9 @@ struct bounced {			/* borrowed */
 	const struct spool *message;
 	int64_t arrived;
 	struct parting parting;
+	bool whole;			/* the message goes with it, since nobody keeps it: needs parting_attaches; else its header does */
 };
+/* It is small enough to go with a bounce; of a larger one whoever drops it keeps a copy (quarantine). */
+bool parting_attaches(const struct spool *message);
 /* Of those that were refused, if there are any: a bounce (wire/bounce.h), into the held area, due at once, for the same target. */
 [[nodiscard]] bool parting_bounce(const struct bounced *b, struct err *e);

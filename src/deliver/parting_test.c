@@ -17,8 +17,8 @@ static const struct parting mixed = { names, COUNT(names), said };
 
 static void who_is_who([[maybe_unused]] void **state)
 {
-	static const struct { enum deliver_said said; size_t count; const char *first; } rows[] = {
-		{ DELIVER_ACCEPTED, 1, names[1] }, { DELIVER_DEFERRED, 1, names[2] }, { DELIVER_REFUSED, 2, names[0] },
+	static const struct { enum deliver_said said; size_t count, first; } rows[] = {
+		{ DELIVER_ACCEPTED, 1, 1 }, { DELIVER_DEFERRED, 1, 2 }, { DELIVER_REFUSED, 2, 0 },
 	};
 	const char *out[COUNT(names)];
 	struct deliver_each *copy;
@@ -26,7 +26,7 @@ static void who_is_who([[maybe_unused]] void **state)
 	for (size_t n = 0; n < COUNT(rows); n++) {
 		assert_int_equal(parting_count(&mixed, rows[n].said), rows[n].count);
 		assert_int_equal(parting_pick(&mixed, rows[n].said, out), rows[n].count);
-		assert_ptr_equal(out[0], rows[n].first);
+		assert_ptr_equal(out[0], names[rows[n].first]);
 	}
 	assert_ptr_equal(out[1], names[3]);	/* in their order */
 	copy = parting_copy(said, COUNT(said));
@@ -166,6 +166,58 @@ static void odd_messages(void **state)
 	free(octets);
 }
 
+/* Octet by octet, between the parts; larger than what a buffer holds. */
+static void the_whole_message_goes_with_it(void **state)
+{
+	enum { SIZE = 200000, ALL = SIZE + TEXT_MAX };
+	char *octets = malloc(SIZE), *text = calloc(1, ALL), *at;
+	const char **recipients;
+	struct held_info info = { .id = 0 };
+	struct spool *s;
+	struct trial t;
+	size_t count, n = 1, len = 0;
+
+	(void)state;
+	assert_true(octets && text);
+	memset(octets, 'x', SIZE);
+	memcpy(octets, "Subject: hello\r\n\r\n--=_\r\n", 24);
+	t = trial((struct span){ octets, SIZE });
+	t.b.whole = true;
+	must(bounces(&t));
+	assert_true(held_next_of(t.store, "work", &info));
+	must(held_load(t.store, info.id, &s, &recipients, &count, &fixture_err));
+	for (; n; len += n)
+		must(spool_at(s, len, text + len, ALL - len, &n, &fixture_err));
+	at = memmem(text, len, octets, SIZE);
+	assert_non_null(at);
+	assert_memory_equal(at - 4, "\r\n\r\n", 4);
+	assert_non_null(strstr(text, "Content-Type: message/rfc822\r\n"));
+	assert_null(strstr(text, "text/rfc822-headers"));
+	assert_memory_equal(at + SIZE, "\r\n--=_", 6);
+	assert_memory_equal(text + len - 4, "--\r\n", 4);
+	spool_free(&s);
+	free(recipients);
+	free(octets);
+	free(text);
+	trial_end(&t);
+}
+
+static void some_are_too_large(void **state)
+{
+	enum { PART = 1 << 20 };
+	char *octets = calloc(1, PART);
+	struct trial t = trial(SPAN(""));
+
+	(void)state;
+	for (size_t n = 0; n < PARTING_WHOLE_MAX; n += PART)
+		must(spool_add(t.message, (struct span){ octets, PART }, &fixture_err));
+	assert_true(parting_attaches(t.message));
+	must(spool_add(t.message, SPAN("x"), &fixture_err));
+	assert_false(parting_attaches(t.message));
+	free(octets);
+	trial_end(&t);
+}
+
 static void each_has_an_id_of_its_own(void **state)
 {
 	struct trial t = trial(SPAN("Subject: hello\r\n\r\n"));
@@ -207,6 +259,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_is_who), cmocka_unit_test(of_one_kind), cmocka_unit_test(who_was_refused_is_told), cmocka_unit_test(nobody_was_refused),
 		cmocka_unit_test(odd_messages), cmocka_unit_test(each_has_an_id_of_its_own), cmocka_unit_test(what_cannot_be_held_is_said),
+		cmocka_unit_test(the_whole_message_goes_with_it), cmocka_unit_test(some_are_too_large),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

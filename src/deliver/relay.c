@@ -126,17 +126,74 @@ void relay_send(struct relay *r, const struct relay_ask *ask)
 	wake_send(r->wake);
 }
 
+/* ---- what is accepted and not released */
+
+bool relay_unsend(struct relay *r, const void *user)
+{
+	struct mail **at = &r->first, *m;
+
+	while (*at && (*at)->ask.user != user)
+		at = &(*at)->next;
+	m = *at;
+	if (!m)
+		return false;
+	*at = m->next;
+	if (r->last == &m->next)
+		r->last = at;
+	r->mails--;
+	wake_hold(r->wake, r->mails > 0);
+	free(m);
+	return true;
+}
+
 void relay_release(struct relay *r, const void *holds)
 {
+	struct orphan **at = &r->orphans, *o;
+	bool ending = false;
+
 	assert(holds);
 	for (struct link *k = r->links; k; k = k->next) {
-		if (k->unreleased != holds)
-			continue;
-		k->unreleased = NULL;
-		if (k->ending)
-			wake_send(r->wake);
-		return;
+		if (k->unreleased == holds)
+			k->unreleased = NULL;
+		ending |= k->ending;
 	}
+	while ((o = *at) && o->unreleased != holds)
+		at = &o->next;
+	if (o) {
+		*at = o->next;
+		free(o);
+	}
+	if (ending)
+		wake_send(r->wake);
+}
+
+static void orphan(struct relay *r, const void *holds)
+{
+	struct orphan *o = malloc(sizeof *o);
+
+	if (!o)
+		abort();	/* as of any small thing of the store's: nobody could be told */
+	*o = (struct orphan){ .next = r->orphans, .unreleased = holds };
+	r->orphans = o;
+}
+
+bool relay_may_end(const struct link *k)
+{
+	const struct relay *r = k->relay;
+	size_t taken = 0;
+
+	if (k->unreleased || !r->orphans)
+		return !k->unreleased;
+	for (const struct orphan *o = r->orphans; o; o = o->next)
+		taken++;
+	for (const struct link *other = r->links; other; other = other->next)
+		taken += other->unreleased || other->unanswered;
+	return taken < r->with->parallel;
+}
+
+bool relay_unreleased(const struct relay *r)
+{
+	return r->orphans;
 }
 
 /* ---- connections */
@@ -157,6 +214,8 @@ size_t relay_connections(const struct relay *r)
 
 void relay_drop_link(struct link *k)
 {
+	if (k->unreleased)
+		orphan(k->relay, k->unreleased);
 	if (k->at)
 		*k->at = k->next;
 	if (k->next)
@@ -247,6 +306,8 @@ void relay_free(struct relay **relay)
 	tasks_free(&r->tasks);
 	while (r->links)
 		link_forget(r->links);
+	for (struct orphan *o; (o = r->orphans); free(o))
+		r->orphans = o->next;
 	while (r->first)
 		free(take(r));
 	wake_free(&r->wake);

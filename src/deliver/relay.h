@@ -18,7 +18,8 @@
  * relay_free calls no `done` any more: a message that is going out breaks off, one whose answer is outstanding may have been taken.
  * `holds` in an ask: where any of its recipients was accepted, the connection that it went over ends no other message until
  * relay_release(r, holds), which may come from within `done`: commands, and all of the next message but its end, go out before.
- * A connection that ends meanwhile takes that with it, and the release does nothing.
+ * A connection that ends meanwhile leaves its place taken until then: so no more than `parallel` messages that were accepted, or
+ * whose answer is outstanding, are unreleased at any time.
  * The loop is kept alive by mails that are not done, and by connecting; not by connections that are there.  relay_rest lets go
  * of those that have nothing to do, with QUIT. */
 #pragma once
@@ -63,7 +64,10 @@ struct relay;
 [[nodiscard]] struct relay *relay_new(struct loop *l, const struct relay_settings *s, struct err *e);
 void relay_send(struct relay *r, const struct relay_ask *ask);
 void relay_release(struct relay *r, const void *holds);
+/* The mail of this `user` that no connection has taken yet is forgotten, and its `done` never comes; false: one has. */
+bool relay_unsend(struct relay *r, const void *user);
 size_t relay_waiting(const struct relay *r);		/* mails that are not done */
 size_t relay_connections(const struct relay *r);
+bool relay_unreleased(const struct relay *r);		/* of connections that have ended */
 void relay_rest(struct relay *r);
 void relay_free(struct relay **r);

@@ -23,6 +23,7 @@ struct plan {
 	bool lmtp;
 	bool gone_after_first;		/* the first connection ends behind its first message */
 	bool turned_away;
+	bool twice;			/* a message is answered twice, at once */
 	SSL_CTX *tls;			/* for STARTTLS */
 	atomic_uint connections, messages, rsets, logins, quits;
 	char *taken;			/* the last message, as it is behind the dots */
@@ -35,13 +36,16 @@ static inline bool answer(struct server_peer *p, const char *text)
 	return !(text && !*text) && peer_say(p, text ? text : "250 2.0.0 ok\r\n");
 }
 
-static inline void take_data(struct server_peer *p, struct plan *s)
+/* False: it has no end. */
+static inline bool take_data(struct server_peer *p, struct plan *s)
 {
 	static char line[LINE];
 	size_t len;
 
 	s->taken_len = 0;
-	while (peer_line(p, line, sizeof line) && strcmp(line, ".") != 0) {
+	while (peer_line(p, line, sizeof line)) {
+		if (strcmp(line, ".") == 0)
+			return true;
 		const char *text = line + (line[0] == '.');
 
 		len = strlen(text);
@@ -50,6 +54,7 @@ static inline void take_data(struct server_peer *p, struct plan *s)
 		memcpy(s->taken + s->taken_len + len, "\r\n", 2);
 		s->taken_len += len + 2;
 	}
+	return false;
 }
 
 static inline void take_chunk(struct server_peer *p, struct plan *s, size_t len)
@@ -70,7 +75,7 @@ static inline bool on_message(struct server_peer *p, struct plan *s)
 	(void)atomic_fetch_add(&s->messages, 1);
 	if (s->to_message && !*s->to_message)
 		return false;
-	return answer(p, s->to_message) && !(s->gone_after_first && atomic_load(&s->messages) == 1);
+	return (!s->twice || answer(p, "250 2.0.0 ok\r\n250 2.0.0 ok\r\n")) && (s->twice || answer(p, s->to_message)) && !(s->gone_after_first && atomic_load(&s->messages) == 1);
 }
 
 static inline bool on_line(struct server_peer *p, struct plan *s, const char *line)
@@ -84,8 +89,7 @@ static inline bool on_line(struct server_peer *p, struct plan *s, const char *li
 	if (span_starts(text, SPAN("DATA"))) {
 		if (!peer_say(p, "354 go\r\n"))
 			return false;
-		take_data(p, s);
-		return on_message(p, s);
+		return take_data(p, s) && on_message(p, s);
 	}
 	if (span_starts(text, SPAN("BDAT "))) {
 		take_chunk(p, s, (size_t)strtoul(line + 5, NULL, 10));
@@ -222,6 +226,14 @@ static inline void give(struct trial *t, const struct spool *s, size_t count)
 {
 	relay_send(t->relay, &(struct relay_ask){ .message = s, .sender = "anna@example.org", .recipients = recipients,
 			.recipient_count = count, .done = on_done, .user = t });
+	t->wanted++;
+}
+
+/* One that has to be released. */
+static inline void give_holding(struct trial *t, const struct spool *s, const void *holds)
+{
+	relay_send(t->relay, &(struct relay_ask){ .message = s, .sender = "anna@example.org", .recipients = recipients,
+			.recipient_count = 1, .done = on_done, .user = t, .holds = holds });
 	t->wanted++;
 }
 

@@ -33,6 +33,7 @@ struct link {
 	struct smtp_body out;
 	bool ending;			/* all of `body` is out but its end */
 	const void *unreleased;		/* `holds` of the mail before; NULL: none */
+	bool unanswered;		/* a message is out */
 	uint64_t completed;
 	uint64_t replies, since_ms;	/* how many there were, and when something last got on */
 	bool ready, securing, over;
@@ -42,6 +43,11 @@ struct link {
 	struct err e;
 };
 
+struct orphan {				/* of a connection that has ended */
+	struct orphan *next;
+	const void *unreleased;
+};
+
 struct relay {
 	struct loop *loop;
 	const struct relay_settings *with;
@@ -49,6 +55,7 @@ struct relay {
 	struct wake *wake;
 	struct mail *first, **last;	/* that wait for a connection */
 	struct link *links;
+	struct orphan *orphans;
 	size_t mails;
 	struct back_off more;		/* connections beside those that there are */
 	bool lockstep;
@@ -62,6 +69,7 @@ void relay_done(struct relay *r, struct mail *m);
 /* No connection can be had. */
 void relay_down(struct relay *r, const struct err *why);
 void relay_drop_link(struct link *k);		/* from the list, and from memory */
+bool relay_may_end(const struct link *k);	/* a message over it */
 
 /* ---- relay_link.c */
 

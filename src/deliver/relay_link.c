@@ -71,14 +71,15 @@ static void pump(struct link *k)
 /* The end is what makes it a message: it goes when nothing is left to be heard, and the message before is released. */
 static void end_body(struct link *k)
 {
-	if (!k->ending || k->unreleased)
+	if (!k->ending || !relay_may_end(k))
 		return;
 	if (conn_waits(k->conn)) {
 		wake_send(k->relay->wake);
 		return;
 	}
 	body_over(k);
-	if (conn_send(k->conn, smtp_body_end(&k->out)))
+	k->unanswered = conn_send(k->conn, smtp_body_end(&k->out));
+	if (k->unanswered)
 		smc_body_sent(k->s);
 }
 
@@ -116,11 +117,29 @@ static void on_result(struct link *k, const struct smc_event *ev)
 	(void)snprintf(result->text, sizeof result->text, "%.*s", (int)ev->text.len, ev->text.len ? ev->text.at : "");
 }
 
-static void on_done(struct link *k, struct mail *m)
+/* Server and client have lost each other: it may have been said of another. */
+static void believe_nothing(struct link *k, struct mail *m)
 {
+	for (size_t n = 0; n < m->ask.recipient_count; n++) {
+		struct relay_result *r = &m->results[n];
+
+		if (r->ours || (r->outcome != SMC_ACCEPTED && r->outcome != SMC_REFUSED))
+			continue;
+		*r = (struct relay_result){ .outcome = r->outcome == SMC_ACCEPTED ? SMC_DOUBT : SMC_DEFERRED, .kind = ERR_PEER, .ours = true };
+		(void)snprintf(r->text, sizeof r->text, "%.*s", RELAY_TEXT_MAX, smc_error(k->s)->text);
+	}
+}
+
+static void on_done(struct link *k, const struct smc_event *ev)
+{
+	struct mail *m = mail_of(ev);
+
 	k->completed++;
+	if (ev->broken)
+		believe_nothing(k, m);
 	if (k->body == m)
 		body_over(k);
+	k->unanswered = false;		/* the next one's end is not out yet */
 	if (m->taken && m->ask.holds)
 		k->unreleased = m->ask.holds;
 	if (m->again && !m->told)
@@ -185,7 +204,7 @@ static void on_event(struct link *k, const struct smc_event *ev)
 		on_result(k, ev);
 		return;
 	case SMC_DONE:
-		on_done(k, mail_of(ev));
+		on_done(k, ev);
 		return;
 	case SMC_BYE:
 		k->over = true;
@@ -260,7 +279,7 @@ void link_move(struct link *k)
 		conn_close(k->conn);
 		return;
 	}
-	conn_deadline(k->conn, k->ending && k->unreleased ? 0 : answer_ms(k), k->body ? "progress of the message" : "answer");
+	conn_deadline(k->conn, k->ending ? 0 : answer_ms(k), k->body ? "progress of the message" : "answer");
 	if (smc_idle(k->s))
 		timer_set(k->idle, RELAY_IDLE_MS, 0);
 }

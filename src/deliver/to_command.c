@@ -109,6 +109,13 @@ static bool input(void *user, uint64_t at, char *out, size_t room, size_t *n, st
 	return spool_at(d->ask.message, at, out, room, n, e);
 }
 
+static int input_file(void *user, struct err *e)
+{
+	const struct delivery *d = user;
+
+	return spool_file(d->ask.message, e);
+}
+
 static void exited(struct delivery *d, const struct child_end *end)
 {
 	char why[DELIVER_WHY_MAX];
@@ -164,8 +171,8 @@ static void start(struct delivery *d)
 		delivery_end(d, DELIVER_DEFERRED, "out of memory");
 		return;
 	}
-	d->task = (struct child_task){ .argv = d->target->argv, .environment = d->variables, .input = input, .input_user = d,
-		.timeout_ms = d->target->timeout_ms };
+	d->task = (struct child_task){ .argv = d->target->argv, .environment = d->variables, .input = input, .input_file = input_file,
+		.input_user = d, .timeout_ms = d->target->timeout_ms };
 	d->child = child_start(d->all->with.loop, &d->task, done, d, &e);
 	if (!d->child)
 		delivery_down(d, e.text);

@@ -149,6 +149,56 @@ static void the_end_of_the_service_ends_them([[maybe_unused]] void **state)
 	world_end(w);
 }
 
+/* While it is under way it leaves its mark; how many there were, another file tells. */
+static size_t begun(const struct world *w)
+{
+	char name[256];
+
+	return world_files(w->directory, "begun", name);
+}
+
+static void stop(void *user)
+{
+	loop_stop(user);
+}
+
+static void settle(const struct world *w)
+{
+	struct timer *soon = timer_new(w->loop, stop, w->loop);
+
+	timer_set(soon, 100, 0);
+	loop_run(w->loop);
+	timer_free(&soon);
+}
+
+/* A place of `parallel` is free when what was accepted is released; what was not accepted keeps none. */
+static void no_program_before_the_release([[maybe_unused]] void **state)
+{
+	const struct deliver_ask more = { .holds = true };
+	struct world *w = world(10);
+	char script[400];
+	const char *const argv[] = { "/bin/sh", "-c", script }, *const later[] = { "/bin/sh", "-c", "exit 75" };
+	struct target t = target_of(argv, COUNT(argv)), deferring = target_of(later, COUNT(later));
+
+	(void)snprintf(script, sizeof script, "mkdir -p %s/begun && : > %s/begun/$$", w->directory, w->directory);
+	for (unsigned n = 0; n < 7; n++)
+		world_asks_for(w, n == 2 ? &deferring : &t, &more);	/* one line: the canonical text is the same */
+	for (unsigned n = 0, next = 0; n < 5; n++) {
+		w->wanted = n ? n + 3 : 2;	/* two places; the third, deferred, keeps none */
+		if (n) {
+			next += w->which[next] == 2;
+			deliver_release(w->all, &world_asks[w->which[next++]]);
+		}
+		world_runs(w);
+		settle(w);
+		assert_int_equal(begun(w), n + 2);
+		assert_int_equal(w->done, w->wanted);
+	}
+	deliver_release(w->all, &world_asks[2]);
+	deliver_release(w->all, &world_asks[2]);	/* it has none any more */
+	world_end(w);			/* two are not released */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -158,6 +208,7 @@ int main(void)
 		cmocka_unit_test(no_more_at_once_than_was_said),
 		cmocka_unit_test(one_that_has_not_begun_can_be_called_off),
 		cmocka_unit_test(the_end_of_the_service_ends_them),
+		cmocka_unit_test(no_program_before_the_release),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

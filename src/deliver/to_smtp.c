@@ -272,7 +272,7 @@ static void begin(struct delivery *d)
 		delivery_down(d, s->back_off.why);
 		return;
 	}
-	if (s->relay && !s->preparing && (relay_connections(s->relay) || relay_waiting(s->relay))) {
+	if (s->relay && !s->preparing && (relay_connections(s->relay) || relay_waiting(s->relay) || relay_unreleased(s->relay))) {
 		give(s, d);
 		return;
 	}
@@ -291,6 +291,13 @@ static void hurry(struct delivery *d)
 		relay_free(&s->relay);
 	d->down = !d->sent;
 	delivery_end(d, DELIVER_DEFERRED, d->sent ? "the service ends before the server has answered; it may come twice" : "the service ends");
+}
+
+static bool unsend(struct delivery *d)
+{
+	const struct served *s = served_of(d->all, d->target);
+
+	return !d->sent || (s->relay && relay_unsend(s->relay, d));
 }
 
 static void release(struct deliveries *all, struct deliver_target *t, const void *user)
@@ -329,5 +336,5 @@ void deliver_servers_rest(struct deliveries *all)
 	}
 }
 
-const struct deliver_ops deliver_to_smtp = { .type = TARGET_SMTP, .begin = begin, .hurry = hurry, .release = release };
-const struct deliver_ops deliver_to_lmtp = { .type = TARGET_LMTP, .begin = begin, .hurry = hurry, .release = release };
+const struct deliver_ops deliver_to_smtp = { .type = TARGET_SMTP, .begin = begin, .hurry = hurry, .unsend = unsend, .release = release };
+const struct deliver_ops deliver_to_lmtp = { .type = TARGET_LMTP, .begin = begin, .hurry = hurry, .unsend = unsend, .release = release };

@@ -29,6 +29,7 @@ struct instance {
 	bool pop3_due;			/* not stopped by hand: its section was gone, or its start failed */
 	struct deliveries *deliveries;	/* of the visits, to servers and programs */
 	int64_t held_look;		/* when held messages are looked for again */
+	bool held_asked;		/* a connection that was busy may have passed by what is due: look again at the end of a visit */
 	struct visits *visits;		/* NULL: none was begun yet */
 	struct schedule *schedule;
 	int64_t collect_since;

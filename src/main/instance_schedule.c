@@ -38,9 +38,11 @@ static void on_began(void *user, const char *name, enum visit_what what)
 
 static void on_ended(void *user, const char *name, enum visit_what what, const struct visit_result *result)
 {
-	const struct instance *i = user;
+	struct instance *i = user;
 	int64_t now = clock_now_s();
 
+	if (i->held_asked)
+		instance_schedule_held(i, name);
 	if (what == VISIT_RETRY)
 		return;
 	schedule_ended(i->schedule, name, &result->why, now);
@@ -90,11 +92,13 @@ static void look_for_held(struct instance *i, int64_t now)
 	if (now < i->held_look && i->held_look <= now + HELD_LOOK_S)
 		return;
 	i->held_look = now + HELD_LOOK_S;
+	i->held_asked = false;
 	for (size_t n = 0; n < s->connection_count; n++) {
 		const struct connection *c = s->connections[n];
 
-		if (c->enabled && held_due(i->cli->store, c->name) <= now && instance_visits(i, &v, &e))
-			(void)!visits_start(v, c->name, VISIT_RETRY, &id, &e);	/* busy: that visit does it */
+		if (c->enabled && held_due(i->cli->store, c->name) <= now && instance_visits(i, &v, &e) &&
+		    !visits_start(v, c->name, VISIT_RETRY, &id, &e))
+			i->held_asked = true;	/* busy: that visit does it, or has passed it by */
 	}
 }
 

@@ -27,6 +27,7 @@
  * group is its own, and at the time-out (or child_stop) all of the group is killed.  What it prints goes nowhere, but
  * for the first line of its standard error.  Octets that it does not read are no failure: its exit status counts.
  * What it leaves running in the background, when it ends itself, is left alone.
+ * All of its input is there before it starts, in the pipe or in a file: whenever we are killed, it reads the end where the end is.
  * The thread of a run is its own, so that slow programs keep no job waiting.
  *
  * child_run is the same and blocks. */
@@ -38,6 +39,9 @@ struct child_task {			/* borrowed until done */
 	/* Octets of the input from `at` on, at most `room`; *n = 0: that is the end.  Called on the run's thread.  False: they
 	 * cannot be had, the program must not take what it has for a message: its group is killed. */
 	bool (*input)(void *input_user, uint64_t at, char *out, size_t room, size_t *n, struct err *e);
+	/* Input that a pipe does not hold, as a file at its beginning, which the run closes; -1: as `input`'s false.  On the run's
+	 * thread.  NULL: it is given in pieces while the program runs, which takes what it has for all if we are killed. */
+	int (*input_file)(void *input_user, struct err *e);
 	void *input_user;
 	uint32_t timeout_ms;
 };

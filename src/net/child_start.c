@@ -140,13 +140,25 @@ static bool pipes_open(int pipes[3][2], struct err *e)
 	return true;
 }
 
+/* Its input is whole before it starts, if it can be: in the pipe, or in a file instead. */
+static bool give(struct run *r, int *in, struct err *e)
+{
+	if (!feed(r))
+		return false;
+	if (r->in < 0 || !r->task->input_file)
+		return true;
+	close_fd(&r->in);
+	close_fd(in);
+	*in = r->task->input_file(r->task->input_user, e);
+	return *in >= 0;
+}
+
 static bool begin(struct run *r, struct err *e)
 {
 	int pipes[3][2] = { { -1, -1 }, { -1, -1 }, { -1, -1 } }, failed = 0;
 	bool good = pipes_open(pipes, e);
 
 	if (good) {
-		failed = child_spawn(&r->child.pid, r->task->argv, r->task->environment, &(struct child_files){ pipes[0][0], pipes[1][1], pipes[2][1] });
 		r->in = pipes[0][1];
 		r->child.out = pipes[1][0];
 		r->child.err = pipes[2][0];
@@ -154,7 +166,10 @@ static bool begin(struct run *r, struct err *e)
 		(void)fcntl(r->in, F_SETFL, O_NONBLOCK);
 		(void)fcntl(r->child.out, F_SETFL, O_NONBLOCK);
 		(void)fcntl(r->child.err, F_SETFL, O_NONBLOCK);
+		good = give(r, &pipes[0][0], e);
 	}
+	if (good)
+		failed = child_spawn(&r->child.pid, r->task->argv, r->task->environment, &(struct child_files){ pipes[0][0], pipes[1][1], pipes[2][1] });
 	for (int n = 0; n < 3; n++) {
 		close_fd(&pipes[n][0]);
 		close_fd(&pipes[n][1]);

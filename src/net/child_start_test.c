@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -128,6 +129,65 @@ static void a_time_out_kills_the_group([[maybe_unused]] void **state)
 	(void)rmdir(path);
 }
 
+static int input_file(void *user, struct err *e)
+{
+	char path[] = "/tmp/postrider-test.XXXXXX", piece[4096];
+	int fd = mkostemp(path, O_CLOEXEC);
+	uint64_t at = 0;
+	size_t n;
+
+	assert_true(fd >= 0 && unlink(path) == 0);
+	while (input(user, at, piece, sizeof piece, &n, e) && n) {
+		assert_int_equal(write(fd, piece, n), n);
+		at += n;
+	}
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	return fd;
+}
+
+/* The program says that it is there; then we are killed; then it reads. */
+static void who_is_killed_has_given_all([[maybe_unused]] void **state)
+{
+	static const long sizes[] = { 1, 5000, 60000, LARGE };
+
+	for (const long *size = sizes; size < sizes + COUNT(sizes); size++) {
+		char c, count[20] = "", want[20], script[200];
+		const char *const argv[] = { "sh", "-c", script, NULL };
+		struct child_task task = { .argv = argv, .environment = environment, .input = input, .input_file = input_file, .timeout_ms = PATIENCE_MS };
+		char path[] = "/tmp/postrider-test.XXXXXX", go[40], told[40];
+		int told_fd;
+		pid_t pid;
+
+		assert_non_null(mkdtemp(path));
+		(void)snprintf(go, sizeof go, "%s/go", path);
+		(void)snprintf(told, sizeof told, "%s/told", path);
+		assert_int_equal(mkfifo(go, 0600) | mkfifo(told, 0600), 0);
+		(void)snprintf(script, sizeof script, "echo >%s; read x <%s; wc -c >%s", told, go, told);
+		input_len = *size;
+		pid = fork();
+		if (!pid) {
+			struct child_end end;
+
+			child_run(&task, NULL, &end);
+			_exit(0);
+		}
+		told_fd = open(told, O_RDWR | O_CLOEXEC);
+		assert_int_equal(read(told_fd, &c, 1), 1);
+		assert_int_equal(kill(pid, SIGKILL), 0);
+		assert_int_equal(waitpid(pid, NULL, 0), pid);
+		FILE *f = fopen(go, "w");
+		assert_non_null(f);
+		assert_true(fputs("go\n", f) >= 0 && fclose(f) == 0);
+		assert_true(read(told_fd, count, sizeof count - 1) > 0);
+		(void)snprintf(want, sizeof want, "%ld\n", *size);
+		assert_string_equal(count, want);
+		(void)close(told_fd);
+		(void)unlink(go);
+		(void)unlink(told);
+		(void)rmdir(path);
+	}
+}
+
 static void there_may_be_no_such_program([[maybe_unused]] void **state)
 {
 	const char *const argv[] = { "/no/such/program", NULL };
@@ -234,6 +294,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_program_gets_a_message_and_says_what_it_did),
 		cmocka_unit_test(a_time_out_kills_the_group),
+		cmocka_unit_test(who_is_killed_has_given_all),
 		cmocka_unit_test(there_may_be_no_such_program),
 		cmocka_unit_test(there_is_no_shell),
 		cmocka_unit_test(the_answer_comes_on_the_loop),

@@ -79,6 +79,7 @@ void smtp_fail(struct smc *s, enum err_kind kind, const char *why, struct span w
 void smtp_broken(struct smc *s, const char *why, struct span words)
 {
 	s->pipelining_broken = s->pipelining_used;
+	s->broken = true;
 	smtp_fail(s, ERR_PEER, why, words);
 }
 
@@ -94,7 +95,7 @@ struct asked *smtp_push(struct smc *s, enum verb verb)
 	struct asked *a = &s->asked[(s->head + s->count) % SMC_WINDOW];
 
 	assert(s->count < SMC_WINDOW);
-	*a = (struct asked){ .verb = (uint8_t)verb, .behind = s->count > 0 };
+	*a = (struct asked){ .verb = (uint8_t)verb, .behind = s->count > 0, .end = s->said };
 	s->pipelining_used |= a->behind;
 	s->count++;
 	return a;
@@ -121,8 +122,13 @@ void smtp_say(struct smc *s, struct span text)
 		buf_drop(&s->out, s->out_sent);
 		s->out_sent = 0;
 	}
-	if (!buf_add(&s->out, text))
+	if (!buf_add(&s->out, text)) {
 		smtp_fail(s, ERR_LOCAL, "a command is too long to be sent", NOTHING);
+		return;
+	}
+	s->said += text.len;
+	if (s->count)
+		s->asked[(s->head + s->count - 1) % SMC_WINDOW].end = s->said;
 }
 
 void smtp_command(struct smc *s, enum verb verb, struct span a, struct span b)
@@ -147,6 +153,7 @@ void smc_sent(struct smc *s, size_t n)
 {
 	assert(n <= s->out.len - s->out_sent);
 	s->out_sent += n;
+	s->sent += n;
 	if (s->out_sent < s->out.len)
 		return;
 	wipe(s->out.at, s->out.len);	/* it may have been the password */
@@ -159,6 +166,7 @@ void smc_sent(struct smc *s, size_t n)
 void smc_feed(struct smc *s, struct span in)
 {
 	assert(s->in.len == 0);
+	s->heard = s->sent;
 	if (s->phase != PHASE_OVER)
 		s->in = in;
 }
@@ -202,12 +210,12 @@ static void on_unasked(struct smc *s)
 {
 	const struct slot *t = smtp_slot_last(s);
 
-	if (t && t->step == STEP_BODY && !t->early)
-		smtp_early_reply(s);
-	else if (s->reply.code == 421)
+	if (s->reply.code == 421)
 		closing(s);
+	else if (t && t->step == STEP_BODY)
+		smtp_broken(s, "the message is answered before it was whole (RFC 5321 section 4.3)", smtp_words(s));
 	else
-		smtp_broken(s, "a reply that nobody asked for", smtp_words(s));
+		smtp_broken(s, "a reply that nobody asked for (RFC 5321 section 4.3)", smtp_words(s));
 }
 
 static bool expects(enum verb verb, unsigned class)
@@ -227,7 +235,10 @@ static void on_reply(struct smc *s, struct smc_event *ev)
 		return;
 	}
 	verb = (enum verb)a->verb;
-	if (verb == VERB_QUIT)
+	if (a->end > s->began && s->reply.code != 421)
+		smtp_broken(s, "a reply that came before the command that it would answer was sent (RFC 5321 section 4.3, RFC 2920 section 3.1)",
+			smtp_words(s));
+	else if (verb == VERB_QUIT)
 		on_bye(s, ev);
 	else if (!expects(verb, s->reply.code / 100))
 		smtp_broken(s, "a reply asks for more where there is no more (RFC 5321 section 4.2.1)", smtp_words(s));
@@ -249,6 +260,9 @@ static void on_line(struct smc *s, struct smc_event *ev)
 	const char *why = "";
 	struct span line;
 
+	if (!s->inside)
+		s->began = s->heard;
+	s->inside = true;
 	switch (lines_next(&s->lines, &s->in, &line)) {
 	case LINE_MORE:
 		return;
@@ -272,6 +286,7 @@ static void on_line(struct smc *s, struct smc_event *ev)
 	if (!s->reply.whole)
 		return;
 	s->replies++;
+	s->inside = false;
 	on_reply(s, ev);
 }
 

@@ -20,14 +20,27 @@
  *                      it is certain, and SMC_BODY at most once;
  *                    → SMC_DONE: all results are told, the mail is given back
  *     SMC_BODY: first all of smc_out goes out, then the message (smtp/body.h
- *     with ev.chunked), past the session; nothing else goes between.  When its
- *     last octet is handed to the connection, and before the next feed,
- *     smc_body_sent.  Results may come while the body flows; SMC_FAILED too:
- *     then stop.  A body that cannot be sent whole: smc_abort, and close.
+ *     with ev.chunked), past the session; nothing else goes between.  All but its
+ *     end may go at once; the end, smtp_body_end or the chunk's last octets, not
+ *     before smc_next said SMC_NOTHING: what the server has said too much is found
+ *     first.  It may wait for as long as the caller likes.  When the last octet is
+ *     handed to the connection, and before the next feed, smc_body_sent.  SMC_FAILED
+ *     may come while the body flows: then stop.  A body that cannot be sent whole:
+ *     smc_abort, and close.
  *     smc_quit → SMC_BYE, with nothing outstanding (smc_idle).
  * Where the server pipelines, a second mail may be given as soon as the body of
  * the first is sent: its commands ride behind that body (RFC 2920 section 3.1).
- * With CHUNKING, SMTP bodies up to SMC_EAGER_MAX go without waiting for anything.
+ * Not over LMTP, where the answers to a message are many: of one that is missing
+ * the next command's would take the place.
+ *
+ * A reply answers the oldest command, if that was wholly handed to the connection
+ * (smc_sent, smc_body_sent) before the reply's first octet was fed; only 421 may
+ * come at any time.  Any other that comes early or unasked, 2xx to DATA and 354 to
+ * anything else say that server and client have lost each other: ERR_PEER.  So a
+ * server that answers twice is found out, wherever it did: 354 comes to DATA
+ * alone, and behind all answers before it.  BDAT has no such answer: what was one
+ * too many to RCPT would be its own, if it came a moment late.  So whoever cares
+ * sets no_chunking.
  *
  * Every recipient gets exactly one result, whatever happens, and each mail its
  * SMC_DONE, also before SMC_FAILED:
@@ -36,16 +49,19 @@
  *                 sense before the message was whole; 552 that means too many
  *                 recipients; 502, 503, 530, 534, 535, 538, which are about the
  *                 settings (kind ERR_CONFIG) or the server, not about the mail
- *   SMC_REFUSED   5xx; or it cannot be sent at all: larger than SIZE allows, an
- *                 address no command can carry, one that needs SMTPUTF8
+ *                 a mailbox that is full (5.2.2; 552 with words about a quota)
+ *   SMC_REFUSED   other 5xx; or it cannot be sent at all: larger than SIZE allows,
+ *                 an address no command can carry, one that needs SMTPUTF8.  If the
+ *                 server said it, it holds with the mail's SMC_DONE only
  *   SMC_DOUBT     the whole message is out, and no answer came: the server may
  *                 have it, and sending it again may make a second copy
  * ev.text has the server's words, made safe, or ours (ev.ours, code 0).
+ * SMC_DONE may be `broken`: server and client have lost each other before this
+ * mail was done, and what was told of it may have been said of another mail or
+ * recipient.  Who was refused is deferred then, who was accepted in doubt.
  * SMTP answers a message once, LMTP once for each recipient that it took.
  * 421 may come at any time: it answers the oldest command and ends the session
- * (ERR_BUSY).  An answer that comes before the whole body is out: a refusal
- * counts, an acceptance does not; only by BDAT, in SMTP, the session survives
- * it (send the rest of the chunk).
+ * (ERR_BUSY).
  *
  * SMC_FAILED comes once; then the session only ends.  Errors: ERR_PEER names the
  * rule that was broken, or the server turned us away for good; ERR_BUSY it did
@@ -67,7 +83,7 @@
 
 enum {
 	SMC_LINE_MAX = 12 * 1024, SMC_OUT_MAX = 16 * 1024, SMC_TEXT_MAX = 1024, SMC_WINDOW = 256,
-	SMC_RECIPIENTS_MAX = 1000, SMC_ADDRESS_MAX = 512, SMC_NAME_MAX = 255, SMC_EAGER_MAX = 64 * 1024,
+	SMC_RECIPIENTS_MAX = 1000, SMC_ADDRESS_MAX = 512, SMC_NAME_MAX = 255,
 };
 
 enum smc_capa {		/* bits of smc_capabilities() */
@@ -122,9 +138,10 @@ struct smc_event {
 	bool last;		/* SASL: the server said 235; answer with an empty span if it is
 				 * verified, else cancel; `text` is empty */
 	bool good;		/* BYE: 2xx */
+	bool broken;		/* DONE: replies and commands do not match; what was told does not hold */
 };
 
-struct smc;			/* ~43 KiB; see smc_size */
+struct smc;			/* ~46 KiB; see smc_size */
 
 size_t smc_size(void);
 void smc_start(struct smc *s, const struct smc_login *login);

@@ -76,7 +76,7 @@ static void long_responses(void **state)
 		struct story t;
 
 		story_start(&t, &row);
-		story_feed(&t, row.peer.at, row.peer.len);
+		story_hear(&t, row.peer, 0);
 		t.sent.len = 0;
 		smc_sasl_answer(t.s, (struct span){ token, sizes[i].size });
 		story_drain(&t);
@@ -101,7 +101,7 @@ static void an_answer_after_the_end(void **state)
 
 	(void)state;
 	story_start(&t, &row);
-	story_feed(&t, row.peer.at, row.peer.len);
+	story_hear(&t, row.peer, 0);
 	assert_int_equal(smc_timeout_ms(t.s), 0);
 	smc_eof(t.s);
 	story_drain(&t);

@@ -8,7 +8,7 @@
  *   client_result.c  what the answers mean for its recipients
  *
  * Everything that was said and not yet answered stands in `asked`, oldest
- * first; a reply belongs to the oldest.  A mail under way has a slot.  There are
+ * first; a reply belongs to the oldest, and to none that was not sent when it came.  A mail under way has a slot.  There are
  * two: of the older one all is said then, but not all answered.  What is not yet
  * said stands nowhere: it follows from the slot's step. */
 #pragma once
@@ -28,6 +28,7 @@ enum verb {
 };
 
 struct asked {
+	uint64_t end;		/* of all that is said: where its last octet is */
 	uint8_t verb, slot;
 	bool behind;		/* sent while another was unanswered: pipelined */
 	uint16_t recipient;
@@ -59,11 +60,11 @@ struct slot {
 	uint32_t waiting;	/* commands unanswered */
 	uint32_t sendable;	/* recipients that are not told and can be said */
 	uint32_t taken;		/* recipients in RCPT_TAKEN */
-	bool utf8, chunked, eager;
+	bool utf8, chunked;
 	bool answered, opened;	/* anything; MAIL */
 	bool cleared;		/* the server has ended the transaction by itself */
 	bool whole;		/* the message is out */
-	bool early;		/* it was answered before */
+	bool several;		/* and more than one answer to it is wanted */
 	bool fan;		/* the verdict is to be told of all that are left */
 	uint32_t fan_at;
 	struct verdict verdict;
@@ -82,12 +83,16 @@ struct smc {
 	uint32_t head, count;	/* of asked */
 	unsigned capabilities, offered, refused;	/* enum smc_capa; bits 1 << enum sasl_mech */
 	uint64_t size_max, answered, replies;
+	uint64_t said, sent;	/* octets: of ours, and of those that are handed on; a message counts as one */
+	uint64_t heard, began;	/* `sent` when the octets came that are read now; when the reply's first did */
+	bool inside;		/* of a reply */
 
 	bool secure;		/* the line is protected */
 	bool clear_agreed;	/* STARTTLS is not to be had, and need not be */
 	bool greeted, logged_in, tls_refused;
 	bool eof;		/* the server closed */
 	bool failed;		/* `error` is to be told */
+	bool broken;		/* replies and commands do not match */
 	bool try_next;		/* a mechanism is to be chosen */
 	bool ready;		/* SMC_READY is to be told */
 	bool body;		/* SMC_BODY is to be told */
@@ -154,13 +159,13 @@ void smtp_auth_reply(struct smc *s, struct smc_event *ev);
 /* No control, no octet that ends an address; `utf8`: it needs SMTPUTF8. */
 bool smtp_address_sendable(const char *address, bool *utf8);
 void smtp_fill(struct smc *s);		/* says what may be said now */
+/* A command of this mail, queued and said. */
+void smtp_mail_say(struct smc *s, struct slot *t, enum verb verb, const char *text, uint32_t recipient);
 struct slot *smtp_slot_last(struct smc *s);	/* the one that is being said, or NULL */
 
 /* ---- client_result.c */
 
 void smtp_mail_reply(struct smc *s, const struct asked *a, struct smc_event *ev);
-/* A reply while the message goes out and nothing else is unanswered. */
-void smtp_early_reply(struct smc *s);
 /* The next result or SMC_DONE that is due; false: none. */
 bool smtp_due(struct smc *s, struct smc_event *ev);
 void smtp_verdict_ours(struct slot *t, enum smc_outcome outcome, enum err_kind kind, struct span text);

@@ -54,7 +54,7 @@ bool smc_can_send(const struct smc *s)
 
 	if (s->phase != PHASE_READY || s->failed || s->slot_count == SLOTS)
 		return false;
-	return !s->slot_count || (smc_pipelined(s) && before->whole);
+	return !s->slot_count || (smc_pipelined(s) && before->whole && !s->login->lmtp);
 }
 
 static enum rcpt judge_recipient(const struct smc *s, struct slot *t, const char *address)
@@ -110,7 +110,6 @@ void smc_send(struct smc *s, const struct smc_mail *mail)
 	if (!t->sendable)
 		return;
 	t->chunked = (s->capabilities & SMC_CAPA_CHUNKING) && !s->login->no_chunking;
-	t->eager = t->chunked && smc_pipelined(s) && !s->login->lmtp && mail->octets <= SMC_EAGER_MAX;
 	/* A BDAT that fails leaves the transaction open (RFC 3030 section 2). */
 	t->step = s->reset || before_chunked ? STEP_RSET : STEP_MAIL;
 	s->reset = false;
@@ -119,7 +118,7 @@ void smc_send(struct smc *s, const struct smc_mail *mail)
 
 /* ---- saying it */
 
-static void say(struct smc *s, struct slot *t, enum verb verb, const char *text, uint32_t recipient)
+void smtp_mail_say(struct smc *s, struct slot *t, enum verb verb, const char *text, uint32_t recipient)
 {
 	struct asked *a = smtp_push(s, verb);
 
@@ -140,7 +139,7 @@ static void say_mail(struct smc *s, struct slot *t)
 	n = snprintf(text, sizeof text, "MAIL FROM:<%s>%s%s%s\r\n", t->mail->sender, size, mime ? " BODY=8BITMIME" : "",
 		t->utf8 ? " SMTPUTF8" : "");
 	assert(n > 0 && n < COMMAND_MAX);
-	say(s, t, VERB_MAIL, text, 0);
+	smtp_mail_say(s, t, VERB_MAIL, text, 0);
 	t->step = STEP_RCPT;
 }
 
@@ -157,7 +156,7 @@ static void say_recipient(struct smc *s, struct slot *t)
 	}
 	n = snprintf(text, sizeof text, "RCPT TO:<%s>\r\n", t->mail->recipients[t->next]);
 	assert(n > 0 && n < COMMAND_MAX);
-	say(s, t, VERB_RCPT, text, t->next);
+	smtp_mail_say(s, t, VERB_RCPT, text, t->next);
 	t->next++;
 }
 
@@ -167,8 +166,8 @@ static void body_begins(struct smc *s, struct slot *t)
 	s->body = true;
 }
 
-/* DATA, or the one chunk.  The chunk waits for the answers to RCPT if it is
- * long, since nobody can take it back. */
+/* DATA, or the one chunk.  The chunk waits for the answers to RCPT, since nobody
+ * can take it back. */
 static bool say_data(struct smc *s, struct slot *t)
 {
 	char text[64];
@@ -178,11 +177,11 @@ static bool say_data(struct smc *s, struct slot *t)
 		return false;
 	}
 	if (!t->chunked) {
-		say(s, t, VERB_DATA, "DATA\r\n", 0);
+		smtp_mail_say(s, t, VERB_DATA, "DATA\r\n", 0);
 		t->step = STEP_GO;
 		return true;
 	}
-	if (t->waiting && !t->eager)
+	if (t->waiting)
 		return false;
 	(void)snprintf(text, sizeof text, "BDAT %llu LAST\r\n", (unsigned long long)t->mail->octets);
 	smtp_say(s, span_of(text));
@@ -199,7 +198,7 @@ static bool say_next(struct smc *s, struct slot *t)
 	}
 	switch (t->step) {
 	case STEP_RSET:
-		say(s, t, VERB_RSET, "RSET\r\n", 0);
+		smtp_mail_say(s, t, VERB_RSET, "RSET\r\n", 0);
 		t->step = STEP_MAIL;
 		return true;
 	case STEP_MAIL:
@@ -240,8 +239,10 @@ void smc_body_sent(struct smc *s)
 	assert(t && t->step == STEP_BODY && !s->body);
 	t->step = STEP_SENT;
 	t->whole = true;
-	if (!t->early)
-		say(s, t, VERB_MESSAGE, "", 0);
+	t->several = s->login->lmtp && t->taken > 1;
+	s->said++;
+	s->sent++;
+	smtp_mail_say(s, t, VERB_MESSAGE, "", 0);
 }
 
 void smc_quit(struct smc *s)

@@ -15,6 +15,22 @@ static bool too_many(const struct reply *r, enum verb verb)
 	return verb == VERB_RCPT && r->code == 552 && (!r->status[0] || r->status[1] == 5);
 }
 
+static bool names(struct span words, struct span what)
+{
+	for (; words.len >= what.len; words = span_from(words, 1))
+		if (span_starts_nocase(words, what))
+			return true;
+	return false;
+}
+
+/* The mailbox is full: it may have room again.  5.2.2 with any code; 552 where nothing says that it means the message's size. */
+static bool over_quota(const struct reply *r, struct span words)
+{
+	if (r->status[0])
+		return r->status[1] == 2 && (r->status[2] == 2 || (r->status[2] == 0 && names(words, SPAN("quota"))));
+	return r->code == 552 && (names(words, SPAN("quota")) || names(words, SPAN("mailbox full")) || names(words, SPAN("mailbox is full")));
+}
+
 /* About who we are, or in which order we speak: no fault of this mail. */
 static bool about_us(unsigned code)
 {
@@ -34,7 +50,7 @@ static struct verdict judge(const struct smc *s, enum verb verb)
 		v.kind = ERR_CONFIG;
 	} else if (r->code == 502 || r->code == 503) {
 		v.kind = ERR_PEER;
-	} else if (r->code / 100 == 4 || too_many(r, verb)) {
+	} else if (r->code / 100 == 4 || too_many(r, verb) || over_quota(r, v.text)) {
 		v.kind = ERR_BUSY;
 	} else {
 		v.outcome = SMC_REFUSED;
@@ -141,7 +157,10 @@ bool smtp_due(struct smc *s, struct smc_event *ev)
 	t = &s->slots[s->slot_first];
 	if (!s->slot_count || !(s->failed || done(t)))
 		return false;
-	*ev = (struct smc_event){ .what = SMC_DONE, .mail = t->mail };
+	/* LMTP's answers to a message are many: what came with them may say that one was too many. */
+	if (t->several && s->in.len && !s->failed)
+		return false;
+	*ev = (struct smc_event){ .what = SMC_DONE, .mail = t->mail, .broken = s->broken };
 	free_first(s);
 	smtp_fill(s);
 	return true;
@@ -174,17 +193,21 @@ static void on_rcpt(struct smc *s, struct slot *t, uint32_t recipient, struct sm
 /* 354 though it takes nobody: the empty message ends it (RFC 2920 section 3.1). */
 static void on_void_data(struct smc *s, struct slot *t)
 {
-	struct asked *a;
-
 	if (s->login->lmtp) {
 		smtp_broken(s, "DATA is accepted though no recipient was (RFC 2033 section 4.2)", smtp_words(s));
 		return;
 	}
-	smtp_say(s, SPAN(".\r\n"));
-	a = smtp_push(s, VERB_MESSAGE);
-	a->slot = (uint8_t)(t - s->slots);
-	t->waiting++;
+	smtp_mail_say(s, t, VERB_MESSAGE, ".\r\n", 0);
 	t->step = STEP_CLOSED;
+}
+
+/* It may have been the answer to a RCPT: then this one's is not what it has to be. */
+static void say_reset(struct smc *s, struct slot *t)
+{
+	if (s->reply.code == 421)
+		return;
+	smtp_mail_say(s, t, VERB_RSET, "RSET\r\n", 0);
+	t->cleared = true;
 }
 
 static void on_data(struct smc *s, struct slot *t)
@@ -196,6 +219,7 @@ static void on_data(struct smc *s, struct slot *t)
 	} else if (class != 3) {
 		judge_all(t, judge(s, VERB_DATA));
 		t->step = STEP_CLOSED;
+		say_reset(s, t);
 	} else if (t->fan || !t->taken) {
 		on_void_data(s, t);
 	} else {
@@ -239,30 +263,12 @@ void smtp_mail_reply(struct smc *s, const struct asked *a, struct smc_event *ev)
 		return;
 	smtp_pop(s);
 	t->waiting--;
-	if (verb == VERB_RSET && s->reply.code / 100 != 2)
-		smtp_fail(s, s->reply.code / 100 == 4 ? ERR_BUSY : ERR_PEER, "the server refuses RSET", smtp_words(s));
+	if (verb == VERB_RSET && s->reply.code / 100 != 2 && s->reply.code != 421)
+		smtp_broken(s, "RSET is refused (RFC 5321 section 4.1.1.5)", smtp_words(s));
 	else if (verb == VERB_MAIL)
 		on_mail(s, t);
 	else if (verb == VERB_RCPT)
 		on_rcpt(s, t, recipient, ev);
 	else if (verb == VERB_DATA)
 		on_data(s, t);
-}
-
-/* A refusal may come before the whole message is out, and is one.  A chunk has
- * its length, so the server knows where the next command begins; behind DATA
- * nobody can tell. */
-void smtp_early_reply(struct smc *s)
-{
-	struct slot *t = smtp_slot_last(s);
-	unsigned code = s->reply.code;
-
-	if (code / 100 != 4 && code / 100 != 5) {
-		smtp_broken(s, "the message is accepted before it was whole", smtp_words(s));
-		return;
-	}
-	judge_all(t, judge(s, VERB_MESSAGE));
-	t->early = true;
-	if (code == 421 || !t->chunked || s->login->lmtp)
-		smtp_fail(s, code / 100 == 4 ? ERR_BUSY : ERR_PEER, "the server answers before the message was whole", smtp_words(s));
 }

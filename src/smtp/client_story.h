@@ -5,7 +5,9 @@
  * `peer` is all that the server says; STEP (octet 1) in it is where a server has
  * to wait: there the harness secures the line, answers a SASL step (the next of
  * `answers`, parted by '|'; "!" cancels, "!!" cancels as a false proof) or, with
- * HOLD_BODY, ends the message that is going out.  `mails` are sent in order as
+ * HOLD_BODY, ends the message that is going out.  Each line comes by itself, when
+ * all that is to be said before was said; those with JOIN (octet 2) between them
+ * come together, whatever the cut.  `mails` are sent in order as
  * soon as smc_can_send: "sender>rcpt,rcpt|sender>rcpt"; each has the text `body`
  * ("hi\r\n" if NULL).  QUIT: then smc_quit.
  * The story has one clause an event; `sent` is all that the client said.  A NULL
@@ -25,6 +27,7 @@
 #include "smtp/client.h"
 
 #define STEP "\1"
+#define JOIN "\2"
 #define HI "220 hi\r\n"
 #define BARE HI "250 host\r\n"
 #define PIPES HI "250-host\r\n250 PIPELINING\r\n"
@@ -59,6 +62,7 @@ struct story {
 	const char *recipients[STORY_MAILS][STORY_RECIPIENTS];
 	struct smc_mail mails[STORY_MAILS];
 	size_t mail_count, given;
+	const struct smc_mail *going;	/* whose message goes out, while `body` */
 	bool tls, sasl, body, quit, by_byte;
 	struct smtp_body out;
 };
@@ -168,15 +172,16 @@ static inline bool story_event(struct story *t, const struct smc_event *ev)
 	case SMC_BODY:
 		assert_true(buf_printf(b, "body%s;", ev->chunked ? " bdat" : ""));
 		smtp_body_start(&t->out, ev->chunked);
+		t->going = ev->mail;
 		story_send(t);
 		story_body(t, false);
-		if (!(t->row->how & HOLD_BODY))
-			story_body(t, true);
 		return true;
 	case SMC_RESULT:
 		return story_result(t, ev);
 	case SMC_DONE:
-		return buf_printf(b, "done %zu;", (size_t)(ev->mail - t->mails));
+		if (ev->mail == t->going)
+			t->body = false;
+		return buf_printf(b, "done %zu%s;", (size_t)(ev->mail - t->mails), ev->broken ? " broken" : "");
 	case SMC_BYE:
 		return buf_add(b, ev->good ? SPAN("bye good;") : SPAN("bye;"));
 	case SMC_FAILED:
@@ -191,10 +196,16 @@ static inline void story_drain(struct story *t)
 {
 	struct smc_event ev;
 
-	while (smc_next(t->s, &ev) != SMC_NOTHING) {
-		assert_true(story_event(t, &ev));
-		story_give(t);
-	}
+	do {
+		while (smc_next(t->s, &ev) != SMC_NOTHING) {
+			assert_true(story_event(t, &ev));
+			story_give(t);
+		}
+		if (t->body && !(t->row->how & HOLD_BODY)) {
+			story_body(t, true);
+			story_give(t);
+		}
+	} while (t->body && !(t->row->how & HOLD_BODY));
 	assert_int_equal(smc_unread(t->s), 0);
 	story_send(t);
 }
@@ -268,6 +279,41 @@ static inline void story_start(struct story *t, const struct story_row *r)
 	story_drain(t);
 }
 
+/* Octet n of `peer` came together with others of another line. */
+static inline bool story_joined(struct span peer, size_t n)
+{
+	while (n < peer.len && peer.at[n] != '\n')
+		n++;
+	return n + 1 < peer.len && peer.at[n + 1] == *JOIN;
+}
+
+/* Each line by itself, but where they are joined. */
+static inline void story_hear(struct story *t, struct span peer, size_t cut)
+{
+	char *pack = malloc(peer.len + 1);
+	bool joined = false;
+	size_t len = 0;
+
+	for (size_t n = 0; n < peer.len; n++) {
+		if (peer.at[n] == *JOIN) {
+			joined = true;
+			continue;
+		}
+		if (len && (n == cut || t->by_byte) && !joined && !story_joined(peer, n)) {
+			story_feed(t, pack, len);
+			len = 0;
+		}
+		pack[len++] = peer.at[n];
+		if (peer.at[n] == '\n' && !story_joined(peer, n)) {
+			story_feed(t, pack, len);
+			len = 0;
+			joined = false;
+		}
+	}
+	story_feed(t, pack, len);
+	free(pack);
+}
+
 /* `cut`: a place in peer where the octets are parted. */
 static inline void story_play(struct story *t, struct span peer, size_t cut)
 {
@@ -275,17 +321,12 @@ static inline void story_play(struct story *t, struct span peer, size_t cut)
 	size_t from = 0;
 
 	for (size_t n = 0; n <= peer.len; n++) {
-		bool step = n == peer.len || peer.at[n] == *STEP;
-
-		if (!step && n != cut && !t->by_byte)
+		if (n < peer.len && peer.at[n] != *STEP)
 			continue;
-		story_feed(t, peer.at + from, n - from);
-		from = n;
-		if (step) {
-			if (n < peer.len || !(t->row->how & HOLD_BODY))
-				story_settle(t);
-			from++;
-		}
+		story_hear(t, (struct span){ peer.at + from, n - from }, cut - from);
+		if (n < peer.len || !(t->row->how & HOLD_BODY))
+			story_settle(t);
+		from = n + 1;
 	}
 	if (t->row->how & EOF_AT_END)
 		smc_eof(t->s);

@@ -15,12 +15,22 @@ static uint64_t copy_of(const struct ledger_target *t)
 	return t->state == LEDGER_TARGET_HELD && held_id_read(t->place, &id) ? id : 0;
 }
 
-static bool mentions(const struct ledger_entry *entry, uint64_t id)
+bool held_mentions(const struct ledger_entry *entry, uint64_t id)
 {
 	for (uint32_t n = 0; n < entry->target_count; n++)
 		if (copy_of(&entry->targets[n]) == id)
 			return true;
 	return false;
+}
+
+void held_keep_mentions(struct ledger_entry *entry)
+{
+	uint32_t left = 0;
+
+	for (uint32_t n = 0; n < entry->target_count; n++)
+		if (copy_of(&entry->targets[n]))
+			entry->targets[left++] = entry->targets[n];
+	entry->target_count = left;
 }
 
 /* ---- rescan */
@@ -173,16 +183,25 @@ uint64_t held_ask_again(struct store *s, struct ledger *l, uint64_t ticket)
 
 /* ---- removal */
 
+static bool mentioned_in(struct ledger *l, uint64_t copy, struct ledger_entry *entry)
+{
+	for (const uint8_t *after = NULL; ledger_next(l, after, entry); after = entry->id)
+		if (held_mentions(entry, copy))
+			return true;
+	return false;
+}
+
 bool held_mentioned(struct store *s, const struct held_info *info, struct ledger **l, struct ledger_entry *entry)
 {
+	struct ledger_name name = { 0 };
 	struct err e;
 
 	if (held_submitted(info) || !ledger_open(s, info->origin.connection, info->origin.mailbox, l, &e))
 		return false;
-	if (ledger_get(*l, info->origin.id, entry) && mentions(entry, info->id))
+	if (ledger_get(*l, info->origin.id, entry) && held_mentions(entry, info->id))
 		return true;
-	for (const uint8_t *after = NULL; ledger_next(*l, after, entry); after = entry->id)
-		if (mentions(entry, info->id))
+	while (ledger_each(s, info->origin.connection, &name))
+		if (ledger_open(s, name.connection, name.mailbox, l, &e) && mentioned_in(*l, info->id, entry))
 			return true;
 	return false;
 }

@@ -10,6 +10,11 @@
 #include "store/held.h"
 #include "store/ledger.h"
 
+/* Is the copy `id` what a target of this entry waits for? */
+bool held_mentions(const struct ledger_entry *entry, uint64_t id);
+/* All is decided: of its targets it tells no more than which copies wait, those of targets that are not in `deliver` now. */
+void held_keep_mentions(struct ledger_entry *entry);
+
 struct held_rescanned {
 	uint64_t ledgers, forgotten, kept;
 };

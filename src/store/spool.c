@@ -259,6 +259,40 @@ bool spool_at(const struct spool *s, uint64_t at, char *out, size_t room, size_t
 	return true;
 }
 
+struct writing {
+	int fd, failed;
+};
+
+static bool write_on(void *user, struct span octets)
+{
+	struct writing *w = user;
+
+	w->failed = disk_write(w->fd, octets) ? 0 : errno ? errno : EIO;
+	return !w->failed;
+}
+
+int spool_file(const struct spool *s, struct err *e)
+{
+	struct writing w = { .fd = nameless(s->state) };
+	bool good = true;
+
+	if (w.fd < 0)
+		w.failed = errno;
+	else if (!disk_has_spare(s->state))
+		w.failed = ENOSPC;
+	else
+		good = spool_read(s, write_on, &w, e);
+	if (good && !w.failed && lseek(w.fd, 0, SEEK_SET) == 0)
+		return w.fd;
+	if (w.failed || good) {
+		errno = w.failed ? w.failed : errno;
+		(void)err_errno(e, ERR_LOCAL, "a file in %s", s->state);
+	}
+	if (w.fd >= 0)
+		(void)close(w.fd);
+	return -1;
+}
+
 void spool_free(struct spool **s)
 {
 	if (!*s)

@@ -37,4 +37,6 @@ typedef bool spool_use(void *user, struct span octets);
 /* Some of its octets from `at` on, at most `room`; *n = 0: that is the end.  From any thread, as spool_read. */
 [[nodiscard]] bool spool_at(const struct spool *s, uint64_t at, char *out, size_t room, size_t *n, struct err *e);
 [[nodiscard]] bool spool_own_at(const struct spool *s, uint64_t at, char *out, size_t room, size_t *n, struct err *e);
+/* Lead and message in a new file without a name, at its beginning: the caller's to close.  -1: no room, or as spool_read. */
+[[nodiscard]] int spool_file(const struct spool *s, struct err *e);
 void spool_free(struct spool **s);

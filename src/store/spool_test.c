@@ -187,6 +187,44 @@ static void all_spools_share_an_allowance(void **state)
 	fixture_remove(directory);
 }
 
+static void is_in_file(const struct spool *s, struct span want)
+{
+	char *got = fixture_octets(want.len + 1);
+	int fd = spool_file(s, &fixture_err);
+
+	must(fd >= 0);
+	assert_int_equal(read(fd, got, want.len + 1), want.len);
+	assert_memory_equal(got, want.at, want.len);
+	assert_int_equal(close(fd), 0);
+	free(got);
+}
+
+static void it_is_handed_out_as_a_file([[maybe_unused]] void **state)
+{
+	enum { LARGE = SPOOL_MEMORY + 12345 };
+	const char *directory = fixture_directory();
+	char *octets = fixture_octets(LARGE);
+	struct spool *s = spool_new(directory, &fixture_err);
+
+	must(s);
+	is_in_file(s, SPAN(""));
+	must(spool_add(s, (struct span){ octets + 2, 1000 }, &fixture_err));
+	is_in_file(s, (struct span){ octets + 2, 1000 });
+	must(spool_add(s, (struct span){ octets + 1002, LARGE - 1002 }, &fixture_err));
+	must(spool_lead(s, (struct span){ octets, 2 }, &fixture_err));
+	is_in_file(s, (struct span){ octets, LARGE });
+	is_in_file(s, (struct span){ octets, LARGE });
+	spool_free(&s);
+	s = spool_new("/nonexistent/state", &fixture_err);
+	must(s && spool_add(s, (struct span){ octets, 10 }, &fixture_err));
+	assert_int_equal(spool_file(s, &fixture_err), -1);
+	assert_non_null(strstr(fixture_err.text, "/nonexistent/state"));
+	assert_false(spool_add(s, (struct span){ octets, SPOOL_MEMORY }, &fixture_err));
+	assert_int_equal(spool_file(s, &fixture_err), -1);
+	spool_free(&s);
+	free(octets);
+}
+
 static bool stop(void *user, struct span octets)
 {
 	(void)user;
@@ -226,6 +264,7 @@ int main(void)
 		cmocka_unit_test(a_lead_goes_out_first),
 		cmocka_unit_test(what_finds_no_room_is_told_to_who_reads_it),
 		cmocka_unit_test(all_spools_share_an_allowance),
+		cmocka_unit_test(it_is_handed_out_as_a_file),
 		cmocka_unit_test(failures_are_said),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -122,6 +122,11 @@ static bool write_line(struct span line, struct buf *out)
 	return buf_add(out, SPAN("\r\n"));
 }
 
+bool bounce_end(const struct bounce_facts *f, struct buf *out)
+{
+	return buf_printf(out, "\r\n--=_%s--\r\n", f->id);
+}
+
 static bool write_header(const struct bounce_facts *f, struct buf *out)
 {
 	struct span left = f->header, body = f->header;
@@ -144,7 +149,13 @@ static bool write_header(const struct bounce_facts *f, struct buf *out)
 			return false;
 		left = span_from(left, end + 1);
 	}
-	return buf_printf(out, "\r\n--=_%s--\r\n", f->id);
+	return bounce_end(f, out);
+}
+
+/* Nothing in it can be our boundary: nobody can guess the id. */
+static bool write_whole(const struct bounce_facts *f, struct buf *out)
+{
+	return buf_printf(out, "\r\n--=_%s\r\nContent-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n\r\n", f->id);
 }
 
 size_t bounce_size(const struct bounce_facts *f)
@@ -158,5 +169,5 @@ size_t bounce_size(const struct bounce_facts *f)
 
 bool bounce_write(const struct bounce_facts *f, struct buf *out)
 {
-	return write_head(f, out) && write_words(f, out) && write_status(f, out) && write_header(f, out);
+	return write_head(f, out) && write_words(f, out) && write_status(f, out) && (f->whole ? write_whole(f, out) : write_header(f, out));
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The message that tells a postmaster that another one could not be delivered (on_refused = return), or who submitted it: multipart/report
- * (RFC 6522) with a delivery status (RFC 3464) and the other message's header, as a function of facts.
+ * (RFC 6522) with a delivery status (RFC 3464) and the other message's header, or all of it, as a function of facts.
  *
  *     bounce_write(&facts, &out)	the whole message, lines end with CRLF
+ * With `whole`, `out` ends where the other message is to stand: its octets follow as they are, the caller's to add, and behind them
+ *     bounce_end(&facts, &out)
  * It is sent with the null sender, BOUNCE_SENDER, so that nothing can come back for it; and nobody makes a bounce of a
  * message whose own sender is null (RFC 5321 6.1): bounce_allowed.
  *
@@ -35,6 +37,7 @@ struct bounce_facts {
 	const struct bounce_failed *failed;
 	size_t failed_count;		/* at most BOUNCE_RECIPIENTS are named */
 	struct span header;		/* of the other message, or the message; borrowed */
+	bool whole;			/* the other message goes with it; `header` does not count */
 };
 
 static inline bool bounce_allowed(const char *sender)
@@ -45,3 +48,4 @@ static inline bool bounce_allowed(const char *sender)
 size_t bounce_size(const struct bounce_facts *f);
 /* False: no room. */
 [[nodiscard]] bool bounce_write(const struct bounce_facts *f, struct buf *out);
+[[nodiscard]] bool bounce_end(const struct bounce_facts *f, struct buf *out);

@@ -147,6 +147,26 @@ static void what_is_large_is_cut([[maybe_unused]] void **state)
 	free(text);
 }
 
+/* The caller puts it between. */
+static void all_of_it([[maybe_unused]] void **state)
+{
+	struct bounce_facts f = facts();
+	char *text, memory[64];
+	struct buf end;
+
+	f.whole = true;
+	text = written(&f);
+	assert_string_equal(strstr(text, "\r\n--=_0123abc\r\nContent-Type: message/"), "\r\n--=_0123abc\r\nContent-Type: message/global-delivery-status\r\n"
+		"Content-Transfer-Encoding: 8bit\r\n\r\nReporting-MTA: dns; mail.example.org\r\nArrival-Date: Thu, 26 Nov 2026 03:11:15 +0000\r\n"
+		"\r\nFinal-Recipient: rfc822; anna@example.net\r\nAction: failed\r\nStatus: 5.1.1\r\nDiagnostic-Code: smtp; 550 5.1.1 no such user\r\n"
+		"\r\nFinal-Recipient: utf-8; j\xc3\xb6rg@example.net\r\nAction: failed\r\nStatus: 5.0.0\r\n"
+		"\r\n--=_0123abc\r\nContent-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n\r\n");
+	buf_lend(&end, memory, sizeof memory);
+	assert_true(bounce_end(&f, &end));
+	assert_true(span_equal(buf_span(&end), SPAN("\r\n--=_0123abc--\r\n")));
+	free(text);
+}
+
 static void no_room_is_said([[maybe_unused]] void **state)
 {
 	struct bounce_facts f = facts();
@@ -178,6 +198,7 @@ int main(void)
 		cmocka_unit_test(others_words_forge_nothing),
 		cmocka_unit_test(states_of_a_status),
 		cmocka_unit_test(what_is_large_is_cut),
+		cmocka_unit_test(all_of_it),
 		cmocka_unit_test(no_room_is_said),
 		cmocka_unit_test(none_for_a_bounce),
 	};

@@ -107,13 +107,17 @@ class Postfix:
             self.port, = free_ports(1)
             self.write()
             subprocess.run(["/usr/sbin/postfix", "-c", self.path("conf"), "check"], check=True, stdin=subprocess.DEVNULL, timeout=LIMIT)
-            # Not `postfix start-fg`, which has the master as its child: the master ends its own, and we end the master.
-            self.process = subprocess.Popen([DAEMONS + "/master", "-c", self.path("conf"), "-d"], stdin=subprocess.DEVNULL,
-                                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self.home, start_new_session=True)
-            if self.listening():
+            if self.launch():
                 return self
             self.stop()
         raise RuntimeError("postfix does not start:\n" + self.log())
+
+    def launch(self):
+        """Also again, after stop, at the same port."""
+        # Not `postfix start-fg`, which has the master as its child: the master ends its own, and we end the master.
+        self.process = subprocess.Popen([DAEMONS + "/master", "-c", self.path("conf"), "-d"], stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self.home, start_new_session=True)
+        return self.listening()
 
     def listening(self):
         end = time.monotonic() + LIMIT

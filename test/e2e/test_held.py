@@ -7,6 +7,8 @@ import stat
 import pytest
 
 import corpus
+from imapd import CAPS, Imapd, Mailstore
+from imap_store import ALL_MAIL
 from pop3d import Maildrop, Pop3d
 from serving import Server, until
 from test_serve_submission import MESSAGE, begin, program, submit
@@ -199,6 +201,32 @@ def test_what_is_thrown_away_is_at_the_server_still(p, target):
         p.good("retry", "box")
         p.good("collect", "box")
         assert target.octets() == mail and origin.drop.octets() == []
+
+
+@pytest.mark.parametrize("again", ["held", "before", "behind"])
+def test_gmail_the_label_goes_while_it_is_held(p, target, again):
+    """Archived: it is in All Mail still, and what its targets have or wait for is that entry's from then on."""
+    with Imapd(Mailstore(small(1), gmail=True), caps=CAPS + ["X-GM-EXT-1"]) as origin:
+        box(p, origin, target, protocol="imap", mailbox=["INBOX", ALL_MAIL], deliver=["command:" + target.path, "maildir:" + p.home + "/other"])
+        p("collect", "box")
+        assert states(p, "box") == ["waiting"]
+        inbox = origin.store.box("INBOX")
+        origin.store.remove(inbox, list(inbox.entries))
+        if again == "before":       # delivered by a visit that sees the label gone
+            target.take()
+            p.good("retry", "box")
+        for _ in range(2):
+            p("collect", "box")
+        assert states(p, "box") == ([] if again == "before" else ["waiting"])
+        if again == "behind":       # and the copy is thrown away then
+            row, = held(p, "box")
+            p.good("held", "remove", row["id"])
+        target.take()
+        p.good("retry", "box")
+        for _ in range(2):
+            p("collect", "box")
+        assert states(p, "box") == []
+    assert len(target.octets()) == 1 and len(os.listdir(p.home + "/other/new")) == 1
 
 
 def test_a_rescan_brings_nothing_twice(p, target):

@@ -135,19 +135,28 @@ def test_postfix(home, parallel):
 
 class Dovecot:
     """Its LMTP server alone, for anna and carla."""
-    def __init__(self, home):
-        self.home, self.user, self.process = home, pwd.getpwnam("nobody"), None
+    def __init__(self, home, more=""):
+        """more: settings, behind the others; `reload` after a change."""
+        self.home, self.user, self.process, self.more = home, pwd.getpwnam("nobody"), None, more
         for name in ("run", "state", "mail"):
             os.mkdir(os.path.join(home, name))
         os.chown(os.path.join(home, "mail"), self.user.pw_uid, self.user.pw_gid)
         with open(os.path.join(home, "users"), "w", encoding="ascii") as f:
             f.write("anna:{plain}x\ncarla:{plain}x\n")
 
+    def write(self):
+        path = os.path.join(self.home, "dovecot.conf")
+        with open(path, "w", encoding="ascii") as f:
+            f.write(DOVECOT.format(home=self.home, user=self.user, port=self.port) + self.more)
+        return path
+
+    def reload(self):
+        """For connections that begin from now on."""
+        subprocess.run(["doveadm", "-c", self.write(), "reload"], check=True, stdin=subprocess.DEVNULL, timeout=LIMIT)
+
     def __enter__(self):
         self.port, = free_ports(1)
-        with open(os.path.join(self.home, "dovecot.conf"), "w", encoding="ascii") as f:
-            f.write(DOVECOT.format(home=self.home, user=self.user, port=self.port))
-        self.process = subprocess.Popen(["dovecot", "-F", "-c", f.name], cwd=self.home, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        self.process = subprocess.Popen(["dovecot", "-F", "-c", self.write()], cwd=self.home, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         for _ in range(200):
             assert self.process.poll() is None, "dovecot does not start"
             try:

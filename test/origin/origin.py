@@ -130,6 +130,7 @@ class Session:
         except (Gone, OSError):
             pass
         finally:
+            self.origin.over.append(self)
             self.origin.event("gone")
             try:
                 self.sock.close()
@@ -256,14 +257,15 @@ def stop_accepting(server, thread):
 class Origin:
     """A port with sessions behind it.  `tls`: None, "implicit" or "stls" (offered in clear).
 
-    `port` 0 is a free one.  `said` is all that clients said, `versions` of which TLS the handshakes were, `met` how many connected."""
+    `port` 0 is a free one.  `said` is all that clients said, `versions` of which TLS the handshakes were, `met` how many connected, `over`
+    the sessions of those that are gone."""
 
     session = Session
 
     def __init__(self, tls=None, cert=None, key=None, user="anna", password="geheim-7Q2x", script=None, pace=0.0, event=None, port=0):
         self.tls, self.user, self.password, self.script, self.pace = tls, user, password, script, pace
         self.watched, self.event = bool(event), event or (lambda word: None)
-        self.said, self.versions, self.met, self.ended = [], [], 0, threading.Event()
+        self.said, self.versions, self.met, self.over, self.ended = [], [], 0, [], threading.Event()
         if tls:
             self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.context.load_cert_chain(cert, key)

@@ -50,6 +50,8 @@ class SmtpSession(Session):
         self.say("250 2.0.0 good")
 
     def do_data(self, _):
+        if not self.recipients:
+            return self.say("503 5.5.1 nobody to take it")
         self.say("354 go on")
         octets, since = b"", 0
         self.flush()
@@ -61,7 +63,7 @@ class SmtpSession(Session):
                 raise Gone
             pieces += got
         octets, self.inbuf = bytes(pieces[2:at + 2]), bytes(pieces[at + 5:])
-        self.over(re.sub(rb"(^|\r\n)\.", rb"\1", octets))
+        return self.over(re.sub(rb"(^|\r\n)\.", rb"\1", octets))
 
     def do_bdat(self, arg):
         size, last = int(arg.split()[0]), arg.upper().endswith(" LAST")

@@ -31,7 +31,16 @@ struct handed {
 	const char *why;		/* it did not begin */
 };
 
+/* Its acceptance is not durable with us yet: another one would double, too (deliver.h, `holds`). */
+struct unreleased {
+	struct unreleased *next;
+	const void *user;
+	enum aim aim;
+	bool took;			/* the place is not another's before */
+};
+
 struct deliveries {
+	struct unreleased *unreleased;
 	struct handed *first, **last;	/* all that are not over */
 	uint32_t running[AIMS];
 };
@@ -175,6 +184,23 @@ static void settle_each(const struct handed *h, struct deliver_result *r)
 		r->each = h->each;
 }
 
+/* Its place is the next one's, unless something was accepted: then when that is released. */
+static void let_go(const struct handed *h)
+{
+	struct unreleased *u = calloc(1, sizeof *u);
+	bool took = false;
+
+	assert(u);
+	for (uint32_t n = 0; n < recipients_of(h) && h->fate == FATE_ANSWERS && h->reached; n++)
+		took = took || h->each[n].said == DELIVER_ACCEPTED;
+	took = took && h->ask.holds && !h->why;
+	if (!took && !h->why)
+		all.running[h->aim]--;
+	*u = (struct unreleased){ all.unreleased, h->ask.user, h->aim, took };
+	if (h->ask.holds)
+		all.unreleased = u;
+}
+
 static void end(struct handed *h)
 {
 	struct deliver_result r = { .said = DELIVER_DEFERRED, .why = "it says so (simulated)", .told = "" };
@@ -185,7 +211,6 @@ static void end(struct handed *h)
 	if (h->why) {
 		r.why = h->why;
 	} else {
-		all.running[aim]--;
 		r.down = h->fate == FATE_DOWN;
 		r.hung = h->fate == FATE_HANGS;
 		if (h->fate == FATE_ANSWERS)
@@ -196,6 +221,7 @@ static void end(struct handed *h)
 	told("%s: message %u is %s", plan_names[aim], h->mail, r.said == DELIVER_ACCEPTED ? "accepted" : r.said == DELIVER_REFUSED ? "refused" :
 		"deferred");
 	loop_hold(-1);
+	let_go(h);
 	h->ask.done(h->ask.user, &r);
 	start(aim);
 }
@@ -302,8 +328,19 @@ static void lose_answer(struct handed *h)
 
 void deliver_release(struct deliveries *d, const void *user)
 {
-	(void)d;
-	(void)user;
+	struct unreleased **at = &d->unreleased, *u;
+
+	while (*at && (*at)->user != user)
+		at = &(*at)->next;
+	u = *at;
+	if (!u)
+		violation("what is released was not handed over, or was released before");
+	*at = u->next;
+	if (u->took) {
+		d->running[u->aim]--;
+		start(u->aim);
+	}
+	free(u);
 }
 
 void deliveries_hurry(struct deliveries *d)

@@ -227,12 +227,13 @@ static void turn(struct engine *g)
 		if (!g->full)
 			apply(g);
 		told(g->full ? "disk: full" : "disk: a group is durable");
-		world->forgets = world->forgets || g->full;
+		world->was_full = world->was_full || g->full;
 		g->stage = STAGE_DURABLE;
 		queue_turn(g, log_below(SOON_US));
 		return;
 	case STAGE_DURABLE:
 		g->stage = STAGE_IDLE;
+		world->was_full = world->was_full || g->full;	/* what was put in the meantime goes with it */
 		answer(g);
 		if (g->first)
 			queue_turn(g, log_below(SOON_US));

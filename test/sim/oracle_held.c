@@ -8,6 +8,7 @@
  * - it was quarantined for a recipient, and a copy that waits is for the same one: a crash, or a full disk, between the two.
  *   Those are asked once more (untaken.c). */
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "sim.h"
@@ -239,17 +240,33 @@ static void allow_overlaps(void)
 		}
 }
 
+/* It came again in the same visit, whose ledger was renewed behind the full disk: that tells of the later one alone. */
+static bool came_again(const struct taken *t)
+{
+	for (const struct taken *later = t + 1; later < world->acceptances + world->acceptance_count; later++)
+		if (later->aim == t->aim && later->recipient == t->recipient && later->mail == t->mail)
+			return true;
+	return false;
+}
+
 void oracle_outstanding(void)
 {
-	if (!world->forgets)
+	size_t unknown[AIMS] = { 0 };
+	bool full = world->was_full, crash = world->forgets && !full && !world->plan.twins;
+
+	if (!world->forgets && !world->was_full)
 		return;
-	world->forgets = false;
+	world->forgets = world->was_full = false;
 	for (size_t n = 0; n < world->acceptance_count; n++) {
 		struct taken *t = &world->acceptances[n];
 
-		if (t->visit != world->visits || t->allowed || is_known(t))
+		if (t->visit != world->visits || t->allowed || (is_known(t) && !(full && came_again(t))))
 			continue;
 		t->allowed = true;
+		unknown[t->aim] += (!n || t[-1].mail != t->mail || t[-1].aim != t->aim) && !is_released(t);
+		if (crash && unknown[t->aim] > world->plan.parallel)
+			violation("after a crash nobody knows of %zu messages that the %s has, and it took %u at once", unknown[t->aim],
+				plan_names[t->aim], world->plan.parallel);
 		world->tallies[t->aim][t->recipient][t->mail].again++;
 		world->doubled++;
 		told("oracle: nobody knows that the %s has message %u for %u", plan_names[t->aim], t->mail, t->recipient);
@@ -274,14 +291,32 @@ static uint64_t held_whole(void)
 	return octets;
 }
 
+/* What it judges by, for who looks for the reason. */
+static void show_entry(const struct ledger_entry *entry)
+{
+	char targets[160] = "";
+	size_t mail = 0;
+
+	if (!world->shows)
+		return;
+	while (mail < world->mail_count && !(entry->has_digest && memcmp(digest_of(mail), entry->digest, 32) == 0))
+		mail++;
+	for (uint32_t t = 0; t < entry->target_count; t++)
+		for (int aim = 0; aim < AIMS; aim++)
+			if (entry->targets[t].target == plan_tag((enum aim)aim))
+				(void)snprintf(targets + strlen(targets), sizeof targets - strlen(targets), " %s=%d %s", plan_names[aim],
+					(int)entry->targets[t].state, entry->targets[t].place);
+	told("ledger: %02x%02x %s message %zu %s%s", entry->id[0], entry->id[1], entry->uid, mail, ledger_state_name(entry->state), targets);
+}
+
 void oracle_held(const char *when)
 {
-	for (struct walk w = { .begun = false }; next_entry(&w);)
+	for (struct walk w = { .begun = false }; next_entry(&w); show_entry(&w.entry))
 		for (uint32_t t = 0; t < w.entry.target_count; t++) {
 			struct held_info info;
 			uint64_t id;
 
-			if (w.entry.targets[t].state != LEDGER_TARGET_HELD || (world->plan.leaves && !w.entry.targets[t].place[0]))
+			if (w.entry.targets[t].state != LEDGER_TARGET_HELD || w.entry.state == LEDGER_GONE || (world->plan.leaves && !w.entry.targets[t].place[0]))
 				continue;
 			if (!held_id_read(w.entry.targets[t].place, &id) || !held_get(life_store, id, &info))
 				violation("%s, entry %s (%s) speaks of held message %s, and there is none", when, w.entry.uid,

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What a seed makes of its run, and the connection's settings that follow. */
+#include <stdio.h>
+
 #include "imapd.h"
 #include "sasl/client.h"
 #include "sim.h"
@@ -34,7 +36,12 @@ uint32_t plan_recipient(const char *address)
 
 uint64_t plan_tag(enum aim aim)
 {
-	return ledger_target_tag(targets[aim].canonical);
+	char text[128];
+
+	if (aim < AIM_PROGRAM)
+		return ledger_target_tag(targets[aim].canonical);
+	(void)snprintf(text, sizeof text, "%s %s", targets[aim].canonical, targets[aim].name);
+	return ledger_target_tag(text);
 }
 
 uint32_t plan_recipients(enum aim aim)

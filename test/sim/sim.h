@@ -125,7 +125,7 @@ struct world {
 	size_t acceptance_count;
 	struct { uint64_t waiting, quarantined; } overlaps[OVERLAPS];	/* held messages that were counted in a tally */
 	size_t overlap_count;
-	bool forgets;			/* a crash or a full disk: what was not in the ledger is not known */
+	bool forgets, was_full;		/* a crash or a full disk: what was not in the ledger is not known */
 	bool released;			/* a person overrode held_max */
 	uint64_t visits, crashes, cuts, collected, lives, faults,	/* totals of all runs */
 		handed, doubled;
