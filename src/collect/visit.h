@@ -36,6 +36,7 @@
 #include "base/log.h"
 #include "collect/collect.h"
 #include "collect/listing.h"
+#include "collect/password.h"
 #include "collect/routing.h"
 #include "deliver/deliver.h"
 #include "net/conn.h"
@@ -219,8 +220,9 @@ struct visit {
 	struct ledger *ledger;		/* and that of the mailbox that is visited */
 	struct ledger **ledgers;	/* all that there are; those of new mailboxes join */
 	size_t ledger_count;
-	struct buf password;
+	struct buf password;		/* or the access token */
 	bool password_known;
+	struct visit_token token;
 	atomic_bool stop_command;	/* which gets the password, in a job */
 	struct sink sinks[LEDGER_TARGETS_MAX];
 	uint8_t sink_count;
@@ -371,14 +373,6 @@ void listing_sizes_known(struct visit *v);
 [[nodiscard]] bool listing_plan(struct visit *v, struct err *e);
 void listed_close(struct visit *v);		/* all that was unidentified is compared: who was not found is gone */
 
-/* password.c: the answer is visit_password_known */
-void password_get(struct visit *v);
-void visit_password_known(struct visit *v, const struct err *why);
-
-/* secret.c */
-void secret_hide(const struct visit *v, char *text);	/* the password becomes asterisks */
-bool secret_peer(const struct visit *v, struct err *e, struct span words);	/* err_peer, the password hidden */
-
 /* selection.c */
 [[nodiscard]] bool selection_plan(struct visit *v, struct err *e);
 bool selection_judges(const struct visit *v);	/* by header, before fetching */
@@ -485,7 +479,9 @@ struct message *queue_take(struct queue *q);
 /* collector.c */
 struct loop *collector_loop(struct collector *c);
 struct store *collector_store(struct collector *c);
+struct store *collector_vault(struct collector *c);	/* where passwords vault:NAME are; NULL: nowhere */
 struct tls_contexts *collector_contexts(struct collector *c);
+struct tokens *collector_tokens(struct collector *c);
 struct deliveries *collector_deliveries(struct collector *c);
 /* What deliveries need of a target, kept for all visits of these settings: deliver_target_put it. */
 [[nodiscard]] struct deliver_target *collector_target(struct collector *c, const struct target *t, struct err *e);
