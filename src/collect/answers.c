@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "collect/visit.h"
+#include "collect/retried.h"
 
 int64_t delivery_moment(struct ledger *l)
 {

@@ -41,6 +41,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "collect/tokens.h"
 #include "config/settings.h"
 #include "net/loop.h"
 #include "net/tls.h"
@@ -105,7 +106,9 @@ struct visit_step {
 struct collector_with {
 	struct loop *loop;
 	struct store *store;
+	struct store *vault;	/* where passwords vault:NAME are; NULL: in `store` */
 	struct tls_contexts *contexts;
+	struct tokens *tokens;		/* of connections with oauth; NULL: those cannot be visited */
 	struct deliveries *deliveries;	/* for targets of type smtp, lmtp and command; NULL: those cannot be used */
 	uint32_t max_per_host;	/* 0 = no limit */
 	bool shared;		/* store_next is drained by somebody else */

@@ -43,6 +43,11 @@ struct store *collector_store(struct collector *c)
 	return c->with.store;
 }
 
+struct store *collector_vault(struct collector *c)
+{
+	return c->with.vault ? c->with.vault : c->with.store;
+}
+
 void collector_step(struct collector *c, const struct visit *v, const struct visit_step *step)
 {
 	if (c->with.step)
@@ -52,6 +57,11 @@ void collector_step(struct collector *c, const struct visit *v, const struct vis
 struct tls_contexts *collector_contexts(struct collector *c)
 {
 	return c->with.contexts;
+}
+
+struct tokens *collector_tokens(struct collector *c)
+{
+	return c->with.tokens;
 }
 
 struct deliveries *collector_deliveries(struct collector *c)

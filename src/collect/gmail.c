@@ -9,6 +9,7 @@
  * disposition is left to do.  An owner whose label goes before every target has the message
  * hands over: first the entry of another label with what targets have and wait for, then the alias. */
 #include "base/clock.h"
+#include "collect/retried.h"
 #include "collect/visit_imap.h"
 #include "store/held_ledger.h"
 

@@ -100,6 +100,7 @@ static void removed(void *user)
 	struct retried *r = user;
 
 	r->visit->waiting--;
+	handed_let_go(r->visit, &r->unreleased);
 	if (!r->good)
 		log_warn(&r->visit->tag, "a held message that its target has stays for now: %s", r->e.text);
 	collector_dirty(r->visit->collector, r->visit);
@@ -117,10 +118,14 @@ struct retried *retried_new(struct visit *v, const struct held_info *info)
 	return r;
 }
 
-void retries_remove(struct visit *v, const struct held_info *info)
+void retries_remove(struct visit *v, const struct held_info *info, struct handing **unreleased)
 {
 	struct retried *r = retried_new(v, info);
 
+	if (unreleased) {
+		r->unreleased = *unreleased;
+		*unreleased = NULL;
+	}
 	v->waiting++;
 	if (job_start(collector_loop(v->collector), remove_work, removed, r, &r->e))
 		return;
@@ -149,7 +154,7 @@ bool retries_has(struct visit *v, const struct sink *k, uint64_t copy)
 	if (retries_find(v, &info, &l, &entry))
 		delivery_recovered(v, l, &entry, k);
 	else
-		retries_remove(v, &info);
+		retries_remove(v, &info, NULL);
 	return true;
 }
 
@@ -219,7 +224,7 @@ static void mention_now(struct visit *v, const struct held_info *info, const str
 		(void)held_id_text(info->id, place);
 	entry_set_sink(entry, k, quarantined ? LEDGER_TARGET_ACCEPTED : LEDGER_TARGET_HELD, place);
 	(void)entry_decide(v, entry, quarantined);
-	ledger_put(l, entry, 0);
+	ledger_put(l, entry, visit_ticket(v, 0, TICKET_RECOVERED));
 }
 
 /* The id is another message's by now, or was since: what waits has no entry any more. */
@@ -245,112 +250,164 @@ static bool is_elsewhere(struct ledger *l, const struct held_info *info, const s
 	return false;
 }
 
-static void settle_waiting(struct visit *v, const struct held_info *info, const struct sink *k)
+/* A listing since then does not know it: it was here, and was forgotten. */
+static bool is_forgotten(struct ledger *l, const struct held_info *info)
+{
+	return ledger_noted(l, LEDGER_NOTE_LISTED) > info->made;
+}
+
+/* True: the ledger knows, or nothing will ever speak of it; false: it will, once what was begun is durable. */
+static bool settle_waiting(struct visit *v, const struct held_info *info, const struct sink *k)
 {
 	struct ledger_entry entry;
 	struct ledger *l;
 
 	if (retries_find(v, info, &l, &entry) || !l)
-		return;
-	if (!ledger_get(l, info->origin.id, &entry) && !is_elsewhere(l, info, k, &entry))
+		return true;
+	if (!ledger_get(l, info->origin.id, &entry) && !is_elsewhere(l, info, k, &entry)) {
+		if (is_forgotten(l, info))
+			return true;
 		entry = (struct ledger_entry){ 0 };
+	}
 	if (is_of_another(&entry, info))
-		return;
+		return true;
 	if (!entry.first_seen || is_behind(&entry, info, k))
 		mention_now(v, info, k, l, &entry);
 	else
-		retries_remove(v, info);
-}
-
-/* Of the same message at the same target some recipients are still to get it. */
-static bool others_wait(struct visit *v, const struct held_info *info)
-{
-	struct held_info other = { .id = 0 };
-
-	while (held_next_of(collector_store(v->collector), v->with->name, &other))
-		if (other.state != HELD_QUARANTINED && !other.released && strcmp(other.target, info->target) == 0 &&
-		    memcmp(other.origin.id, info->origin.id, sizeof other.origin.id) == 0 &&
-		    memcmp(other.origin.digest, info->origin.digest, sizeof other.origin.digest) == 0)
-			return true;
+		retries_remove(v, info, NULL);
 	return false;
 }
 
-/* Nothing mentions it: the entry says that its target is done with it, or is behind.  Where some recipients still wait their
- * copy speaks for all; an entry that a listing since then does not know is forgotten. */
-static void settle_quarantined(struct visit *v, const struct held_info *info, const struct sink *k)
+/* Quarantined, and an entry waits for it still. */
+static void settle_mentioned(struct visit *v, const struct sink *k, struct ledger *l, struct ledger_entry *entry)
 {
-	struct ledger *l = ledger_of(v, info->origin.mailbox);
+	entry->changed = delivery_moment(l);
+	entry_set_sink(entry, k, LEDGER_TARGET_ACCEPTED, NULL);
+	(void)entry_decide(v, entry, true);
+	ledger_put(l, entry, visit_ticket(v, 0, TICKET_RECOVERED));
+}
+
+/* Else the entry says that its target is done with it, or is behind; where some recipients still wait their copy speaks for
+ * all, and an entry that was forgotten for none. */
+static bool settle_quarantined(struct visit *v, const struct held_info *info, const struct sink *k)
+{
 	const struct ledger_target *t;
 	struct ledger_entry entry;
+	struct ledger *l;
 
+	if (retries_find(v, info, &l, &entry)) {
+		settle_mentioned(v, k, l, &entry);
+		return false;
+	}
 	if (!l)
-		return;
+		return true;
 	if (!ledger_get(l, info->origin.id, &entry) && !is_elsewhere(l, info, k, &entry)) {
-		if (ledger_noted(l, LEDGER_NOTE_LISTED) > info->made)
-			return;
+		if (is_forgotten(l, info))
+			return true;
 		entry = (struct ledger_entry){ 0 };
 	} else if (is_of_another(&entry, info) || !is_behind(&entry, info, k)) {
-		return;
+		return true;
 	}
 	t = target_of(&entry, k);
-	if (!(t && t->state == LEDGER_TARGET_HELD) && !others_wait(v, info))
-		mention_now(v, info, k, l, &entry);
+	if (t && t->state == LEDGER_TARGET_HELD)
+		return true;
+	mention_now(v, info, k, l, &entry);
+	return false;
 }
 
-/* What a person released was quarantined: nor does an entry mention it. */
-static void settle(struct visit *v, const struct held_info *info)
+static bool was_quarantined(const struct held_info *info)
 {
-	const struct sink *k = retries_sink(v, info->target);
-
-	if (!k || !retries_has_entry(info))
-		return;
-	if (info->state == HELD_QUARANTINED || info->released)
-		settle_quarantined(v, info, k);
-	else
-		settle_waiting(v, info, k);
+	return info->state == HELD_QUARANTINED || info->released;
 }
 
-/* A copy was quarantined, and the entry does not know it yet. */
-static void settle_mentioned(struct visit *v, struct ledger *l)
-{
-	struct ledger_entry entry;
-
-	for (const uint8_t *after = NULL; ledger_next(l, after, &entry); after = entry.id)
-		for (size_t n = 0; n < v->sink_count; n++) {
-			struct held_info info;
-			const struct ledger_target *t = target_of(&entry, &v->sinks[n]);
-			uint64_t id;
-
-			if (!t || t->state != LEDGER_TARGET_HELD || !held_id_read(t->place, &id) ||
-			    !held_get(collector_store(v->collector), id, &info) || info.state != HELD_QUARANTINED)
-				continue;
-			entry.changed = delivery_moment(l);
-			entry_set_sink(&entry, &v->sinks[n], LEDGER_TARGET_ACCEPTED, NULL);
-			(void)entry_decide(v, &entry, true);
-			ledger_put(l, &entry, 0);
-		}
-}
-
-/* No entry will ever speak of it: a bounce, what a person released, what waits since its id is another message's. */
+/* No entry will ever speak of it: a bounce, what a person released, what waits since its entry was forgotten or is another
+ * message's. */
 bool retries_loose(struct visit *v, const struct held_info *info)
 {
 	struct ledger *l = ledger_of(v, info->origin.mailbox);
 	struct ledger_entry entry;
 
-	return !retries_has_entry(info) || info->released || !l || (ledger_get(l, info->origin.id, &entry) && is_of_another(&entry, info));
+	if (!retries_has_entry(info) || info->released || !l)
+		return true;
+	return ledger_get(l, info->origin.id, &entry) ? is_of_another(&entry, info) : is_forgotten(l, info);
 }
 
+/* Of a target that is not in `deliver` now nothing can be said. */
+bool retries_judge(struct visit *v, const struct held_info *info)
+{
+	const struct sink *k = retries_sink(v, info->target);
+
+	if (!retries_has_entry(info))
+		return true;
+	if (!k)
+		return false;
+	return was_quarantined(info) ? settle_quarantined(v, info, k) : settle_waiting(v, info, k);
+}
+
+/* ---- what the ledger knows */
+
+struct known {
+	struct visit *visit;
+	uint64_t *ids;
+	size_t count, cap;
+	bool good;
+	struct err e;
+};
+
+static void known_work(void *user)
+{
+	struct known *n = user;
+
+	n->good = held_settled(collector_store(n->visit->collector), n->visit->with->name, n->ids, n->count, &n->e);
+}
+
+static void known_over(void *user)
+{
+	struct known *n = user;
+
+	n->visit->waiting--;
+	if (!n->good)
+		log_warn(&n->visit->tag, "%s", n->e.text);	/* the next visit looks once more */
+	collector_dirty(n->visit->collector, n->visit);
+	free(n->ids);
+	free(n);
+}
+
+static void know(struct known *n, uint64_t id)
+{
+	if (n->count == n->cap) {
+		n->cap = n->cap ? 2 * n->cap : 64;
+		n->ids = reallocarray(n->ids, n->cap, sizeof *n->ids);
+		if (!n->ids)
+			abort();
+	}
+	n->ids[n->count++] = id;
+}
+
+/* What waits speaks for what was quarantined beside it, and so comes first. */
 void retries_settle(struct visit *v)
 {
-	struct store *s = collector_store(v->collector);
-	struct held_info info = { .id = 0 };
-	struct held_sums sums;
+	struct known *known = calloc(1, sizeof *known);
+	struct err e;
 
-	held_sums_of(s, v->with->name, &sums);
-	for (size_t n = 0; n < v->ledger_count && sums.quarantined; n++)
-		settle_mentioned(v, v->ledgers[n]);
-	while (held_next_of(s, v->with->name, &info))
-		settle(v, &info);
+	if (!known)
+		abort();
+	known->visit = v;
+	for (int quarantined = 0; quarantined < 2; quarantined++) {
+		struct held_info info = { .id = 0 };
+
+		while (held_next_unsettled(collector_store(v->collector), v->with->name, &info))
+			if (was_quarantined(&info) == quarantined && retries_judge(v, &info))
+				know(known, info.id);
+	}
 	for (size_t n = 0; n < v->ledger_count; n++)
 		ledger_flush(v->ledgers[n]);
+	v->waiting++;
+	if (known->count && job_start(collector_loop(v->collector), known_work, known_over, known, &e))
+		return;
+	if (known->count)
+		known_work(known);
+	else
+		known->good = true;
+	known_over(known);
 }

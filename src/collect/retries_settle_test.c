@@ -4,7 +4,9 @@
  * and whoever fetches it delivers it to the program. */
 #include <stdio.h>
 
+#include "collect/retried.h"
 #include "collect/test_held.h"
+#include "deliver/deliver.h"
 #include "store/mailbox.h"
 
 enum { LATER = 3600, DEFERS = 75 };
@@ -220,6 +222,86 @@ static void taken_out_and_put_back_when_it_is_gone(void **state)
 	assert_int_equal(world_got(w), 4);
 }
 
+/* ---- judged once */
+
+static size_t unsettled(struct world *w)
+{
+	struct held_info info = { .id = 0 };
+	size_t n = 0;
+
+	while (held_next_unsettled(w->store, "test", &info))
+		n++;
+	return n;
+}
+
+/* What the ledger knows is not looked at by every visit again; what it does not, is. */
+static void judged_once(void **state)
+{
+	struct world *w = *state;
+	struct ledger_entry entry;
+
+	world_program(w, 0);
+	(void)hold(w, &(struct hand){ .uid = "a1", .number = 1, .next = LATER });
+	(void)hold(w, &(struct hand){ .uid = "a2", .number = 2, .state = HELD_QUARANTINED });
+	(void)hold(w, &(struct hand){ .loose = true, .number = 3, .next = LATER });
+	(void)hold(w, &(struct hand){ .uid = "a4", .number = 4, .target = "box", .next = LATER });
+	world_visit(w, VISIT_RETRY);
+	assert_int_equal(entry_of(w, "a1").state, LEDGER_HELD);
+	assert_int_equal(entry_of(w, "a2").state, LEDGER_QUARANTINED);
+	assert_int_equal(unsettled(w), 3);	/* but for the bounce */
+	world_visit(w, VISIT_RETRY);
+	assert_int_equal(unsettled(w), 1);	/* nobody knows yet what that target's entry says */
+	put(w, "a1", LEDGER_PENDING, 1, NULL, 0);
+	world_visit(w, VISIT_RETRY);
+	assert_int_equal(entry_of(w, "a1").state, LEDGER_PENDING);
+	w->with.deliver_count = 2;
+	w->deliver[1] = &w->mailbox;
+	make_due(w);				/* what is due is judged all the same, before it is tried */
+	world_visit(w, VISIT_RETRY);
+	entry = entry_of(w, "a4");
+	assert_int_equal(said_of(&entry, &w->mailbox), LEDGER_TARGET_ACCEPTED);
+	entry = entry_of(w, "a1");
+	assert_int_equal(said_of(&entry, &w->program), LEDGER_TARGET_HELD);
+}
+
+/* Its entry was pruned: it is delivered, and gets no entry that every listing would find missing. */
+static void forgotten(void **state)
+{
+	struct world *w = *state;
+
+	world_program(w, 0);
+	(void)hold(w, &(struct hand){ .uid = "a1", .number = 1, .made = -LATER, .next = LATER });
+	ledger_note(world_ledger(w), LEDGER_NOTE_LISTED, clock_now_s(), 0);
+	ledger_flush(world_ledger(w));
+	world_visit(w, VISIT_RETRY);
+	assert_int_equal(entry_of(w, "a1").state, NOBODY);
+	assert_int_equal(held_count(w), 1);
+	make_due(w);
+	world_visit(w, VISIT_RETRY);
+	assert_int_equal(held_count(w), 0);
+	assert_int_equal(world_got(w), 1);
+	assert_int_equal(entry_of(w, "a1").state, NOBODY);
+}
+
+/* Somebody said `retry` while it was tried: its patience begins anew. */
+static void retry_during_an_attempt(void **state)
+{
+	struct world *w = *state;
+	uint64_t id = hold(w, &(struct hand){ .loose = true, .number = 1, .made = -DELIVER_PATIENCE_S - 1 });
+	struct held_info info;
+	bool gave_up;
+	struct err e;
+
+	assert_true(held_again(w->store, id, clock_now_s(), &e));
+	assert_true(retried_later(w->store, id, "later", &gave_up, &e) && !gave_up);
+	assert_true(held_get(w->store, id, &info) && info.state == HELD_WAITING && info.next > clock_now_s());
+	assert_true(held_remove(w->store, id, &e));
+	assert_true(retried_later(w->store, id, "later", &gave_up, &e));	/* thrown away: so be it */
+	id = hold(w, &(struct hand){ .loose = true, .number = 1, .made = -DELIVER_PATIENCE_S - 1 });
+	assert_true(retried_later(w->store, id, "later", &gave_up, &e) && gave_up);
+	assert_true(held_get(w->store, id, &info) && info.state == HELD_FAILED);
+}
+
 /* ---- into a mailbox, and then the crash: the ledger does not know yet */
 
 /* As sink_mailbox marks a copy. */
@@ -276,9 +358,9 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, world_start, world_stop)
-		cmocka_unit_test(every_state_of_one_target), CASE(another_target_accepted), CASE(both_defer), CASE(taken_out_and_put_back), CASE(taken_out_and_put_back_when_it_is_gone),
-		CASE(a_mark_of_what_is_held),
-		CASE(a_mark_of_what_is_gone_and_held),
+		cmocka_unit_test(every_state_of_one_target), CASE(another_target_accepted), CASE(both_defer), CASE(taken_out_and_put_back),
+		CASE(taken_out_and_put_back_when_it_is_gone), CASE(judged_once), CASE(forgotten), CASE(retry_during_an_attempt),
+		CASE(a_mark_of_what_is_held), CASE(a_mark_of_what_is_gone_and_held),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

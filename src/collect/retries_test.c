@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Held messages that are tried again: when, with what end, and what is then said of them. */
+#include <poll.h>
 #include <stdio.h>
 
 #include "collect/listing.h"
@@ -347,6 +348,88 @@ static void released_into_a_mailbox(void **state)
 	assert_int_equal(world_mailbox(w), 6);
 }
 
+/* ---- what cannot be tried has a next moment, too */
+
+static void expect_not_due(struct world *w, enum held_state state, const char *why)
+{
+	struct held_info info;
+
+	assert_true(world_held(w, &info));
+	assert_int_equal(info.state, state);
+	assert_true(held_due(w->store, "test") > clock_now_s());
+	assert_non_null(strstr(info.why, why));
+}
+
+static void its_target_fails(void **state)
+{
+	struct world *w = *state;
+	struct held_info info;
+	struct err e;
+	FILE *f;
+
+	world_program(w, REFUSES);
+	drop_fill(&w->drop, 'a', 3);
+	world_visit(w, VISIT_COLLECT);
+	assert_true(world_held(w, &info) && info.state == HELD_QUARANTINED);
+	assert_true(held_again(w->store, info.id, clock_now_s(), &e));
+	w->maildir.name = "program";		/* the name is a Maildir's now, */
+	w->deliver[0] = &w->maildir;
+	f = fopen(w->path, "we");		/* which is no directory */
+	assert_true(f && fclose(f) == 0);
+	world_visit(w, VISIT_RETRY);
+	assert_int_not_equal(w->result.why.kind, ERR_NONE);
+	expect_not_due(w, HELD_WAITING, "Mail");
+	assert_int_equal(remove(w->path), 0);
+	make_due(w);
+	world_visit(w, VISIT_RETRY);
+	assert_false(world_held(w, &info));
+}
+
+static void its_target_is_not_asked(void **state)
+{
+	struct world *w = *state;
+	struct held_info before, info;
+
+	one_is_held(w, AFTER_KEEP);
+	make_due(w);
+	assert_true(world_held(w, &before));
+	w->deliver[0] = &w->mailbox;
+	world_visit(w, VISIT_RETRY);
+	expect_not_due(w, HELD_WAITING, "target program is not in `deliver` of test");
+	assert_true(world_held(w, &info) && info.attempts == before.attempts && info.tried == before.tried);
+	tried(w, 0, VISIT_RETRY);
+	assert_false(world_held(w, &info));
+	assert_int_equal(world_got(w), 3);
+}
+
+/* What waits for a target that hangs holds up no other. */
+static void one_target_hangs(void **state)
+{
+	struct world *w = *state;
+	struct held_info info = { .id = 0 };
+	struct target other = w->program;
+	const char *argv[] = { "/bin/sh", "-c", "exec sleep 60" };
+
+	world_program(w, 0);
+	other.name = "hangs";
+	other.canonical = "command:hangs";
+	other.argv = (struct texts){ argv, COUNT(argv) };
+	other.timeout_ms = 3000;
+	w->deliver[1] = &other;
+	w->with.deliver_count = 2;
+	for (unsigned n = 0; n < 12; n++)
+		(void)hold(w, &(struct hand){ .loose = true, .target = "hangs", .number = 5 });
+	for (unsigned n = 0; n < 3; n++)
+		(void)hold(w, &(struct hand){ .loose = true, .number = 5, .next = 1 });	/* due behind those */
+	for (int64_t now = clock_now_s(); clock_now_s() < now + 2;)
+		(void)poll(NULL, 0, 50);
+	world_visit(w, VISIT_RETRY);
+	assert_int_equal(world_got(w), 3);
+	while (held_next_of(w->store, "test", &info))
+		assert_true(strcmp(info.target, "hangs") == 0 && info.next > clock_now_s());
+	assert_int_equal(held_count(w), 12);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -355,7 +438,7 @@ int main(void)
 		CASE(what_is_due_is_tried_without_the_server), CASE(what_is_deferred_again_waits_longer),
 		CASE(patience_has_an_end), CASE(refused_and_quarantined), CASE(refused_and_kept), CASE(refused_and_deleted), CASE(refused_and_returned),
 		CASE(released_and_refused_again), CASE(it_vanished_from_the_server), CASE(its_id_changed), CASE(over_quota_and_then_not),
-		CASE(released_into_a_mailbox),
+		CASE(released_into_a_mailbox), CASE(its_target_fails), CASE(its_target_is_not_asked), CASE(one_target_hangs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

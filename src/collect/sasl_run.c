@@ -44,6 +44,7 @@ static struct sasl_run *run_new(struct visit *v, enum sasl_mech mech, struct err
 	struct sasl_run *r = calloc(1, sizeof *r);
 	struct sasl_credentials with = {
 		.user = v->with->user, .password = buf_span(&v->password), .service = v->talk->service, .host = v->with->host,
+		.port = v->conn_settings.port,
 	};
 
 	if (!r) {
@@ -76,6 +77,7 @@ static void work(void *user)
 
 static void tell(struct visit *v, struct sasl_run *r)
 {
+	v->token.refused |= sasl_client_token(r->client) == SASL_TOKEN_EXPIRED;
 	if (!r->good)
 		v->talk->sasl_cancel(v, r->e.kind == ERR_AUTH, &r->e);
 	else

@@ -30,6 +30,7 @@ static void leave([[maybe_unused]] struct sink *k, void *dir)
 static bool write_one(struct sink *k, void *dir, struct message *m, struct err *e)
 {
 	const struct retried *held = m->retried;
+	const char *from = held && (*held->info.sender || held->recipient_count) ? held->info.sender : m->routing.sender;
 	const char *mailbox = held ? held->info.origin.mailbox : ledger_mailbox(m->ledger);
 	char shown[MAILBOX_SHOWN];
 	const struct deliver_fact facts[] = {
@@ -37,7 +38,7 @@ static bool write_one(struct sink *k, void *dir, struct message *m, struct err *
 		{ "UID", m->uid_text }, { "MAILBOX", shown },
 	};
 	const struct deliver_ask ask = {
-		.target = k->handed, .message = m->spool, .sender = held ? held->info.sender : m->routing.sender,
+		.target = k->handed, .message = m->spool, .sender = from,
 		.recipients = held ? held->recipients : m->routing.recipients,
 		.recipient_count = held ? held->recipient_count : m->routing.recipient_count, .facts = facts, .fact_count = COUNT(facts) - !*mailbox,
 	};

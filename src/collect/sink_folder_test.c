@@ -330,7 +330,9 @@ static void a_held_message_becomes_files(void **state)
 	world_visit(w, VISIT_COLLECT);
 	assert_int_equal(w->result.why.kind, ERR_NONE);
 	assert_true(world_held(w, &info));
+	assert_int_equal(info.state, HELD_FAILED);	/* it waited since 1970 */
 	block(false);
+	must(held_again(w->store, info.id, clock_now_s(), &err));
 	world_visit(w, VISIT_COLLECT);
 	assert_false(world_held(w, &info));
 	expect_files(1);

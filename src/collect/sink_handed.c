@@ -8,13 +8,15 @@
 #include "collect/retried.h"
 #include "collect/visit_imap.h"
 #include "deliver/parting.h"
+#include "wire/utf7.h"
 
-enum { FACTS = 5 };
+enum { FACTS = 5, FACT_SHOWN = 1024 };
 
 struct handing {
 	struct visit *visit;
 	struct message *message;
 	char uid[LEDGER_UID_MAX + 1];
+	char mailbox[FACT_SHOWN];	/* "" = none */
 	struct deliver_fact facts[FACTS];
 };
 
@@ -46,7 +48,8 @@ static void settle_facts(struct handing *h)
 	h->facts[1] = (struct deliver_fact){ "CONNECTION", v->with->name };
 	h->facts[2] = (struct deliver_fact){ "ACCOUNT", v->with->user };
 	h->facts[3] = (struct deliver_fact){ "UID", h->uid };
-	h->facts[4] = (struct deliver_fact){ "MAILBOX", ledger_mailbox(m->ledger) };
+	h->facts[4] = (struct deliver_fact){ "MAILBOX", h->mailbox };
+	utf7_show(span_of(m->retried ? m->retried->info.origin.mailbox : ledger_mailbox(m->ledger)), h->mailbox, sizeof h->mailbox);
 }
 
 /* The others that wait for it are held at once. */
@@ -80,13 +83,18 @@ void handed_stop(struct visit *v, const char *why)
 			(void)deliver_unless_begun(collector_deliveries(v->collector), v->slots[n]->handing, why);
 }
 
+void handed_let_go(struct visit *v, struct handing **h)
+{
+	if (!*h)
+		return;
+	deliver_release(collector_deliveries(v->collector), *h);
+	free(*h);
+	*h = NULL;
+}
+
 void handed_release(struct visit *v, struct message *m)
 {
-	if (!m->unreleased)
-		return;
-	deliver_release(collector_deliveries(v->collector), m->unreleased);
-	free(m->unreleased);
-	m->unreleased = NULL;
+	handed_let_go(v, &m->unreleased);
 }
 
 static bool any_accepted(const struct message *m, const struct deliver_result *r)
@@ -170,7 +178,7 @@ static void deliver_message(struct sink *k, struct message *m)
 		ask.recipient_count = m->routing.recipient_count;
 	}
 	ask.facts = h->facts;
-	ask.fact_count = ledger_mailbox(m->ledger)[0] ? FACTS : FACTS - 1;
+	ask.fact_count = h->mailbox[0] ? FACTS : FACTS - 1;
 	ask.user = m->handing = h;
 	ask.holds = true;
 	ask.insist = m->retried && !k->insisted;	/* it is due: the first of them finds out whether a server is back */

@@ -180,6 +180,7 @@ static void on_ready(struct visit *v)
 {
 	log_debug(&v->tag, "logged in mechanism=%s tls=\"%s\"", sasl_mech_name(imc_mechanism(v->imap->session)), conn_tls_text(v->conn));
 	v->phase = VISIT_LISTING;
+	v->token.again = false;
 	folders_start(v);
 }
 

@@ -27,6 +27,7 @@ static void on_ready(struct visit *v)
 	log_debug(&v->tag, "logged in mechanism=%s tls=\"%s\" pipelining=%s", sasl_mech_name(p3c_mechanism(v->pop)),
 		conn_tls_text(v->conn), p3c_pipelined(v->pop) ? "yes" : "no");
 	v->phase = VISIT_LISTING;
+	v->token.again = false;
 	p3c_stat(v->pop);
 	p3c_uidl(v->pop);
 }

@@ -148,15 +148,7 @@ static bool narrow(struct untaken *u)
 
 static bool again_later(struct untaken *u)
 {
-	const struct retried *r = u->message->retried;
-	struct store *s = collector_store(u->visit->collector);
-	int64_t now = clock_now_s();
-
-	if (!r)
-		return true;
-	u->gave_up = now - r->info.since >= DELIVER_PATIENCE_S;
-	return u->gave_up ? held_fail(s, u->held, u->why, now, &u->e) :
-		held_defer(s, u->held, u->why, now, deliver_next_try(r->info.attempts + 1, now), &u->e);
+	return !u->message->retried || retried_later(collector_store(u->visit->collector), u->held, u->why, &u->gave_up, &u->e);
 }
 
 static void work(void *user)

@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "collect/schedule_hint.h"
 
-enum { PASSWORD_MAX = 4096, BUSY_TRIES_MAX = 10, MECH_TRIES_MAX = 2 };
+enum { BUSY_TRIES_MAX = 10, MECH_TRIES_MAX = 2 };
 
 struct visit *visit_new(struct collector *c, uint32_t index, uint64_t id, const struct connection *with, enum visit_what what)
 {
@@ -25,7 +25,7 @@ struct visit *visit_new(struct collector *c, uint32_t index, uint64_t id, const 
 	v->what = what;
 	v->tag = (struct tag){ NULL, "connection", with->name };
 	v->started_ms = loop_now_ms(collector_loop(c));
-	buf_start(&v->password, PASSWORD_MAX);
+	buf_start(&v->password, password_room(with));
 	buf_start(&v->head, HEAD_MAX);
 	listing_start(&v->listing);
 	identity_start(&v->identity);
@@ -41,6 +41,7 @@ void visit_free(struct visit **out)
 	delivery_close(v);
 	free(v->ledgers);
 	store_lock_drop(&v->lock);
+	password_stop(v);
 	timer_free(&v->retry);
 	timer_free(&v->stragglers);
 	buf_wipe(&v->password);
@@ -60,6 +61,7 @@ void visit_reset_attempt(struct visit *v)
 	v->result.skipped = v->recorded;
 	v->taken = 0;
 	v->taken_octets = v->stat_count = 0;
+	v->token.refused = false;
 	v->why = (struct err){ 0 };
 	v->straggling = v->leaves = false;
 }
@@ -143,6 +145,8 @@ static void connect_again(void *user)
 
 	visit_reset_attempt(v);
 	v->phase = VISIT_PREPARING;	/* the last attempt may have left a placing undecided */
+	if (v->with->has_oauth && v->what != VISIT_RETRY)
+		password_get(v);	/* the last one may have ended meanwhile */
 	if (v->what == VISIT_TEST || (open_ledgers(v, &e) && delivery_recover(v, &e)))
 		collector_dirty(v->collector, v);
 	else
@@ -181,6 +185,7 @@ static bool worth_another_try(struct visit *v)
 /* The connection is gone and nothing is under way any more. */
 static void attempt_over(struct visit *v)
 {
+	password_stop(v);
 	if (v->shifted && v->what == VISIT_COLLECT)
 		compared_distrust(v, v->began_s);
 	v->shifted = false;
@@ -199,6 +204,8 @@ static void attempt_over(struct visit *v)
 		v->lockstep = true;
 	} else if (v->why.kind == ERR_NET && v->mechs_new && v->mech_tries++ < MECH_TRIES_MAX) {
 		log_warn(&v->tag, "the server closed after it refused a mechanism, going on without that: %s", v->why.text);
+	} else if (password_again(v)) {
+		log_info(&v->tag, "the access token holds no more, going on with another one: %s", v->why.text);
 	} else if (v->why.kind && may_fall_back(v)) {
 		log_warn(&v->tag, "no TLS, going on in clear as tls.required = false allows: %s", v->why.text);
 		steps_in_clear(v);
@@ -340,7 +347,10 @@ static bool prepare(struct visit *v, struct err *e)
 		return false;
 	if (!open_ledgers(v, e))
 		return false;
-	return v->what == VISIT_BASELINE || delivery_open(v, e);
+	if (v->what == VISIT_BASELINE || delivery_open(v, e))
+		return true;
+	retries_postpone(v, e->text);
+	return false;
 }
 
 void visit_start(struct visit *v)

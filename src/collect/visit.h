@@ -19,7 +19,7 @@
  *   delivery.c      a message as it comes, up to complete
  *   turns.c         its way through the sinks into the ledger
  *   untaken.c       what a target did not take: the held area, on_refused
- *   retries.c       held messages are tried again
+ *   retries.c       held messages are tried again; retries_settle.c: and after a crash
  *   answers.c       what is done when something is durable
  *   sink.c          which kind a target is, and where a mailbox lies
  *   routing.c       whom a message is for at a target (routing.h)
@@ -36,6 +36,7 @@
 #include "base/log.h"
 #include "collect/collect.h"
 #include "collect/listing.h"
+#include "collect/password.h"
 #include "collect/routing.h"
 #include "deliver/deliver.h"
 #include "net/conn.h"
@@ -153,6 +154,10 @@ struct sink {
 	unsigned failures;		/* in a row */
 	struct deliver_target *handed;	/* smtp, lmtp, command, folder */
 	unsigned hung;			/* in a row */
+	int64_t retry_moment;		/* of the held messages, in the order in which they are due, */
+	uint64_t retry_at;		/* the one that was looked at last */
+	bool retry_over;		/* all were */
+	size_t retrying;		/* are tried */
 	size_t outstanding;		/* it has not answered yet */
 	uint64_t answered_ms;		/* when it did, or had nothing to answer, the last time */
 	bool insisted;			/* a held message of this visit was tried, back-off or not */
@@ -215,19 +220,20 @@ struct visit {
 	struct ledger *ledger;		/* and that of the mailbox that is visited */
 	struct ledger **ledgers;	/* all that there are; those of new mailboxes join */
 	size_t ledger_count;
-	struct buf password;
+	struct buf password;		/* or the access token */
 	bool password_known;
+	struct visit_token token;
 	atomic_bool stop_command;	/* which gets the password, in a job */
 	struct sink sinks[LEDGER_TARGETS_MAX];
 	uint8_t sink_count;
 	size_t waiting;			/* answers and jobs to come */
 	size_t retrying;		/* held messages that are tried */
+	struct retried *retried;	/* those */
+	int64_t retry_until;		/* what is due up to then is tried; 0: not begun */
 	size_t handed;			/* messages that are with servers and programs, without those */
 	bool tight;			/* the held area has hardly any room: what targets do not take stays at the server */
 	struct timer *stragglers;	/* runs while all that is left is with them */
 	bool straggling, leaves;	/* leaves: the source is not kept waiting for them any longer */
-	uint64_t retry_at;		/* the one that was looked at last */
-	bool retry_over;		/* all were */
 
 	/* one attempt: connection and session */
 	struct timer *retry;
@@ -367,14 +373,6 @@ void listing_sizes_known(struct visit *v);
 [[nodiscard]] bool listing_plan(struct visit *v, struct err *e);
 void listed_close(struct visit *v);		/* all that was unidentified is compared: who was not found is gone */
 
-/* password.c: the answer is visit_password_known */
-void password_get(struct visit *v);
-void visit_password_known(struct visit *v, const struct err *why);
-
-/* secret.c */
-void secret_hide(const struct visit *v, char *text);	/* the password becomes asterisks */
-bool secret_peer(const struct visit *v, struct err *e, struct span words);	/* err_peer, the password hidden */
-
 /* selection.c */
 [[nodiscard]] bool selection_plan(struct visit *v, struct err *e);
 bool selection_judges(const struct visit *v);	/* by header, before fetching */
@@ -393,19 +391,18 @@ const char *sink_path(const struct sink *k);	/* of a Maildir or a folder */
 void entry_set_sink(struct ledger_entry *entry, const struct sink *k, enum ledger_target_state state, const char place[MAILDIR_NAME_MAX]);
 
 /* retries.c */
-void retries_settle(struct visit *v);		/* before each attempt: held area and ledger agree, whatever a crash left */
-/* What the entry is, by what its targets say.  True: all of them have it, now. */
-bool entry_decide(const struct visit *v, struct ledger_entry *entry, bool quarantined);
-/* After a crash: sink `k` has this held message; false: it is not held any more. */
-bool retries_has(struct visit *v, const struct sink *k, uint64_t copy);
 void retries_start(struct visit *v);		/* those that are due; also later, for more */
+void retries_postpone(struct visit *v, const char *why);	/* this visit can try none */
 void retried_over(struct visit *v, struct message *m);	/* its sink has had its turn */
-bool retried_loose(const struct message *m);	/* no entry speaks of it: a bounce, or quarantined and released */
 bool retried_bounce(const struct message *m);	/* of our own: it never was in a mailbox */
 void retried_left(struct visit *v, struct message *m);	/* nothing is known of it: as it was */
 void retried_settled(struct visit *v, struct message *m);	/* the ledger has that for good */
 
-/* untaken.c: it is this message's turn at sink m->turn, which did not take it; ends in the turn's end */
+/* retries_settle.c */
+void retries_settle(struct visit *v);		/* before each attempt: held area and ledger agree, whatever a crash left */
+bool retries_has(struct visit *v, const struct sink *k, uint64_t copy);	/* after a crash the sink has it; false: it is not held any more */
+
+/* untaken.c: sink m->turn, whose turn it is, did not take it; ends in the turn's end */
 void untaken_room(struct visit *v);		/* before anything is fetched: is there room for what may be deferred? */
 void message_untaken(struct visit *v, struct message *m, const struct deliver_result *r);
 void message_deferred(struct visit *v, struct message *m, const char *why);
@@ -414,6 +411,7 @@ void message_unrouted(struct visit *v, struct message *m);	/* no_recipient: what
 /* sink_handed.c: what it took is durable: its target may go on */
 void handed_look(struct visit *v);	/* every second or so */
 void handed_release(struct visit *v, struct message *m);
+void handed_let_go(struct visit *v, struct handing **h);
 /* What has not begun there will not; for a visit that is stopped. */
 void handed_stop(struct visit *v, const char *why);
 
@@ -481,7 +479,9 @@ struct message *queue_take(struct queue *q);
 /* collector.c */
 struct loop *collector_loop(struct collector *c);
 struct store *collector_store(struct collector *c);
+struct store *collector_vault(struct collector *c);	/* where passwords vault:NAME are; NULL: nowhere */
 struct tls_contexts *collector_contexts(struct collector *c);
+struct tokens *collector_tokens(struct collector *c);
 struct deliveries *collector_deliveries(struct collector *c);
 /* What deliveries need of a target, kept for all visits of these settings: deliver_target_put it. */
 [[nodiscard]] struct deliver_target *collector_target(struct collector *c, const struct target *t, struct err *e);

@@ -367,7 +367,7 @@ void visits_reload(struct visits *v, struct settings *old, const struct settings
 bool visits_new(const struct visits_with *with, const struct settings *settings, struct visits **out, struct err *e)
 {
 	struct visits *v = calloc(1, sizeof *v);
-	struct collector_with how = { .loop = with->loop, .store = with->store, .deliveries = with->deliveries, .max_per_host = settings->max_per_host, .shared = true,
+	struct collector_with how = { .loop = with->loop, .store = with->store, .tokens = with->tokens, .deliveries = with->deliveries, .max_per_host = settings->max_per_host, .shared = true,
 		.ended = on_ended, .user = v };
 
 	must(v);

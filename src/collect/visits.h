@@ -47,7 +47,8 @@ struct visits_counts {			/* since visits_new, but for what is now */
 struct visits_with {			/* borrowed, and outlive the visits */
 	struct loop *loop;
 	struct store *store;
-	struct deliveries *deliveries;	/* as collector_with has them */
+	struct tokens *tokens;		/* as collector_with has them, */
+	struct deliveries *deliveries;	/* and these */
 	/* Both may be NULL.  Whoever asked for it: from within visits_start, and from within visits_turn. */
 	void (*began)(void *user, const char *connection, enum visit_what what);
 	void (*ended)(void *user, const char *connection, enum visit_what what, const struct visit_result *result);

@@ -15,6 +15,8 @@ void build_target(struct settings *s, const struct section *section, struct repo
 struct connection *build_connection(struct settings *s, const struct section *section, struct report *r);
 /* What its section `tls` says, as section_apply filled it. */
 void build_tls(struct tls_keys *tls, const struct section *section, struct report *r);
+/* What its section `oauth` says, as section_apply filled it; looks at auth, before auto is spelled out, and password. */
+void build_oauth(struct settings *s, struct connection *c, const struct section *section, struct report *r);
 /* What its section `envelope` says, as section_apply filled it. */
 void build_envelope(struct settings *s, const struct section *section, struct envelope_keys *keys, struct report *r);
 /* Addresses with their domains, commas between them, and nothing else. */

@@ -94,6 +94,8 @@ static void list_auto(struct settings *s, struct connection *c, bool password)
 	for (uint8_t m = 0; m < MECHANISMS; m++) {
 		if (!value_mechanism_built(m) || (m == MECHANISM_EXTERNAL ? !c->tls.certificate : !password))
 			continue;
+		if (m != MECHANISM_EXTERNAL && value_mechanism_token(m) != c->has_oauth)
+			continue;
 		if (m == MECHANISM_APOP && !protected)	/* CVE-2007-1558: only who asks for it */
 			continue;
 		list[c->auth_count++] = m;
@@ -110,13 +112,14 @@ static void check_login(struct settings *s, struct connection *c, const struct s
 			section_warning(section, r, "auth", "%s is not built yet; it has no effect", value_mechanism_name(c->auth[n]));
 	if (external && !c->tls.certificate)
 		section_error(section, r, "auth", "external needs a client certificate; write tls.certificate as well");
-	no_password = c->password.kind == SECRET_NONE && ((c->auth_auto && c->tls.certificate) || (external && c->auth_count == 1));
+	build_oauth(s, c, section, r);
+	no_password = !c->has_oauth && c->password.kind == SECRET_NONE && ((c->auth_auto && c->tls.certificate) || (external && c->auth_count == 1));
 	if (c->auth_auto)
 		list_auto(s, c, !no_password);
+	if (c->has_oauth)
+		return;
 	if (c->password.kind == SECRET_NONE && !section_given(section, "password") && !no_password)
 		c->password.kind = SECRET_ASK;
-	if (c->password.kind == SECRET_VAULT)
-		section_warning(section, r, "password", "vault: is not built yet; it has no effect");
 }
 
 static void check_after(struct connection *c, const struct section *section, struct report *r)

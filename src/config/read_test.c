@@ -314,7 +314,7 @@ static void the_example_is_good(void **state)
 	buf_lend(&report, memory, sizeof memory);
 	if (!settings_read(path, &s, &report))
 		fail_msg("%.*s", (int)report.len, report.at);
-	assert_int_equal(s.connection_count, 3);
+	assert_int_equal(s.connection_count, 4);
 	assert_int_equal(s.warning_count, 0);
 	settings_end(&s);
 }

@@ -60,7 +60,7 @@ static void words_of_messages(void **state)
 
 static void applying_goes_on_behind_an_error(void **state)
 {
-	struct given given[] = { key("port", 3), key("pull", 4), key("idle", 5), key("oauth", 6) };
+	struct given given[] = { key("port", 3), key("pull", 4), key("idle", 5), key("proxy", 6) };
 	struct section s = { "connection", "box", { "f", 1 }, given, COUNT(given) };
 	struct settings settings = { 0 };
 	struct connection c = { 0 };
@@ -71,6 +71,7 @@ static void applying_goes_on_behind_an_error(void **state)
 	given[0].values = option_split(given[0].option, "0", &settings.arena);
 	given[1].values = option_split(given[1].option, "last", &settings.arena);
 	given[2].values = option_split(given[2].option, "true", &settings.arena);
+	given[3].values = option_split(given[3].option, "socks5://h:1", &settings.arena);
 	section_apply(&s, connection_rows, &c, &r);
 	assert_true(r.wrong);
 	assert_int_equal(r.count, 3);	/* one error, two warnings */

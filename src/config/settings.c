@@ -129,8 +129,10 @@ static void wipe_secret(const struct secret *secret)
 
 void settings_end(struct settings *s)
 {
-	for (size_t n = 0; n < s->connection_count; n++)
+	for (size_t n = 0; n < s->connection_count; n++) {
 		wipe_secret(&s->connections[n]->password);
+		wipe_secret(&s->connections[n]->oauth.client_secret);
+	}
 	if (s->pop3)
 		wipe_secret(&s->pop3->oauth.client_secret);
 	arena_end(&s->arena);

@@ -53,6 +53,8 @@ enum pull { PULL_ALL, PULL_UNREAD, PULL_FIRST, PULL_FIRST_UNREAD, PULL_LAST, PUL
 enum after { AFTER_DELETE, AFTER_KEEP, AFTER_SEEN, AFTER_MOVE };
 enum on_refused { REFUSED_QUARANTINE, REFUSED_KEEP, REFUSED_DELETE, REFUSED_RETURN };
 enum trace { TRACE_OFF, TRACE_PROTOCOL, TRACE_WIRE };
+enum oauth_flow { OAUTH_DEVICE, OAUTH_CLIENT_CREDENTIALS, OAUTH_REFRESH_TOKEN };
+enum oauth_provider { OAUTH_OTHER, OAUTH_GOOGLE, OAUTH_MICROSOFT };
 enum target_type { TARGET_MAILBOX, TARGET_MAILDIR, TARGET_FOLDER, TARGET_SMTP, TARGET_LMTP, TARGET_COMMAND };
 
 struct auth_keys {
@@ -70,6 +72,19 @@ struct tls_keys {
 	unsigned versions;	/* and what comes of them: bits 1 << enum version, protocols ∩ min ∩ max */
 	const char *ciphers, *ciphersuites, *certificate, *key, *ca_certificates, *crl, *pin;
 	uint32_t verify_depth;
+};
+
+/* Whom an access token is asked of (RFC 6749), and how; what `provider` says is filled in already. */
+struct oauth_keys {
+	struct where where;	/* of the section */
+	enum oauth_provider provider;
+	enum oauth_flow flow;
+	const char *tenant;	/* Microsoft's */
+	const char *client_id;
+	struct secret client_secret;	/* SECRET_NONE: the client has none */
+	const char *token_url, *device_url;	/* value_endpoint; device_url may be NULL but for flow device */
+	const char *scope;	/* NULL = none is asked for */
+	const char *ca_certificates;	/* NULL = the system's */
 };
 
 struct envelope_keys {
@@ -122,6 +137,8 @@ struct connection {
 	const uint8_t *auth;	/* enum mechanism, in order; for auto those that are built and could work */
 	size_t auth_count;
 	bool auth_auto;
+	bool has_oauth;		/* then there is no password; auth holds mechanisms for tokens, and external */
+	struct oauth_keys oauth;
 	bool allow_cleartext;
 	bool compress;		/* IMAP: COMPRESS=DEFLATE where it is offered */
 	bool detect_capa, detect_auth, detect_greeting;

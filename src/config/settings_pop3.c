@@ -195,8 +195,8 @@ static void check_oauth(const struct pop3_oauth *o, const struct section *sectio
 		return;
 	if (!section_given(section, "oauth.introspection_url"))
 		section_error(section, r, "oauth", "nobody is there who could be asked about tokens; write introspection_url = \"https://HOST/PATH\" into it");
-	if (o->client_secret.kind == SECRET_VAULT || o->client_secret.kind == SECRET_COMMAND)
-		section_error(section, r, "oauth.client_secret", "it is read at the start and by a reload; write file:PATH or credential:NAME");
+	if (o->client_secret.kind == SECRET_COMMAND)
+		section_error(section, r, "oauth.client_secret", "it is read at the start and by a reload; write vault:NAME, file:PATH or credential:NAME");
 	if (o->client_secret.kind != SECRET_NONE && !section_given(section, "oauth.client_id"))
 		section_error(section, r, "oauth.client_secret", "it belongs to a client_id; write that as well");
 }

@@ -196,9 +196,7 @@ static const struct row {
 	{ IN("oauth { introspection_url = 'https://me:geheim@auth.example.org/' }"),
 		AT "oauth.introspection_url: a name and a password do not belong into the URL; write client_id and client_secret; write https://HOST/PATH\n" },
 	{ IN("oauth { introspection_url = 'https://a' client_id = me\nclient_secret = 'command:pass' }"),
-		"c.conf:3: pop3: oauth.client_secret: it is read at the start and by a reload; write file:PATH or credential:NAME\n" },
-	{ IN("oauth { introspection_url = 'https://a' client_id = me\nclient_secret = 'vault:x' }"),
-		"c.conf:3: pop3: oauth.client_secret: it is read at the start and by a reload; write file:PATH or credential:NAME\n" },
+		"c.conf:3: pop3: oauth.client_secret: it is read at the start and by a reload; write vault:NAME, file:PATH or credential:NAME\n" },
 	{ IN("oauth { introspection_url = 'https://a'\nclient_secret = 'file:x' }"), "c.conf:3: pop3: oauth.client_secret: it belongs to a client_id; write that as well\n" },
 	{ IN("oauth { introspection_url = 'https://a' username_claim = ''\nclient_sekret = x }"),
 		AT "oauth.username_claim: it is empty; write the member of the endpoint's answer that names the user, such as username, sub or email\n"
@@ -387,7 +385,7 @@ static void the_secret_makes_the_file_private(void **state)
 	(void)state;
 	settings_end(&given);
 	assert_string_equal(scratch_read(clear, 0644, &given),
-		"c.conf:3: pop3: oauth.client_secret: it stands here in clear, and others can read this file: chmod 600 it; write file:PATH or credential:NAME\n");
+		"c.conf:3: pop3: oauth.client_secret: it stands here in clear, and others can read this file: chmod 600 it; write vault:NAME, file:PATH or credential:NAME\n");
 	settings_end(&given);
 	assert_string_equal(scratch_read(elsewhere, 0644, &given), "");
 	assert_int_equal(given.pop3->oauth.client_secret.kind, SECRET_CREDENTIAL);

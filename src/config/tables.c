@@ -11,6 +11,7 @@
 #define TOP(field) FIELD(struct settings, field)
 #define CONN(field) FIELD(struct connection, field)
 #define TLS(field) FIELD(struct tls_keys, field)
+#define OAUTH(field) FIELD(struct oauth_keys, field)
 #define TARGET(field) FIELD(struct target, field)
 #define ENVELOPE(field) FIELD(struct envelope_keys, field)
 #define SMIME(field) FIELD(struct smime_files, field)
@@ -42,7 +43,10 @@ static const char *const type_names[] = {
 	[TARGET_LMTP] = "lmtp", [TARGET_COMMAND] = "command", NULL
 };
 static const char *const detect_names[] = { "capa", "auth", "greeting", NULL };
-static const char *const flow_names[] = { "device", "client_credentials", "refresh_token", NULL };
+static const char *const flow_names[] = {
+	[OAUTH_DEVICE] = "device", [OAUTH_CLIENT_CREDENTIALS] = "client_credentials", [OAUTH_REFRESH_TOKEN] = "refresh_token", NULL
+};
+static const char *const provider_names[] = { [OAUTH_OTHER] = "other", [OAUTH_GOOGLE] = "google", [OAUTH_MICROSOFT] = "microsoft", NULL };
 static const char *const level_names[] = { "error", "warn", "info", "debug", NULL };
 static const char *const format_names[] = { "text", "json", "journal", NULL };
 static const char *const store_names[] = { "lmdb", "rados", NULL };
@@ -87,12 +91,15 @@ static const struct option tls_rows[] = {
 };
 
 static const struct option oauth_rows[] = {
-	{ "flow",          OPTION_CHOICE, NOWHERE, .names = flow_names, .help = "device, client_credentials or refresh_token" },
-	{ "client_id",     OPTION_TEXT,   NOWHERE, .min = 1, .help = "the identifier of the application" },
-	{ "client_secret", OPTION_SECRET, NOWHERE, .help = "vault:NAME, file:PATH, command:CMD or credential:NAME" },
-	{ "token_url",     OPTION_TEXT,   NOWHERE, .min = 1, .help = "https://HOST/PATH" },
-	{ "device_url",    OPTION_TEXT,   NOWHERE, .min = 1, .help = "https://HOST/PATH" },
-	{ "scope",         OPTION_TEXT,   NOWHERE, .min = 1, .help = "the scopes with blanks between them" },
+	{ "provider",        OPTION_CHOICE, OAUTH(provider), .names = provider_names, .help = "google, microsoft or other" },
+	{ "tenant",          OPTION_TEXT,   OAUTH(tenant), .min = 1, .max = 255, .form = value_tenant, .help = "the domain or the ID of a tenant of Microsoft's" },
+	{ "flow",            OPTION_CHOICE, OAUTH(flow), .names = flow_names, .help = "device, client_credentials or refresh_token" },
+	{ "client_id",       OPTION_TEXT,   OAUTH(client_id), .min = 1, .max = 1000, .help = "the identifier of the application" },
+	{ "client_secret",   OPTION_SECRET, OAUTH(client_secret), .help = "vault:NAME, file:PATH, command:CMD or credential:NAME" },
+	{ "token_url",       OPTION_TEXT,   OAUTH(token_url), .min = 1, .max = 2000, .form = value_endpoint, .help = "https://HOST/PATH" },
+	{ "device_url",      OPTION_TEXT,   OAUTH(device_url), .min = 1, .max = 2000, .form = value_endpoint, .help = "https://HOST/PATH" },
+	{ "scope",           OPTION_TEXT,   OAUTH(scope), .min = 1, .max = 2000, .help = "the scopes with blanks between them" },
+	{ "ca_certificates", OPTION_PATH,   OAUTH(ca_certificates), .min = 1, .help = "the path of a PEM file" },
 	{ 0 }
 };
 
@@ -119,7 +126,7 @@ const struct option connection_rows[] = {
 	{ "allow_cleartext",      OPTION_BOOL,    CONN(allow_cleartext), "false", .help = TRUTH },
 	{ "detect",               OPTION_FLAGS,   offsetof(struct connection, detect_capa), 3, "capa,auth,greeting", .names = detect_names,
 		.help = "a list out of capa, auth and greeting" },
-	{ "oauth",                OPTION_SECTION, NOWHERE, .inner = oauth_rows, .flags = OPTION_UNBUILT },
+	{ "oauth",                OPTION_SECTION, CONN(oauth), .inner = oauth_rows },
 	{ "tls",                  OPTION_SECTION, CONN(tls), .inner = tls_rows },
 	{ "mailbox",              OPTION_TEXTS,   CONN(mailboxes), "INBOX", .flags = OPTION_FILLED,
 		.help = "a list of names or patterns, {\"INBOX\"}" },
@@ -215,7 +222,7 @@ static const struct option server_tls_rows[] = {
 static const struct option server_oauth_rows[] = {
 	{ "introspection_url", OPTION_TEXT,   POP3_OAUTH(introspection_url), .min = 1, .max = 2000, .form = value_endpoint, .help = "https://HOST/PATH" },
 	{ "client_id",         OPTION_TEXT,   POP3_OAUTH(client_id), .min = 1, .max = 1000, .help = "our name at the endpoint" },
-	{ "client_secret",     OPTION_SECRET, POP3_OAUTH(client_secret), .help = "file:PATH or credential:NAME" },
+	{ "client_secret",     OPTION_SECRET, POP3_OAUTH(client_secret), .help = "vault:NAME, file:PATH or credential:NAME" },
 	{ "username_claim",    OPTION_TEXT,   POP3_OAUTH(username_claim), "username", .min = 1, .max = 200,
 		.help = "the member of the endpoint's answer that names the user, such as username, sub or email" },
 	{ "scope",             OPTION_TEXT,   POP3_OAUTH(scope), .max = 1000, .help = "the scopes with blanks between them, or \"\" for none" },

@@ -46,8 +46,9 @@ static void every_row_is_well_formed(void **state)
 
 /* PRODUCT 2.1, 2.2, 2.4: none is forgotten. */
 static const char *const connection_keys[] = {
-	"description", "enabled", "protocol", "host", "port", "user", "password", "auth", "allow_cleartext", "detect", "oauth.flow",
-	"oauth.client_id", "oauth.client_secret", "oauth.token_url", "oauth.device_url", "oauth.scope", "tls.mode", "tls.required",
+	"description", "enabled", "protocol", "host", "port", "user", "password", "auth", "allow_cleartext", "detect",
+	"oauth.provider", "oauth.tenant", "oauth.flow", "oauth.client_id", "oauth.client_secret", "oauth.token_url", "oauth.device_url", "oauth.scope",
+	"oauth.ca_certificates", "tls.mode", "tls.required",
 	"tls.protocols", "tls.min", "tls.max", "tls.legacy", "tls.ciphers", "tls.ciphersuites", "tls.certificate", "tls.key",
 	"tls.ca_certificates", "tls.crl", "tls.verify_server", "tls.verify_host", "tls.verify_depth", "tls.pin", "mailbox", "pull", "search",
 	"newer_than", "max_size", "max_messages", "use_top", "after", "delete_after", "on_refused", "held_max", "interval", "idle", "active",

@@ -96,7 +96,7 @@ static void list_auto(struct settings *s, struct target *t)
 	uint8_t *list = arena_take(&s->arena, MECHANISMS);
 
 	for (uint8_t m = 0; m < MECHANISMS; m++)
-		if (value_mechanism_built(m) && m != MECHANISM_APOP && m != MECHANISM_USER && m != MECHANISM_EXTERNAL)
+		if (value_mechanism_built(m) && !value_mechanism_token(m) && m != MECHANISM_APOP && m != MECHANISM_USER && m != MECHANISM_EXTERNAL)
 			list[t->auth.auth_count++] = m;
 	t->auth.auth = list;
 }
@@ -108,7 +108,22 @@ static void check_mechanisms(const struct section *section, const struct target 
 			section_error(section, r, "auth", "%s is a login of POP3; leave it out", value_mechanism_name(t->auth.auth[n]));
 		else if (!value_mechanism_built(t->auth.auth[n]))
 			section_warning(section, r, "auth", "%s is not built yet; it has no effect", value_mechanism_name(t->auth.auth[n]));
+		else if (value_mechanism_token(t->auth.auth[n]))
+			section_warning(section, r, "auth", "%s is not built yet for targets; it has no effect", value_mechanism_name(t->auth.auth[n]));
 	}
+}
+
+/* No token is to be had for a target: its password must not be sent as one. */
+static void drop_tokens(struct settings *s, struct target *t)
+{
+	uint8_t *list = arena_take(&s->arena, MECHANISMS);
+	size_t count = 0;
+
+	for (size_t n = 0; n < t->auth.auth_count; n++)
+		if (!value_mechanism_token(t->auth.auth[n]) && count < MECHANISMS)
+			list[count++] = t->auth.auth[n];
+	t->auth.auth = list;
+	t->auth.auth_count = count;
 }
 
 /* No user: no login, but for one by the certificate alone. */
@@ -118,6 +133,7 @@ static void build_login(struct settings *s, const struct section *section, struc
 	bool alone = external && t->auth.auth_count == 1;
 
 	check_mechanisms(section, t, r);
+	drop_tokens(s, t);
 	if (external && !t->tls.certificate)
 		section_error(section, r, "auth", "external needs a client certificate; write tls.certificate as well");
 	if (t->user && t->password.kind == SECRET_NONE && !section_given(section, "password") && !alone)
@@ -126,8 +142,6 @@ static void build_login(struct settings *s, const struct section *section, struc
 		section_error(section, r, "password", "it is nobody's; write user = … as well");
 	if (!t->user && !t->auth.auth_auto && !alone)
 		section_error(section, r, "auth", "there is nobody to log in; write user = … as well");
-	if (t->password.kind == SECRET_VAULT)
-		section_warning(section, r, "password", "vault: is not built yet; it has no effect");
 	if (t->auth.auth_auto && t->user)
 		list_auto(s, t);
 }

@@ -36,8 +36,8 @@ static const struct {
 	[MECHANISM_SCRAM_SHA_256] =      { "scram-sha-256", true },
 	[MECHANISM_SCRAM_SHA_1_PLUS] =   { "scram-sha-1-plus", true },
 	[MECHANISM_SCRAM_SHA_1] =        { "scram-sha-1", true },
-	[MECHANISM_OAUTHBEARER] =        { "oauthbearer", false },
-	[MECHANISM_XOAUTH2] =            { "xoauth2", false },
+	[MECHANISM_OAUTHBEARER] =        { "oauthbearer", true },
+	[MECHANISM_XOAUTH2] =            { "xoauth2", true },
 	[MECHANISM_GSSAPI] =             { "gssapi", false },
 	[MECHANISM_DIGEST_MD5] =         { "digest-md5", false },
 	[MECHANISM_CRAM_MD5] =           { "cram-md5", true },
@@ -149,6 +149,11 @@ bool value_mechanism_built(uint8_t mechanism)
 {
 	assert(mechanism < MECHANISMS);
 	return mechanisms[mechanism].built;
+}
+
+bool value_mechanism_token(uint8_t mechanism)
+{
+	return mechanism == MECHANISM_OAUTHBEARER || mechanism == MECHANISM_XOAUTH2;
 }
 
 const char *value_mechanism_name(uint8_t mechanism)
@@ -395,6 +400,14 @@ bool value_endpoint(const char *text, struct err *e)
 	host.len = host.at[0] == '[' ? span_find(host, ']') + (span_find(host, ']') < host.len) : span_find(host, ':');
 	if (!is_secure && !is_this_machine(host))
 		return wrong(e, text, "shows tokens to whoever is on the way");
+	return true;
+}
+
+bool value_tenant(const char *text, struct err *e)
+{
+	for (const char *at = text; *at; at++)
+		if (!((*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || (*at >= '0' && *at <= '9') || *at == '-' || (*at == '.' && at != text)))
+			return wrong(e, text, "is no tenant");
 	return true;
 }
 

@@ -21,6 +21,7 @@ enum { VALUE_SHOWN = 80 };
 [[nodiscard]] bool value_choice(const char *text, const char *const *names, uint32_t *which, struct err *e);
 [[nodiscard]] bool value_mechanism(const char *text, uint8_t *mechanism, struct err *e);
 bool value_mechanism_built(uint8_t mechanism);
+bool value_mechanism_token(uint8_t mechanism);	/* it carries an access token: section oauth */
 /* The name of an enum mechanism, as in the key `auth`. */
 const char *value_mechanism_name(uint8_t mechanism);
 /* At most `max` characters of UTF-8, no controls; 0 = any number. */
@@ -41,5 +42,6 @@ value_form value_maildirs;	/* /var/mail/%d/%n: a path with the user's name in it
 value_form value_prefix;	/* mail: how files' names begin; no folder, not hidden, at most 64 octets */
 value_form value_suffix;	/* /etc/postrider/order.xml: a file whose name has an ending, and not .eml or .json */
 value_form value_endpoint;	/* https://HOST/PATH; http:// only to this machine (127.0.0.0/8, [::1], localhost) */
+value_form value_tenant;	/* contoso.onmicrosoft.com, an ID, common: what may stand in a URL's path */
 value_form value_proxy;		/* socks5://HOST:PORT */
 value_form value_no_recipient;	/* hold, delete, quarantine, or addresses */

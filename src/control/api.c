@@ -10,7 +10,7 @@
 
 static const struct operation *const tables[] = {
 	api_accounts, api_alerts, api_domains, api_mailboxes, api_messages, api_histories, api_certificates, api_services, api_blocks, api_backups, api_visits,
-	api_acls, api_routes, api_held, api_schedules,
+	api_acls, api_routes, api_held, api_schedules, api_secrets, api_tokens,
 };
 
 static void must(bool there)

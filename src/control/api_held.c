@@ -253,8 +253,8 @@ static bool release(struct api_call *c, struct err *e)
 	return again(c, &info, e);
 }
 
-/* Its ledger says first that there is no copy any more: a crash between leaves one that is mentioned again, not an entry that
- * waits for what is not there. */
+/* Not while a visit may be trying it.  Its ledger says first that its target will not get it: a crash between leaves a copy
+ * that nothing waits for, not an entry that waits for what is not there. */
 struct removal {
 	struct store_lock *lock;
 	uint64_t id;
@@ -276,7 +276,7 @@ static bool remove_held(struct api_call *c, struct err *e)
 
 	if (!find(c, &info, e))
 		return false;
-	if (!held_mentioned(c->api->store, &info, &l, &entry))
+	if (!*info.origin.connection)
 		return removed(c, info.id, e);
 	r = c->mine = calloc(1, sizeof *r);
 	if (!r)
@@ -284,6 +284,8 @@ static bool remove_held(struct api_call *c, struct err *e)
 	r->id = info.id;
 	if (!store_lock_take(c->api->store, info.origin.connection, &r->lock, e))
 		return false;
+	if (!held_mentioned(c->api->store, &info, &l, &entry))
+		return removed(c, info.id, e);
 	c->later = true;
 	held_unmention(l, &entry, info.id, call_ticket(c));
 	return true;

@@ -6,17 +6,18 @@
 #include "control/operation.h"
 #include "store/held.h"
 
-static json_t *row_of(struct store *store, const struct schedule_shown *s)
+static json_t *row_of(const struct api_hooks *h, struct store *store, const struct schedule_shown *s)
 {
+	int64_t expires = h->token_expires ? h->token_expires(h->user, s->name) : 0;
 	struct held_sums held;
 
 	held_sums_of(store, s->name, &held);
-	return json_pack("{s:o, s:b, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o}", "connection", json_text(s->name),
+	return json_pack("{s:o, s:b, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "connection", json_text(s->name),
 		"enabled", s->enabled, "running", s->running, "done", s->once_done, "next", json_moment(s->next == SCHEDULE_NEVER ? 0 : s->next),
 		"backoff_until", json_moment(s->backoff_until), "last", json_moment(s->visited), "last_success", json_moment(s->success),
 		"failures", json_number(s->failures), "error_class", schedule_class_name(s->class), "error_kind", err_kind_name(s->why.kind),
 		"error", json_text(s->why.kind ? s->why.text : ""), "held", json_number(held.waiting), "failed", json_number(held.failed),
-		"quarantined", json_number(held.quarantined));
+		"quarantined", json_number(held.quarantined), "token_expires", json_moment(expires));
 }
 
 /* In the order of the configuration; after a reload a list goes on behind the same name, or has ended. */
@@ -30,7 +31,7 @@ static bool schedule(struct api_call *c, struct err *e)
 	if (!call_running(c, h->schedule_each, e) || !page_start(&p, c, cursor, sizeof cursor, e))
 		return false;
 	while (page_room(&p) && h->schedule_each(h->user, *cursor ? cursor : NULL, &shown)) {
-		page_add(&p, row_of(c->api->store, &shown));
+		page_add(&p, row_of(h, c->api->store, &shown));
 		(void)snprintf(cursor, sizeof cursor, "%s", shown.name);
 	}
 	return page_end(&p, cursor, e);

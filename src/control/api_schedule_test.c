@@ -23,7 +23,13 @@ static bool each(void *user, const char *after, struct schedule_shown *s)
 	return true;
 }
 
-static const struct api_hooks hooks = { .schedule_each = each };
+static int64_t expires(void *user, const char *connection)
+{
+	(void)user;
+	return strcmp(connection, "box0") == 0 ? 1000000001 : 0;
+}
+
+static const struct api_hooks hooks = { .schedule_each = each, .token_expires = expires };
 
 static void without_a_running_instance(void **state)
 {
@@ -40,11 +46,11 @@ static void in_pages(void **state)
 	static const struct row rows[] = {
 		{ "collect.schedule", "{\"limit\":3}", "{\"rows\":["
 			"{\"connection\":\"box0\",\"enabled\":true,\"running\":false,\"done\":false,\"next\":\"2001-09-09T01:46:40Z\",\"backoff_until\":null,"
-			"\"last\":null,\"last_success\":null,\"failures\":0,\"error_class\":\"none\",\"error_kind\":\"none\",\"error\":\"\",\"held\":0,\"failed\":0,\"quarantined\":0},"
+			"\"last\":null,\"last_success\":null,\"failures\":0,\"error_class\":\"none\",\"error_kind\":\"none\",\"error\":\"\",\"held\":0,\"failed\":0,\"quarantined\":0,\"token_expires\":\"2001-09-09T01:46:41Z\"},"
 			"{\"connection\":\"box1\",\"enabled\":true,\"running\":false,\"done\":false,\"next\":\"2001-09-09T02:46:40Z\","
 			"\"backoff_until\":\"2001-09-09T02:46:40Z\",\"last\":\"2001-09-09T01:46:39Z\",\"last_success\":\"2001-09-08T23:00:00Z\","
 			"\"failures\":3,\"error_class\":\"fatal\",\"error_kind\":\"auth\",\"error\":\"no\xef\xbf\xbd\",*},"
-			"{\"connection\":\"box2\",\"enabled\":false,\"running\":true,\"done\":true,\"next\":null,*}],\"next\":\"box2\"}" },
+			"{\"connection\":\"box2\",\"enabled\":false,\"running\":true,\"done\":true,\"next\":null,*,\"token_expires\":null}],\"next\":\"box2\"}" },
 		{ "collect.schedule", "{\"after\":\"box1201\"}", "{\"rows\":[{\"connection\":\"box1202\",*}]}" },
 		{ "collect.schedule", "{\"after\":\"box1202\"}", "{\"rows\":[]}" },
 		{ "collect.schedule", "{\"after\":\"%\"}", "config: *after is not what an answer's next said" },

@@ -91,5 +91,9 @@ struct api_hooks {
 	void (*visit_stop)(void *user, uint64_t id);
 	/* Connections in the order of the configuration, the first for NULL; as schedule.h has it. */
 	bool (*schedule_each)(void *user, const char *after, struct schedule_shown *shown);
+	/* Access tokens, as collect/tokens.h has them. */
+	bool (*tokens_changing)(void *user, const char *connection);
+	void (*tokens_changed)(void *user, const char *connection);
+	int64_t (*token_expires)(void *user, const char *connection);	/* 0: there is none */
 	bool (*reload)(void *user, struct err *e);	/* as SIGHUP does; ERR_CONFIG: nothing has changed, and why */
 };

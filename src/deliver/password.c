@@ -2,6 +2,7 @@
 #include "deliver/password.h"
 
 #include "net/child.h"
+#include "store/vault.h"
 
 enum { COMMAND_TIMEOUT_MS = 60000 };
 
@@ -13,20 +14,27 @@ static bool from_command(const char *command, const atomic_bool *stop, struct bu
 	return good || err_in(e, "password command");
 }
 
-bool password_read(const struct secret *s, const atomic_bool *stop, struct buf *out, struct err *e)
+static bool from_vault(const char *name, struct store *s, struct buf *out, struct err *e)
+{
+	if (!s)
+		return err_set(e, ERR_CONFIG, "password vault:%s: there is no store here to look into", name);
+	return vault_get(s, name, out, e);
+}
+
+bool password_read(const struct secret *secret, struct store *s, const atomic_bool *stop, struct buf *out, struct err *e)
 {
 	if (!buf_room(out, out->max - out->len))	/* at once: growing would leave copies behind */
 		return err_set(e, ERR_LOCAL, "out of memory");
-	switch (s->kind) {
+	switch (secret->kind) {
 	case SECRET_NONE:
 	case SECRET_LITERAL:
 	case SECRET_FILE:
 	case SECRET_CREDENTIAL:
-		return secret_read(s, out, e);
+		return secret_read(secret, out, e);
 	case SECRET_COMMAND:
-		return from_command(s->text, stop, out, e);
+		return from_command(secret->text, stop, out, e);
 	case SECRET_VAULT:
-		return err_set(e, ERR_CONFIG, "password vault:%s: the vault is not built yet; use file: or command:", s->text);
+		return from_vault(secret->text, s, out, e);
 	case SECRET_ASK:
 		break;
 	}

@@ -143,7 +143,7 @@ static void prepare_work(void *user)
 	struct served *s = user;
 	const struct deliver_server *server = s->target->server;
 
-	s->good = password_read(&server->password, &s->stop, &s->password, &s->e);
+	s->good = password_read(&server->password, s->all->with.store, &s->stop, &s->password, &s->e);
 	if (!s->good || server->mode == MODE_NONE)
 		return;
 	s->good = s->all->with.contexts ? true : err_set(&s->e, ERR_LOCAL, "there is no TLS here");

@@ -82,8 +82,8 @@ static bool from_terminal(int tty, const char *prompt, struct buf *out, struct e
 		return err_errno(e, ERR_LOCAL, "the terminal");
 	quiet = old;
 	quiet.c_lflag &= ~(tcflag_t)(ECHO | ISIG | ICANON);
+	(void)tcsetattr(tty, TCSAFLUSH, &quiet);	/* before the prompt, since it throws away what was typed so far */
 	(void)!write(tty, prompt, strlen(prompt));
-	(void)tcsetattr(tty, TCSAFLUSH, &quiet);
 	good = read_hidden(tty, out, &interrupted, e);
 	(void)tcsetattr(tty, TCSAFLUSH, &old);
 	(void)!write(tty, "\n", 1);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * postrider backup: the store in a directory, while it is in use */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "main/background.h"
@@ -45,6 +46,15 @@ static void stop(void *user)
 	ask_break(b->cli->ask);
 }
 
+/* Its secrets are in the backup, and only that key opens them. */
+static void say_vault(const struct settings *s)
+{
+	char path[4096];
+
+	if (snprintf(path, sizeof path, "%s/vault.key", s->state) < (int)sizeof path && access(path, F_OK) == 0)
+		(void)printf("the vault's secrets are in it, their key is not: %s stays; keep a recovery file (postrider secret export FILE)\n", path);
+}
+
 static void say(const struct backing_up *b, const char *directory)
 {
 	char made[MOMENT_TEXT];
@@ -63,6 +73,7 @@ static void say(const struct backing_up *b, const char *directory)
 	else if (cli_option(b->cli, "without-key"))
 		(void)printf("without %s: keep a copy of %s/%s elsewhere, or set the passwords that can be recovered again after a restore\n",
 			MANIFEST_KEY, b->cli->settings.state, MANIFEST_KEY);
+	say_vault(&b->cli->settings);
 }
 
 static int run(struct cli *cli)
@@ -91,6 +102,6 @@ const struct command cmd_backup = {
 	.options = { { "without-key", false }, { NULL, false } },
 	.help = "DIR is made, or is there and empty. In it: all mailboxes, accounts and ledgers as they are at one\n"
 		"moment; secret.key, which opens the passwords that can be recovered; a manifest with digests.\n"
-		"Not in it: the configuration, Maildirs. postrider restore --verify-only DIR looks whether it is whole.\n"
+		"Not in it: the configuration, Maildirs, the vault's key (postrider secret export). postrider restore --verify-only DIR looks whether it is whole.\n"
 		"  --without-key  leave secret.key out: the backup alone then opens no password\n",
 };

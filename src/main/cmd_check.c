@@ -6,6 +6,7 @@
 #include "main/commands.h"
 #include "main/pam_begin.h"
 #include "main/permitted.h"
+#include "main/secrets.h"
 #include "serve/certificates.h"
 #include "serve/oauth.h"
 #include "serve/users.h"
@@ -41,6 +42,7 @@ static int run(struct cli *cli)
 		(void)fprintf(stderr, "%s\n", e.text);
 		return EXIT_USAGE;
 	}
+	secrets_check(cli);
 	if (!cli->quiet)
 		(void)printf("%s: good: %zu connection%s, %zu target%s, %zu warning%s\n", cli->settings.file,
 			cli->settings.connection_count, cli->settings.connection_count == 1 ? "" : "s",
@@ -53,5 +55,6 @@ const struct command cmd_check = {
 	.name = "check", .warns = true, .usage = "[-c FILE]", .does = "validate the configuration", .run = run,
 	.help = "Reports every error of meaning in one run, each with file, line and what to write instead.\n"
 		"The certificate, key, ca_certificates, passwd-files and client_secret of section pop3 are opened, too.\n"
+		"Secrets that are not in the vault are warned of, where there is one to look into.\n"
 		"Warnings name keys whose feature is not built yet.  Exit status 2 when there is an error.\n",
 };

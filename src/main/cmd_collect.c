@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "collect/tokens_vault.h"
 #include "deliver/deliver.h"
 #include "main/collecting.h"
 #include "main/commands.h"
@@ -15,6 +16,7 @@ struct collecting {
 	struct loop *loop;
 	struct tls_contexts *contexts;
 	struct deliveries *deliveries;
+	struct tokens *tokens;
 	struct collector *collector;
 	struct timer *draw, *patience;	/* patience: with what is under way, once a signal came */
 	struct progress progress;
@@ -88,6 +90,9 @@ static bool prepare(struct collecting *c, struct err *e)
 	with.deliveries = c->deliveries = deliveries_new(&how, e);
 	if (!c->deliveries)
 		return false;
+	with.tokens = c->tokens = tokens_vault(c->loop, with.store, e);
+	if (!c->tokens)
+		return false;
 	if (!collector_new(&with, &c->collector, e))
 		return false;
 	progress_start(&c->progress, !c->cli->quiet && !c->cli->json, !c->cli->no_color);
@@ -101,6 +106,7 @@ static void finish(struct collecting *c)
 	timer_free(&c->patience);
 	collector_free(&c->collector);
 	deliveries_free(&c->deliveries);
+	tokens_free(&c->tokens);
 	tls_contexts_free(&c->contexts);
 	loop_free(&c->loop);
 }

@@ -18,12 +18,35 @@ static const char *shown(const json_t *row, const char *member, char out[TEXT])
 	return out;
 }
 
-static void print_line(const json_t *row)
+/* Why the configuration, as it is, lets nobody try it, whatever its record says; NULL: somebody does.  Of what was submitted its
+ * record says it. */
+static const char *untried(const struct cli *cli, const json_t *row, char out[TEXT])
 {
-	const char *next = json_member_text(row, "next"), *why = json_member_text(row, "why"), *connection = json_member_text(row, "connection");
-	char size[SIZE_TEXT], sender[TEXT], id[TEXT];
+	const char *name = json_member_text(row, "connection"), *target = json_member_text(row, "target");
+	const struct connection *c = settings_connection(&cli->settings, name);
+
+	if (!*name || strcmp(json_member_text(row, "state"), "quarantined") == 0)
+		return NULL;
+	for (size_t n = 0; c && n < c->deliver_count; n++)
+		if (strcmp(c->deliver[n]->name, target) == 0)
+			return NULL;
+	if (!c)
+		(void)snprintf(out, TEXT, "the configuration has no connection %.150s", name);
+	else
+		(void)snprintf(out, TEXT, "target %.500s is not in `deliver` of %.150s", target, name);
+	text_clean(out, strlen(out));
+	return out;
+}
+
+static void print_line(const struct cli *cli, const json_t *row)
+{
+	char size[SIZE_TEXT], sender[TEXT], id[TEXT], limbo[TEXT];
+	const char *why = untried(cli, row, limbo), *connection = json_member_text(row, "connection");
+	const char *next = why ? "" : json_member_text(row, "next");
 	const char *uid = shown(row, "uid", id);
 
+	if (!why)
+		why = json_member_text(row, "why");
 	(void)printf("%s  %s  %s to %s%s%s  from <%s>, %llu recipients, %s  since %s, %llu attempts%s%s%s%s\n", json_member_text(row, "id"),
 		json_member_text(row, "state"), *connection ? connection : json_member_text(row, "account"), json_member_text(row, "target"),
 		*uid ? "  " : "", uid, shown(row, "sender", sender), (unsigned long long)json_member_number(row, "recipients"),
@@ -88,16 +111,28 @@ static int say_elsewhere(struct cli *cli, const char *connection)
 	return good ? EXIT_GOOD : cli_failed(cli, &e);
 }
 
+static bool take_line(void *user, json_t *row)
+{
+	const struct cli *cli = user;
+
+	if (cli->json)
+		json_print(json_incref(row));
+	else
+		print_line(cli, row);
+	return true;
+}
+
 static int list(struct cli *cli)
 {
 	const char *connection = cli->arg_count > 1 ? cli->args[1] : NULL;
 	json_t *args = text_arg(text_arg(json_object(), "connection", connection), "state", cli_option(cli, "status"));
-	int status;
+	struct err e;
 
 	if (!args)
 		return cli_usage(cli, "a name is UTF-8");
-	status = over_list(cli, "held.list", args, print_line);
-	return status == EXIT_GOOD && !cli_option(cli, "status") ? say_elsewhere(cli, connection) : status;
+	if (!ask_rows(cli->ask, "held.list", args, take_line, cli, &e))
+		return cli_failed(cli, &e);
+	return cli_option(cli, "status") ? EXIT_GOOD : say_elsewhere(cli, connection);
 }
 
 static int remove_held(struct cli *cli)
@@ -116,15 +151,21 @@ struct again {
 	struct cli *cli;
 	const char *connection;		/* NULL: whatever is held */
 	json_t *ids, *ledgers;		/* the list first: what is asked for again would else come again in it */
-	size_t held, refused;
-	bool running;
+	size_t held, refused, untried;
+	char why[TEXT];			/* the last of those is not tried */
+	bool running, brought;		/* brought: by a connection, some of them */
 };
 
 static bool take_id(void *user, json_t *row)
 {
 	struct again *a = user;
 
-	return strcmp(json_member_text(row, "state"), "quarantined") == 0 || json_array_append(a->ids, json_object_get(row, "id")) == 0;
+	if (strcmp(json_member_text(row, "state"), "quarantined") == 0)
+		return true;
+	if (!untried(a->cli, row, a->why))
+		return json_array_append(a->ids, json_object_get(row, "id")) == 0;
+	a->untried++;
+	return true;
 }
 
 static bool take_ledger(void *user, json_t *row)
@@ -143,8 +184,24 @@ static bool retry_one(struct again *a, const char *op, const char *id, struct er
 	if (!ask_call(a->cli->ask, op, args, &reply, e))
 		return false;
 	a->running = json_member_flag(reply, "running");
+	a->brought = a->brought || *json_member_text(reply, "connection");
 	a->held++;
 	json_decref(reply);
+	return true;
+}
+
+/* It is to be tried, even where nobody can as the configuration is; then that is said. */
+static bool retry_this(struct again *a, const char *id, struct err *e)
+{
+	json_t *row;
+
+	if (!retry_one(a, "held.retry", id, e))
+		return false;
+	if (!ask_call(a->cli->ask, "held.show", json_pack("{s:s}", "id", id), &row, e))
+		return true;		/* it was delivered meanwhile */
+	a->untried = untried(a->cli, row, a->why) != NULL;
+	a->held -= a->untried;
+	json_decref(row);
 	return true;
 }
 
@@ -188,14 +245,18 @@ static const char *plural(size_t count)
 
 static int say_again(const struct again *a)
 {
-	const char *without = a->connection ? "with the next postrider collect or run" : "with the next start of postrider run";
+	const char *without = a->brought ? "with the next postrider collect or run" : "with the next start of postrider run";
 
 	if (a->cli->quiet)
 		return EXIT_GOOD;
 	if (a->held)
 		(void)printf("%zu held message%s tried %s\n", a->held, plural(a->held), a->running ? "now" : without);
+	if (a->untried)
+		(void)printf("%zu held message%s not tried: %s\n", a->untried, plural(a->untried), a->why);
 	if (a->refused)
 		(void)printf("%zu refused message%s fetched and tried again by the next visit of %s\n", a->refused, plural(a->refused), a->connection);
+	if (a->untried)
+		return EXIT_GOOD;
 	if (!a->held && !a->refused && a->connection)
 		(void)printf("no message of %s is held or refused\n", a->connection);
 	else if (!a->held && !a->refused)
@@ -218,7 +279,7 @@ static int again(struct cli *cli, const char *what)
 	if (!good) {
 		(void)err_set(&e, ERR_LOCAL, "out of memory");
 	} else if (what && !named) {
-		good = retry_one(&a, "held.retry", what, &e);
+		good = retry_this(&a, what, &e);
 	} else {
 		a.connection = what;
 		good = retry_held(&a, &e) && (!named || retry_refused(&a, &e));

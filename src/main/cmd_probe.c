@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "collect/collect.h"
+#include "collect/tokens_vault.h"
 #include "main/commands.h"
 #include "main/say.h"
 #include "main/which.h"
@@ -23,6 +24,7 @@ struct testing {
 	struct cli *cli;
 	struct loop *loop;
 	struct tls_contexts *contexts;
+	struct tokens *tokens;
 	struct collector *collector;
 	const char *good, *bad;		/* how they look here */
 	struct tested *all;
@@ -123,9 +125,26 @@ static void on_signal(void *user, int number)
 	collector_stop(t->collector);
 }
 
+static bool uses_vault(const struct connection *c)
+{
+	return c->has_oauth ? c->oauth.flow != OAUTH_CLIENT_CREDENTIALS || c->oauth.client_secret.kind == SECRET_VAULT : c->password.kind == SECRET_VAULT;
+}
+
+/* The vault is in the store, which is opened for it alone: nobody else may have it then. */
+static bool open_vault(struct testing *t, struct err *e)
+{
+	const struct settings *s = &t->cli->settings;
+	bool needed = false;
+
+	for (size_t n = 0; n < t->count; n++)
+		needed = needed || uses_vault(t->all[n].with);
+	return !needed || store_open(s->state, s->store_map, "postrider test", &t->cli->store, e) ||
+	       err_in(e, "a password is in the vault, or a refresh token, which this command has to open by itself");
+}
+
 static bool prepare(struct testing *t, struct err *e)
 {
-	struct collector_with with = { .max_per_host = t->cli->settings.max_per_host, .ended = on_ended, .step = on_step, .user = t };
+	struct collector_with with = { .vault = t->cli->store, .max_per_host = t->cli->settings.max_per_host, .ended = on_ended, .step = on_step, .user = t };
 
 	t->loop = loop_new(e);
 	if (!t->loop)
@@ -135,7 +154,8 @@ static bool prepare(struct testing *t, struct err *e)
 		return false;
 	with.loop = t->loop;
 	with.contexts = t->contexts;
-	return collector_new(&with, &t->collector, e) && loop_on_signal(t->loop, SIGINT, on_signal, t, e) &&
+	with.tokens = t->tokens = tokens_vault(t->loop, t->cli->store, e);
+	return t->tokens && collector_new(&with, &t->collector, e) && loop_on_signal(t->loop, SIGINT, on_signal, t, e) &&
 	       loop_on_signal(t->loop, SIGTERM, on_signal, t, e);
 }
 
@@ -150,12 +170,13 @@ static int test_all(struct cli *cli, const struct connection **which, size_t cou
 		buf_start(&t.all[n].said, SAID_MAX);
 	}
 	settle_marks(&t);
-	good = prepare(&t, &e);
+	good = open_vault(&t, &e) && prepare(&t, &e);
 	for (size_t n = 0; good && n < count; n++)
 		collector_add(t.collector, which[n], VISIT_TEST);
 	if (good)
 		loop_run(t.loop);
 	collector_free(&t.collector);
+	tokens_free(&t.tokens);
 	tls_contexts_free(&t.contexts);
 	loop_free(&t.loop);
 	for (size_t n = 0; n < count; n++)

@@ -163,6 +163,17 @@ static void print_connections(const json_t *status)
 	}
 }
 
+static void print_tokens(const json_t *status)
+{
+	char at[SIZE_TEXT + 8];
+	const json_t *row;
+	size_t n;
+
+	json_array_foreach(json_object_get(status, "connections"), n, row)
+		if (*json_member_text(row, "token_expires"))
+			(void)printf("%s: its access token ends %s\n", json_member_text(row, "connection"), from_now(status, row, "token_expires", at));
+}
+
 /* Also of connections that the configuration has no more. */
 static void print_held_of_connections(const json_t *status)
 {
@@ -203,7 +214,7 @@ static void print_held(const json_t *h)
 {
 	char size[SIZE_TEXT];
 
-	(void)printf("held             %llu messages wait, %llu failed, %s%s\n", number(h, "waiting"), number(h, "failed"),
+	(void)printf("held             %llu submitted messages wait, %llu failed, %s%s\n", number(h, "waiting"), number(h, "failed"),
 		say_size(json_member_number(h, "octets"), size, sizeof size), number(h, "failed") ? ": postrider held list" : "");
 }
 
@@ -222,6 +233,7 @@ static void print(const json_t *status)
 	print_held(json_object_get(status, "held"));
 	print_certificates(status);
 	print_connections(status);
+	print_tokens(status);
 	print_held_of_connections(status);
 }
 

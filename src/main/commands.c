@@ -5,10 +5,7 @@
 #include "main/cli.h"
 #include "main/commands.h"
 
-#define NOT_BUILT(id, word, what) static const struct command id = { .name = word, .usage = "", .does = what }
 
-NOT_BUILT(cmd_secret, "secret", "the vault for passwords");
-NOT_BUILT(cmd_oauth, "oauth", "log in by OAuth");
 
 const struct command *const commands[] = {
 	&cmd_run, &cmd_collect, &cmd_check, &cmd_test, &cmd_trust, &cmd_status, &cmd_history, &cmd_held, &cmd_retry, &cmd_rescan,

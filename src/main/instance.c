@@ -214,7 +214,7 @@ static void on_ping(void *user)
 
 static bool busy(const struct instance *i)
 {
-	bool visits = i->visits && visits_left(i->visits);
+	bool visits = (i->visits && visits_left(i->visits)) || tokens_busy(i->tokens);	/* a new refresh token may come */
 
 	if (i->hurried)
 		return visits || (i->serve && submissions_waiting(serve_submissions(i->serve)));
@@ -314,7 +314,8 @@ static bool make_deliveries(struct instance *i, struct err *e)
 	const struct deliveries_with with = { .loop = i->home, .store = i->cli->store, .contexts = i->contexts, .tickets = DELIVER_TICKETS };
 
 	i->deliveries = deliveries_new(&with, e);
-	return i->deliveries;
+	i->tokens = i->deliveries ? tokens_vault(i->home, i->cli->store, e) : NULL;
+	return i->tokens;
 }
 
 static bool make(struct instance *i, struct err *e)
@@ -421,6 +422,7 @@ void instance_free(struct instance **instance)
 	if (i->visits)
 		visits_end(i->visits);
 	deliveries_free(&i->deliveries);
+	tokens_free(&i->tokens);
 	free_timers(i);
 	instance_schedule_free(i);
 	notify_end(&i->notify);

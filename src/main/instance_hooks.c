@@ -187,6 +187,31 @@ static bool schedule_shown(void *user, const char *after, struct schedule_shown 
 	return schedule_each(i->schedule, after, clock_now_s(), shown);
 }
 
+/* ---- tokens */
+
+static bool changing(void *user, const char *connection)
+{
+	const struct instance *i = user;
+
+	return tokens_changing(i->tokens, connection);
+}
+
+static void changed(void *user, const char *connection)
+{
+	const struct instance *i = user;
+
+	tokens_changed(i->tokens, connection);
+}
+
+static int64_t token_expires(void *user, const char *connection)
+{
+	const struct instance *i = user;
+	struct tokens_shown shown;
+
+	tokens_show(i->tokens, connection, &shown);
+	return shown.expires;
+}
+
 static bool reload(void *user, struct err *e)
 {
 	return instance_reload(user, e);
@@ -248,6 +273,7 @@ struct api_hooks instance_hooks(struct instance *i)
 {
 	return (struct api_hooks){ .user = i, .status = status, .service = service, .sessions = sessions, .blocks = blocks,
 		.block_add = block_made, .block_remove = block_ended, .visit_each = visit_each, .visit_may = visit_may,
-		.visit_start = visit_start, .visit_show = visit_show, .visit_stop = visit_stop, .schedule_each = schedule_shown, .reload = reload,
+		.visit_start = visit_start, .visit_show = visit_show, .visit_stop = visit_stop, .schedule_each = schedule_shown, .reload = reload, .tokens_changing = changing, .tokens_changed = changed,
+		.token_expires = token_expires,
 		.held_retry = held_retry, .held_kick = held_kick };
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "collect/schedule.h"
+#include "collect/tokens_vault.h"
 #include "collect/visits.h"
 #include "deliver/deliver.h"
 #include "control/server.h"
@@ -28,6 +29,7 @@ struct instance {
 	struct serve *serve;		/* NULL: there was no section pop3 yet */
 	bool pop3_due;			/* not stopped by hand: its section was gone, or its start failed */
 	struct deliveries *deliveries;	/* of the visits, to servers and programs */
+	struct tokens *tokens;		/* of the visits that log in by OAuth */
 	int64_t held_look;		/* when held messages are looked for again */
 	bool held_asked;		/* a connection that was busy may have passed by what is due: look again at the end of a visit */
 	struct visits *visits;		/* NULL: none was begun yet */

@@ -114,7 +114,8 @@ static bool can_use(const FTSENT *f)
 /* The rest is backups, stores that were kept aside by a restore, and whatever else lies there: root's, perhaps, and rightly. */
 static bool is_of_run(const char *name)
 {
-	static const char *const names[] = { "store", "store.restoring", "lock", "run.lock", "control", "secret.key", "secret.key.new" };
+	static const char *const names[] = { "store", "store.restoring", "lock", "run.lock", "control", "secret.key", "secret.key.new",
+		"vault.key", "vault.key.new" };
 
 	for (size_t i = 0; i < COUNT(names); i++)
 		if (strcmp(name, names[i]) == 0)
@@ -256,6 +257,9 @@ static void list(struct files *all)
 
 		if (c->password.kind == SECRET_FILE)
 			add_file(all, "password", c->password.text, c->where, true);
+		if (c->oauth.client_secret.kind == SECRET_FILE)
+			add_file(all, "oauth.client_secret", c->oauth.client_secret.text, c->where, true);
+		add(all, "oauth.ca_certificates", c->oauth.ca_certificates, c->where);
 		add_file(all, "tls.certificate", c->tls.certificate, c->where, !c->tls.key);
 		add_file(all, "tls.key", c->tls.key, c->where, true);
 		add(all, "tls.ca_certificates", c->tls.ca_certificates, c->where);

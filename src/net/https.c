@@ -218,11 +218,14 @@ static int set_timer(CURLM *multi, long ms, void *user)
 static void tell(struct https_call *c)
 {
 	struct https_answer a = { .good = c->code == CURLE_OK, .body = buf_span(&c->body) };
+	curl_off_t after = 0;
 	long status = 0;
 
 	if (a.good) {
 		(void)curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
+		(void)curl_easy_getinfo(c->easy, CURLINFO_RETRY_AFTER, &after);
 		a.status = (unsigned)status;
+		a.retry_after_s = after <= 0 ? 0 : after < HTTPS_RETRY_MAX_S ? (uint32_t)after : HTTPS_RETRY_MAX_S;
 	} else if (c->too_much) {
 		(void)err_set(&a.why, ERR_NET, "%s: the answer has more than %d octets", c->host, HTTPS_ANSWER_MAX);
 	} else {

@@ -19,7 +19,7 @@
 
 #include "net/loop.h"
 
-enum { HTTPS_ANSWER_MAX = 64 * 1024, HTTPS_URL_MAX = 2048 };
+enum { HTTPS_ANSWER_MAX = 64 * 1024, HTTPS_URL_MAX = 2048, HTTPS_RETRY_MAX_S = 3600 };
 
 struct https_with {		/* copied; `loop` outlives it */
 	struct loop *loop;
@@ -30,6 +30,7 @@ struct https_answer {		/* borrowed during done */
 	bool good;		/* an answer came, whatever its status; else `why` */
 	unsigned status;
 	struct span body;
+	uint32_t retry_after_s;	/* Retry-After, in seconds or as a date; 0: it is not there; at most HTTPS_RETRY_MAX_S */
 	struct err why;
 };
 

@@ -191,7 +191,7 @@ static void at_the_start(void **state)
 	assert_int_equal(p3c_outstanding(t.s), 1);
 	assert_false(p3c_can_ask(t.s));
 	assert_false(p3c_pipelined(t.s) || p3c_pipelining_broken(t.s) || p3c_tls_refused(t.s));
-	assert_true(p3c_size() < 40000);
+	assert_true(p3c_size() < 72000);	/* of which most is for one long token, and untouched */
 	story_end(&t);
 }
 

@@ -7,6 +7,7 @@
 #include <openssl/hmac.h>
 #include <stdlib.h>
 
+#include "sasl/client_bearer.h"
 #include "wire/base64.h"
 #include "wire/saslprep.h"
 
@@ -20,6 +21,8 @@ struct sasl_client {
 	bool done;
 	struct buf user;	/* CRAM-MD5: ours, below */
 	struct buf password;	/* CRAM-MD5, SCRAM: the library does not get it */
+	struct buf first;	/* OAUTHBEARER, XOAUTH2: what is said, with the token; the library has no part in these */
+	enum sasl_token token;
 };
 
 static bool is_scram(enum sasl_mech m)
@@ -107,6 +110,8 @@ static bool start(struct sasl_client *c, const struct sasl_credentials *with, st
 {
 	int code;
 
+	if (sasl_mech_bearer(c->mech))
+		return bearer_first(c->mech, with, &c->first, e);
 	if (span_find(with->password, '\0') < with->password.len)
 		return err_set(e, ERR_CONFIG, "%s cannot carry a password with a NUL", sasl_mech_name(c->mech));
 	if (sasl_mech_plus(c->mech) && !with->tls_exporter.len && !with->tls_unique.len)
@@ -129,6 +134,7 @@ struct sasl_client *sasl_client_new(enum sasl_mech mech, const struct sasl_crede
 	c->mech = mech;
 	buf_start(&c->user, SASL_RESPONSE_MAX);
 	buf_start(&c->password, SASL_RESPONSE_MAX);
+	buf_start(&c->first, SASL_RESPONSE_MAX);
 	if (!start(c, with, e))
 		sasl_client_free(&c);
 	return c;
@@ -219,6 +225,23 @@ static bool cram_step(struct sasl_client *c, struct span challenge, struct buf *
 	return true;
 }
 
+/* Said once; a challenge behind it tells why we are refused, and wants an answer. */
+static bool bearer_step(struct sasl_client *c, struct span challenge, struct buf *response, struct err *e)
+{
+	struct span out = c->steps ? bearer_last(c->mech) : buf_span(&c->first);
+
+	if (!c->steps == (challenge.len > 0))
+		return fail(c, GSASL_MECHANISM_PARSE_ERROR, e);
+	if (c->steps++) {
+		c->token = bearer_refusal(challenge);
+		c->done = true;
+	}
+	/* At once: growing would leave copies behind. */
+	if (!buf_room(response, out.len + 1) || !buf_add(response, out))
+		return err_set(e, ERR_LOCAL, "%s: no room for a response", sasl_mech_name(c->mech));
+	return true;
+}
+
 bool sasl_client_step(struct sasl_client *c, struct span challenge, struct buf *response, struct err *e)
 {
 	char *out = NULL;
@@ -230,6 +253,8 @@ bool sasl_client_step(struct sasl_client *c, struct span challenge, struct buf *
 		return false;
 	if (c->mech == SASL_CRAM_MD5)
 		return cram_step(c, challenge, response, e);
+	if (sasl_mech_bearer(c->mech))
+		return bearer_step(c, challenge, response, e);
 	code = gsasl_step(c->session, challenge.len ? challenge.at : "", challenge.len, &out, &len);
 	if (code != GSASL_OK && code != GSASL_NEEDS_MORE)
 		return fail(c, code, e);
@@ -245,6 +270,11 @@ bool sasl_client_step(struct sasl_client *c, struct span challenge, struct buf *
 bool sasl_client_verified(const struct sasl_client *c)
 {
 	return !is_scram(c->mech) || c->done;
+}
+
+enum sasl_token sasl_client_token(const struct sasl_client *c)
+{
+	return c->token;
 }
 
 /* The library frees its copies; it does not wipe them. */
@@ -269,6 +299,7 @@ void sasl_client_free(struct sasl_client **c)
 		gsasl_done((*c)->library);
 	buf_end(&(*c)->user);
 	buf_wipe(&(*c)->password);
+	buf_wipe(&(*c)->first);
 	free(*c);
 	*c = NULL;
 }

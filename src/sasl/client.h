@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * SASL, the client's side (RFC 4422), over GNU SASL; CRAM-MD5 (RFC 2195) is ours.
+ * SASL, the client's side (RFC 4422), over GNU SASL; CRAM-MD5 (RFC 2195), OAUTHBEARER (RFC 7628) and XOAUTH2 are ours.
  *
  *     c = sasl_client_new(mech, &credentials, &e);
  *     repeat: sasl_client_step(c, challenge, &response, &e)
@@ -19,6 +19,8 @@
  * so that any password without a NUL that can be set can be proved.  GNU SASL would refuse
  * passwords with emoji, in SCRAM and CRAM-MD5: it gets the salted one, and CRAM-MD5 is ours.  The user's name in SCRAM
  * it prepares itself, and refuses such names.
+ * OAUTHBEARER and XOAUTH2 carry an access token in place of the password, of at most OAUTH_TOKEN_MAX octets
+ * (wire/oauth.h).  When the server says in a challenge why it refuses, sasl_client_token tells it.
  * SCRAM without -PLUS says "n", no channel binding: for the "y" of RFC 5802
  * section 6 GNU SASL 2.2.0 fails (it validates the binding's name even then).
  * Errors: ERR_AUTH (the server's proof is wrong, or it refused inside the
@@ -45,11 +47,15 @@ struct sasl_credentials {
 	struct span password;
 	const char *service;		/* "pop" or "imap" */
 	const char *host;
+	uint16_t port;			/* 0 = not told; OAUTHBEARER alone says it */
 	struct span tls_exporter;	/* RFC 9266 channel binding, empty without TLS 1.3 */
 	struct span tls_unique;		/* RFC 5929, empty with TLS 1.3 */
 };
 
 struct sasl_client;
+
+/* What a server said of a token; EXPIRED: another one may be taken. */
+enum sasl_token { SASL_TOKEN_NOTHING, SASL_TOKEN_EXPIRED, SASL_TOKEN_REFUSED };
 
 /* "SCRAM-SHA-256" and so on, as in CAPA; APOP and USER give "APOP", "USER". */
 const char *sasl_mech_name(enum sasl_mech mech);
@@ -60,10 +66,12 @@ bool sasl_mech_clear(enum sasl_mech mech);	/* shows the password to whoever read
 bool sasl_mech_first(enum sasl_mech mech);	/* the client speaks first (initial response) */
 bool sasl_mech_slow(enum sasl_mech mech);	/* step must not run on a loop thread */
 bool sasl_mech_plus(enum sasl_mech mech);	/* needs channel binding */
+bool sasl_mech_bearer(enum sasl_mech mech);	/* carries an access token */
 /* "SCRAM-SHA-1, PLAIN" for bits 1 << enum sasl_mech; "none" for none.  What does not fit is left out whole. */
 void sasl_mechs_text(unsigned bits, char *out, size_t size);
 
 [[nodiscard]] struct sasl_client *sasl_client_new(enum sasl_mech mech, const struct sasl_credentials *with, struct err *e);
 [[nodiscard]] bool sasl_client_step(struct sasl_client *c, struct span challenge, struct buf *response, struct err *e);
 bool sasl_client_verified(const struct sasl_client *c);
+enum sasl_token sasl_client_token(const struct sasl_client *c);
 void sasl_client_free(struct sasl_client **c);

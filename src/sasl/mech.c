@@ -7,15 +7,15 @@
 /* What is to be known of each mechanism; a new one is a new row. */
 static const struct mech {
 	const char *name;
-	bool built, clear, first, slow, plus, serves;
+	bool built, clear, first, slow, plus, bearer, serves;
 } mechs[] = {
 	[SASL_EXTERNAL] =           { "EXTERNAL",           .built = true, .first = true, .serves = true },
 	[SASL_SCRAM_SHA_256_PLUS] = { "SCRAM-SHA-256-PLUS", .built = true, .first = true, .slow = true, .plus = true, .serves = true },
 	[SASL_SCRAM_SHA_256] =      { "SCRAM-SHA-256",      .built = true, .first = true, .slow = true, .serves = true },
 	[SASL_SCRAM_SHA_1_PLUS] =   { "SCRAM-SHA-1-PLUS",   .built = true, .first = true, .slow = true, .plus = true, .serves = true },
 	[SASL_SCRAM_SHA_1] =        { "SCRAM-SHA-1",        .built = true, .first = true, .slow = true, .serves = true },
-	[SASL_OAUTHBEARER] =        { "OAUTHBEARER",        .clear = true, .first = true, .serves = true },
-	[SASL_XOAUTH2] =            { "XOAUTH2",            .clear = true, .first = true, .serves = true },
+	[SASL_OAUTHBEARER] =        { "OAUTHBEARER",        .built = true, .clear = true, .first = true, .bearer = true, .serves = true },
+	[SASL_XOAUTH2] =            { "XOAUTH2",            .built = true, .clear = true, .first = true, .bearer = true, .serves = true },
 	[SASL_GSSAPI] =             { "GSSAPI",             .first = true, .slow = true },
 	[SASL_DIGEST_MD5] =         { "DIGEST-MD5",         .built = false },
 	[SASL_CRAM_MD5] =           { "CRAM-MD5",           .built = true, .serves = true },
@@ -72,6 +72,11 @@ bool sasl_mech_slow(enum sasl_mech mech)
 bool sasl_mech_plus(enum sasl_mech mech)
 {
 	return row(mech)->plus;
+}
+
+bool sasl_mech_bearer(enum sasl_mech mech)
+{
+	return row(mech)->bearer;
 }
 
 bool sasl_mech_serves(enum sasl_mech mech)

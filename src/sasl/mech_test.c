@@ -7,7 +7,7 @@
 
 #include "sasl/server.h"
 
-/* Letters: b built, c clear, f first, s slow, p plus, S serves. */
+/* Letters: b built, c clear, f first, s slow, p plus, t token, S serves. */
 static const struct row {
 	const char *name;
 	enum sasl_mech mech;
@@ -18,8 +18,8 @@ static const struct row {
 	{ "scram-sha-256",      SASL_SCRAM_SHA_256,      "bfsS" },
 	{ "SCRAM-SHA-1-PLUS",   SASL_SCRAM_SHA_1_PLUS,   "bfspS" },
 	{ "Scram-Sha-1",        SASL_SCRAM_SHA_1,        "bfsS" },
-	{ "oauthbearer",        SASL_OAUTHBEARER,        "cfS" },
-	{ "xoauth2",            SASL_XOAUTH2,            "cfS" },
+	{ "oauthbearer",        SASL_OAUTHBEARER,        "bcftS" },
+	{ "xoauth2",            SASL_XOAUTH2,            "bcftS" },
 	{ "gssapi",             SASL_GSSAPI,             "fs" },
 	{ "digest-md5",         SASL_DIGEST_MD5,         "" },
 	{ "cram-md5",           SASL_CRAM_MD5,           "bS" },
@@ -42,9 +42,9 @@ static void names_and_traits(void **state)
 		assert_int_equal(m, r->mech);
 		assert_true(span_equal_nocase(span_of(sasl_mech_name(m)), span_of(r->name)));
 		buf_lend(&b, traits, sizeof traits);
-		assert_true(buf_printf(&b, "%s%s%s%s%s%s", sasl_mech_built(m) ? "b" : "", sasl_mech_clear(m) ? "c" : "",
+		assert_true(buf_printf(&b, "%s%s%s%s%s%s%s", sasl_mech_built(m) ? "b" : "", sasl_mech_clear(m) ? "c" : "",
 			sasl_mech_first(m) ? "f" : "", sasl_mech_slow(m) ? "s" : "", sasl_mech_plus(m) ? "p" : "",
-			sasl_mech_serves(m) ? "S" : ""));
+			sasl_mech_bearer(m) ? "t" : "", sasl_mech_serves(m) ? "S" : ""));
 		assert_true(buf_terminate(&b));
 		assert_string_equal(traits, r->traits);
 	}

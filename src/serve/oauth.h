@@ -7,7 +7,8 @@
 
 #include "config/settings_pop3.h"
 #include "serve/introspect.h"
+#include "store/store.h"
 
-/* *out: for introspect_take; NULL when there is no such section. */
-[[nodiscard]] bool oauth_read(const struct pop3_settings *p, struct introspect_endpoint **out, struct err *e);
+/* `store`: where a client_secret vault:NAME is; NULL: nobody looks for that one.  *out: for introspect_take; NULL when there is no such section. */
+[[nodiscard]] bool oauth_read(const struct pop3_settings *p, struct store *store, struct introspect_endpoint **out, struct err *e);
 [[nodiscard]] bool oauth_check(const struct pop3_settings *p, struct err *e);

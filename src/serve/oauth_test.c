@@ -3,6 +3,7 @@
 
 #include "serve/fixture.h"
 #include "store/fixture.h"
+#include "store/vault.h"
 
 #include <sys/stat.h>
 
@@ -26,7 +27,7 @@ static const char *read_it(struct pop3_oauth o, bool there)
 	struct introspect_endpoint *endpoint = NULL;
 
 	fixture_err = (struct err){ 0 };
-	if (oauth_read(&p, &endpoint, &fixture_err)) {
+	if (oauth_read(&p, NULL, &endpoint, &fixture_err)) {
 		assert_true(oauth_check(&p, &fixture_err));
 		assert_int_equal(endpoint != NULL, there);
 		fixture_err.text[0] = '\0';
@@ -68,9 +69,31 @@ static void what_it_needs([[maybe_unused]] void **state)
 	fixture_remove(directory);
 }
 
+static void the_secret_may_be_in_the_vault([[maybe_unused]] void **state)
+{
+	const struct pop3_settings p = { .oauth = { .where = { "x.conf", 7 }, .introspection_url = "https://auth.example.org/introspect",
+		.username_claim = "sub", .client_id = "me", .client_secret = { SECRET_VAULT, "endpoint" } } };
+	struct introspect_endpoint *endpoint;
+	struct store *s;
+
+	directory = fixture_directory();
+	s = fixture_store(directory);
+	must(oauth_check(&p, &fixture_err));		/* `check` has no store to ask */
+	assert_false(oauth_read(&p, s, &endpoint, &fixture_err));
+	assert_non_null(strstr(fixture_err.text, "x.conf:7: pop3: oauth: client_secret: there is no secret endpoint"));
+	must(vault_set(s, "endpoint", SPAN("geheim"), &fixture_err));
+	must(oauth_read(&p, s, &endpoint, &fixture_err));
+	introspect_endpoint_free(&endpoint);
+	must(vault_set(s, "endpoint", SPAN("ge\1heim"), &fixture_err));
+	assert_false(oauth_read(&p, s, &endpoint, &fixture_err));
+	assert_non_null(strstr(fixture_err.text, "control characters"));
+	store_close(&s);
+	fixture_remove(directory);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(what_it_needs) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(what_it_needs), cmocka_unit_test(the_secret_may_be_in_the_vault) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -97,7 +97,7 @@ static bool make_introspect(struct serve *s, const struct pop3_settings *p, stru
 	struct introspect_endpoint *endpoint;
 
 	s->introspect = introspect_new(NULL, e);
-	if (!s->introspect || !oauth_read(p, &endpoint, e))
+	if (!s->introspect || !oauth_read(p, s->with.store, &endpoint, e))
 		return false;
 	introspect_take(s->introspect, &endpoint);
 	return true;
@@ -378,7 +378,7 @@ bool serve_reload(struct serve *s, const struct settings *settings, struct err *
 	if (!rules)
 		return false;
 	users = users_read(s->users, settings, e);
-	if (!users || !oauth_read(&p, &endpoint, e) || (s->running && !open_new(s, rules, &c.doors, e)) || !submissions_reload(s->submissions, settings, e) ||
+	if (!users || !oauth_read(&p, s->with.store, &endpoint, e) || (s->running && !open_new(s, rules, &c.doors, e)) || !submissions_reload(s->submissions, settings, e) ||
 	    !admission_reload_configured(s->admission, &p, e)) {	/* which fails only for want of memory */
 		users_drop(&users);
 		introspect_endpoint_free(&endpoint);

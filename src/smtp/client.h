@@ -30,8 +30,8 @@
  *     smc_quit → SMC_BYE, with nothing outstanding (smc_idle).
  * Where the server pipelines, a second mail may be given as soon as the body of
  * the first is sent: its commands ride behind that body (RFC 2920 section 3.1).
- * Not over LMTP, where the answers to a message are many: of one that is missing
- * the next command's would take the place.
+ * Not where LMTP has several answers to a message: of one that is missing the next
+ * command's would take the place.
  *
  * A reply answers the oldest command, if that was wholly handed to the connection
  * (smc_sent, smc_body_sent) before the reply's first octet was fed; only 421 may

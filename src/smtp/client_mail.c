@@ -54,7 +54,7 @@ bool smc_can_send(const struct smc *s)
 
 	if (s->phase != PHASE_READY || s->failed || s->slot_count == SLOTS)
 		return false;
-	return !s->slot_count || (smc_pipelined(s) && before->whole && !s->login->lmtp);
+	return !s->slot_count || (smc_pipelined(s) && before->whole && !before->several);
 }
 
 static enum rcpt judge_recipient(const struct smc *s, struct slot *t, const char *address)

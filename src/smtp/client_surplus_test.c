@@ -49,7 +49,7 @@ static const struct surplus {
 
 static const char *tail(const struct mode *m, const char *want, char room[ROOM])
 {
-	bool ahead = !(m->how & (LMTP | LOCKSTEP)) && strstr(m->hello, "PIPELINING");
+	bool ahead = !(m->how & LOCKSTEP) && strstr(m->hello, "PIPELINING");
 
 	/* The second mail's commands ride behind the first one's end, where they may. */
 	(void)snprintf(room, ROOM, "%s%s", want, strstr(want, "failed") ? "" : ahead ? "1.0 deferred peer;done 1 broken;failed peer;" : "failed peer;");

@@ -168,6 +168,21 @@ bool held_quarantine(struct store *s, uint64_t id, const char *why, int64_t now,
 	return change(s, id, edit_outcome, &(struct outcome){ HELD_QUARANTINED, why, now, 0 }, e);
 }
 
+static void edit_postponed(struct held_info *h, const void *with)
+{
+	const struct outcome *o = with;
+
+	if (h->state != HELD_WAITING)
+		return;
+	h->next = o->next;
+	held_set_why(h, o->why);
+}
+
+bool held_postpone(struct store *s, uint64_t id, const char *why, int64_t next, struct err *e)
+{
+	return change(s, id, edit_postponed, &(struct outcome){ .why = why, .next = next }, e);
+}
+
 static void edit_again(struct held_info *h, const void *with)
 {
 	h->released = h->released || h->state == HELD_QUARANTINED;

@@ -79,6 +79,12 @@ struct held_sums {
 bool held_next(struct store *s, struct held_info *info);
 /* The same of one connection, "" = of submissions, by an index of its own. */
 bool held_next_of(struct store *s, const char *connection, struct held_info *info);
+/* Those of a connection that wait, in the order in which they are due; start with *moment 0 and info->id 0. */
+bool held_next_due(struct store *s, const char *connection, int64_t *moment, struct held_info *info);
+/* Those of a connection that are new, or were quarantined since: after a crash its ledger may not know of them.  Until held_settled,
+ * which is for those that it does, durably. */
+bool held_next_unsettled(struct store *s, const char *connection, struct held_info *info);
+[[nodiscard]] bool held_settled(struct store *s, const char *connection, const uint64_t *ids, size_t count, struct err *e);
 bool held_get(struct store *s, uint64_t id, struct held_info *info);
 void held_sums(struct store *s, struct held_sums *sums);
 void held_sums_of(struct store *s, const char *connection, struct held_sums *sums);	/* of a connection: one look */
@@ -101,6 +107,8 @@ const char *held_id_text(uint64_t id, char out[HELD_ID_TEXT]);
 [[nodiscard]] bool held_narrow(struct store *s, uint64_t id, const char *const *recipients, size_t count, struct err *e);
 /* It was tried once more. */
 [[nodiscard]] bool held_defer(struct store *s, uint64_t id, const char *why, int64_t now, int64_t next, struct err *e);
+/* It could not even be tried: another moment, and why; of one that does not wait nothing changes. */
+[[nodiscard]] bool held_postpone(struct store *s, uint64_t id, const char *why, int64_t next, struct err *e);
 [[nodiscard]] bool held_fail(struct store *s, uint64_t id, const char *why, int64_t now, struct err *e);
 /* A target refused it for good; also of one that was released. */
 [[nodiscard]] bool held_quarantine(struct store *s, uint64_t id, const char *why, int64_t now, struct err *e);

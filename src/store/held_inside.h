@@ -5,7 +5,8 @@
  * At rest, in a partition of its own: "h" ID → what is known of a submitted message, "k" ID → of a connection's; "r" ID → its
  * recipients, one a line; blob ID → its octets; "s" ID → how many pieces of a blob that no record names (yet, or any more)
  * may be there; "t" → the octets of all submitted ones.  Of a connection (whose name has no "|"): "i" NAME "|" ID → there is
- * a "k" ID of it; "d" NAME "|" MOMENT ID → it waits, and is due then; "t" NAME "|" → its sums.  Each of these is put and taken away in
+ * a "k" ID of it; "d" NAME "|" MOMENT ID → it waits, and is due then; "u" NAME "|" ID → nobody has said yet
+ * that the ledger knows of it; "t" NAME "|" → its sums.  Each of these is put and taken away in
  * the batch that changes the record. */
 #pragma once
 

@@ -208,9 +208,19 @@ bool held_mentioned(struct store *s, const struct held_info *info, struct ledger
 
 void held_unmention(struct ledger *l, struct ledger_entry *entry, uint64_t id, uint64_t ticket)
 {
-	for (uint32_t n = 0; n < entry->target_count; n++)
-		if (copy_of(&entry->targets[n]) == id)
-			entry->targets[n].place[0] = '\0';
+	bool waits = false;
+
+	for (uint32_t n = 0; n < entry->target_count; n++) {
+		struct ledger_target *t = &entry->targets[n];
+
+		if (copy_of(t) == id)
+			*t = (struct ledger_target){ .target = t->target, .state = LEDGER_TARGET_REFUSED };
+		waits = waits || t->state == LEDGER_TARGET_HELD;
+	}
+	if (!is_open(entry->state) && entry->state != LEDGER_GONE)
+		held_keep_mentions(entry);
+	if (entry->state == LEDGER_HELD && !waits)
+		entry->state = LEDGER_REFUSED;
 	entry->changed = clock_now_s();
 	ledger_put(l, entry, ticket);
 	ledger_flush(l);

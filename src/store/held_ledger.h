@@ -30,7 +30,8 @@ bool held_asks_again(struct store *s, struct ledger_entry *entry);
 uint64_t held_ask_again(struct store *s, struct ledger *l, uint64_t ticket);
 uint64_t held_would_ask(struct store *s, struct ledger *l);
 
-/* The entry that mentions this copy, wherever its ids have taken it. */
+/* The entry that mentions this copy, wherever its ids, or at Gmail another label, have taken it. */
 bool held_mentioned(struct store *s, const struct held_info *info, struct ledger **l, struct ledger_entry *entry);
-/* It mentions it no more, so that the copy can be removed: its target is not asked again before held_ask_again. */
+/* It mentions it no more, so that the copy can be removed: as if its target had refused it, which is not asked again before
+ * held_ask_again. */
 void held_unmention(struct ledger *l, struct ledger_entry *entry, uint64_t id, uint64_t ticket);

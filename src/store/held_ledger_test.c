@@ -168,16 +168,43 @@ static void a_copy_that_goes_is_not_mentioned([[maybe_unused]] void **state)
 	put(inbox, 1, LEDGER_HELD, "AH", one);
 	put(inbox, 9, LEDGER_HELD, "H", moved);
 	put(inbox, 3, LEDGER_PENDING, "A", 0);
-	put(ledger, 3, LEDGER_HELD, "H", loose);	/* another mailbox's entry is none of it */
 	assert_true(held_get(store, loose, &info));
 	assert_false(held_mentioned(store, &info, &l, &entry));
+	put(ledger, 8, LEDGER_HELD, "AH", loose);	/* another mailbox's entry has it now */
+	store_close(&store);
+	open_both();
+	assert_true(held_mentioned(store, &info, &l, &entry));
+	assert_true(l == ledger && entry.id[0] == 8);
 	assert_true(held_get(store, moved, &info) && held_mentioned(store, &info, &l, &entry));
 	assert_true(l == inbox && entry.id[0] == 9);
 	assert_true(held_get(store, one, &info) && held_mentioned(store, &info, &l, &entry));
 	held_unmention(l, &entry, one, 4);
 	assert_int_equal(fixture_drain(store), 1);
-	is(inbox, 1, LEDGER_HELD, "Ah");
+	is(inbox, 1, LEDGER_REFUSED, "AR");
 	assert_false(held_mentioned(store, &info, &l, &entry));
+	put(inbox, 4, LEDGER_ACCEPTED, "H", one);	/* of a target that is not in `deliver` */
+	assert_true(held_mentioned(store, &info, &l, &entry));
+	held_unmention(l, &entry, one, 4);
+	is(inbox, 4, LEDGER_ACCEPTED, "");
+	put(inbox, 5, LEDGER_GONE, "AH", one);		/* of which another label may be left */
+	assert_true(held_mentioned(store, &info, &l, &entry));
+	held_unmention(l, &entry, one, 4);
+	is(inbox, 5, LEDGER_GONE, "AR");
+}
+
+/* All is decided: only copies are told of still. */
+static void what_waits_stays_mentioned([[maybe_unused]] void **state)
+{
+	struct ledger_entry entry;
+
+	put(inbox, 1, LEDGER_ACCEPTED, "AHRh", 0x77);
+	assert_true(ledger_get(inbox, (uint8_t[32]){ 1 }, &entry));
+	held_keep_mentions(&entry);
+	assert_int_equal(entry.target_count, 1);
+	assert_true(held_mentions(&entry, 0x77));
+	assert_false(held_mentions(&entry, 0x78));
+	held_keep_mentions(&entry);
+	assert_int_equal(entry.target_count, 1);
 }
 
 int main(void)
@@ -186,6 +213,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_rescan_keeps_what_is_held, begin, end),
 		cmocka_unit_test_setup_teardown(who_is_asked_again, begin, end),
 		cmocka_unit_test_setup_teardown(a_copy_that_goes_is_not_mentioned, begin, end),
+		cmocka_unit_test_setup_teardown(what_waits_stays_mentioned, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

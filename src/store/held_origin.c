@@ -180,6 +180,17 @@ static struct span due_key(char key[HELD_OF_KEY], const struct held_info *h)
 	return key_with(key, at, h->id);
 }
 
+static struct span unsettled_key(char key[HELD_OF_KEY], const struct held_info *h)
+{
+	return key_with(key, key_of(key, 'u', h->origin.connection), h->id);
+}
+
+/* What is new, or quarantined since, is nothing that the ledger must know of already. */
+static bool unsettles(const struct held_info *was, const struct held_info *is)
+{
+	return !was || (was->state != HELD_QUARANTINED && is->state == HELD_QUARANTINED);
+}
+
 void held_index(struct store *s, struct batch *b, const struct held_info *was, const struct held_info *is)
 {
 	const struct held_info *any = was ? was : is;
@@ -198,14 +209,18 @@ void held_index(struct store *s, struct batch *b, const struct held_info *was, c
 		uncount(&sums, was);
 		if (was->state == HELD_WAITING)
 			store_must(batch_remove(b, due_key(key, was)));
-		if (!is)
+		if (!is) {
 			store_must(batch_remove(b, index_key(key, was)));
+			store_must(batch_remove(b, unsettled_key(key, was)));
+		}
 	}
 	if (is) {
 		count(&sums, is);
 		if (is->state == HELD_WAITING)
 			store_must(batch_put(b, due_key(key, is), SPAN("\1")));
 		store_must(batch_put(b, index_key(key, is), SPAN("\1")));
+		if (unsettles(was, is))
+			store_must(batch_put(b, unsettled_key(key, is), SPAN("\1")));
 	}
 	put_sums(b, any->origin.connection, &sums);
 }
@@ -222,6 +237,57 @@ bool held_next_of(struct store *s, const char *connection, struct held_info *inf
 		if (held_get(s, id, info))
 			return true;
 	return false;
+}
+
+bool held_next_due(struct store *s, const char *connection, int64_t *moment, struct held_info *info)
+{
+	char at[HELD_OF_KEY];
+	const struct span prefix = key_of(at, 'd', connection);
+	bool there = true;
+
+	while (there) {
+		struct span key = key_with(at, key_with(at, prefix, (uint64_t)*moment), info->id), value;
+		struct view *v = store_view(s);
+		uint64_t id = 0;
+
+		there = view_next(v, held_part(), prefix, &key, &value) && key.len == prefix.len + 16;
+		if (there) {
+			*moment = (int64_t)unpack_u64(key.at + prefix.len);
+			id = unpack_u64(key.at + prefix.len + 8);
+		}
+		view_end(&v);
+		if (there && held_get(s, id, info))
+			return true;
+		info->id = id;
+	}
+	return false;
+}
+
+bool held_next_unsettled(struct store *s, const char *connection, struct held_info *info)
+{
+	char key[HELD_OF_KEY];
+	uint64_t id = info->id;
+
+	while (held_next_id(s, key_of(key, 'u', connection), &id))
+		if (held_get(s, id, info))
+			return true;
+	return false;
+}
+
+bool held_settled(struct store *s, const char *connection, const uint64_t *ids, size_t count, struct err *e)
+{
+	struct batch *b = store_batch(held_part());
+	bool good;
+
+	(void)pthread_mutex_lock(&held_turn);
+	for (size_t n = 0; n < count; n++) {
+		char key[HELD_OF_KEY];
+
+		store_must(batch_remove(b, key_with(key, key_of(key, 'u', connection), ids[n])));
+	}
+	good = engine_commit_wait(s->engine, &b, e) || err_in(e, "held messages");
+	(void)pthread_mutex_unlock(&held_turn);
+	return good;
 }
 
 bool held_next(struct store *s, struct held_info *info)

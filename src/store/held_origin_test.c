@@ -235,6 +235,63 @@ static void each_has_its_own_room([[maybe_unused]] void **state)
 	assert_int_equal(e.kind, ERR_CONFIG);
 }
 
+static void what_is_due_in_its_order([[maybe_unused]] void **state)
+{
+	uint64_t late = add("box", HELD_WAITING, NOW + 9), first = add("box", HELD_WAITING, NOW + 5), second = add("box", HELD_WAITING, NOW + 5), at[4];
+	struct held_info info = { .id = 0 };
+	int64_t moment = 0;
+	size_t n = 0;
+
+	(void)add("bo", HELD_WAITING, NOW);
+	(void)add("box", HELD_QUARANTINED, NOW);
+	while (held_next_due(store, "box", &moment, &info)) {
+		assert_true(n < COUNT(at));
+		assert_int_equal(moment, info.next);
+		at[n++] = info.id;
+	}
+	assert_int_equal(n, 3);
+	assert_true(at[0] == (first < second ? first : second) && at[1] == (first < second ? second : first) && at[2] == late);
+	must(held_postpone(store, first, "not now", NOW + 20, &fixture_err));
+	moment = NOW + 9;
+	info.id = late;
+	must(held_next_due(store, "box", &moment, &info));
+	assert_true(info.id == first && moment == NOW + 20 && info.attempts == 1 && strcmp(info.why, "not now") == 0);
+	must(held_quarantine(store, first, "no", NOW, &fixture_err));
+	must(held_postpone(store, first, "not now", NOW + 30, &fixture_err));
+	must(held_get(store, first, &info));
+	assert_true(info.state == HELD_QUARANTINED && info.next == 0 && strcmp(info.why, "no") == 0);
+}
+
+static size_t unsettled(void)
+{
+	struct held_info info = { .id = 0 };
+	size_t n = 0;
+
+	while (held_next_unsettled(store, "box", &info))
+		n++;
+	return n;
+}
+
+static void what_the_ledger_may_not_know([[maybe_unused]] void **state)
+{
+	uint64_t ids[] = { add("box", HELD_WAITING, NOW), add("box", HELD_QUARANTINED, 0), add("bo", HELD_WAITING, NOW) };
+
+	(void)add("", HELD_WAITING, NOW);
+	assert_int_equal(unsettled(), 2);
+	must(held_settled(store, "box", ids, 3, &fixture_err));
+	reopen();
+	assert_int_equal(unsettled(), 0);
+	must(held_defer(store, ids[0], "no", NOW, NOW, &fixture_err));
+	must(held_again(store, ids[1], NOW, &fixture_err));
+	assert_int_equal(unsettled(), 0);
+	must(held_quarantine(store, ids[0], "no", NOW, &fixture_err));
+	assert_int_equal(unsettled(), 1);
+	must(held_again(store, ids[0], NOW, &fixture_err));
+	assert_int_equal(unsettled(), 1);
+	must(held_remove(store, ids[0], &fixture_err));
+	assert_int_equal(unsettled(), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -243,6 +300,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_sums_follow_what_becomes_of_it, begin, end),
 		cmocka_unit_test_setup_teardown(a_released_one_remembers_it, begin, end),
 		cmocka_unit_test_setup_teardown(the_first_that_is_due, begin, end),
+		cmocka_unit_test_setup_teardown(what_is_due_in_its_order, begin, end),
+		cmocka_unit_test_setup_teardown(what_the_ledger_may_not_know, begin, end),
 		cmocka_unit_test_setup_teardown(each_has_its_own_room, begin, end),
 	};
 

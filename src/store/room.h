@@ -46,6 +46,7 @@ struct store {
 	char what[64];
 	int run_lock;
 	struct seal *seal;
+	struct vault *vault;
 	struct digest *digest;		/* for messages of one piece */
 	struct arrivals *arrivals;	/* between the committer's thread and ours */
 	struct deed *taken;		/* durable deeds, to be followed up */

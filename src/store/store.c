@@ -17,6 +17,7 @@
 #include "store/routed.h"
 #include "store/seal.h"
 #include "store/settle.h"
+#include "store/vault.h"
 
 struct arrivals {
 	pthread_mutex_t mutex;
@@ -96,6 +97,7 @@ static void release(struct store *s)
 	engine_close(&s->engine);
 	digest_free(&s->digest);
 	seal_free(&s->seal);
+	vault_free(&s->vault);
 	holder_drop(&s->run_lock);
 	(void)pthread_mutex_destroy(&s->places.mutex);
 	free(s->places.otherwise);
@@ -124,6 +126,7 @@ bool store_open(const char *state, uint64_t map_size, const char *what, struct s
 	(void)pthread_mutex_init(&s->places.mutex, NULL);
 	s->places.changes = 1;
 	s->seal = seal_new(state);
+	s->vault = vault_new(state);
 	s->arrivals = arrivals_new();
 	s->digest = digest_new(e);
 	(void)snprintf(s->what, sizeof s->what, "%s", what);

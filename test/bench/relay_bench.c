@@ -3,8 +3,9 @@
  * How fast does a relay send?  Built with the tests, not run as one; test/bench/relay_speed.sh runs it, also over a slow line.
  *
  *     relay_bench serve ADDRESS PORT none|pipelining|chunking     a server that takes everything and keeps nothing, SMTP and LMTP
- *     relay_bench send ADDRESS PORT smtp|lmtp DIRECTORY PARALLEL MESSAGES [OCTETS]
- * `send` has WINDOW messages under way through deliver(), as visits have, and prints messages a second and CPU time each.
+ *     relay_bench send ADDRESS PORT smtp|lmtp DIRECTORY PARALLEL MESSAGES [OCTETS [hold]]
+ * `send` has WINDOW messages under way through deliver(), as visits have, and prints messages a second and CPU time each; with `hold` each is
+ * released as soon as it is done.
  * DIRECTORY gets a store that nothing is put into.  The server is a process a connection; it ends by a signal. */
 #include <assert.h>
 #include <netinet/tcp.h>
@@ -197,29 +198,32 @@ static struct {
 	struct spool *message;
 	struct err e;
 	unsigned left, accepted, other;
+	bool holds;
+	char users[WINDOW];	/* their addresses tell those that are under way apart */
 	char why[DELIVER_WHY_MAX + 1];
 } bench;
 
-static void ask_one(void);
+static void ask_one(void *user);
 
 static void done(void *user, const struct deliver_result *r)
 {
-	(void)user;
+	if (bench.holds)
+		deliver_release(bench.all, user);
 	if (r->said == DELIVER_ACCEPTED)
 		bench.accepted++;
 	else if (!bench.other++)
 		(void)snprintf(bench.why, sizeof bench.why, "%s", r->why);
 	if (bench.left)
-		ask_one();
+		ask_one(user);
 }
 
-static void ask_one(void)
+static void ask_one(void *user)
 {
 	static const char *const recipients[] = { "anna@example.org" };
 
 	bench.left--;
 	deliver(bench.all, &(struct deliver_ask){ .target = bench.target, .message = bench.message, .sender = "sender@example.org",
-		.recipients = recipients, .recipient_count = 1, .done = done });
+		.recipients = recipients, .recipient_count = 1, .done = done, .holds = bench.holds, .user = user });
 }
 
 static bool message(size_t octets)
@@ -264,7 +268,7 @@ static int send_all(const char *directory, const struct target *t, unsigned mess
 	began = clock_mono_ms();
 	cpu = cpu_us();
 	for (unsigned n = 0; n < WINDOW && bench.left; n++)
-		ask_one();
+		ask_one(&bench.users[n]);
 	loop_run(loop);
 	took = clock_mono_ms() - began;
 	cpu = cpu_us() - cpu;
@@ -293,9 +297,10 @@ int main(int argc, char **argv)
 		for (size_t n = 0; n < COUNT(offers); n++)
 			if (strcmp(argv[4], offers[n][0]) == 0)
 				return serve(argv[2], port, offers[n][1]);
-	if (argc < 8 || argc > 9 || strcmp(argv[1], "send") != 0)
+	if (argc < 8 || argc > 10 || strcmp(argv[1], "send") != 0)
 		return (void)fprintf(stderr, "usage: relay_bench serve ADDRESS PORT none|pipelining|chunking\n"
-			"       relay_bench send ADDRESS PORT smtp|lmtp DIRECTORY PARALLEL MESSAGES [OCTETS]\n"), 2;
+			"       relay_bench send ADDRESS PORT smtp|lmtp DIRECTORY PARALLEL MESSAGES [OCTETS [hold]]\n"), 2;
+	bench.holds = argc > 9;
 	t.type = strcmp(argv[4], "lmtp") == 0 ? TARGET_LMTP : TARGET_SMTP;
 	t.parallel = (uint32_t)strtoul(argv[6], NULL, 10);
 	return send_all(argv[5], &t, (unsigned)strtoul(argv[7], NULL, 10), argc > 8 ? strtoul(argv[8], NULL, 10) : OCTETS);

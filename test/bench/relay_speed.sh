@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # relay_speed.sh [MESSAGES] -- how fast a relay sends (relay_bench.c): messages of 4 KiB to a server that keeps nothing, over
-# loopback, and over a line with a round trip of 50 ms between two network namespaces of its own.
+# loopback, and over a line with a round trip of 50 ms between two network namespaces of its own.  HOLD=hold: each is released
+# as soon as it is done, as a visit does when it is durable.
 #
 # Needs root and tundelay.c of the harness ($BENCH, by default ../shared/bench beside this tree).  RELAY_BENCH is the program.
 here=$(cd "$(dirname "$0")" && pwd)
@@ -34,7 +35,7 @@ measure() { # WHERE NAMESPACE ADDRESS OFFERS MESSAGES PARALLEL…
 	until in_ns "$far" bash -c "exec 3<> /dev/tcp/$address/$port" 2> /dev/null; do sleep 0.1; done
 	for kind in smtp lmtp; do
 		for parallel in "$@"; do
-			echo "$where $kind $offers parallel=$parallel: $(in_ns "$ns" "$program" send "$address" $port $kind "$work/store" "$parallel" "$count")"
+			echo "$where $kind $offers parallel=$parallel: $(in_ns "$ns" "$program" send "$address" $port $kind "$work/store" "$parallel" "$count" 4096 $HOLD)"
 		done
 	done
 	kill "$server"; wait "$server" 2> /dev/null

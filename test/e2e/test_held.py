@@ -224,6 +224,7 @@ def test_what_is_thrown_away_is_at_the_server_still(p, target):
         row, = held(p)
         p.good("held", "remove", row["id"])
         assert held(p) == [] and p("held", "remove", row["id"]).code == 2
+        assert history(p) == ["refused"]
         target.take()
         p.good("collect", "box")
         assert target.octets() == [] and len(origin.drop.octets()) == 1
@@ -256,6 +257,33 @@ def test_gmail_the_label_goes_while_it_is_held(p, target, again):
             p("collect", "box")
         assert states(p, "box") == []
     assert len(target.octets()) == 1 and len(os.listdir(p.home + "/other/new")) == 1
+
+
+def test_what_nobody_tries_is_named(p, target):
+    """The target is not in `deliver`, or there is no such connection any more: neither `list` nor `retry` promises anything."""
+    with Pop3d(Maildrop(small(1))) as origin:
+        box(p, origin, target)
+        p("collect", "box")
+        row, = held(p)
+        assert "tried with the next postrider collect or run" in p.good("retry", "box").text
+        box(p, origin, target, deliver=["maildir:" + p.home + "/other"])
+        reason = "is not in `deliver` of box"
+        for words in (["held", "list"], ["retry", "box"], ["retry"], ["held", "retry", row["id"]]):
+            text = p.good(*words).text
+            assert reason in text and "next" not in text and " tried with" not in text, text
+        p.good("collect", "box")
+        assert reason in held(p)[0]["why"]      # and the record says so, too
+        assert len(os.listdir(p.home + "/other/new")) == 0      # the copy was all that was left to do
+        origin.drop.messages.clear()
+        p.sections.clear()
+        p.clear("other", origin, deliver=["maildir:" + p.home + "/other"])
+        assert "the configuration has no connection box" in p.good("held", "list").text
+        assert "the configuration has no connection box" in p.good("retry").text
+        box(p, origin, target)
+        target.take()
+        p.good("retry", "box")
+        p.good("collect", "box")
+        assert held(p) == [] and target.octets() == small(1)
 
 
 def test_a_rescan_brings_nothing_twice(p, target):

@@ -288,13 +288,13 @@ def test_a_program_that_hangs_keeps_no_client_for_long(s):
     assert time.monotonic() - began < 5
     for c in clients:
         c.close()
-    assert re.search(r"held +9 messages wait, 0 failed", s.p.good("status").text)
+    assert re.search(r"held +9 submitted messages wait, 0 failed", s.p.good("status").text)
     open(gate, "w", encoding="ascii").close()
 
     def all_taken():
         s.p("held", "retry")
         time.sleep(1)
-        return re.search(r"held +0 messages wait, 0 failed", s.p.good("status").text)
+        return re.search(r"held +0 submitted messages wait, 0 failed", s.p.good("status").text)
     until(all_taken, "the held messages", 150)
     s.stop()
     assert len(os.listdir(taken)) == 9
@@ -347,7 +347,7 @@ def test_what_fails_for_good_stays_until_somebody_looks(s):
     s.p.good("held", "retry")
     s.wait_log("outcome=failed")
     number, = re.findall(r"^([0-9a-f]{16})  failed", s.p.good("held", "list").text, re.M)
-    assert re.search(r"held +0 messages wait, 1 failed", s.p.good("status").text)
+    assert re.search(r"held +0 submitted messages wait, 1 failed", s.p.good("status").text)
     s.p.good("held", "remove", number)
     assert number not in s.p.good("held", "list").text
     assert s.p("held", "remove", number).code == 2
