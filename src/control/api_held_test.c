@@ -208,6 +208,28 @@ static void a_quarantined_one_is_released([[maybe_unused]] void **state)
 	world_end(w);
 }
 
+/* An entry that is done mentions no copy; they are told all the same, each with its own entry. */
+static void what_is_quarantined_has_a_history([[maybe_unused]] void **state)
+{
+	struct world *w = world(NULL);
+	uint64_t one = bring(w, "work", 1, HELD_QUARANTINED, SPAN("x")), two = bring(w, "work", 2, HELD_QUARANTINED, SPAN("x"));
+	uint64_t again = bring(w, "work", 1, HELD_QUARANTINED, SPAN("y"));
+	char id[HELD_ID_TEXT], other[HELD_ID_TEXT], want[200];
+	struct ledger *l;
+
+	(void)bring(w, "work", 3, HELD_WAITING, SPAN("x"));	/* nobody's: its entry does not wait */
+	must(ledger_open(w->store, "work", "", &l, &fixture_err));
+	for (uint8_t n = 1; n <= 3; n++)
+		ledger_put(l, &(struct ledger_entry){ .id = { n }, .state = LEDGER_ACCEPTED, .first_seen = 1000, .changed = 1000 }, 1);
+	assert_int_equal(fixture_drain(w->store), 3);
+	(void)snprintf(want, sizeof want, "{*\"copies\":[\"%s\",\"%s\"]}*", held_id_text(one < again ? one : again, id), held_id_text(one < again ? again : one, other));
+	asks(w, "history.entries", "{\"ledger\":\"work|\",\"ids\":[\"0100000000000000000000000000000000000000000000000000000000000000\"]}", want);
+	(void)snprintf(want, sizeof want, "{*\"copies\":[\"%s\"]}*", held_id_text(two, id));
+	asks(w, "history.entries", "{\"ledger\":\"work|\",\"ids\":[\"0200000000000000000000000000000000000000000000000000000000000000\"]}", want);
+	asks(w, "history.entries", "{\"ledger\":\"work|\",\"ids\":[\"0300000000000000000000000000000000000000000000000000000000000000\"]}", "{*\"copies\":[]}*");
+	world_end(w);
+}
+
 static void a_removed_one_is_not_waited_for([[maybe_unused]] void **state)
 {
 	struct world *w = world(NULL);
@@ -233,7 +255,9 @@ static void a_removed_one_is_not_waited_for([[maybe_unused]] void **state)
 	assert_true(entry.state == LEDGER_REFUSED && entry.target_count == 1 && entry.targets[0].state == LEDGER_TARGET_REFUSED);
 	must(store_lock_take(w->store, "work", &lock, &fixture_err));	/* and nobody has it any more */
 	store_lock_drop(&lock);
+	asks(w, "history.waiting", "{\"ledger\":\"work|\"}", "{\"messages\":1}");
 	asks(w, "history.again", "{\"ledger\":\"work|\"}", "{\"messages\":1}");
+	asks(w, "history.waiting", "{\"ledger\":\"work|\"}", "{\"messages\":0}");
 	assert_true(ledger_get(l, (const uint8_t[32]){ 1 }, &entry));
 	assert_true(entry.state == LEDGER_PENDING && !entry.target_count);
 	world_end(w);
@@ -244,7 +268,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_life_of_held_messages),
 		cmocka_unit_test(by_pages), cmocka_unit_test(lists_by_connection_and_state), cmocka_unit_test(a_page_of_what_is_not_wanted_ends_too),
-		cmocka_unit_test(one_is_shown), cmocka_unit_test(a_quarantined_one_is_released), cmocka_unit_test(a_removed_one_is_not_waited_for),
+		cmocka_unit_test(one_is_shown), cmocka_unit_test(a_quarantined_one_is_released), cmocka_unit_test(what_is_quarantined_has_a_history), cmocka_unit_test(a_removed_one_is_not_waited_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -123,18 +123,79 @@ static bool index_of(struct api_call *c, struct err *e)
 	return page_end(&p, cursor, e);
 }
 
+/* Copies that no entry mentions, for it is done: of what is quarantined, or was released. */
+struct loose {
+	struct loose_copy {
+		uint8_t entry[32];
+		uint64_t id;
+	} *all;
+	size_t count, cap;
+};
+
+static int by_entry(const void *a, const void *b)
+{
+	const struct loose_copy *one = a, *two = b;
+	int order = memcmp(one->entry, two->entry, sizeof one->entry);
+
+	return order ? order : (one->id > two->id) - (one->id < two->id);
+}
+
+static bool gather(struct store *s, const struct ledger_name *of, struct loose *x, struct err *e)
+{
+	struct held_info info = { .id = 0 };
+
+	while (held_next_of(s, of->connection, &info)) {
+		if (strcmp(info.origin.mailbox, of->mailbox) != 0 || (info.state != HELD_QUARANTINED && !info.released))
+			continue;
+		if (x->count == x->cap) {
+			size_t cap = x->cap ? 2 * x->cap : 16;
+			struct loose_copy *more = reallocarray(x->all, cap, sizeof *more);
+
+			if (!more)
+				return err_set(e, ERR_LOCAL, "out of memory");
+			x->all = more;
+			x->cap = cap;
+		}
+		memcpy(x->all[x->count].entry, info.origin.id, sizeof x->all->entry);
+		x->all[x->count++].id = info.id;
+	}
+	if (x->count)
+		qsort(x->all, x->count, sizeof *x->all, by_entry);
+	return true;
+}
+
+/* The first that is of this entry or behind it. */
+static size_t first_of(const struct loose *x, const uint8_t entry[32])
+{
+	size_t low = 0, high = x->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (memcmp(x->all[middle].entry, entry, sizeof x->all->entry) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 /* Of what is held of it: ids for held.show. */
-static json_t *copies_json(const struct ledger_entry *entry)
+static json_t *copies_json(const struct ledger_entry *entry, const struct loose *x)
 {
 	json_t *all = json_array();
+	char id[HELD_ID_TEXT];
 
 	for (uint32_t n = 0; n < entry->target_count; n++)
 		if (entry->targets[n].state == LEDGER_TARGET_HELD && *entry->targets[n].place)
 			(void)json_array_append_new(all, json_text(entry->targets[n].place));
+	for (size_t n = first_of(x, entry->id); n < x->count && memcmp(x->all[n].entry, entry->id, sizeof entry->id) == 0; n++)
+		if (!held_mentions(entry, x->all[n].id))
+			(void)json_array_append_new(all, json_string(held_id_text(x->all[n].id, id)));
 	return all;
 }
 
-static json_t *entry_json(const struct ledger_name *of, const struct ledger_entry *entry)
+static json_t *entry_json(const struct ledger_name *of, const struct ledger_entry *entry, const struct loose *x)
 {
 	char digest[ID_TEXT] = "";
 
@@ -144,22 +205,19 @@ static json_t *entry_json(const struct ledger_name *of, const struct ledger_entr
 		"mailbox", mailbox_json(of->mailbox), "uid", json_text(entry->uid), "state", ledger_state_name(entry->state),
 		"size", json_number(entry->size), "attempts", json_number(entry->attempts), "sha256", digest,
 		"first_seen", json_moment(entry->first_seen), "changed", json_moment(entry->changed), "accepted", json_moment(entry->accepted),
-		"error", json_text(entry->error), "copies", copies_json(entry));
+		"error", json_text(entry->error), "copies", copies_json(entry, x));
 }
 
-/* Those that are gone meanwhile are left out; the page may end before the ids do, and then `given` says how many were looked at. */
-static bool entries(struct api_call *c, struct err *e)
+static bool entries_of(struct api_call *c, const struct ledger_name *of, struct ledger *l, const struct loose *x, struct err *e)
 {
 	const json_t *ids = json_object_get(c->args, "ids"), *one;
 	struct ledger_entry entry;
-	struct ledger_name name;
-	struct ledger *l;
 	struct page p;
 	char cursor[2];
 	uint8_t id[32];
 	size_t n, len;
 
-	if (!find(c, &name, &l, e) || !page_start(&p, c, cursor, sizeof cursor, e))
+	if (!page_start(&p, c, cursor, sizeof cursor, e))
 		return false;
 	json_array_foreach(ids, n, one) {
 		if (!page_room(&p))
@@ -169,9 +227,21 @@ static bool entries(struct api_call *c, struct err *e)
 			return err_set(e, ERR_CONFIG, "member %zu of ids is no id of history.index", n);
 		}
 		if (ledger_get(l, id, &entry) && entry.state != LEDGER_ALIAS)
-			page_add(&p, entry_json(&name, &entry));
+			page_add(&p, entry_json(of, &entry, x));
 	}
 	return call_answer(c, p.rows ? json_pack("{s:o, s:o}", "rows", p.rows, "given", json_number(n)) : NULL, e);
+}
+
+/* Those that are gone meanwhile are left out; the page may end before the ids do, and then `given` says how many were looked at. */
+static bool entries(struct api_call *c, struct err *e)
+{
+	struct loose x = { 0 };
+	struct ledger_name name;
+	struct ledger *l;
+	bool good = find(c, &name, &l, e) && gather(c->api->store, &name, &x, e) && entries_of(c, &name, l, &x, e);
+
+	free(x.all);
+	return good;
 }
 
 /* What is held stays known (held_rescan). */
@@ -216,6 +286,15 @@ static bool again(struct api_call *c, struct err *e)
 	return true;
 }
 
+/* How many history.again would ask for. */
+static bool waiting(struct api_call *c, struct err *e)
+{
+	struct ledger_name name;
+	struct ledger *l;
+
+	return find(c, &name, &l, e) && call_answer(c, json_pack("{s:o}", "messages", json_number(held_would_ask(c->api->store, l))), e);
+}
+
 static bool again_did(struct api_call *c, struct err *e)
 {
 	const struct asking *a = c->mine;
@@ -248,5 +327,6 @@ const struct operation api_histories[] = {
 	{ .name = "history.forget", .args = args_forget, .run = forget },
 	{ .name = "history.index", .quiet = true, .args = args_index, .run = index_of },
 	{ .name = "history.ledgers", .quiet = true, .args = args_ledgers, .run = ledgers },
+	{ .name = "history.waiting", .quiet = true, .args = args_again, .run = waiting },
 	{ .name = NULL },
 };

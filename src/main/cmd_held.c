@@ -63,6 +63,54 @@ static json_t *text_arg(json_t *args, const char *name, const char *text)
 	return args;
 }
 
+/* ---- what is held nowhere: it waits at its server */
+
+static bool take_row(void *user, json_t *row)
+{
+	return json_array_append(user, row) == 0;
+}
+
+/* Of each connection's ledgers, which come one behind the other. */
+static bool say_waiting(struct cli *cli, const json_t *ledgers, struct err *e)
+{
+	unsigned long long count = 0;
+	const json_t *row;
+	size_t n;
+
+	json_array_foreach(ledgers, n, row) {
+		const char *name = json_member_text(row, "connection"), *next = json_member_text(json_array_get(ledgers, n + 1), "connection");
+		json_t *reply;
+
+		if (!ask_call(cli->ask, "history.waiting", json_pack("{s:O}", "ledger", json_object_get(row, "ledger")), &reply, e))
+			return false;
+		count += json_member_number(reply, "messages");
+		json_decref(reply);
+		if (strcmp(name, next) == 0)
+			continue;
+		if (count)
+			(void)printf("%s: %llu message%s at the server: refused, for nobody (no_recipient), or removed here; postrider retry %s asks for them again\n",
+				name, count, count == 1 ? " waits" : "s wait", name);
+		count = 0;
+	}
+	return true;
+}
+
+static int say_elsewhere(struct cli *cli, const char *connection)
+{
+	json_t *ledgers = json_array(), *args = text_arg(json_object(), "connection", connection);
+	struct err e;
+	bool good;
+
+	if (cli->json || cli->quiet || !ledgers || !args) {
+		json_decref(ledgers);
+		json_decref(args);
+		return EXIT_GOOD;
+	}
+	good = ask_rows(cli->ask, "history.ledgers", args, take_row, ledgers, &e) && say_waiting(cli, ledgers, &e);
+	json_decref(ledgers);
+	return good ? EXIT_GOOD : cli_failed(cli, &e);
+}
+
 static bool take_line(void *user, json_t *row)
 {
 	const struct cli *cli = user;
@@ -76,13 +124,15 @@ static bool take_line(void *user, json_t *row)
 
 static int list(struct cli *cli)
 {
+	const char *connection = cli->arg_count > 1 ? cli->args[1] : NULL;
+	json_t *args = text_arg(text_arg(json_object(), "connection", connection), "state", cli_option(cli, "status"));
 	struct err e;
-	json_t *args = text_arg(json_object(), "connection", cli->arg_count > 1 ? cli->args[1] : NULL);
 
-	args = text_arg(args, "state", cli_option(cli, "status"));
 	if (!args)
 		return cli_usage(cli, "a name is UTF-8");
-	return ask_rows(cli->ask, "held.list", args, take_line, cli, &e) ? EXIT_GOOD : cli_failed(cli, &e);
+	if (!ask_rows(cli->ask, "held.list", args, take_line, cli, &e))
+		return cli_failed(cli, &e);
+	return cli_option(cli, "status") ? EXIT_GOOD : say_elsewhere(cli, connection);
 }
 
 static int remove_held(struct cli *cli)
@@ -238,7 +288,10 @@ static int again(struct cli *cli, const char *what)
 	}
 	json_decref(a.ids);
 	json_decref(a.ledgers);
-	return good ? say_again(&a) : cli_failed(cli, &e);
+	if (!good)
+		return cli_failed(cli, &e);
+	(void)say_again(&a);
+	return what ? EXIT_GOOD : say_elsewhere(cli, NULL);
 }
 
 static int retry(struct cli *cli)
@@ -293,5 +346,6 @@ const struct command cmd_held = {
 const struct command cmd_retry = {
 	.name = "retry", .usage = "[NAME|ID]", .run = run_retry, .does = "try held messages again",
 	.help = "All messages that wait or have failed; or the one with this ID; or those of this connection, and what its targets refused\n"
-		"(on_refused = keep), which the next visit fetches again.  Quarantined ones: postrider held release ID.\n",
+		"(on_refused = keep) or is for nobody (no_recipient = hold), which the next visit fetches again.\n"
+		"Quarantined ones: postrider held release ID.\n",
 };

@@ -207,7 +207,7 @@ const struct command cmd_history = {
 		"States: pending (not every target has it), held (a target takes it later: postrider held), refused (on_refused = keep: nobody is\n"
 		"asked before postrider retry NAME), accepted, quarantined (accepted, but a target refused it: postrider held list NAME), disposing\n"
 		"(asked to be deleted, moved or marked), seen (marked as read on the server), gone (no longer on the server), skipped (never\n"
-		"fetched).  Entries are kept for 30 days after `gone`.\n",
+		"fetched), shared (no message: an id that stood for several at once, and tells nothing any more).  Entries are kept for 30 days after `gone`.\n",
 };
 
 const struct command cmd_rescan = {

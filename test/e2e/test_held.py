@@ -158,6 +158,7 @@ def test_a_quarantined_message_is_released(p, target, after):
         target.refuse()
         p("collect", "box")
         row, = held(p, "box", "--status", "quarantined")
+        assert f"held as {row['id']}" in p.good("history", "box").out and p.good("history", "--json").rows()[0]["copies"] == [row["id"]]
         assert "because 100" in row["why"] and len(origin.drop.octets()) == (after == "keep")
         assert "release" in p("retry", row["id"]).err
         assert "no message" in p.good("retry", "box").out       # a person decides, one by one
@@ -199,6 +200,20 @@ def test_taken_at_last_after_the_one_visit_of_interval_0(s):
         assert f"{len(mail)} held messages are tried now" in s.p.good("retry").out
         until(lambda: origin.drop.octets() == [], "an empty maildrop")
         assert target.octets() == sorted(mail) and held(s.p) == []
+
+
+def test_what_is_for_nobody_waits_at_the_server(p, target):
+    """no_recipient = hold: nothing is held here, and retry and held list say where it is."""
+    mail = small(2)
+    with Pop3d(Maildrop(mail)) as origin:
+        box(p, origin, target, after="delete", envelope__headers=["X-Nobody"], envelope__no_recipient="hold")
+        p("collect", "box")
+        assert history(p) == ["held"] * 2 and held(p) == []
+        for words in (("held", "list"), ("held", "list", "box"), ("retry",)):
+            assert "box: 2 messages wait at the server" in p.good(*words).out, words
+        assert p.good("held", "list", "--json").out == ""
+        assert "2 refused messages" in p.good("retry", "box").out
+        assert "at the server" not in p.good("held", "list").out
 
 
 def test_what_is_thrown_away_is_at_the_server_still(p, target):
