@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What fails must say so: promptly, clearly, with the right exit code, and without a secret."""
+import base64
 import hashlib
 import os
 import re
+import shutil
 import socket
 import subprocess
+import tempfile
+import threading
 import time
 
 import pytest
@@ -14,6 +18,7 @@ import corpus
 from imap_store import Mailstore
 from imapd import Imapd
 from pop3d import Maildrop, Pop3d, Script, parse_script
+from postrider import PASSWORD
 
 
 def collect(p, want_code=1, limit=30):
@@ -31,6 +36,53 @@ def test_wrong_password(p, authority, dovecot):
     done, _ = collect(p)
     assert re.search("password|credential|refused|login", done.text, re.I), done
     assert len(dovecot.left(user)) == 2 and p.in_maildir() == []
+
+
+def plain_login(user):
+    return base64.b64encode(f"\0{user}\0{PASSWORD}".encode()).decode()
+
+
+def test_a_server_says_our_login_back(p):
+    """What it could not parse; the password is in there, in base64."""
+    login = plain_login("anna")
+    p.secrets.add(login)
+    rules = ["> CAPA", "< +OK", "< SASL PLAIN", "< UIDL", "< .", "> AUTH PLAIN*", f"< -ERR cannot parse: AUTH PLAIN {login}"]
+    with Pop3d(Maildrop(corpus.small(2)), script=Script(parse_script(rules * 4))) as origin:
+        p.clear("box", origin, auth=["plain"], trace="wire")
+        done, _ = collect(p)
+        assert re.search(r"cannot parse: AUTH PLAIN \*{8}", done.text), done
+    assert p.in_maildir() == []
+
+
+def test_a_relay_says_our_login_back(p):
+    """The same, on a line that is shown, kept in the held area and told by history."""
+    login, path = plain_login("relay"), os.path.join(tempfile.mkdtemp(dir="/tmp"), "s")     # a socket's path is short
+    p.secrets.add(login)
+
+    def serve():
+        sock, _ = server.accept()
+        with sock, sock.makefile("rwb") as f:
+            f.write(b"220 hi\r\n")
+            f.flush()
+            for line in f:
+                f.write(b"250-hi\r\n250 AUTH PLAIN\r\n" if line.startswith(b"LHLO") else b"221 bye\r\n" if line.startswith(b"QUIT") else
+                        b"501 5.5.2 cannot parse: " + line)
+                f.flush()
+
+    with socket.socket(socket.AF_UNIX) as server, Pop3d(Maildrop(corpus.small(1))) as origin:
+        server.bind(path)
+        server.listen(8)
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        p.sections["target relay"] = (f"target relay {{ type = lmtp  host = '{path}'  user = relay  password = '{PASSWORD}'  "
+                                      "envelope { recipients = {'anna@example.org'} } }\n")
+        p.clear("box", origin, deliver=["relay"])
+        done, _ = collect(p, 0)
+        assert "not shown: the password is in it" in done.text, done
+        thread.join(20)
+        for words in (("held", "list"), ("history", "box"), ("status",)):
+            p(*words)
+    shutil.rmtree(os.path.dirname(path))
 
 
 def test_a_ca_that_did_not_sign(p, dovecot, home):
