@@ -255,12 +255,20 @@ static bool next_of(struct visit *v, struct sink *k, struct held_info *info)
 	return false;
 }
 
+/* A clock that was ahead for a while left moments that nobody would choose now: they are due. */
+static int64_t due_until(const struct visit *v, int64_t now)
+{
+	int64_t due = held_due(collector_store(v->collector), v->with->name);
+
+	return deliver_next_absurd(due, now) ? due : now;
+}
+
 void retries_start(struct visit *v)
 {
 	struct held_info info;
 
 	if (!v->retry_until) {
-		v->retry_until = clock_now_s();
+		v->retry_until = due_until(v, clock_now_s());
 		postpone(v, NULL);
 	}
 	for (struct sink *k = v->sinks; k < v->sinks + v->sink_count; k++)

@@ -430,6 +430,29 @@ static void one_target_hangs(void **state)
 	assert_int_equal(held_count(w), 12);
 }
 
+/* An hour from now is waited for; what a clock that was ahead chose is not. */
+static void a_clock_was_ahead(void **state)
+{
+	static const struct hand hers = { .uid = "a1", .number = 1 };
+	static const struct { int64_t later; bool tried; } rows[] = { { 3600, false }, { 3 * 24 * 3600, true } };
+	struct world *w = *state;
+	struct err e;
+
+	for (size_t n = 0; n < COUNT(rows); n++) {
+		const struct said said[] = { { &w->program, LEDGER_TARGET_HELD, hold(w, &hers) } };
+		struct held_info info;
+
+		put(w, "a1", LEDGER_HELD, 1, said, 1);
+		world_program(w, 0);
+		assert_true(world_held(w, &info));
+		assert_true(held_defer(w->store, info.id, "later", info.tried, clock_now_s() + rows[n].later, &e));
+		world_visit(w, VISIT_RETRY);
+		assert_int_equal(w->result.collected, rows[n].tried);
+		if (!rows[n].tried)
+			assert_true(held_remove(w->store, info.id, &e));
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -438,7 +461,7 @@ int main(void)
 		CASE(what_is_due_is_tried_without_the_server), CASE(what_is_deferred_again_waits_longer),
 		CASE(patience_has_an_end), CASE(refused_and_quarantined), CASE(refused_and_kept), CASE(refused_and_deleted), CASE(refused_and_returned),
 		CASE(released_and_refused_again), CASE(it_vanished_from_the_server), CASE(its_id_changed), CASE(over_quota_and_then_not),
-		CASE(released_into_a_mailbox), CASE(its_target_fails), CASE(its_target_is_not_asked), CASE(one_target_hangs),
+		CASE(released_into_a_mailbox), CASE(its_target_fails), CASE(its_target_is_not_asked), CASE(one_target_hangs), CASE(a_clock_was_ahead),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -130,6 +130,11 @@ static inline int64_t deliver_next_try(uint32_t attempts, int64_t now)
 
 	return now + waits[attempts < COUNT(waits) ? attempts : COUNT(waits) - 1];
 }
+/* It is further away than any of these: the clock was ahead when it was chosen. */
+static inline bool deliver_next_absurd(int64_t next, int64_t now)
+{
+	return next != INT64_MAX && next > now + 4 * 3600 + 60;
+}
 static inline bool deliver_ticket(uint64_t ticket)
 {
 	return ticket & DELIVER_TICKETS;

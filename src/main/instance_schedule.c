@@ -108,7 +108,9 @@ static void look_for_held(struct instance *i, int64_t now)
 	for (size_t n = 0; n < s->connection_count; n++) {
 		const struct connection *c = s->connections[n];
 
-		if (c->enabled && held_due(i->cli->store, c->name) <= now && instance_visits(i, &v, &e) &&
+		int64_t due = held_due(i->cli->store, c->name);
+
+		if (c->enabled && (due <= now || deliver_next_absurd(due, now)) && instance_visits(i, &v, &e) &&
 		    !visits_start(v, c->name, VISIT_RETRY, &id, &e))
 			i->held_asked = true;	/* busy: that visit does it, or has passed it by */
 	}

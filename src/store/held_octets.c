@@ -11,7 +11,7 @@
 #include "store/pack.h"
 #include "store/room.h"
 
-enum { IN_BATCH = 12, RANDOM_BITS = 24, TRIES = 100 };
+enum { IN_BATCH = 3, RANDOM_BITS = 24, TRIES = 100 };	/* pieces of a batch are in memory twice, while it is committed */
 
 /* ---- adding */
 
