@@ -118,11 +118,11 @@ def test_the_sample_as_it_is(p):
 def test_the_sample_with_everything_in_it(p, home):
     """Each key that stands behind a # is right, too; and the sockets of systemd have listeners of their names."""
     cert, key = certs.Authority(os.path.join(home, "ca")).sign("tls")
-    text = re.sub(r"^( *)#( *(?:\w+ +=|\w+ \w+ \{|\}))", r"\1\2", read(os.path.join(DIST, "postrider.conf")), flags=re.M)
+    text = re.sub(r"^( *)#( *(?:\w+ +=|\w+(?: \w+)? \{|\}))", r"\1\2", read(os.path.join(DIST, "postrider.conf")), flags=re.M)
     text = text.replace("/etc/postrider/tls.pem", cert).replace("/etc/postrider/tls.key", key)
     assert "\nrun_as = " in text and "listen tls {" in text and "connection anna {" in text
     done = check_sample(p, text.replace('run_as = "postrider"', 'run_as = "daemon"'))
-    assert "1 connection, 1 target, 0 warnings" in done.out, done
+    assert "1 connection, 2 targets, 0 warnings" in done.out, done
     names = [re.search("^FileDescriptorName=(.*)", read(os.path.join(DIST, name)), re.M)[1] for name in UNITS[1:]]
     ports = [re.search("^ListenStream=(.*)", read(os.path.join(DIST, name)), re.M)[1] for name in UNITS[1:]]
     for name, port in zip(names, ports):
