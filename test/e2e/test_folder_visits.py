@@ -223,9 +223,14 @@ def test_a_full_disk_fails_what_does_not_fit(p, out):
     with Pop3d(Maildrop(mail)) as origin:
         try:
             pop3(p, origin, deliver=["out", "maildir:" + p.maildir])
-            for collected in (6, 0):
+            left = 7
+            for visit in range(4):      # others that are written while it fills the disk fare as it does, that time
                 done, got = counts(p, code=1)
-                assert got["collected"] == collected and got["failed"] == 1 and "No space left" in done.text, done
+                left -= got["collected"]
+                assert got["failed"] == left and "No space left" in done.text, done
+                if left > 1 and visit < 3:
+                    continue
+                assert left == 1, done
                 assert origin.drop.octets() == [corpus.normal(large)] and normal(p.in_maildir()) == normal(mail)
                 assert messages(out) == normal(mail[:3] + mail[4:]) and tidy(out)
         finally:
