@@ -47,6 +47,7 @@ bool ask_may_leave(struct visit *v)
 
 	if (v->straggling != stragglers) {
 		v->straggling = stragglers;
+		v->leaves = false;
 		if (!v->stragglers)
 			v->stragglers = timer_new(collector_loop(v->collector), on_stragglers, v);
 		if (v->stragglers && stragglers)

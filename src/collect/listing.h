@@ -24,7 +24,7 @@
 #include "collect/identity.h"
 #include "store/ledger.h"
 
-enum { ITEM_UID_MAX = 18, LISTING_WHOLESALE = 10, LISTING_GAPS_MAX = 100, LISTING_SLICE = 40 };
+enum { ITEM_UID_MAX = 18, LISTING_WHOLESALE = 10, LISTING_GAPS_MAX = 100, LISTING_SLICE = 32 };
 
 enum item_flag {
 	ITEM_KNOWN = 1,		/* in the ledger, nothing to fetch */

@@ -283,12 +283,10 @@ struct tokens *tokens_new(const struct tokens_with *with, struct err *e)
 		return NULL;
 	}
 	t->with = *with;
-	t->https = https_new(&(struct https_with){ .loop = with->loop, .timeout_ms = TOKENS_TIMEOUT_MS }, e);
-	t->timer = t->https ? timer_new(with->loop, on_timer, t) : NULL;
+	t->timer = timer_new(with->loop, on_timer, t);
 	if (t->timer)
 		return t;
-	if (t->https)
-		(void)err_set(e, ERR_LOCAL, "out of memory");
+	(void)err_set(e, ERR_LOCAL, "out of memory");
 	tokens_free(&t);
 	return NULL;
 }
@@ -305,7 +303,8 @@ void tokens_free(struct tokens **out)
 		t->list = k->next;
 		token_free(k);
 	}
-	https_free(&t->https);
+	if (t->https)
+		https_free(&t->https);
 	timer_free(&t->timer);
 	free(t);
 	*out = NULL;

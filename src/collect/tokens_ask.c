@@ -233,6 +233,14 @@ static void on_refused(struct token *k, const struct oauth_answer *a, uint32_t a
 	}
 }
 
+/* Most processes have no tokens to ask for: libcurl begins with the first. */
+static bool can_ask(struct tokens *t, struct err *e)
+{
+	if (!t->https)
+		t->https = https_new(&(struct https_with){ .loop = t->with.loop, .timeout_ms = TOKENS_TIMEOUT_MS }, e);
+	return t->https;
+}
+
 static void on_answer(void *user, const struct https_answer *got)
 {
 	struct token *k = user;
@@ -272,7 +280,7 @@ static void post(struct token *k, struct span secret, struct span refresh)
 	buf_start(&form, ISSUER_FORM_MAX);
 	good = issuer_refresh(&k->issuer, secret, refresh, &form) || err_set(&e, ERR_LOCAL, "out of memory");
 	ask.form = buf_span(&form);
-	k->call = good ? https_ask(k->all->https, &ask, &e) : NULL;
+	k->call = good && can_ask(k->all, &e) ? https_ask(k->all->https, &ask, &e) : NULL;
 	buf_wipe(&form);
 	k->state = TOKEN_ASKING;
 	if (!k->call)

@@ -41,7 +41,7 @@ struct token {
 
 struct tokens {
 	struct tokens_with with;
-	struct https *https;
+	struct https *https;		/* NULL: nothing was asked yet */
 	struct timer *timer;		/* some token is READY */
 	struct token *list;
 };

@@ -210,31 +210,30 @@ static void refused_over(struct untaken *u)
 	message_over(v, m, &m->accepted);
 }
 
-/* What some recipients have had to be held, room or not; that there is none shows before the next. */
-static bool held_tight(const struct visit *v, const struct held_sums *sums)
+static uint64_t look_at_room(struct visit *v)
 {
-	return v->with->held_max && sums->octets >= v->with->held_max - v->with->held_max / 8;
+	struct held_sums sums;
+
+	held_sums_of(collector_store(v->collector), v->with->name, &sums);
+	v->tight = v->with->held_max && sums.octets >= v->with->held_max - v->with->held_max / 8;
+	return sums.octets;
 }
 
 void untaken_room(struct visit *v)
 {
-	struct held_sums sums;
-
-	held_sums_of(collector_store(v->collector), v->with->name, &sums);
-	v->tight = held_tight(v, &sums);
+	(void)look_at_room(v);
 }
 
+/* What some recipients have had to be held, room or not; that there is none shows before the next. */
 static void stop_if_full(struct visit *v)
 {
-	struct held_sums sums;
+	uint64_t octets = look_at_room(v);
 	struct err e;
 
-	held_sums_of(collector_store(v->collector), v->with->name, &sums);
-	v->tight = held_tight(v, &sums);
-	if (!v->with->held_max || sums.octets <= v->with->held_max)
+	if (!v->with->held_max || octets <= v->with->held_max)
 		return;
 	(void)err_set(&e, ERR_BUSY, "held area: what is held for this connection has %llu octets: no room for more (held_max %llu)",
-		(unsigned long long)sums.octets, (unsigned long long)v->with->held_max);
+		(unsigned long long)octets, (unsigned long long)v->with->held_max);
 	visit_no_target(v, &e);
 }
 

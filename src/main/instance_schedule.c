@@ -107,7 +107,6 @@ static void look_for_held(struct instance *i, int64_t now)
 	i->held_asked = false;
 	for (size_t n = 0; n < s->connection_count; n++) {
 		const struct connection *c = s->connections[n];
-
 		int64_t due = held_due(i->cli->store, c->name);
 
 		if (c->enabled && (due <= now || deliver_next_absurd(due, now)) && instance_visits(i, &v, &e) &&
