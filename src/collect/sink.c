@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Ops of each kind of target; kinds that are not built have none. */
+/* Ops of each kind of target. */
 static const struct sink_ops *ops_of(enum target_type type)
 {
 	switch (type) {
@@ -98,7 +98,7 @@ bool sink_open(struct sink *k, struct visit *v, uint8_t index, struct err *e)
 	*k = (struct sink){ .visit = v, .target = v->with->deliver[index], .index = index };
 	k->ops = ops_of(k->target->type);
 	if (!k->ops)
-		abort();	/* settings_usable */
+		abort();	/* no type is without */
 	k->tag = k->intent = sink_tag(k->target);
 	if ((k->target->type != TARGET_MAILBOX || settle_place(k, e)) && must_be_alone(k, e) && k->ops->open(k, e)) {
 		k->streams = k->ops->streams && !routing_wanted(k);

@@ -322,8 +322,6 @@ static bool can_be_visited(const struct visit *v, struct err *e)
 {
 	const struct connection *with = v->with;
 
-	if (!settings_usable(with, e))
-		return false;
 	if (!with->host || !with->user)
 		return err_set(e, ERR_CONFIG, "no %s is set", with->host ? "user" : "host");
 	if ((v->what == VISIT_COLLECT || v->what == VISIT_RETRY) && !with->deliver_count)

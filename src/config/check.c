@@ -223,8 +223,6 @@ static void check_deliver(struct settings *s, struct connection *c, const struct
 			continue;
 		}
 		check_twice(c, t, c->deliver_to.at[n], section, r);
-		if (t->unbuilt)
-			section_warning(section, r, "deliver", "%s: %s is not built yet; it has no effect", t->name, t->unbuilt);
 		if ((!t->where.file || !section->where.file) && target_needs_envelope(t) && !t->has_envelope && !c->has_envelope)	/* else build_end */
 			section_error(section, r, "deliver", "%s does not say who gets the mail; write %s", t->name,
 				section->where.file ? "envelope { recipients = {\"…\"} } into the connection" : "--envelope.recipients ADDRESS");

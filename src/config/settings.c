@@ -104,23 +104,6 @@ const struct target *settings_target(const struct settings *s, const char *name)
 	return NULL;
 }
 
-static bool unusable(struct err *e, struct where where, const char *what, const char *name, const char *unbuilt)
-{
-	(void)err_set(e, ERR_CONFIG, "%s %s: %s is not built yet", what, name, unbuilt);
-	return where.file ? err_in(e, "%s:%u", where.file, where.line) : false;
-}
-
-bool settings_usable(const struct connection *c, struct err *e)
-{
-	for (size_t n = 0; n < c->deliver_count; n++) {
-		const struct target *t = c->deliver[n];
-
-		if (t->unbuilt)
-			return unusable(e, t->where.file ? t->where : c->where, "target", t->name, t->unbuilt);
-	}
-	return true;
-}
-
 static void wipe_secret(const struct secret *secret)
 {
 	if (secret->kind == SECRET_LITERAL && secret->text)

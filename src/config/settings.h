@@ -121,7 +121,6 @@ struct target {
 	struct auth_keys auth;	/* none: no login */
 	const char *user;	/* NULL = none */
 	struct secret password;
-	const char *unbuilt;	/* what of it is not built yet for connections ("type smtp"); NULL = it can be used */
 };
 
 struct connection {
@@ -195,6 +194,3 @@ struct settings {
 /* NULL when there is none of that name. */
 const struct connection *settings_connection(const struct settings *s, const char *name);
 const struct target *settings_target(const struct settings *s, const char *name);
-/* False when this connection, or a target of it, needs what is not built yet;
- * the error names the place. */
-[[nodiscard]] bool settings_usable(const struct connection *c, struct err *e);

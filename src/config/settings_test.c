@@ -131,12 +131,11 @@ static void targets_of_every_type_can_be_used(void **state)
 		"connection c { protocol = pop3 host = h user = u deliver = {'maildir:M', parts} }\n"
 		"connection d { protocol = pop3 host = h user = u deliver = 'folder:/x' }\n");
 	struct settings s;
-	struct err e;
 
 	(void)state;
 	assert_string_equal(scratch_read(text, 0600, &s), "");
 	for (const char *const *name = (const char *const[]){ "a", "b", "c", "d", NULL }; *name; name++)
-		assert_true(settings_usable(settings_connection(&s, *name), &e));
+		assert_true(settings_connection(&s, *name)->deliver_count);
 	assert_null(settings_connection(&s, "e"));
 	assert_null(settings_target(&s, "part"));
 	assert_string_equal(settings_target(&s, "parts")->canonical, "folder:/p");

@@ -26,15 +26,9 @@ static const struct form {
 	{ SPAN("lmtp:/"), TARGET_LMTP }, { SPAN("command:"), TARGET_COMMAND },
 };
 
-static const struct {
-	const char *name, *unbuilt;
-} types[] = {
-	[TARGET_MAILBOX] = { "mailbox", NULL },
-	[TARGET_MAILDIR] = { "maildir", NULL },
-	[TARGET_FOLDER] =  { "folder", NULL },
-	[TARGET_SMTP] =    { "smtp", NULL },
-	[TARGET_LMTP] =    { "lmtp", NULL },
-	[TARGET_COMMAND] = { "command", NULL },
+static const char *const types[] = {
+	[TARGET_MAILBOX] = "mailbox", [TARGET_MAILDIR] = "maildir", [TARGET_FOLDER] = "folder", [TARGET_SMTP] = "smtp", [TARGET_LMTP] = "lmtp",
+	[TARGET_COMMAND] = "command",
 };
 
 static const char *joined(struct arena *a, struct span prefix, const char *rest)
@@ -142,7 +136,7 @@ bool target_read(struct arena *a, const char *file, const char *text, struct tar
 		if (!span_starts(span_of(text), f->prefix))
 			continue;
 		*form = true;
-		*t = (struct target){ .type = f->type, .unbuilt = types[f->type].unbuilt };
+		*t = (struct target){ .type = f->type };
 		if (!value_text(text, 0, e))
 			return false;
 		if (!*rest)
@@ -239,7 +233,7 @@ static void check_keys(const struct section *section, const struct target *t, st
 {
 	for (const struct given *g = section->given; g < section->given + section->count; g++)
 		if (!strchr(g->name, '.') && !(g->option->types & (1u << t->type)))
-			section_error(section, r, g->name, "a target of type %s does not have this key; leave it out", types[t->type].name);
+			section_error(section, r, g->name, "a target of type %s does not have this key; leave it out", types[t->type]);
 }
 
 /* What it says may change until a message comes; better to know now. */
@@ -328,9 +322,8 @@ void build_target(struct settings *s, const struct section *section, struct repo
 	add(s, t);
 	if (!section_given(section, "type"))
 		section_error(section, r, NULL, "type is missing; write type = mailbox, maildir, folder, smtp, lmtp or command");
-	if (!section_given(section, "type") || strcmp(only_value(section, "type"), types[t->type].name) != 0)
+	if (!section_given(section, "type") || strcmp(only_value(section, "type"), types[t->type]) != 0)
 		return;		/* no type: what else could be said of it? */
-	t->unbuilt = types[t->type].unbuilt;
 	check_keys(section, t, r);
 	if (t->smime.key && !t->smime.certificate)
 		section_error(section, r, "smime.key", "a key needs its certificate; write smime.certificate as well");

@@ -27,12 +27,10 @@ static void default_port(struct target *t)
 bool target_smtp(struct arena *a, struct span prefix, const char *rest, struct target *t, struct err *e)
 {
 	enum target_type type = t->type;
-	const char *unbuilt = t->unbuilt;
 	unsigned bits = 0;
 
 	option_defaults(target_rows, t, a);
 	t->type = type;
-	t->unbuilt = unbuilt;
 	t->tls.mode = type == TARGET_LMTP ? MODE_NONE : span_starts(prefix, SPAN("smtps://")) ? MODE_IMPLICIT : MODE_EXPLICIT;
 	t->tls.required = t->tls.verify_server = t->tls.verify_host = t->tls.mode == MODE_IMPLICIT;
 	t->host = NULL;

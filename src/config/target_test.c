@@ -38,7 +38,6 @@ static void texts_of_targets(void **state)
 		assert_string_equal(t.canonical, texts[n].canonical);
 		assert_string_equal(t.name, texts[n].canonical);
 		assert_int_equal(t.type, texts[n].type);
-		assert_null(t.unbuilt);
 	}
 	for (const char *const *p = (const char *const[]){ "archive", "", "fax:1", "Maildir:x", "lmtp:x", "smtp:h", NULL }; *p; p++) {
 		assert_true(target_read(&a, NULL, *p, &t, &form, &e));
