@@ -59,6 +59,12 @@ static int64_t short_most(const struct planned *p)
 	return p->account_delay ? p->account_delay : SCHEDULE_HOST_MAX_S;
 }
 
+/* Who watches wants to know soon that the host is there again. */
+static int64_t host_delay(const struct planned *p)
+{
+	return p->idle && p->host_delay > SCHEDULE_AGAIN_S ? SCHEDULE_AGAIN_S : p->host_delay;
+}
+
 /* Of several visits that began before the host was found out only the first counts. */
 static bool host_failed(struct schedule *s, struct planned *p, int64_t delay, int64_t now)
 {
@@ -69,7 +75,7 @@ static bool host_failed(struct schedule *s, struct planned *p, int64_t delay, in
 	if (!h->failures || p->began > h->noted) {
 		h->failures += h->failures < UINT32_MAX;
 		h->noted = now;
-		later(&h->until, now + (delay ? delay : doubled(s, p->host_delay, h->failures, SCHEDULE_HOST_MAX_S)));
+		later(&h->until, now + (delay ? delay : doubled(s, host_delay(p), h->failures, SCHEDULE_HOST_MAX_S)));
 	}
 	p->kept.of_host = true;
 	p->kept.backoff_until = h->until;
