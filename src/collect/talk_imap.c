@@ -12,7 +12,7 @@
 
 static const char *const event_names[] = {
 	"nothing", "start of TLS", "challenge", "compression", "logged in", "mailbox", "found", "vanished", "message", "message begins",
-	"octets", "message ends", "copied", "done", "refused", "warning", "goodbye", "failed",
+	"octets", "message ends", "copied", "done", "refused", "idling", "news", "warning", "goodbye", "failed",
 };
 static_assert(COUNT(event_names) == IMC_FAILED + 1, "a name for each event");
 
@@ -171,6 +171,8 @@ static void on_answer(struct visit *v, const struct imc_event *ev)
 		return;
 	case IMC_ASK_CLOSE:
 	case IMC_ASK_NOOP:
+	case IMC_ASK_IDLE:
+	case IMC_ASK_NOTIFY:
 	case IMC_ASK_LOGOUT:
 		return;
 	}
@@ -254,6 +256,8 @@ static void on_event(struct visit *v, const struct imc_event *ev)
 	case IMC_FAILED:
 		on_failed(v);
 		return;
+	case IMC_IDLING:
+	case IMC_NEWS:
 	case IMC_VANISHED:	/* the modseq tells that something changed */
 	case IMC_NOTHING:
 		return;
