@@ -48,6 +48,12 @@ static int64_t doubled(struct schedule *s, int64_t once, uint32_t nth, int64_t m
 	return delay + (int64_t)schedule_chance(s, (uint64_t)delay / 10 + 1);
 }
 
+/* Who watches wants to know soon that the server is there again. */
+static int64_t host_delay(const struct planned *p)
+{
+	return p->idle && p->host_delay > SCHEDULE_AGAIN_S ? SCHEDULE_AGAIN_S : p->host_delay;
+}
+
 static void later(int64_t *until, int64_t moment)
 {
 	if (moment > *until)
@@ -57,12 +63,6 @@ static void later(int64_t *until, int64_t moment)
 static int64_t short_most(const struct planned *p)
 {
 	return p->account_delay ? p->account_delay : SCHEDULE_HOST_MAX_S;
-}
-
-/* Who watches wants to know soon that the host is there again. */
-static int64_t host_delay(const struct planned *p)
-{
-	return p->idle && p->host_delay > SCHEDULE_AGAIN_S ? SCHEDULE_AGAIN_S : p->host_delay;
 }
 
 /* Of several visits that began before the host was found out only the first counts. */
@@ -109,7 +109,7 @@ static bool throttled(struct schedule *s, struct planned *p, const struct hint *
 static void account_failed(struct schedule *s, struct planned *p, enum schedule_class class, int64_t now)
 {
 	int64_t delay = class == SCHEDULE_FATAL ? doubled(s, p->account_delay, p->kept.failures, SCHEDULE_ACCOUNT_MAX_S) :
-		doubled(s, p->host_delay, p->kept.failures, short_most(p));
+		doubled(s, host_delay(p), p->kept.failures, short_most(p));
 
 	p->kept.backoff_until = delay ? now + delay : 0;
 }

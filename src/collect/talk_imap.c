@@ -12,7 +12,7 @@
 
 static const char *const event_names[] = {
 	"nothing", "start of TLS", "challenge", "compression", "logged in", "mailbox", "found", "vanished", "message", "message begins",
-	"octets", "message ends", "copied", "done", "refused", "warning", "goodbye", "failed",
+	"octets", "message ends", "copied", "done", "refused", "idling", "news", "warning", "goodbye", "failed",
 };
 static_assert(COUNT(event_names) == IMC_FAILED + 1, "a name for each event");
 

@@ -19,6 +19,7 @@
 #pragma once
 
 #include "collect/collect.h"
+#include "net/conn.h"
 
 enum { WATCH_SHORT_S = 60, WATCH_SHORT_MAX = 3, WATCH_DENIED_S = 3600 };
 

@@ -12,6 +12,7 @@ import pytest
 import corpus
 from dovecot import Dovecot
 from imap_helpers import keys, same
+from imap_parse import quoted
 from imapd import Imapd, Mailstore, Script, parse_script, without
 from oauth_helpers import Running
 from serving import until
@@ -43,6 +44,12 @@ class Watching(Running):
         until(lambda: self.text().count("reloaded") > before, self.text)
 
 
+def append(d, user, name, octets):
+    """By Dovecot itself: of a file that somebody else puts into a Maildir, it notifies only whoever has that one selected."""
+    with d.client(user) as c:
+        c.ask("APPEND", quoted(name), None, None, octets)
+
+
 def logins(d, user):
     return len(re.findall(rf"imap-login: Info: Login: user=<{user}>", d.log()))
 
@@ -51,7 +58,7 @@ def logins(d, user):
 def test_what_comes_is_fetched_at_once_by_the_same_session(p, dovecot, authority, after):
     user = dovecot.fresh(MAIL[:2])
     watch(p, "box", **keys(dovecot, authority, user, after=after))
-    with Watching(p) as w:
+    with Watching(p, "-v", "-v") as w:
         w.has(2)
         for n in range(2, 6):
             w.idles(n - 1)
@@ -67,7 +74,7 @@ def test_what_comes_is_fetched_at_once_by_the_same_session(p, dovecot, authority
 def test_over_each_kind_of_tls(p, dovecot, authority, mode):
     user = dovecot.fresh(MAIL[:1])
     watch(p, "box", **keys(dovecot, authority, user, mode))
-    with Watching(p) as w:
+    with Watching(p, "-v", "-v") as w:
         w.idles()
         dovecot.fill(user, MAIL[1:3])
         w.has(3)
@@ -81,22 +88,25 @@ def test_several_mailboxes(p, authority, notify):
         for name in ("lists/a", "lists/b"):
             d.fill(user, [], name)
         watch(p, "box", **keys(d, authority, user), mailbox=["INBOX", "lists/*"])
-        with Watching(p) as w:
+        with Watching(p, "-v", "-v") as w:
             w.has(1)
             w.idles(2 if notify else 1)     # the first look behind NOTIFY comes at once
-            d.fill(user, [MAIL[1]], "lists/b")
+            append(d, user, "lists/b", MAIL[1])
             if notify:
                 w.has(2)
-            d.fill(user, [MAIL[2]])
+            append(d, user, "INBOX", MAIL[2])
             w.has(3)
-            assert logins(d, user) == 1
+            if notify:
+                append(d, user, "lists/a", MAIL[3])
+                w.has(4)
+            assert logins(d, user) == (4 if notify else 3), "ours, and those that put the mail there"
 
 
 def test_a_server_that_goes_and_comes_back(p, authority):
     with Dovecot(authority) as d:
         user = d.fresh(MAIL[:1])
         watch(p, "box", **keys(d, authority, user))
-        with Watching(p) as w:
+        with Watching(p, "-v", "-v") as w:
             w.idles()
             ports = d.pop3, d.pop3s, d.imap, d.imaps
             d.stop()
@@ -113,7 +123,7 @@ def test_a_reload_keeps_what_did_not_change(p, dovecot, authority):
     users = [dovecot.fresh(MAIL[:1]) for _ in range(3)]
     for n, user in enumerate(users):
         watch(p, f"box{n}", **keys(dovecot, authority, user))
-    with Watching(p) as w:
+    with Watching(p, "-v", "-v") as w:
         w.idles(3)
         watch(p, "box1", **keys(dovecot, authority, users[1]), description="another")
         del p.sections["box2"]
@@ -129,7 +139,7 @@ def test_a_reload_keeps_what_did_not_change(p, dovecot, authority):
 def test_the_service_stops_and_starts(p, dovecot, authority):
     user = dovecot.fresh(MAIL[:1])
     watch(p, "box", **keys(dovecot, authority, user))
-    with Watching(p) as w:
+    with Watching(p, "-v", "-v") as w:
         w.idles()
         p.good("service", "stop", "collect")
         dovecot.fill(user, [MAIL[1]])
@@ -141,7 +151,7 @@ def test_the_service_stops_and_starts(p, dovecot, authority):
 def test_a_visit_by_hand_takes_the_session(p, dovecot, authority):
     user = dovecot.fresh(MAIL[:1])
     watch(p, "box", **keys(dovecot, authority, user))
-    with Watching(p) as w:
+    with Watching(p, "-v", "-v") as w:
         w.idles()
         done = p.good("collect", "box")
         assert done.summary()["box"]["collected"] == 0, done
@@ -157,7 +167,7 @@ def test_more_connections_than_the_server_takes(p, authority):
         for n in range(3):
             d.fill(user, [MAIL[1 + n]], f"f{n}")
             watch(p, f"box{n}", **keys(d, authority, user), mailbox=[f"f{n}"], interval="2s", delay_failed_host="1s")
-        with Watching(p) as w:
+        with Watching(p, "-v", "-v") as w:
             w.has(3)
             w.says("too many sessions of this account")
             for n in range(3):
@@ -182,7 +192,7 @@ def test_no_idle(p, caps):
     """Not offered, or refused: it is polled."""
     with scripted("" if caps else "> IDLE\n< {tag} NO not today\n", caps) as origin:
         p.clear("box", origin, protocol="imap", idle=True, interval="1h", active="always", after="keep")
-        with Watching(p) as w:
+        with Watching(p, "-v", "-v") as w:
             w.has(1)
             if not caps:
                 w.says("refuses IDLE")
@@ -204,7 +214,7 @@ ANSWERED = "> DONE\n< {tag} OK done\n"
 def test_what_a_server_tells_or_does_not(p, script):
     with scripted(script.replace("{text}", "anything")) as origin:
         p.clear("box", origin, protocol="imap", idle=True, interval="1h", active="always", after="keep")
-        with Watching(p) as w:
+        with Watching(p, "-v", "-v") as w:
             w.has(2)
             until(lambda: len(origin.verbs("IDLE")) == 2, w.text)
 
@@ -212,7 +222,7 @@ def test_what_a_server_tells_or_does_not(p, script):
 def test_a_server_that_ends_it_again_and_again(p):
     with scripted("> IDLE\n< + idling\n! close\n") as origin:
         p.clear("box", origin, protocol="imap", idle=True, interval="1h", active="always", after="keep")
-        with Watching(p) as w:
+        with Watching(p, "-v", "-v") as w:
             w.says("polled instead, for an hour")
             look(p, w, origin)
             assert len(origin.verbs("IDLE")) == 3
@@ -222,7 +232,7 @@ def test_a_session_that_is_dead(p):
     """It said nothing and does not answer: the next visit goes on with a fresh one."""
     with scripted("> IDLE\n< + idling\n> DONE\n! hang\n> IDLE\n< + idling\n") as origin:
         p.clear("box", origin, protocol="imap", idle=True, interval="1h", active="always", after="keep", timeout="1s")
-        with Watching(p) as w:
+        with Watching(p, "-v", "-v") as w:
             w.idles()
             look(p, w, origin)
             w.says("the session that watched is dead")
@@ -233,7 +243,7 @@ def test_no_secret_is_told_of_it(p, dovecot, authority):
     """The password's command is not run again for a session that is there; nothing of it shows at the highest verbosity."""
     user, ran = dovecot.fresh(MAIL[:1]), os.path.join(p.home, "ran")
     watch(p, "box", **keys(dovecot, authority, user), password=f"command:echo x >> {ran}; echo {dovecot.password}", trace="wire")
-    with Watching(p) as w:
+    with Watching(p, "-v", "-v") as w:
         w.idles()
         dovecot.fill(user, [MAIL[1]])
         w.has(2)
