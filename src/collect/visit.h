@@ -97,6 +97,7 @@ struct message {		/* being received, or complete and on its way */
 	uint8_t id[32], digest[32];
 	uint64_t size;
 	int64_t first_seen;
+	uint64_t moment;	/* maildir_moment: in the order in which they came */
 	uint32_t attempts;
 	uint32_t accepted;	/* bit n: sink n has it durably, */
 	uint32_t failed;	/* or did not take it in this visit, */

@@ -141,6 +141,14 @@ def free_ports(count):
     return ports
 
 
+@contextlib.contextmanager
+def closed_port():
+    """A port that refuses connections, and is nobody else's meanwhile."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        yield s.getsockname()[1]
+
+
 imaplib._MAXLINE = 1 << 24      # it refuses longer ones
 
 
