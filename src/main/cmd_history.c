@@ -276,6 +276,7 @@ static bool read_moment(struct cli *cli, const char *name, int64_t *moment)
 	struct tm tm = { 0 };
 	struct err e;
 	uint64_t ms;
+	long east;
 
 	*moment = 0;
 	if (!text)
@@ -291,7 +292,8 @@ static bool read_moment(struct cli *cli, const char *name, int64_t *moment)
 	}
 	if (!end || *end)
 		return !cli_usage(cli, "--%s %.60s is neither a duration such as 7d, nor a moment such as 2026-11-21T04:05:06Z or 2026-11-21", name, text);
-	*moment = timegm(&tm) - tm.tm_gmtoff;
+	east = tm.tm_gmtoff;		/* timegm forgets it */
+	*moment = timegm(&tm) - east;
 	return true;
 }
 
@@ -303,13 +305,11 @@ static json_t *read_states(const struct cli *cli)
 	for (size_t n = 0; n < cli->given_count; n++) {
 		const char *at = cli->given[n].value;
 
-		if (strcmp(cli->given[n].key, "state") != 0)
+		if (strcmp(cli->given[n].key, "status") != 0)
 			continue;
 		for (size_t len; *at; at += len + (at[len] == ','))
 			if ((len = strcspn(at, ",")))
 				(void)json_array_append_new(states, json_stringn(at, len));
-			else
-				(void)json_array_append_new(states, json_string(""));
 	}
 	return states;
 }
@@ -385,14 +385,14 @@ static int run(struct cli *cli)
 }
 
 const struct command cmd_history = {
-	.name = "history", .usage = "[NAME] [--since WHEN] [--until WHEN] [--state S,…] [--uid TEXT] [--target NAME] [--limit N] [--reverse] [--json]",
+	.name = "history", .usage = "[NAME] [--since WHEN] [--until WHEN] [--status S,…] [--uid TEXT] [--target NAME] [--limit N] [--reverse] [--json]",
 	.run = run, .does = "what was collected, and how far each message came",
-	.options = { { "since", true }, { "until", true }, { "state", true }, { "uid", true }, { "target", true }, { "limit", true }, { "reverse", false },
+	.options = { { "since", true }, { "until", true }, { "status", true }, { "uid", true }, { "target", true }, { "limit", true }, { "reverse", false },
 		{ NULL, false } },
 	.help = "One line a message: when its state changed, state, octets, connection, unique-id, the IDs of what is held of it, attempts, last error.\n"
 		"In the order in which messages were first seen, the oldest first.\n"
 		"  --since, --until WHEN  first seen from then on, or up to then: 7d (ago), 2026-11-21T04:05:06Z, 2026-11-21\n"
-		"  --state S,…            only these, as they stand in the lines; also delivered (every target has it), disposed (the same,\n"
+		"  --status S,…           only these, as they stand in the lines; also delivered (every target has it), disposed (the same,\n"
 		"                         and it left the server), failed (a target does not have it, and there is an error)\n"
 		"  --uid TEXT             the unique-id as it stands in the lines, or over IMAP the UID alone\n"
 		"  --target NAME          what this target has not taken yet, or refused\n"

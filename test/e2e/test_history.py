@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """`history`: which entries it shows, and in which order; the same over a running instance."""
-import signal
-
 import pytest
 
 import corpus
 from pop3d import Maildrop, Pop3d
-from serving import Served
+from serving import Server
 
-REFUSES = "command:/bin/sh -c 'cat > /dev/null; exit 100'"
-DEFERS = "command:/bin/sh -c 'cat > /dev/null; exit 75'"
+REFUSES = 'command:/bin/sh -c "cat > /dev/null; exit 100"'
+DEFERS = 'command:/bin/sh -c "cat > /dev/null; exit 75"'
 
 
 @pytest.fixture
@@ -22,13 +20,8 @@ def uids(p, *words):
     return [row["uid"] for row in p.good("history", "--json", *words).rows()]
 
 
-def aged(p, monkeypatch=None):
-    """Entries of two connections, the second one's two messages a while younger."""
-
-
-@pytest.fixture
-def filled(p, origin):
-    """Two messages that are delivered, one gone, and three that a target did not take."""
+def fill(p, origin):
+    """Two messages that are delivered, and three that a target did not take."""
     p.clear("a", origin, after="keep", max_messages=2)
     p.good("collect", "a")
     p.clear("b", origin, after="keep", deliver=[DEFERS], max_messages=2, on_refused="keep")
@@ -38,25 +31,29 @@ def filled(p, origin):
     return p
 
 
+@pytest.fixture
+def filled(p, origin):
+    return fill(p, origin)
+
+
 def test_by_state(filled):
     p = filled
     assert len(uids(p)) == 5
-    assert len(uids(p, "--state", "accepted")) == 2 == len(uids(p, "--state", "delivered"))
-    assert len(uids(p, "--state", "held")) == 2
-    assert len(uids(p, "--state", "held,refused")) == 3 == len(uids(p, "--state", "held", "--state=refused"))
-    assert len(uids(p, "--state", "failed")) == 3
-    assert uids(p, "--state", "gone") == []
-    done = p("history", "--state", "eaten")
+    assert len(uids(p, "--status", "accepted")) == 2 == len(uids(p, "--status", "delivered"))
+    assert len(uids(p, "--status", "held")) == 2
+    assert len(uids(p, "--status", "held,refused")) == 3 == len(uids(p, "--status", "held", "--status=refused"))
+    assert len(uids(p, "--status", "failed")) == 3
+    assert uids(p, "--status", "gone") == []
+    done = p("history", "--status", "eaten")
     assert done.code == 2 and "there is no state eaten" in done.err and "refused" in done.err, done
-    assert p("history", "--state", "held,").code == 2
 
 
 def test_gone_is_disposed(p, origin):
     p.clear("a", origin, after="delete")
     p.good("collect", "a")
     p.good("collect", "a")
-    assert len(uids(p, "--state", "disposed")) == 6 == len(uids(p, "--state", "delivered"))
-    assert uids(p, "--state", "accepted") == []
+    assert len(uids(p, "--status", "disposed")) == 6 == len(uids(p, "--status", "delivered"))
+    assert uids(p, "--status", "accepted") == []
 
 
 def test_by_uid_and_target(filled, origin):
@@ -99,17 +96,16 @@ def test_order_and_limit(filled):
         assert [r["id"] for r in p.good("history", "--json", "--limit", str(limit)).rows()] == ids[5 - n:]
         assert [r["id"] for r in p.good("history", "--json", "--reverse", "--limit", str(limit)).rows()] == ids[::-1][:n]
     assert p("history", "--limit", "-1").code == 2 and p("history", "--limit", "many").code == 2
-    assert len(p.good("history", "--limit", "2", "--state", "accepted").out.splitlines()) == 2
+    assert len(p.good("history", "--limit", "2", "--status", "accepted").out.splitlines()) == 2
 
 
-def test_beside_a_running_instance(filled, origin):
-    p = filled
-    alone = p.good("history", "--json").out, p.good("history", "--json", "--reverse", "--limit", "3").out, p.good("history", "--state", "held").out
-    s = Served(p).start()
-    try:
-        assert (p.good("history", "--json").out, p.good("history", "--json", "--reverse", "--limit", "3").out,
-                p.good("history", "--state", "held").out) == alone
-        done = p("history", "--state", "eaten")
+def test_beside_a_running_instance(home, authority, origin):
+    with Server(home, authority) as s:
+        s.write()
+        p, asked = fill(s.p, origin), (("--json",), ("--json", "--reverse", "--limit", "3"), ("--status", "held"), ("b", "--target", DEFERS))
+        alone = [p.good("history", *words).out for words in asked]
+        assert all(alone)
+        s.start()
+        assert [p.good("history", *words).out for words in asked] == alone
+        done = p("history", "--status", "eaten")
         assert done.code == 2 and "there is no state eaten" in done.err, done
-    finally:
-        s.stop(signal.SIGTERM)
