@@ -242,6 +242,7 @@ static void turn_round(struct order *o)
 static bool print_latest(struct history *h, struct err *e)
 {
 	uint64_t left = h->limit;
+	struct order_key from;
 	bool whole;
 
 	if (!left)
@@ -260,11 +261,13 @@ static bool print_latest(struct history *h, struct err *e)
 			break;
 		order_next(&h->order);
 	}
-	if (!whole)
-		h->since = h->order.keys[h->order.count - 1].moment;
+	from = h->order.count ? h->order.keys[h->order.count - 1] : h->order.last;
 	order_end(&h->order);
 	h->limit = UINT64_MAX;
-	return order_start(&h->order, WINDOW, false, e) && print_all(h, e);
+	if (!order_start(&h->order, WINDOW, false, e))
+		return false;
+	order_from(&h->order, &from);
+	return print_all(h, e);
 }
 
 /* ---- the command */

@@ -59,7 +59,9 @@ static void sink(struct order *o, size_t at, size_t count)
 
 void order_offer(struct order *o, const struct order_key *key)
 {
-	if (o->begun && compare(o, key, &o->last) <= 0)
+	int behind = o->begun ? compare(o, key, &o->last) : 1;
+
+	if (behind < 0 || (!behind && !o->with_last))
 		return;
 	if (o->count == o->cap) {
 		if (compare(o, key, &o->keys[0]) >= 0)
@@ -81,9 +83,17 @@ void order_sort(struct order *o)
 	}
 }
 
+void order_from(struct order *o, const struct order_key *key)
+{
+	assert(!o->count && !o->begun);
+	o->last = *key;
+	o->begun = o->with_last = true;
+}
+
 void order_next(struct order *o)
 {
 	assert(o->count);
+	o->with_last = false;
 	o->last = o->keys[o->count - 1];
 	o->begun = true;
 	o->count = 0;

@@ -22,6 +22,7 @@ struct order {
 	bool reverse;			/* the latest first */
 	bool begun;			/* windows were before this one, and ended with: */
 	struct order_key last;
+	bool with_last;			/* which belongs to this one, too */
 };
 
 [[nodiscard]] bool order_start(struct order *o, size_t window, bool reverse, struct err *e);
@@ -30,6 +31,7 @@ void order_end(struct order *o);
 void order_resize(struct order *o, size_t window);
 void order_offer(struct order *o, const struct order_key *key);
 void order_sort(struct order *o);
+void order_from(struct order *o, const struct order_key *key);	/* the first window begins with this one */
 void order_next(struct order *o);	/* a new window begins behind this one; it was sorted, and is not empty */
 /* Moments outside of these cannot come into the window any more; true: there is such a bound. */
 bool order_since(const struct order *o, int64_t *since);

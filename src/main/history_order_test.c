@@ -108,11 +108,35 @@ static void a_smaller_window_has_the_first([[maybe_unused]] void **state)
 	order_end(&o);
 }
 
+/* The latest `limit`, the oldest of them first: windows from the latest on say where to begin. */
+static void windows_begin_with_a_key([[maybe_unused]] void **state)
+{
+	struct order_key sorted[ALL];
+	struct order o;
+	struct err e;
+
+	make();
+	memcpy(sorted, all, sizeof sorted);
+	qsort(sorted, ALL, sizeof *sorted, oldest_first);
+	for (size_t from = 0; from < ALL; from += 37) {
+		size_t at = from;
+
+		assert_true(order_start(&o, 64, false, &e));
+		order_from(&o, &sorted[from]);
+		for (offer_all(&o); o.count; order_next(&o), offer_all(&o))
+			for (size_t n = 0; n < o.count; n++)
+				assert_int_equal(oldest_first(&o.keys[n], &sorted[at++]), 0);
+		assert_int_equal(at, ALL);
+		order_end(&o);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_window_tells_the_same_order),
 		cmocka_unit_test(a_smaller_window_has_the_first),
+		cmocka_unit_test(windows_begin_with_a_key),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
