@@ -80,6 +80,9 @@ void schedule_clock(struct schedule *s, int64_t now)
 
 		p->due -= p->due == SCHEDULE_NEVER ? 0 : back;
 		p->began -= back;
+		p->known -= back;
+		p->alive -= p->alive ? back : 0;
+		p->idle_since -= p->idle_since ? back : 0;
 		p->kept.backoff_until -= p->kept.backoff_until ? back : 0;
 		schedule_settle(p);
 	}
@@ -157,7 +160,7 @@ static void set_running(struct planned *p, bool running)
 }
 
 /* `p` is new, or as it was under other settings. */
-static void begin_anew(struct schedule *s, struct planned *p, const struct connection *c, int64_t due)
+static void begin_anew(struct schedule *s, struct planned *p, const struct connection *c, int64_t now, int64_t due)
 {
 	bool running = p->running;
 
@@ -173,6 +176,7 @@ static void begin_anew(struct schedule *s, struct planned *p, const struct conne
 	p->idle = c->idle && c->protocol == PROTOCOL_IMAP;
 	hours_read(&p->hours, &c->active);
 	p->due = due;
+	p->known = now;
 	p->kept.backoff_until = 0;
 	p->kept.failures = p->kept.throttled = 0;
 	p->kept.of_host = false;
@@ -182,7 +186,7 @@ static void begin_anew(struct schedule *s, struct planned *p, const struct conne
 	}
 }
 
-static struct planned *planned_new(struct schedule *s, const char *name)
+static struct planned *planned_new(struct schedule *s, const char *name, int64_t now)
 {
 	struct planned *p = calloc(1, sizeof *p);
 
@@ -190,6 +194,7 @@ static struct planned *planned_new(struct schedule *s, const char *name)
 	p->name = strdup(name);
 	must(p->name);
 	p->chance = (uint32_t)schedule_chance(s, UINT32_MAX);
+	p->known = now;
 	return p;
 }
 
@@ -212,10 +217,10 @@ void schedule_reload(struct schedule *s, const struct settings *settings, int64_
 				old[i] = NULL;
 			}
 		if (!all[n])
-			all[n] = planned_new(s, c->name);
+			all[n] = planned_new(s, c->name, now);
 		schedule_sum(c, s->key, sum);
 		if (memcmp(sum, all[n]->kept.sum, sizeof sum) != 0) {
-			begin_anew(s, all[n], c, now + (int64_t)(fresh / SCHEDULE_FIRST_PER_S));
+			begin_anew(s, all[n], c, now, now + (int64_t)(fresh / SCHEDULE_FIRST_PER_S));
 			fresh += c->enabled;
 			memcpy(all[n]->kept.sum, sum, sizeof sum);
 		}
@@ -410,10 +415,23 @@ void schedule_all(struct schedule *s, int64_t now)
 static void show(const struct planned *p, int64_t now, struct schedule_shown *shown)
 {
 	int64_t until = held_until(p);
+	bool late;
 
 	*shown = (struct schedule_shown){ .name = p->name, .enabled = p->enabled, .running = p->running, .once_done = p->once_done,
 		.next = p->next, .backoff_until = until > now ? until : 0, .visited = p->kept.last, .success = p->kept.success,
-		.failures = p->kept.failures, .class = p->class, .why = p->why };
+		.failures = p->kept.failures, .class = p->class, .why = p->why,
+		.idle_since = p->idle_since, .alive = p->alive, .lag = schedule_lag(p, now, &late) };
+	shown->late = late;
+}
+
+void schedule_idle(struct schedule *s, const char *name, int64_t since, int64_t alive)
+{
+	struct planned *p = find(s, name);
+
+	if (!p)
+		return;
+	p->idle_since = since;
+	p->alive = since ? alive : 0;
 }
 
 bool schedule_find(const struct schedule *s, const char *name, int64_t now, struct schedule_shown *shown)
