@@ -16,7 +16,9 @@ import urllib.parse
 
 import pytest
 
+import corpus
 from issuer import Issuer
+from pop3d import Maildrop, Pop3d
 from postrider import PROGRAM, Postrider, section
 from serving import Server, until
 from takers import Taker
@@ -119,6 +121,16 @@ class World:
         for name, secret in self.kept:
             self.p.good("secret", "set", name, "--password-file", "-", stdin=secret.encode() + b"\n")
 
+    def target(self, kind, mech, source, says_back=False):
+        name = f"{kind}-{mech.lower()}-{source}" + (f"-{says_back}" if says_back else "")
+        taker = self.taker(name, kind, mech, says_back=says_back)
+        secret = word()
+        taker.passwords["anna"] = secret
+        self.p.sections[name] = section("target " + name, {
+            "type": kind, "host": "127.0.0.1", "port": taker.port, "tls__mode": "none", "allow_cleartext": True, "auth": [mech.lower()], "user": "anna",
+            "password": self.password(name, source, secret), "envelope__recipients": ["bert@sink.example"]})
+        return name
+
     def names(self):
         return [h.split()[1] for h in self.p.sections.values() if h.startswith("connection ")]
 
@@ -165,19 +177,130 @@ def in_memory(pid, secrets):
     return found
 
 
-can_look = pytest.mark.skipif(os.geteuid() != 0, reason="who is not root cannot look into it")
-not_sanitized = pytest.mark.skipif("asan" in PROGRAM, reason="the sanitizer keeps freed memory")
+can_look_now = os.geteuid() == 0 and "asan" not in PROGRAM     # only root can, and the sanitizer keeps freed memory
 
 
-@can_look
-@not_sanitized
-def test_memory_after_the_visits(w):
+SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "src", "control")
+
+
+def operations():
+    """The names of all that the control socket can be asked for."""
+    for name in sorted(os.listdir(SOURCE)):
+        if name.startswith("api_") and not name.endswith("_test.c"):
+            with open(os.path.join(SOURCE, name), encoding="utf-8") as f:
+                yield from re.findall(r'\.name = "([a-z]+\.[a-z_]+)"', f.read())
+
+
+def test_the_operations_are_found():
+    assert {"secret.list", "service.status", "oauth.keep", "held.list"} <= set(operations()) and len(set(operations())) > 50
+
+
+def answers(w):
+    """Everything that is said about what there is, at highest verbosity."""
+    out = {}
+    for words in (["status"], ["status", "--json"], ["history"], ["history", "--json"], ["held", "list"], ["held", "list", "--json"], ["trust", "list"],
+                  ["secret", "list"], ["secret", "list", "--json"], ["account", "list", "--json"], ["mailbox", "list", "--json"], ["block", "list", "--json"],
+                  ["check"], ["retry"]):
+        out[" ".join(words)] = w.p("-v", "-v", *words).text
+    rows = w.p("held", "list", "--json").rows()
+    for id in [r["id"] for r in rows if "id" in r][:3]:
+        out["held show " + str(id)] = w.p("held", "show", str(id)).text
+    names = [n for n in operations() if n not in ("collect.stop", "collect.start")]
+    for name, answer in zip(names, asks(w.s, *({"v": 1, "op": n} for n in names))):
+        out[name] = json.dumps(answer)
+    box = w.names()[0]
+    more = [("collect.schedule", {"connection": box}), ("history.entries", {"connection": box}), ("trust.show", {"connection": box})]
+    out["more"] = json.dumps(asks(w.s, *({"v": 1, "op": n, "args": a} for n, a in more)))
+    return out
+
+
+def files_under(path):
+    for folder, _, names in os.walk(path):
+        for name in names:
+            path = os.path.join(folder, name)
+            if os.path.isfile(path):
+                with open(path, "rb") as f:
+                    yield path, os.fsencode(path) + f.read()
+
+
+def process(pid):
+    for name in ("cmdline", "environ", "status", "limits", "comm"):
+        with open(f"/proc/{pid}/{name}", "rb") as f:
+            yield f"/proc/PID/{name}", f.read()
+
+
+def no_core(pid):
+    """Nobody gets an image of it but root, who is looking on purpose."""
+    with open(f"/proc/{pid}/limits", encoding="ascii") as f:
+        assert re.search(r"^Max core file size +0 +0 ", f.read(), re.M)
+    if os.geteuid() == 0:
+        assert os.stat(f"/proc/{pid}/mem").st_uid == 0          # as that of a process that is not dumpable
+        tried = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "cat", f"/proc/{pid}/maps"], capture_output=True, check=False)
+        assert tried.returncode and b"denied" in tried.stderr, tried
+
+
+def show(found):
+    for name, where in sorted(found.items()):
+        print(name, *where[:4], sep="\n    ")
+    return sorted(found)
+
+
+def test_of_visits(w):
     w.all()
     w.s.write()
     w.keep()
     w.s.start()
     until(w.visited, lambda: w.s.log()[-3000:])
-    found = in_memory(w.s.process.pid, w.gone)
-    for name, where in sorted(found.items()):
-        print(name, *where[:6], sep="\n    ")
-    assert not found
+    look, pid = Needles({**w.gone, **w.literal}), w.s.process.pid
+    for where, text in answers(w).items():
+        look.none(text, where)
+    for where, octets in [*process(pid), *files_under(w.p.state)]:
+        look.none(octets, where)
+    no_core(pid)
+    if can_look_now:
+        assert not show(in_memory(pid, w.gone))
+        kept = b"\0".join(octets for _, octets in memory(pid))
+        for name, secret in w.literal.items():
+            assert kept.count(secret.encode()) == 1, name       # where the configuration is
+    w.s.stop()
+    assert "trace C: PASS ***" in w.s.log() and "trace S: -ERR what is ***" in w.s.log()
+    look.none(w.s.log(), "the log")
+    done = w.p("-v", "-v", "collect")
+    assert "trace" in done.text
+    look.none(done.text, "collect")
+    for name in [n for n in w.names() if "vault" in n or "command" in n]:
+        look.none(w.p("-v", "-v", "test", name).text, "test")
+    for where, octets in files_under(w.p.state):
+        look.none(octets, where)
+    for name, taker in w.takers.items():
+        assert taker.heard, f"nobody came to {name}"
+
+
+TARGETS = [(kind, mech, says_back) for kind in ("smtp", "lmtp") for mech in ("PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-256") for says_back in (False, True, "later")]
+MAIL = corpus.small(2)
+
+
+def test_of_targets(w):
+    origin = w.stack.enter_context(Pop3d(Maildrop(MAIL)))
+    names = [w.target(kind, mech, SOURCES[n % 4], says_back) for n, (kind, mech, says_back) in enumerate(TARGETS)]
+    for name in names:
+        w.p.clear("to-" + name, origin, deliver=[name], after="keep", active="always", interval="1h")
+    w.p.sections["env"] = section("target env", {"type": "command", "argv": ["/bin/sh", "-c", f"cat >/dev/null; env >{w.p.home}/env; cat /proc/$PPID/environ >>{w.p.home}/env"]})
+    w.p.clear("to-env", origin, deliver=["env"], after="keep", active="always", interval="1h")
+    w.s.write()
+    w.keep()
+    w.s.start()
+    until(w.visited, lambda: w.s.log()[-3000:])
+    look, pid = Needles({**w.gone, **w.literal}), w.s.process.pid
+    for where, text in answers(w).items():
+        look.none(text, where)
+    with open(os.path.join(w.p.home, "env"), "rb") as f:
+        look.none(f.read(), "a program's environment")
+    for where, octets in [*process(pid), *files_under(w.p.state)]:
+        look.none(octets, where)
+    if can_look_now:
+        assert not show(in_memory(pid, w.gone))
+    w.s.stop()
+    look.none(w.s.log(), "the log")
+    for name, taker in w.takers.items():
+        assert taker.heard, f"nobody came to {name}"
