@@ -4,6 +4,7 @@
     with Taker("pop3", mech="PLAIN") as t:      "imap", "smtp", "lmtp" too; t.port
     Taker("imap", says_back=True)               refuses every login with the line in it, as it came and decoded
     Taker("pop3", says_back="later")            takes the login, and says the secret back in errors of later commands
+    Taker(…, certificate=(pem, key))            TLS from the beginning
     t.heard                                     lines before and within the login, as they came
     t.passwords = {"anna": "word"}              for SCRAM and digests only
 An empty mailbox is all there is behind the login; SMTP takes every message.
@@ -16,6 +17,7 @@ import hmac
 import os
 import re
 import socket
+import ssl
 import threading
 
 CHALLENGE = {"LOGIN": [b"Username:", b"Password:"], "CRAM-MD5": [b"<1896.697170952@taker>"]}
@@ -185,16 +187,19 @@ class Talk:
 
 
 class Taker:
-    def __init__(self, protocol, mech="", says_back=False):
+    def __init__(self, protocol, mech="", says_back=False, certificate=None):
         self.protocol, self.mech, self.says_back = protocol, mech, says_back
-        self.heard, self.passwords = [], {}
+        self.heard, self.passwords, self.context = [], {}, None
+        if certificate:
+            self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.context.load_cert_chain(*certificate)
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.port = self.socket.getsockname()[1]
         threading.Thread(target=self.serve, daemon=True).start()
 
     def one(self, sock):
-        with sock:
-            Talk(self, sock).run()
+        with sock, contextlib.suppress(OSError), self.context.wrap_socket(sock, server_side=True) if self.context else sock as talked:
+            Talk(self, talked).run()
 
     def serve(self):
         while True:
