@@ -145,6 +145,11 @@ bool value_mechanism(const char *text, uint8_t *mechanism, struct err *e)
 	return wrong(e, text, "is no mechanism");
 }
 
+bool value_mechanism_keyless(uint8_t mechanism)
+{
+	return mechanism == MECHANISM_EXTERNAL || mechanism == MECHANISM_GSSAPI;
+}
+
 bool value_mechanism_built(uint8_t mechanism)
 {
 	assert(mechanism < MECHANISMS);
