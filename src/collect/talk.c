@@ -268,7 +268,9 @@ static void settle_mechanisms(struct visit *v)
 
 	v->mech_count = 0;
 	for (size_t n = 0; n < with->auth_count; n++) {
-		bool hopeless = with->auth[n] == SASL_EXTERNAL && with->auth_auto && !with->tls.certificate;
+		bool hopeless = (with->auth[n] == SASL_EXTERNAL && with->auth_auto && !with->tls.certificate) ||
+				(with->auth[n] == SASL_GSSAPI && with->auth_auto && with->password.kind != SECRET_ASK) ||
+				(with->password.kind == SECRET_ASK && !sasl_mech_keyless((enum sasl_mech)with->auth[n]));
 
 		if (!hopeless && !(v->mechs_out & 1u << with->auth[n]))
 			v->mechs[v->mech_count++] = (enum sasl_mech)with->auth[n];

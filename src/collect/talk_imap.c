@@ -211,6 +211,7 @@ static void on_failed(struct visit *v)
 {
 	struct err e = *imc_error(v->imap->session);
 
+	password_missing(v, &e);
 	(void)err_in(&e, "%s:%u", v->with->host, v->conn_settings.port);
 	visit_fail(v, &e);
 }
