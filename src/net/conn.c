@@ -242,12 +242,15 @@ static void read_some(struct conn *c, unsigned times)
 {
 	while (times-- && c->state < CONN_ENDED && !c->ended && !must_wait(c)) {
 		ssize_t n = recv(c->fd, c->loop->in, CONN_IN_MAX, 0);
+		bool clear = !c->ssl;
 
 		if (n > 0)
 			conn_take(c, (struct span){ c->loop->in, (size_t)n });
-		else if (n == 0)
+		if (n > 0 && clear)
+			wipe(c->loop->in, (size_t)n);	/* a password may have been in it */
+		if (n == 0)
 			eof(c);
-		else if (errno != EINTR && errno != EAGAIN)
+		else if (n < 0 && errno != EINTR && errno != EAGAIN)
 			broken(c, errno);
 		if (n < CONN_IN_MAX)
 			return;

@@ -55,7 +55,7 @@ void conn_listener_options(int fd)
 
 void conn_adopt(struct conn *c, const struct conn_user *u)
 {
-	assert(u->opened && u->turn && u->drained && u->closed);
+	assert(u->turn && u->drained && u->closed);
 	assert(c->user.closed);		/* else it is being told, or has been */
 	assert(c->opened && c->state != CONN_HANDSHAKING && (!c->tls_wanted || u->secured));
 	c->user = *u;

@@ -226,6 +226,7 @@ static bool set_up(struct tls_client *t, struct err *e)
 		return err_set(e, ERR_LOCAL, "no TLS context: out of memory");
 	/* An idle connection holds no buffers; nobody renegotiates with us. */
 	(void)SSL_CTX_set_mode(t->ctx, SSL_MODE_RELEASE_BUFFERS);
+	(void)SSL_CTX_set_options(t->ctx, SSL_OP_CLEANSE_PLAINTEXT);
 	(void)SSL_CTX_set_options(t->ctx, SSL_OP_NO_RENEGOTIATION);
 	(void)SSL_CTX_set_session_cache_mode(t->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(t->ctx, on_session);
