@@ -66,7 +66,7 @@ bool idle_is_stray(struct imc *s, struct span tag)
 
 bool imc_idling(const struct imc *s)
 {
-	return s->idle;
+	return s->idle && s->phase == PHASE_READY;
 }
 
 /* ---- news */
