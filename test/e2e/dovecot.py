@@ -327,9 +327,10 @@ class Dovecot:
                     out.append(f.read())
         return out
 
-    def start(self, ports=None):
+    def start(self, wanted=None):
+        """Wanted: ports that it had before."""
         for _ in range(5):      # a port may be taken between choosing and listening
-            self.pop3, self.pop3s, self.imap, self.imaps = ports = ports or free_ports(4)
+            self.pop3, self.pop3s, self.imap, self.imaps = ports = wanted or free_ports(4)
             conf = CONFIG.format(home=self.home, user=self.user, group=self.group, uid=self.uid, gid=self.gid,
                                  cert=self.cert, key=self.key, pop3=self.pop3, pop3s=self.pop3s, imap=self.imap, imaps=self.imaps, passdb=self.passdb,
                                  plugins=self.plugins[0], imap_plugins=self.plugins[1])

@@ -20,6 +20,7 @@ from probing import Raw, silent
 from serving import until
 from sinks import Sink
 from smtpd import Smtpd
+from takers import Taker
 from test_oauth_servers import Scripted, microsoft_pop3
 from test_relay_visits import Greylist
 
@@ -73,7 +74,7 @@ def test_origin_is_faithful(authority, tls):
 
 
 SERVERS = {"Pop3d": lambda: Pop3d(Maildrop([])), "Smtpd": Smtpd, "Raw": lambda: Raw(silent), "Sink": Sink, "Scripted": lambda: Scripted(microsoft_pop3([])),
-           "Greylist": Greylist, "Issuer": Issuer, "Endpoint": Endpoint}
+           "Greylist": Greylist, "Taker": lambda: Taker("pop3"), "Issuer": Issuer, "Endpoint": Endpoint}
 
 
 @pytest.mark.parametrize("name", SERVERS)
