@@ -162,6 +162,9 @@ struct conn_offered {
 	const char *reason;
 };
 bool conn_tls_offered(const struct conn *c, struct conn_offered *offered);
+/* False: its server's certificate counts only because a person accepted it or its
+ * authority, and that was taken back meanwhile (tls_trust.h).  Then it is to end. */
+bool conn_tls_trusted(const struct conn *c);
 /* A deadline passed; to be asked inside closed(). */
 bool conn_timed_out(const struct conn *c);
 bool conn_is_tls(const struct conn *c);
