@@ -161,7 +161,7 @@ static void settle(struct served *s)
 		.login = { .name = s->all->host, .lmtp = s->target->ops->type == TARGET_LMTP, .password = buf_span(&s->password),
 			.mechs = server->mechs, .mech_count = server->mech_count, .secure = server->mode == MODE_IMPLICIT,
 			.starttls = server->mode == MODE_EXPLICIT, .starttls_required = server->mode == MODE_EXPLICIT && server->required },
-		.user = server->user ? server->user : "", .parallel = s->target->parallel, .back_off = &s->back_off,
+		.user = server->user ? server->user : "", .parallel = s->target->parallel, .back_off = &s->back_off, .store = s->all->with.store,
 	};
 }
 
@@ -334,6 +334,14 @@ void deliver_servers_rest(struct deliveries *all)
 			if (s->relay)
 				relay_rest(s->relay);
 	}
+}
+
+void deliver_servers_distrust(struct deliveries *all)
+{
+	for (size_t n = 0; n < COUNT(all->served); n++)
+		for (struct served *s = all->served[n]; s; s = s->next)
+			if (s->relay)
+				relay_distrust(s->relay);
 }
 
 const struct deliver_ops deliver_to_smtp = { .type = TARGET_SMTP, .begin = begin, .hurry = hurry, .unsend = unsend, .release = release };

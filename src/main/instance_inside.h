@@ -6,6 +6,7 @@
 
 #include "collect/schedule.h"
 #include "collect/tokens_vault.h"
+#include "collect/trusting.h"
 #include "collect/visits.h"
 #include "deliver/deliver.h"
 #include "control/server.h"
@@ -24,6 +25,7 @@ struct instance {
 	struct notify notify;
 	struct pulse *pulse;
 	struct tls_contexts *contexts;
+	struct tls_trust *trust;
 	struct inherited inherited;
 	struct pam_client *pam;
 	struct serve *serve;		/* NULL: there was no section pop3 yet */

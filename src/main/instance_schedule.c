@@ -66,7 +66,7 @@ static void on_ended(void *user, const char *name, enum visit_what what, const s
 
 bool instance_visits(struct instance *i, struct visits **v, struct err *e)
 {
-	const struct visits_with with = { .loop = i->home, .store = i->cli->store, .tokens = i->tokens, .deliveries = i->deliveries, .began = on_began, .ended = on_ended, .user = i };
+	const struct visits_with with = { .loop = i->home, .store = i->cli->store, .tokens = i->tokens, .deliveries = i->deliveries, .trust = i->trust, .began = on_began, .ended = on_ended, .user = i };
 
 	if (!i->visits && !visits_new(&with, &i->cli->settings, &i->visits, e))
 		return false;

@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "store/pack.h"
 
-enum { TRUST_FORMAT = 1, TRUST_KIND = 1, HEAD_SIZE = 2 + 8 + 8 + 4, RECORD_MAX = HEAD_SIZE + 512 };
+enum { HINT_MAX = 320, TRUST_FORMAT = 1, TRUST_KIND = 1, HEAD_SIZE = 2 + 8 + 8 + 4, RECORD_MAX = HEAD_SIZE + 512 };
 
 struct trust_note {		/* waits for its commit; the first of the store's is under way */
 	struct trust_note *next;
@@ -278,4 +278,15 @@ bool trust_chain(struct store *s, const char *name, struct buf *chain, struct er
 	if (!there)
 		return err_set(e, ERR_CONFIG, "nothing untrusted is known of %.270s", name);
 	return fits || err_set(e, ERR_LOCAL, "the certificates of %.270s take too much memory", name);
+}
+
+void trust_hint(struct err *e, const char *host, uint16_t port)
+{
+	char hint[HINT_MAX];
+	size_t used = strlen(e->text);
+	int len = snprintf(hint, sizeof hint, strchr(host, ':') ? "; see `postrider trust show [%s]:%u`" : "; see `postrider trust show %s:%u`",
+		host, port);
+
+	if (len > 0 && (size_t)len < sizeof hint && used + (size_t)len < sizeof e->text)
+		memcpy(e->text + used, hint, (size_t)len + 1);
 }

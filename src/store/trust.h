@@ -39,6 +39,8 @@ struct trust_entry {
 
 /* A host that is too long, or a chain that is empty or too long, is not kept. */
 void trust_note(struct store *s, const char *host, uint16_t port, struct span chain, const char *reason);
+/* Behind an error of its server: where to look.  Whole or not at all: a name that is cut would mislead. */
+void trust_hint(struct err *e, const char *host, uint16_t port);
 /* Walks entries in the order of their names; start with entry->name[0] = 0. */
 bool trust_each(struct store *s, struct trust_entry *entry);
 bool trust_get(struct store *s, const char *host, uint16_t port, struct trust_entry *entry);
