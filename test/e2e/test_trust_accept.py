@@ -8,9 +8,11 @@ import pytest
 
 import certs
 import corpus
+from imapd import Imapd, Mailstore
 from pop3d import Maildrop, Pop3d, Pop3Session
 from postrider import section
 from serving import LIMIT, Server, until
+from test_idle import Watching
 from test_trust import pin
 
 MAIL = corpus.small(3)
@@ -278,6 +280,22 @@ def test_a_visit_under_way_ends(s, authority, leaf):
         until(lambda: held.said, "the end of revoke")     # the visit may hear of it before
         assert not s.p.in_maildir()
         fails(s.p)
+
+
+def test_a_mailbox_that_is_watched(p, authority, leaf):
+    """IDLE ends with the trust, and a visit says why."""
+    with Imapd(Mailstore(MAIL), tls="implicit", cert=leaf[0], key=leaf[1]) as origin:
+        p.connection("box", protocol="imap", host="localhost", port=origin.port, tls__mode="implicit", tls__ca_certificates=authority.ca,
+                     after="keep", idle=True, interval="1h", active="always")
+        with Watching(p, "-v", "-v") as w:
+            until(lambda: rows(p, "offered"), w.text)
+            p.good("trust", "accept", f"localhost:{origin.port}", "--yes")
+            p.good("collect", "box")
+            w.idles()
+            failed = w.text().count("not issued by a known authority")
+            p.good("trust", "revoke", "localhost")
+            until(lambda: w.text().count("not issued by a known authority") > failed, w.text)
+            assert rows(p, "offered") and len(p.in_maildir()) == 3
 
 
 def test_a_visit_of_the_schedule(s, authority, leaf):
