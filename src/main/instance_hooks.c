@@ -286,6 +286,7 @@ static void trust_changed(void *user)
 	deliveries_distrust(i->deliveries);
 	if (i->serve)
 		submissions_distrust(serve_submissions(i->serve));
+	instance_schedule_trusted(i);
 }
 
 struct api_hooks instance_hooks(struct instance *i)

@@ -58,6 +58,8 @@ struct instance {
 void instance_schedule_reload(struct instance *i);
 void instance_schedule_again(struct instance *i);
 void instance_schedule_free(struct instance *i);
+/* People trust other certificates: those that failed because of one are due. */
+void instance_schedule_trusted(struct instance *i);
 /* Held messages are due, of this connection or (NULL) of any: they are looked for now. */
 void instance_schedule_held(struct instance *i, const char *connection);
 [[nodiscard]] bool instance_reload(struct instance *i, struct err *e);

@@ -211,6 +211,12 @@ void instance_schedule_again(struct instance *i)
 	timer_set(i->visiting, 0, 0);
 }
 
+void instance_schedule_trusted(struct instance *i)
+{
+	schedule_trusted(i->schedule, clock_now_s());
+	timer_set(i->visiting, 0, 0);
+}
+
 void instance_schedule_free(struct instance *i)
 {
 	if (i->visiting)
