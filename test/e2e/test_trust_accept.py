@@ -290,7 +290,6 @@ def test_a_mailbox_that_is_watched(p, authority, leaf):
         with Watching(p, "-v", "-v") as w:
             until(lambda: rows(p, "offered"), w.text)
             p.good("trust", "accept", f"localhost:{origin.port}", "--yes")
-            p.good("collect", "box")
             w.idles()
             failed = w.text().count("not issued by a known authority")
             p.good("trust", "revoke", "localhost")
