@@ -247,7 +247,7 @@ static bool read_file(const char *path, struct buf *out, struct err *e)
 
 static size_t find(struct span in, struct span what)
 {
-	const char *at = memmem(in.at, in.len, what.at, what.len);
+	const char *at = in.len ? memmem(in.at, in.len, what.at, what.len) : NULL;
 
 	return at ? (size_t)(at - in.at) : in.len;
 }
