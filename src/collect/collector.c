@@ -5,8 +5,9 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#include "collect/visit.h"
+#include "collect/offered.h"
 #include "collect/watch.h"
+#include "store/trust.h"
 
 enum { VISIT_BITS = 20, VISITS_MAX = 1 << VISIT_BITS, SLOT_BITS = 24, KIND_BITS = 8, ALIVE_MS = 1000 };
 
@@ -54,6 +55,15 @@ void collector_step(struct collector *c, const struct visit *v, const struct vis
 {
 	if (c->with.step)
 		c->with.step(c->with.user, v->with, step);
+}
+
+bool collector_offered(struct collector *c, const struct visit *v, const struct conn_offered *offered)
+{
+	if (c->with.offered)
+		c->with.offered(c->with.user, v->with->host, v->conn_settings.port, offered);
+	else if (c->with.store)
+		trust_note(c->with.store, v->with->host, v->conn_settings.port, offered->chain, offered->reason);
+	return c->with.offered || c->with.store;
 }
 
 struct tls_contexts *collector_contexts(struct collector *c)
@@ -394,6 +404,15 @@ void collector_stop_one(struct collector *c, uint64_t id)
 
 	if (v)
 		visit_stop(v);
+}
+
+void collector_distrust(struct collector *c)
+{
+	for (size_t n = 0; n < c->count; n++)
+		if (c->visits[n])
+			offered_look(c->visits[n]);
+	if (c->watches)
+		watches_distrust(c->watches);
 }
 
 void collector_stop(struct collector *c)

@@ -96,6 +96,8 @@ void schedule_watched(struct schedule *s, const char *name, int64_t now);
 void schedule_news(struct schedule *s, const char *name, int64_t now);
 /* It is enabled, and a window of it is open. */
 bool schedule_open(const struct schedule *s, const char *name, int64_t now);
+/* People trust other certificates now: those whose last visit ended because of one are due, whatever their back-off. */
+void schedule_trusted(struct schedule *s, int64_t now);
 /* All that no back-off holds are due now; those that run, again when they have ended. */
 void schedule_all(struct schedule *s, int64_t now);
 /* It idles since then, and the server's last sign of life was at `alive` (with several mailboxes, the one that is quiet for longest);

@@ -143,3 +143,19 @@ bool backoff_note(struct schedule *s, struct planned *p, const struct err *why, 
 	}
 	return false;
 }
+
+void schedule_trusted(struct schedule *s, int64_t now)
+{
+	schedule_clock(s, now);
+	for (size_t n = 0; n < s->count; n++) {
+		struct planned *p = s->all[n];
+
+		if (p->why.kind != ERR_TLS)
+			continue;
+		p->kept.backoff_until = 0;
+		p->again |= p->running;
+		p->once_done = false;
+		p->due = now;
+		schedule_settle(p);
+	}
+}

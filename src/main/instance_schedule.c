@@ -85,7 +85,8 @@ static void close_watch(const struct instance *i, const char *name, int64_t now)
 
 bool instance_visits(struct instance *i, struct visits **v, struct err *e)
 {
-	const struct visits_with with = { .loop = i->home, .store = i->cli->store, .tokens = i->tokens, .deliveries = i->deliveries, .began = on_began, .ended = on_ended, .news = on_news, .user = i };
+	const struct visits_with with = { .loop = i->home, .store = i->cli->store, .tokens = i->tokens, .deliveries = i->deliveries,
+		.trust = i->trust, .began = on_began, .ended = on_ended, .news = on_news, .user = i };
 
 	if (!i->visits && !visits_new(&with, &i->cli->settings, &i->visits, e))
 		return false;
@@ -207,6 +208,12 @@ void instance_schedule_reload(struct instance *i)
 void instance_schedule_again(struct instance *i)
 {
 	schedule_all(i->schedule, clock_now_s());
+	timer_set(i->visiting, 0, 0);
+}
+
+void instance_schedule_trusted(struct instance *i)
+{
+	schedule_trusted(i->schedule, clock_now_s());
 	timer_set(i->visiting, 0, 0);
 }
 
