@@ -292,7 +292,9 @@ int tls_verify(X509_STORE_CTX *with, [[maybe_unused]] void *unused)
 	struct tls_peer *p = SSL_get_app_data(ssl);
 
 	p->basis = (struct tls_basis){ 0 };	/* a session was not resumed after all */
+	tls_shared_swap(&p->client->shared, with);
 	if (acceptable(p, with, X509_STORE_CTX_get0_cert(with), p->verdict)) {
+		tls_shared_keep_all(&p->client->shared, with);
 		X509_STORE_CTX_set_error(with, X509_V_OK);
 		*p->verdict = (struct err){ .kind = ERR_NONE };	/* what the settings alone would have said */
 		return 1;
