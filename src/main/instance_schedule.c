@@ -57,6 +57,8 @@ static void on_ended(void *user, const char *name, enum visit_what what, const s
 		once_more(i, name, result, now);
 		return;
 	}
+	if (result->answered)
+		schedule_answered(i->schedule, name);
 	schedule_ended(i->schedule, name, &result->why, now);
 	if (visits_watched(i->visits, name, &watch))
 		schedule_watched(i->schedule, name, now);
@@ -76,6 +78,15 @@ static void on_news(void *user, const char *name)
 	timer_set(i->visiting, 0, 0);
 }
 
+/* Others of its host may begin. */
+static void on_slow(void *user, const char *name)
+{
+	struct instance *i = user;
+
+	schedule_slow(i->schedule, name);
+	timer_set(i->visiting, 0, 0);
+}
+
 /* Outside of its windows nothing of a connection goes on. */
 static void close_watch(const struct instance *i, const char *name, int64_t now)
 {
@@ -85,7 +96,7 @@ static void close_watch(const struct instance *i, const char *name, int64_t now)
 
 bool instance_visits(struct instance *i, struct visits **v, struct err *e)
 {
-	const struct visits_with with = { .loop = i->home, .store = i->cli->store, .tokens = i->tokens, .deliveries = i->deliveries, .began = on_began, .ended = on_ended, .news = on_news, .user = i };
+	const struct visits_with with = { .loop = i->home, .store = i->cli->store, .tokens = i->tokens, .deliveries = i->deliveries, .began = on_began, .ended = on_ended, .news = on_news, .slow = on_slow, .user = i };
 
 	if (!i->visits && !visits_new(&with, &i->cli->settings, &i->visits, e))
 		return false;
