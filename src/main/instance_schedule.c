@@ -153,6 +153,14 @@ void instance_schedule_held(struct instance *i, const char *connection)
 	timer_set(i->visiting, 0, 0);
 }
 
+/* Not as late as the second had begun when we last looked. */
+static void wait_until(struct instance *i, int64_t moment)
+{
+	int64_t left = moment * SECOND_MS - clock_now_ms();
+
+	timer_set(i->visiting, left > 0 ? (uint64_t)left + 1 : 1, 0);
+}
+
 static void on_time(void *user)
 {
 	struct instance *i = user;
@@ -169,7 +177,7 @@ static void on_time(void *user)
 		next = i->held_look;
 	if (next > now + SCHEDULE_LOOK_S)
 		next = now + SCHEDULE_LOOK_S;
-	timer_set(i->visiting, (uint64_t)(next - now) * SECOND_MS, 0);
+	wait_until(i, next);
 }
 
 /* Those that the configuration has no more. */
