@@ -68,6 +68,7 @@ struct visit_result {
 	uint64_t owed;		/* held messages that every target has now, and whose end at the server is the next visit's */
 	uint64_t planned, planned_octets;	/* messages that were to be fetched; planned_octets 0 = not known */
 	uint64_t ms;
+	bool answered;		/* the server has said something */
 	struct err why;		/* kind ERR_NONE: the visit itself came to its end */
 };
 
@@ -122,6 +123,7 @@ struct collector_with {
 	/* Connections with `idle` are watched between visits, where the server can (IMAP IDLE); this is called when a
 	 * visit is wanted, once until there was one; it may not begin within this call.  NULL: nothing is watched. */
 	void (*news)(void *user, const char *connection);
+	void (*slow)(void *user, const struct connection *connection);	/* a visit counts in max_per_host no more; may be NULL */
 	void (*step)(void *user, const struct connection *connection, const struct visit_step *step);	/* may be NULL */
 	/* What a server offered whose certificate is not trusted; NULL: it is kept in `store`. */
 	void (*offered)(void *user, const char *host, uint16_t port, const struct conn_offered *offered);

@@ -194,6 +194,13 @@ static void on_news(void *user, const char *connection)
 	v->with.news(v->with.user, connection);
 }
 
+static void on_slow(void *user, const struct connection *connection)
+{
+	struct visits *v = user;
+
+	v->with.slow(v->with.user, connection->name);
+}
+
 bool visits_watched(const struct visits *v, const char *name, struct collector_watch *watch)
 {
 	return collector_watched(v->collector, name, watch);
@@ -392,7 +399,7 @@ bool visits_new(const struct visits_with *with, const struct settings *settings,
 {
 	struct visits *v = calloc(1, sizeof *v);
 	struct collector_with how = { .loop = with->loop, .store = with->store, .tokens = with->tokens, .deliveries = with->deliveries, .max_per_host = settings->max_per_host, .shared = true,
-		.ended = on_ended, .news = with->news ? on_news : NULL, .user = v };
+		.ended = on_ended, .news = with->news ? on_news : NULL, .slow = with->slow ? on_slow : NULL, .user = v };
 
 	must(v);
 	v->with = *with;

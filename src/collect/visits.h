@@ -54,7 +54,8 @@ struct visits_with {			/* borrowed, and outlive the visits */
 	/* Both may be NULL.  Whoever asked for it: from within visits_start, and from within visits_turn. */
 	void (*began)(void *user, const char *connection, enum visit_what what);
 	void (*ended)(void *user, const char *connection, enum visit_what what, const struct visit_result *result);
-	void (*news)(void *user, const char *connection);	/* as collector_with has it */
+	void (*news)(void *user, const char *connection);	/* as collector_with has it, */
+	void (*slow)(void *user, const char *connection);	/* and this */
 	void *user;
 };
 
