@@ -49,7 +49,7 @@ static int64_t held_until(const struct planned *p)
 	return later_of(p->kept.of_host ? 0 : p->kept.backoff_until, p->host ? p->host->until : 0);
 }
 
-static void settle(struct planned *p)
+void schedule_settle(struct planned *p)
 {
 	int64_t at = later_of(p->due, held_until(p));
 
@@ -60,11 +60,11 @@ static void settle_host(struct schedule *s, const struct host *h)
 {
 	for (size_t n = 0; n < s->count; n++)
 		if (s->all[n]->host == h)
-			settle(s->all[n]);
+			schedule_settle(s->all[n]);
 }
 
 /* A clock that was put back: what lies ahead stays as far ahead. */
-static void look_at_clock(struct schedule *s, int64_t now)
+void schedule_clock(struct schedule *s, int64_t now)
 {
 	int64_t back = s->last - now;
 
@@ -84,13 +84,13 @@ static void look_at_clock(struct schedule *s, int64_t now)
 		p->alive -= p->alive ? back : 0;
 		p->idle_since -= p->idle_since ? back : 0;
 		p->kept.backoff_until -= p->kept.backoff_until ? back : 0;
-		settle(p);
+		schedule_settle(p);
 	}
 }
 
 /* ---- what there is */
 
-static struct planned *find(const struct schedule *s, const char *name)
+struct planned *schedule_one(const struct schedule *s, const char *name)
 {
 	for (size_t n = 0; n < s->count; n++)
 		if (strcmp(s->all[n]->name, name) == 0)
@@ -173,6 +173,7 @@ static void begin_anew(struct schedule *s, struct planned *p, const struct conne
 	p->host_delay = seconds(c->delay_failed_host_ms);
 	p->account_delay = seconds(c->delay_failed_account_ms);
 	p->enabled = c->enabled;
+	p->idle = c->idle && c->protocol == PROTOCOL_IMAP;
 	hours_read(&p->hours, &c->active);
 	p->due = due;
 	p->known = now;
@@ -203,7 +204,7 @@ void schedule_reload(struct schedule *s, const struct settings *settings, int64_
 	size_t count = s->count, fresh = 0;
 
 	must(all);
-	look_at_clock(s, now);
+	schedule_clock(s, now);
 	tzset();
 	s->max_per_host = settings->max_per_host;
 	for (size_t n = 0; n < settings->connection_count; n++) {
@@ -234,13 +235,13 @@ void schedule_reload(struct schedule *s, const struct settings *settings, int64_
 	s->count = settings->connection_count;
 	drop_hosts(s);
 	for (size_t n = 0; n < s->count; n++)
-		settle(s->all[n]);
+		schedule_settle(s->all[n]);
 }
 
 /* A moment out of another time, when the clock was wrong, is not believed. */
 void schedule_recall(struct schedule *s, const char *name, const struct visited *kept, int64_t now)
 {
-	struct planned *p = find(s, name);
+	struct planned *p = schedule_one(s, name);
 	int64_t most = later_of(SCHEDULE_ACCOUNT_MAX_S, p ? p->account_delay : 0) * 2;
 
 	if (!p)
@@ -258,12 +259,12 @@ void schedule_recall(struct schedule *s, const char *name, const struct visited 
 		p->host->noted = now;
 		settle_host(s, p->host);
 	}
-	settle(p);
+	schedule_settle(p);
 }
 
 bool schedule_kept(const struct schedule *s, const char *name, struct visited *kept)
 {
-	const struct planned *p = find(s, name);
+	const struct planned *p = schedule_one(s, name);
 
 	if (p)
 		*kept = p->kept;
@@ -294,7 +295,7 @@ const char *schedule_due(struct schedule *s, int64_t now)
 {
 	struct planned *first = NULL;
 
-	look_at_clock(s, now);
+	schedule_clock(s, now);
 	for (size_t n = 0; n < s->count; n++) {
 		struct planned *p = s->all[n];
 
@@ -316,26 +317,26 @@ int64_t schedule_next(const struct schedule *s, int64_t now)
 
 void schedule_later(struct schedule *s, const char *name, int64_t now)
 {
-	struct planned *p = find(s, name);
+	struct planned *p = schedule_one(s, name);
 
-	look_at_clock(s, now);
+	schedule_clock(s, now);
 	if (!p)
 		return;
 	p->due = now + LATER_S;
-	settle(p);
+	schedule_settle(p);
 }
 
 void schedule_began(struct schedule *s, const char *name, int64_t now)
 {
-	struct planned *p = find(s, name);
+	struct planned *p = schedule_one(s, name);
 
-	look_at_clock(s, now);
+	schedule_clock(s, now);
 	if (!p)
 		return;
 	set_running(p, true);
 	p->stale = false;
 	p->began = now;
-	settle(p);
+	schedule_settle(p);
 }
 
 static void next_interval(struct schedule *s, struct planned *p, int64_t now)
@@ -351,12 +352,19 @@ static void next_interval(struct schedule *s, struct planned *p, int64_t now)
 	p->again = false;
 }
 
+/* No more than its back-off keeps it from watching again. */
+static void soon(struct planned *p, int64_t now)
+{
+	if (p->idle && p->class == SCHEDULE_COUNTED && p->due > now)
+		p->due = now;
+}
+
 void schedule_ended(struct schedule *s, const char *name, const struct err *why, int64_t now)
 {
-	struct planned *p = find(s, name);
+	struct planned *p = schedule_one(s, name);
 	bool changed;
 
-	look_at_clock(s, now);
+	schedule_clock(s, now);
 	if (!p || !p->running)
 		return;
 	set_running(p, false);
@@ -367,16 +375,17 @@ void schedule_ended(struct schedule *s, const char *name, const struct err *why,
 		p->kept.success = now;
 	changed = !p->stale && backoff_note(s, p, why, now);
 	next_interval(s, p, now);
+	soon(p, now);
 	if (changed)
 		settle_host(s, p->host);
-	settle(p);
+	schedule_settle(p);
 }
 
 void schedule_once_more(struct schedule *s, const char *name, int64_t now)
 {
-	struct planned *p = find(s, name);
+	struct planned *p = schedule_one(s, name);
 
-	look_at_clock(s, now);
+	schedule_clock(s, now);
 	if (!p || p->interval)
 		return;
 	if (p->running) {
@@ -385,19 +394,19 @@ void schedule_once_more(struct schedule *s, const char *name, int64_t now)
 	}
 	p->once_done = false;
 	p->due = now;
-	settle(p);
+	schedule_settle(p);
 }
 
 void schedule_all(struct schedule *s, int64_t now)
 {
-	look_at_clock(s, now);
+	schedule_clock(s, now);
 	for (size_t n = 0; n < s->count; n++) {
 		struct planned *p = s->all[n];
 
 		p->again = p->running;
 		p->once_done = false;
 		p->due = now;
-		settle(p);
+		schedule_settle(p);
 	}
 }
 
@@ -427,7 +436,7 @@ void schedule_idle(struct schedule *s, const char *name, int64_t since, int64_t 
 
 bool schedule_find(const struct schedule *s, const char *name, int64_t now, struct schedule_shown *shown)
 {
-	const struct planned *p = find(s, name);
+	const struct planned *p = schedule_one(s, name);
 
 	if (p)
 		show(p, now, shown);

@@ -7,6 +7,7 @@
  *   talk_pop3.c     the POP3 session's events
  *   ask_pop3.c      what to ask the server next
  *   steps.c         a test's steps, as they are told; try_pop3.c, try_imap.c: its deeds
+ *   watch.c         between visits: the mailbox is watched (watch.h); park_imap.c: how it comes to that
  *   probe.c         a test of a silent server: does it wait for TLS?
  *   stranger.c      another protocol's greeting
  *   offered.c       certificates that were not trusted are kept
@@ -96,6 +97,7 @@ struct message {		/* being received, or complete and on its way */
 	uint8_t id[32], digest[32];
 	uint64_t size;
 	int64_t first_seen;
+	uint64_t moment;	/* maildir_moment: in the order in which they came */
 	uint32_t attempts;
 	uint32_t accepted;	/* bit n: sink n has it durably, */
 	uint32_t failed;	/* or did not take it in this visit, */
@@ -260,6 +262,8 @@ struct visit {
 	bool throttled, idle;		/* waiting for room in the store; not for the server */
 	bool feeding;		/* a sink has messages that wait for room in the store */
 	bool prepared;		/* lock, targets and password are there */
+	bool adopts;		/* it goes on with the session that watched its mailbox, until that turns out to be dead */
+	bool parks, parks_again;	/* its session is to watch, once it is nobody's turn; and a visit is to follow */
 
 	/* what it sees and does */
 	uint64_t stat_count;
@@ -314,6 +318,7 @@ void visit_reset_mailbox(struct visit *v);	/* forgets what one listing showed an
 void talk_connect(struct visit *v);
 void talk_move(struct visit *v);
 void talk_secure(struct visit *v);	/* the session waits for TLS */
+void talk_park(struct visit *v);	/* connection and session are to watch: as if they had ended in order */
 
 /* talk_pop3.c, ask_pop3.c */
 extern const struct talk_ops talk_pop3, talk_imap;
@@ -493,5 +498,6 @@ void collector_again(struct collector *c);	/* one more turn, once others have ha
 void collector_left_host(struct collector *c, const struct visit *v);
 void collector_ended(struct collector *c, struct visit *v);
 void collector_step(struct collector *c, const struct visit *v, const struct visit_step *step);
+struct watches *collector_watches(struct collector *c);	/* NULL: nothing is watched */
 
 extern const struct sink_ops sink_mailbox, sink_maildir, sink_folder, sink_handed;

@@ -144,7 +144,7 @@ const struct option connection_rows[] = {
 	{ "held_max",             OPTION_SIZE,    CONN(held_max), "1GB", .help = SIZE },
 	{ "history_keep",         OPTION_SECONDS, CONN(history_keep_s), "30d", .help = "a duration such as 30d, 0 = for ever" },
 	{ "interval",             OPTION_MS,      CONN(interval_ms), "15min", .help = DURATION },
-	{ "idle",                 OPTION_BOOL,    CONN(idle), "false", .flags = OPTION_UNBUILT, .help = TRUTH },
+	{ "idle",                 OPTION_BOOL,    CONN(idle), "false", .help = TRUTH },
 	{ "active",               OPTION_TEXTS,   CONN(active), "always", .form = value_hours, .flags = OPTION_FILLED,
 		.help = "always, or windows such as \"Mon-Fri 08:00-18:00\"" },
 	{ "max_retries",          OPTION_UINT,    CONN(max_retries), "0", .max = 1000000, .help = "a number, 0 for none" },

@@ -155,8 +155,8 @@ void auth_refused(struct imc *s, bool ends)
 	bool plain = kind == ERR_PEER && (s->r.code == CODE_NONE || s->r.code == CODE_ALERT || s->r.code == CODE_OTHER);
 
 	kind = plain ? ERR_AUTH : kind;
-	(void)err_set(&s->error, kind, "login by %s was refused%s", s->mech == SASL_USER ? "LOGIN" : sasl_mech_name(s->mech),
-		kind == ERR_AUTH ? sasl_mech_bearer(s->mech) ? "; check `user` and `oauth`" : "; check `user` and `password`" : kind == ERR_BUSY ? " for now; try again later" : "");
+	(void)err_set(&s->error, kind, "login by %s was refused%s%s", s->mech == SASL_USER ? "LOGIN" : sasl_mech_name(s->mech),
+		kind == ERR_AUTH ? "; check " : kind == ERR_BUSY ? " for now; try again later" : "", kind == ERR_AUTH ? sasl_mech_check(s->mech) : "");
 	if (words.len && !client_secret(s, words))
 		(void)err_peer(&s->error, words);
 	if (ends || !plain)

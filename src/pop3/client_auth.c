@@ -142,8 +142,8 @@ void p3_auth_refused(struct p3c *s, struct span line, bool ends)
 		kind = ERR_BUSY;
 	else if (code == REPLY_CODE_OTHER)
 		kind = ERR_PEER;
-	(void)err_set(&s->error, kind, "login by %s was refused%s", sasl_mech_name(s->mech),
-		kind == ERR_AUTH ? sasl_mech_bearer(s->mech) ? "; check `user` and `oauth`" : "; check `user` and `password`" : kind == ERR_BUSY ? " for now; try again later" : "");
+	(void)err_set(&s->error, kind, "login by %s was refused%s%s", sasl_mech_name(s->mech),
+		kind == ERR_AUTH ? "; check " : kind == ERR_BUSY ? " for now; try again later" : "", kind == ERR_AUTH ? sasl_mech_check(s->mech) : "");
 	add_words(s, line);
 	if (ends || code != REPLY_CODE_NONE)
 		s->failed = true;
