@@ -424,16 +424,6 @@ static void show(const struct planned *p, int64_t now, struct schedule_shown *sh
 	shown->late = late;
 }
 
-void schedule_idle(struct schedule *s, const char *name, int64_t since, int64_t alive)
-{
-	struct planned *p = find(s, name);
-
-	if (!p)
-		return;
-	p->idle_since = since;
-	p->alive = since ? alive : 0;
-}
-
 bool schedule_find(const struct schedule *s, const char *name, int64_t now, struct schedule_shown *shown)
 {
 	const struct planned *p = schedule_one(s, name);

@@ -25,3 +25,13 @@ int64_t schedule_lag(const struct planned *p, int64_t now, bool *late)
 	*late = lag > SCHEDULE_LATE_S && lag > p->interval && !long_visit;
 	return lag;
 }
+
+void schedule_idle(struct schedule *s, const char *name, int64_t since, int64_t alive)
+{
+	struct planned *p = schedule_one(s, name);
+
+	if (!p)
+		return;
+	p->idle_since = since;
+	p->alive = since ? alive : 0;
+}

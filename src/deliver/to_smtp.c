@@ -74,6 +74,12 @@ const struct deliver_server *deliver_server_of(struct arena *a, const struct tar
 	return s;
 }
 
+void deliver_server_wipe(const struct deliver_server *s)
+{
+	if (s->password.text)
+		wipe((char *)s->password.text, strlen(s->password.text));
+}
+
 /* ---- results */
 
 static enum deliver_said said_of(enum smc_outcome outcome)
