@@ -59,6 +59,7 @@ static void client_free(struct tls_client *t)
 		t->settings.ca_certificates, t->settings.crl, t->settings.pin };
 
 	tls_sessions_end(&t->sessions);
+	tls_shared_end(&t->shared);
 	sk_X509_CRL_pop_free(t->crls, X509_CRL_free);
 	SSL_CTX_free(t->ctx);
 	for (size_t i = 0; i < COUNT(texts); i++)
@@ -244,6 +245,7 @@ static struct tls_client *client_new(const struct tls_settings *s, struct err *e
 	t->settings = *s;
 	t->held = 1;
 	tls_sessions_start(&t->sessions);
+	tls_shared_start(&t->shared);
 	if (!own_texts(&t->settings))
 		(void)err_set(e, ERR_LOCAL, "out of memory");
 	else if (set_up(t, e))

@@ -3,7 +3,7 @@
  * What TLS is made of in this room: contexts (tls.c), their files
  * (tls_files.c), what we demand of a certificate (tls_verify.c), what was
  * offered when it fell short (tls_offered.c), sessions kept for resumption
- * (tls_session.c) and what a broken handshake means to a person
+ * (tls_session.c), certificates that several of them hold (tls_shared.c) and what a broken handshake means to a person
  * (tls_explain.c).  The server's side: tls_server.c, its tickets (tls_ticket.c)
  * and what a client's broken handshake means (tls_explain_client.c).  conn_tls.c is
  * the user of all of it.
@@ -22,7 +22,7 @@
 #include "base/err.h"
 #include "net/tls.h"
 
-enum { TLS_PIN = 32, TLS_HOSTS = 64, TLS_HOSTS_EACH = 16, TLS_TICKET_KEYS = 2 };
+enum { TLS_PIN = 32, TLS_HOSTS = 64, TLS_HOSTS_EACH = 16, TLS_TICKET_KEYS = 2, TLS_SHARED = 64, TLS_SHARED_EACH = 8 };
 
 struct tls_server;
 
@@ -39,6 +39,16 @@ struct tls_sessions {		/* by host and port; thread-safe */
 	struct tls_saved *saved[TLS_HOSTS];
 };
 
+struct tls_same {
+	X509 *cert;			/* NULL: none, and none behind it */
+	uint8_t digest[TLS_PIN];	/* SHA-256 of the whole certificate */
+};
+
+struct tls_shared {			/* certificates by digest, in each row those last used first; thread-safe */
+	pthread_mutex_t lock;
+	struct tls_same rows[TLS_SHARED][TLS_SHARED_EACH];
+};
+
 struct tls_client {
 	struct tls_client *next;
 	atomic_uint held;		/* by its contexts, and by connections */
@@ -48,6 +58,7 @@ struct tls_client {
 	uint8_t pin[TLS_PIN];
 	STACK_OF(X509_CRL) *crls;	/* NULL = revocation is not looked at */
 	struct tls_sessions sessions;
+	struct tls_shared shared;
 };
 
 struct tls_peer {
@@ -120,6 +131,14 @@ void tls_sessions_end(struct tls_sessions *s);
 void tls_sessions_put(struct tls_sessions *s, const char *host, uint16_t port, SSL_SESSION *session);	/* takes it */
 SSL_SESSION *tls_sessions_get(struct tls_sessions *s, const char *host, uint16_t port);	/* the caller's; NULL = none */
 void tls_sessions_drop(struct tls_sessions *s, const char *host, uint16_t port);
+
+/* tls_shared.c: equal certificates of several connections are one, those of chains that were accepted */
+void tls_shared_start(struct tls_shared *s);
+void tls_shared_end(struct tls_shared *s);
+X509 *tls_shared_find(struct tls_shared *s, X509 *x);	/* the caller's; NULL = none is the same */
+void tls_shared_keep(struct tls_shared *s, X509 *x);
+void tls_shared_swap(struct tls_shared *s, X509_STORE_CTX *with);	/* in the chain to be judged */
+void tls_shared_keep_all(struct tls_shared *s, X509_STORE_CTX *with);	/* it was accepted */
 
 /* tls_explain.c: why SSL_do_handshake or SSL_read failed, out of OpenSSL's error
  * queue.  *technical: of the kind that tls.required = false forgives. */

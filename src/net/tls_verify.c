@@ -286,7 +286,9 @@ int tls_verify(X509_STORE_CTX *with, [[maybe_unused]] void *unused)
 	SSL *ssl = X509_STORE_CTX_get_ex_data(with, SSL_get_ex_data_X509_STORE_CTX_idx());
 	struct tls_peer *p = SSL_get_app_data(ssl);
 
+	tls_shared_swap(&p->client->shared, with);
 	if (acceptable(p, with, X509_STORE_CTX_get0_cert(with), p->verdict)) {
+		tls_shared_keep_all(&p->client->shared, with);
 		X509_STORE_CTX_set_error(with, X509_V_OK);
 		return 1;
 	}
