@@ -23,6 +23,7 @@ static void take_events(struct visit *v)
 {
 	while (!v->why.kind && !v->securing && !v->compressing && v->talk->event(v))
 		continue;
+	mechs_look(v);
 	steps_move(v);
 }
 
@@ -200,8 +201,7 @@ static void on_closed(void *user, const struct err *why)
 	}
 	v->pipeline_stuck = v->talk->stuck(v);
 	v->shifted = v->talk->shifted && v->talk->shifted(v);
-	v->mechs_new = v->talk->refused(v) & ~v->mechs_out;
-	v->mechs_out |= v->mechs_new;
+	mechs_over(v);
 	v->conn = NULL;
 	v->phase = VISIT_CLOSED;
 	collector_left_host(v->collector, v);
@@ -241,20 +241,6 @@ static_assert(SASL_EXTERNAL == (int)MECHANISM_EXTERNAL && SASL_APOP == (int)MECH
 	"config names the mechanisms in the order of sasl");
 static_assert(TLS_1_0 == (int)VERSION_TLS_1_0 && TLS_1_3 == (int)VERSION_TLS_1_3, "config names the versions as net does");
 
-/* What is allowed and could work, but for what this server refused. */
-static void settle_mechanisms(struct visit *v)
-{
-	const struct connection *with = v->with;
-
-	v->mech_count = 0;
-	for (size_t n = 0; n < with->auth_count; n++) {
-		bool hopeless = with->auth[n] == SASL_EXTERNAL && with->auth_auto && !with->tls.certificate;
-
-		if (!hopeless && !(v->mechs_out & 1u << with->auth[n]))
-			v->mechs[v->mech_count++] = (enum sasl_mech)with->auth[n];
-	}
-}
-
 void talk_secure(struct visit *v)
 {
 	v->securing = true;
@@ -274,7 +260,7 @@ void talk_connect(struct visit *v)
 	v->slow_since_ms = loop_now_ms(collector_loop(v->collector));
 	v->slow_octets = 0;
 	v->opened = v->greeted = v->tls_technical = v->securing = v->compressing = v->closing = v->bye = false;
-	settle_mechanisms(v);
+	mechs_settle(v);
 	if (!v->talk->make(v)) {
 		(void)err_set(&e, ERR_LOCAL, "out of memory");
 		visit_fail(v, &e);

@@ -28,6 +28,7 @@ void imc_start(struct imc *s, const struct imc_login *login)
 	memset(s, 0, offsetof(struct imc, challenge));
 	s->login = login;
 	s->secure = login->secure;
+	ladder_start(&s->ladder, login->mechs, login->mech_count, &login->before, s->words);
 	tokens_start(&s->tokens, s->word_memory, sizeof s->word_memory);
 	buf_lend(&s->out, s->out_memory, sizeof s->out_memory);
 	buf_lend(&s->text, s->text_memory, sizeof s->text_memory);
@@ -304,7 +305,7 @@ bool imc_qresync(const struct imc *s)
 
 enum sasl_mech imc_mechanism(const struct imc *s)
 {
-	return s->mech;
+	return s->ladder.now;
 }
 
 unsigned imc_offered(const struct imc *s)
@@ -322,9 +323,9 @@ bool imc_trying(const struct imc *s)
 	return s->trying;
 }
 
-unsigned imc_mechs_refused(const struct imc *s)
+const struct ladder *imc_ladder(const struct imc *s)
 {
-	return s->refused;
+	return &s->ladder;
 }
 
 bool imc_tls_refused(const struct imc *s)

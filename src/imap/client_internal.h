@@ -101,7 +101,7 @@ struct imc {
 	uint32_t tag, count;		/* the last said; slots in use */
 	uint32_t unanswering;		/* untagged responses since the last that told something asked for */
 	uint32_t told_last;		/* the slot whose message was told last */
-	unsigned capabilities, offered, refused;
+	unsigned capabilities, offered;
 	struct asked *ending;		/* answered, and its untold messages are being refused */
 	enum status ending_status;
 	uint32_t warn;			/* id of an EXPUNGE to be warned of */
@@ -116,10 +116,7 @@ struct imc {
 	bool open, closing;		/* a mailbox is selected; and what is told may still be of the one before */
 	bool one_by_one;		/* bodies come in front of their UID */
 
-	enum sasl_mech mech;
-	size_t mech_at;
-	unsigned tries;
-	bool clear_skipped, strong_refused;
+	struct ladder ladder;		/* of mechanisms: ladder.now is being tried, or logged in */
 	uint8_t login_part;		/* of LOGIN: what a "+" asks for */
 	struct {
 		bool initial, spoke, last, proof_failed;
@@ -131,6 +128,7 @@ struct imc {
 
 	/* From here on, octets whose count stands above: not cleared at the start,
 	 * so that a session that says little touches few pages. */
+	char words[LADDER_TRIES + 1][LADDER_WORDS];
 	char challenge[CHALLENGE_MAX];
 	char word_memory[IMC_WORD_MAX];
 	char out_memory[IMC_OUT_MAX];
@@ -195,6 +193,7 @@ void login_done(struct imc *s);
 void auth_next(struct imc *s, struct imc_event *ev);
 void auth_more(struct imc *s);		/* "+" to LOGIN */
 void auth_refused(struct imc *s, bool ends);
+void auth_unable(struct imc *s);	/* we cannot, and did not say a word of it; s->error says why */
 void auth_pass_over(struct imc *s);
 
 /* ---- client_sasl.c */
