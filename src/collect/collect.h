@@ -95,12 +95,19 @@ enum visit_step_what {
 	STEPS
 };
 
+struct visit_mech {		/* of the login step: a mechanism that was considered, and what became of it */
+	const char *name, *reason;	/* "PLAIN", "clear_line": for programs; live for ever */
+	const char *text;		/* "the line is in clear …"; lives during the call */
+};
+
 struct visit_step {
 	enum visit_step_what what;
 	bool good;
 	enum err_kind kind;	/* of what failed */
 	const char *text;	/* what was found, or what failed and what to do; lives during the call */
 	uint64_t ms;		/* since the step before */
+	const struct visit_mech *mechs;	/* STEP_LOGIN, in the order in which they were looked at; live during the call */
+	size_t mech_count;
 };
 
 struct collector_with {
@@ -113,7 +120,7 @@ struct collector_with {
 	uint32_t max_per_host;	/* 0 = no limit */
 	bool shared;		/* store_next is drained by somebody else */
 	void (*ended)(void *user, uint64_t id, const struct connection *connection, const struct visit_result *result);
-	void (*step)(void *user, const struct connection *connection, const struct visit_step *step);	/* may be NULL */
+	void (*step)(void *user, uint64_t id, const struct connection *connection, const struct visit_step *step);	/* may be NULL */
 	void *user;
 };
 

@@ -90,6 +90,12 @@ static void add_refused(struct visit *v, unsigned *late)
 	*late = 0;
 }
 
+/* auto lists what could work; what it takes for that may be missing all the same. */
+static bool hopeless(const struct connection *with, enum sasl_mech m)
+{
+	return with->auth_auto && m == SASL_EXTERNAL && !with->tls.certificate;
+}
+
 void mechs_settle(struct visit *v)
 {
 	const struct connection *with = v->with;
@@ -103,7 +109,7 @@ void mechs_settle(struct visit *v)
 	for (size_t n = 0; n < with->auth_count; n++) {
 		enum sasl_mech m = (enum sasl_mech)with->auth[n];
 
-		if (with->auth_auto && m == SASL_EXTERNAL && !with->tls.certificate)
+		if (hopeless(with, m))
 			continue;
 		if (with->auth_auto && v->ladder.kept.worked != m && (v->ladder.kept.refused & bit(m)))
 			late |= bit(m);

@@ -16,7 +16,7 @@
  * A test goes by what is remembered, where there is a store, and changes nothing of it. */
 #pragma once
 
-#include "base/err.h"
+#include "collect/collect.h"
 #include "sasl/ladder.h"
 #include "store/visited_login.h"
 
@@ -35,10 +35,6 @@ struct visit_mechs {
 	struct err unproved;		/* kind ERR_NONE: not so */
 	uint8_t fates[SASL_MECHS];	/* enum ladder_fate, of all attempts */
 	char (*words)[LADDER_WORDS];	/* a test: of each mechanism; else NULL */
-};
-
-struct visit_mech {		/* for people and programs */
-	const char *name, *reason, *text;	/* "PLAIN", "clear_line", "the line is in clear …" */
 };
 
 /* mechs.c */

@@ -133,6 +133,8 @@ static void on_cancelled(struct imc *s)
 		s->failed = true;
 	else if (s->r.status == STATUS_OK)
 		client_fail(s, ERR_PEER, "the server accepts an AUTHENTICATE that we cancelled (RFC 3501 section 6.2.2)", buf_span(&s->text));
+	else if (s->error.kind == ERR_CONFIG || s->error.kind == ERR_LOCAL)
+		auth_unable(s);
 	else
 		auth_pass_over(s);
 }

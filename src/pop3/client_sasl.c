@@ -136,6 +136,8 @@ static void on_cancelled(struct p3c *s, enum reply kind, struct span line)
 		s->failed = true;
 	else if (kind == REPLY_OK && s->trying)
 		p3_client_fail(s, ERR_PEER, "the server accepts an AUTH that we cancelled (RFC 5034 section 4)", line);
+	else if (s->trying && (s->error.kind == ERR_CONFIG || s->error.kind == ERR_LOCAL))
+		p3_auth_unable(s);
 	else if (s->trying)
 		p3_auth_pass_over(s);
 	else			/* it was AUTH alone, to see the mechanisms */
