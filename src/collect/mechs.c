@@ -193,7 +193,7 @@ void mechs_over(struct visit *v)
 	take_fates(v, l);
 	v->ladder.fresh = l->refused & ~v->ladder.before.refused;
 	v->ladder.before.refused = l->refused;
-	v->ladder.before.tries = l->tries - (l->tries && l->fates[l->now] == LADDER_UNASKED);	/* what was not answered is no try */
+	v->ladder.before.tries = l->tries - l->under_way;	/* what was not answered is no try */
 	if (v->ladder.unproved.kind && v->why.kind && v->why.kind != ERR_AUTH) {
 		v->why = v->ladder.unproved;
 		(void)err_in(&v->why, "%s:%u", v->with->host, v->conn_settings.port);

@@ -263,7 +263,7 @@ static void on_code_argument(struct imc *s, const struct token *tok, struct imc_
 /* One was refused, and the next is under way: of that nothing is known yet, and it may be tried on another connection. */
 static bool next_is_tried(struct imc *s)
 {
-	return s->ladder.refused && s->ladder.fates[s->ladder.now] == LADDER_UNASKED && !client_find(s, VERB_CANCEL);
+	return s->ladder.refused && s->ladder.under_way && !client_find(s, VERB_CANCEL);
 }
 
 static void on_bye(struct imc *s)

@@ -104,6 +104,7 @@ bool ladder_next(struct ladder *l, const struct ladder_offer *offer)
 		if (fate != LADDER_UNASKED)
 			continue;
 		l->now = m;
+		l->under_way = true;
 		l->tries++;
 		return true;
 	}
@@ -127,6 +128,7 @@ static void keep_words(struct ladder *l, struct span words)
 void ladder_over(struct ladder *l, enum ladder_fate fate, struct span words)
 {
 	l->fates[l->now] = (uint8_t)fate;
+	l->under_way = false;
 	keep_words(l, words);
 	if (fate != LADDER_REFUSED && fate != LADDER_UNABLE)
 		return;
