@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "collect/visit.h"
+#include "collect/watch.h"
 
 enum { VISIT_BITS = 20, VISITS_MAX = 1 << VISIT_BITS, SLOT_BITS = 24, KIND_BITS = 8, ALIVE_MS = 1000 };
 
@@ -17,6 +18,7 @@ struct collector {
 	struct visit **visits;	/* by slot; free ones NULL, and taken again */
 	size_t count, cap, left, throttled;
 	struct kept_target *targets;
+	struct watches *watches;	/* NULL: nothing is watched */
 	uint64_t added;			/* ever */
 	struct visit *dirty;
 	bool feeding;			/* some visit is */
@@ -67,6 +69,28 @@ struct tokens *collector_tokens(struct collector *c)
 struct deliveries *collector_deliveries(struct collector *c)
 {
 	return c->with.deliveries;
+}
+
+struct watches *collector_watches(struct collector *c)
+{
+	return c->watches;
+}
+
+bool collector_watched(const struct collector *c, const char *connection, struct collector_watch *watch)
+{
+	return c->watches && watches_show(c->watches, connection, watch);
+}
+
+void collector_unwatch(struct collector *c, const char *connection)
+{
+	if (c->watches)
+		watches_end(c->watches, connection);
+}
+
+void collector_watch_only(struct collector *c, const struct settings *settings)
+{
+	if (c->watches)
+		watches_settle(c->watches, settings);
 }
 
 struct deliver_target *collector_target(struct collector *c, const struct target *t, struct err *e)
@@ -291,9 +315,11 @@ bool collector_new(const struct collector_with *with, struct collector **out, st
 	c->with = *with;
 	c->wake = wake_new(with->loop, on_wake, c, e);
 	c->alive = timer_new(with->loop, on_alive, c);
-	if (!c->wake || !c->alive) {
+	c->watches = with->news ? watches_new(with->loop, with->news, with->user) : NULL;
+	if (!c->wake || !c->alive || (with->news && !c->watches)) {
 		wake_free(&c->wake);
 		timer_free(&c->alive);
+		watches_free(&c->watches);
 		free(c);
 		return err_set(e, ERR_LOCAL, "out of memory");
 	}
@@ -372,6 +398,7 @@ void collector_stop_one(struct collector *c, uint64_t id)
 
 void collector_stop(struct collector *c)
 {
+	collector_unwatch(c, NULL);
 	for (size_t n = 0; n < c->count; n++)
 		if (c->visits[n])
 			visit_stop(c->visits[n]);
@@ -412,6 +439,7 @@ void collector_free(struct collector **out)
 		store_on_wake(c->with.store, NULL, NULL);
 	wake_free(&c->wake);
 	timer_free(&c->alive);
+	watches_free(&c->watches);
 	forget_targets(c);
 	free(c->visits);
 	free(c);

@@ -93,7 +93,8 @@ static void add_refused(struct visit *v, unsigned *late)
 /* auto lists what could work; what it takes for that may be missing all the same. */
 static bool hopeless(const struct connection *with, enum sasl_mech m)
 {
-	return with->auth_auto && m == SASL_EXTERNAL && !with->tls.certificate;
+	return (with->auth_auto && m == SASL_EXTERNAL && !with->tls.certificate) || (with->auth_auto && m == SASL_GSSAPI && with->password.kind != SECRET_ASK) ||
+	       (with->password.kind == SECRET_ASK && !sasl_mech_keyless(m));
 }
 
 void mechs_settle(struct visit *v)
@@ -156,7 +157,7 @@ void mechs_look(struct visit *v)
 {
 	const struct ladder *l = v->talk->ladder(v);
 
-	if (v->ladder.remembered || !l || !l->count || l->fates[l->now] != LADDER_WORKED)
+	if (v->ladder.remembered || !v->ladder.recalled || !l || !l->count || l->fates[l->now] != LADDER_WORKED)
 		return;
 	v->ladder.remembered = true;
 	v->ladder.connections = 0;
@@ -232,7 +233,9 @@ static enum mech_reason not_listed(const struct connection *with, enum sasl_mech
 		return MECH_NO_OAUTH;
 	if (with->has_oauth)
 		return MECH_OAUTH;
-	return with->password.kind == SECRET_NONE ? MECH_NO_PASSWORD : MECH_ONLY_NAMED;
+	if (m == SASL_GSSAPI)
+		return MECH_ONLY_NAMED;
+	return with->password.kind == SECRET_NONE || with->password.kind == SECRET_ASK ? MECH_NO_PASSWORD : MECH_ONLY_NAMED;
 }
 
 static struct visit_mech row(const struct visit *v, enum sasl_mech m, unsigned why)

@@ -122,6 +122,20 @@ size_t password_room(const struct connection *c)
 	return PASSWORD_MAX;
 }
 
+bool password_needless(const struct connection *c)
+{
+	for (size_t n = 0; n < c->auth_count; n++)
+		if (value_mechanism_keyless(c->auth[n]))
+			return true;
+	return false;
+}
+
+void password_missing(const struct visit *v, struct err *e)
+{
+	if (v->with->password.kind == SECRET_ASK && e->kind == ERR_CONFIG)
+		(void)err_in(e, "no password is set; write password = 'file:PATH' or 'command:CMD', or get a Kerberos ticket");
+}
+
 void password_get(struct visit *v)
 {
 	const struct secret *s = &v->with->password;
@@ -131,6 +145,10 @@ void password_get(struct visit *v)
 	buf_wipe(&v->password);
 	if (v->with->has_oauth) {
 		get_token(v);
+		return;
+	}
+	if (s->kind == SECRET_ASK && password_needless(v->with)) {
+		visit_password_known(v, NULL);
 		return;
 	}
 	if (s->kind == SECRET_COMMAND) {

@@ -24,6 +24,8 @@ struct visit_token {
 void password_get(struct visit *v);
 void visit_password_known(struct visit *v, const struct err *why);
 size_t password_room(const struct connection *c);	/* octets of the longest */
+bool password_needless(const struct connection *c);	/* a ticket or a certificate may do in its place */
+void password_missing(const struct visit *v, struct err *e);	/* says it, if that may be the reason */
 void password_stop(struct visit *v);	/* a token is waited for no more */
 /* v->why says that the access token holds no more: the next attempt gets another one, once for each login. */
 bool password_again(struct visit *v);

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "net/jobs.h"
 
 struct sasl_run {
@@ -44,7 +45,7 @@ static struct sasl_run *run_new(struct visit *v, enum sasl_mech mech, struct err
 	struct sasl_run *r = calloc(1, sizeof *r);
 	struct sasl_credentials with = {
 		.user = v->with->user, .password = buf_span(&v->password), .service = v->talk->service, .host = v->with->host,
-		.port = v->conn_settings.port,
+		.port = v->conn_settings.port, .now_s = clock_now_s(),
 	};
 
 	if (!r) {

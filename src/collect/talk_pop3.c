@@ -214,6 +214,7 @@ static void on_event(struct visit *v, const struct p3c_event *ev)
 		return;
 	case P3C_FAILED:
 		e = *p3c_error(v->pop);
+		password_missing(v, &e);
 		(void)err_in(&e, "%s:%u", v->with->host, v->conn_settings.port);
 		visit_fail(v, &e);
 		return;

@@ -203,6 +203,23 @@ static void on_ended(void *user, uint64_t id, const struct connection *connectio
 		v->with.ended(v->with.user, o->name, o->what, result);
 }
 
+static void on_news(void *user, const char *connection)
+{
+	struct visits *v = user;
+
+	v->with.news(v->with.user, connection);
+}
+
+bool visits_watched(const struct visits *v, const char *name, struct collector_watch *watch)
+{
+	return collector_watched(v->collector, name, watch);
+}
+
+void visits_unwatch(struct visits *v, const char *name)
+{
+	collector_unwatch(v->collector, name);
+}
+
 const char *visits_each(const struct visits *v, const char *after)
 {
 	bool behind = !after;
@@ -390,6 +407,7 @@ void visits_reload(struct visits *v, struct settings *old, const struct settings
 	v->eras = era;
 	v->settings = settings;
 	collector_change(v->collector, era->contexts, settings->max_per_host);
+	collector_watch_only(v->collector, settings);
 	if (!v->left)
 		start_beat(v);	/* which ends the old one */
 }
@@ -398,7 +416,7 @@ bool visits_new(const struct visits_with *with, const struct settings *settings,
 {
 	struct visits *v = calloc(1, sizeof *v);
 	struct collector_with how = { .loop = with->loop, .store = with->store, .tokens = with->tokens, .deliveries = with->deliveries, .max_per_host = settings->max_per_host, .shared = true,
-		.ended = on_ended, .step = on_step, .user = v };
+		.ended = on_ended, .news = with->news ? on_news : NULL, .step = on_step, .user = v };
 
 	must(v);
 	v->with = *with;

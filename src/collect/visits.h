@@ -53,6 +53,7 @@ struct visits_with {			/* borrowed, and outlive the visits */
 	/* Both may be NULL.  Whoever asked for it: from within visits_start, and from within visits_turn. */
 	void (*began)(void *user, const char *connection, enum visit_what what);
 	void (*ended)(void *user, const char *connection, enum visit_what what, const struct visit_result *result);
+	void (*news)(void *user, const char *connection);	/* as collector_with has it */
 	void *user;
 };
 
@@ -69,6 +70,8 @@ const char *visits_each(const struct visits *v, const char *after);
 bool visits_show(struct visits *v, uint64_t id, struct visits_shown *shown);	/* false: not known (any more) */
 /* Step number `n`, from 0 on, of a test; NULL: it has not come to that, or is not known.  Lives until the next turn. */
 const struct visit_step *visits_step(const struct visits *v, uint64_t id, size_t n);
+bool visits_watched(const struct visits *v, const char *name, struct collector_watch *watch);	/* as collector_watched */
+void visits_unwatch(struct visits *v, const char *name);
 void visits_counts(const struct visits *v, struct visits_counts *counts);
 void visits_answered(struct visits *v, const struct store_done *done);
 void visits_turn(struct visits *v);

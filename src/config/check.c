@@ -85,6 +85,16 @@ static bool holds(const struct connection *c, enum mechanism mechanism)
 	return c->auth_count && memchr(c->auth, (int)mechanism, c->auth_count);
 }
 
+/* A ticket takes the place of a password where there is none, nor a certificate or a token. */
+static bool has_means(const struct connection *c, uint8_t m, bool password)
+{
+	if (m == MECHANISM_EXTERNAL)
+		return c->tls.certificate;
+	if (m == MECHANISM_GSSAPI)
+		return c->password.kind == SECRET_NONE && !c->tls.certificate && !c->has_oauth;
+	return password && value_mechanism_token(m) == c->has_oauth;
+}
+
 /* auto: what is built and could work here, strongest first. */
 static void list_auto(struct settings *s, struct connection *c, bool password)
 {
@@ -92,15 +102,22 @@ static void list_auto(struct settings *s, struct connection *c, bool password)
 	uint8_t *list = arena_take(&s->arena, MECHANISMS);
 
 	for (uint8_t m = 0; m < MECHANISMS; m++) {
-		if (!value_mechanism_built(m) || (m == MECHANISM_EXTERNAL ? !c->tls.certificate : !password))
-			continue;
-		if (m != MECHANISM_EXTERNAL && value_mechanism_token(m) != c->has_oauth)
+		if (!value_mechanism_built(m) || !has_means(c, m, password))
 			continue;
 		if (m == MECHANISM_APOP && !protected)	/* CVE-2007-1558: only who asks for it */
 			continue;
 		list[c->auth_count++] = m;
 	}
 	c->auth = list;
+}
+
+/* Every mechanism of the list does without. */
+static bool all_keyless(const struct connection *c)
+{
+	for (size_t n = 0; n < c->auth_count; n++)
+		if (!value_mechanism_keyless(c->auth[n]))
+			return false;
+	return c->auth_count > 0;
 }
 
 static void check_login(struct settings *s, struct connection *c, const struct section *section, struct report *r)
@@ -113,7 +130,7 @@ static void check_login(struct settings *s, struct connection *c, const struct s
 	if (external && !c->tls.certificate)
 		section_error(section, r, "auth", "external needs a client certificate; write tls.certificate as well");
 	build_oauth(s, c, section, r);
-	no_password = !c->has_oauth && c->password.kind == SECRET_NONE && ((c->auth_auto && c->tls.certificate) || (external && c->auth_count == 1));
+	no_password = !c->has_oauth && c->password.kind == SECRET_NONE && (c->auth_auto ? c->tls.certificate != NULL : all_keyless(c));
 	if (c->auth_auto)
 		list_auto(s, c, !no_password);
 	if (c->has_oauth)

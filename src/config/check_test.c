@@ -310,21 +310,25 @@ static void passwords_and_mechanisms(void **state)
 		const char *keys, *auth;
 		enum secret_kind kind;
 	} rows[] = {
-		{ "password = p", "1 2 3 4 9 11 12 13 14 ", SECRET_LITERAL },
-		{ "password = 'file:p'", "1 2 3 4 9 11 12 13 14 ", SECRET_FILE },
-		{ "password = 'command:p q'", "1 2 3 4 9 11 12 13 14 ", SECRET_COMMAND },
-		{ "password = 'credential:p'", "1 2 3 4 9 11 12 13 14 ", SECRET_CREDENTIAL },
-		{ "password = 'vault:p'", "1 2 3 4 9 11 12 13 14 ", SECRET_VAULT },
-		{ "", "1 2 3 4 9 11 12 13 14 ", SECRET_ASK },
-		{ "tls { mode = none }", "1 2 3 4 9 12 13 14 ", SECRET_ASK },		/* no APOP in clear */
-		{ "tls { required = false }", "1 2 3 4 9 12 13 14 ", SECRET_ASK },
+		{ "password = p", "1 2 3 4 8 9 10 11 12 13 14 ", SECRET_LITERAL },
+		{ "password = 'file:p'", "1 2 3 4 8 9 10 11 12 13 14 ", SECRET_FILE },
+		{ "password = 'command:p q'", "1 2 3 4 8 9 10 11 12 13 14 ", SECRET_COMMAND },
+		{ "password = 'credential:p'", "1 2 3 4 8 9 10 11 12 13 14 ", SECRET_CREDENTIAL },
+		{ "password = 'vault:p'", "1 2 3 4 8 9 10 11 12 13 14 ", SECRET_VAULT },
+		{ "", "1 2 3 4 7 8 9 10 11 12 13 14 ", SECRET_ASK },
+		{ "tls { mode = none }", "1 2 3 4 7 8 9 10 12 13 14 ", SECRET_ASK },		/* no APOP in clear */
+		{ "tls { required = false }", "1 2 3 4 7 8 9 10 12 13 14 ", SECRET_ASK },
 		{ "tls { mode = none } auth = apop", "11 ", SECRET_ASK },
 		{ "tls { certificate = 'c.conf' }", "0 ", SECRET_NONE },
-		{ "tls { certificate = 'c.conf' } password = p", "0 1 2 3 4 9 11 12 13 14 ", SECRET_LITERAL },
+		{ "tls { certificate = 'c.conf' } password = p", "0 1 2 3 4 8 9 10 11 12 13 14 ", SECRET_LITERAL },
 		{ "tls { certificate = 'c.conf' } auth = external", "0 ", SECRET_NONE },
 		{ "tls { certificate = 'c.conf' } auth = {external, plain}", "0 12 ", SECRET_ASK },
 		{ "auth = {ntlm, user}", "10 14 ", SECRET_ASK },
-		{ "auth = {auto}", "1 2 3 4 9 11 12 13 14 ", SECRET_ASK },
+		{ "auth = gssapi", "7 ", SECRET_NONE },
+		{ "auth = gssapi password = p", "7 ", SECRET_LITERAL },
+		{ "auth = {gssapi, plain}", "7 12 ", SECRET_ASK },
+		{ "auth = {gssapi, external} tls { certificate = 'c.conf' }", "7 0 ", SECRET_NONE },
+		{ "auth = {auto}", "1 2 3 4 7 8 9 10 11 12 13 14 ", SECRET_ASK },
 	};
 
 	(void)state;
@@ -382,7 +386,7 @@ static const struct unbuilt {
 		AT "envelope.no_recipient: with a fixed list of recipients there always is one; it has no effect\n" },
 	{ IN("envelope { headers = X no_recipient = delete }"), "" },
 	{ IN("envelope { recipients = 'a@b' }"), "" },
-	{ IN("auth = {gssapi, user, ntlm}"), AT "auth: gssapi is not built yet; it has no effect\n" AT "auth: ntlm is not built yet; it has no effect\n" },
+	{ IN("auth = {gssapi, user, ntlm, digest-md5}"), "" },
 	{ SPAN("connection box { host = h user = u password = p deliver = 'maildir:M'\nprotocol = imap mailbox = {INBOX, 'a/%'} search = UNSEEN }"), "" },
 	{ SPAN("connection box { host = h user = u protocol = pop3 deliver = 'maildir:M'\npassword = 'vault:x' }"),
 		"" },

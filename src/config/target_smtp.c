@@ -94,7 +94,7 @@ static void list_auto(struct settings *s, struct target *t)
 	uint8_t *list = arena_take(&s->arena, MECHANISMS);
 
 	for (uint8_t m = 0; m < MECHANISMS; m++)
-		if (value_mechanism_built(m) && !value_mechanism_token(m) && m != MECHANISM_APOP && m != MECHANISM_USER && m != MECHANISM_EXTERNAL)
+		if (value_mechanism_built(m) && !value_mechanism_token(m) && !value_mechanism_keyless(m) && m != MECHANISM_APOP && m != MECHANISM_USER)
 			list[t->auth.auth_count++] = m;
 	t->auth.auth = list;
 }
@@ -124,6 +124,15 @@ static void drop_tokens(struct settings *s, struct target *t)
 	t->auth.auth_count = count;
 }
 
+/* Every mechanism of the list does without a password. */
+static bool all_keyless(const struct target *t)
+{
+	for (size_t n = 0; n < t->auth.auth_count; n++)
+		if (!value_mechanism_keyless(t->auth.auth[n]))
+			return false;
+	return t->auth.auth_count > 0;
+}
+
 /* No user: no login, but for one by the certificate alone. */
 static void build_login(struct settings *s, const struct section *section, struct target *t, struct report *r)
 {
@@ -134,7 +143,7 @@ static void build_login(struct settings *s, const struct section *section, struc
 	drop_tokens(s, t);
 	if (external && !t->tls.certificate)
 		section_error(section, r, "auth", "external needs a client certificate; write tls.certificate as well");
-	if (t->user && t->password.kind == SECRET_NONE && !section_given(section, "password") && !alone)
+	if (t->user && t->password.kind == SECRET_NONE && !section_given(section, "password") && !all_keyless(t))
 		section_error(section, r, "user", "it has no password; write password = 'file:PATH' or 'command:CMD'");
 	if (!t->user && section_given(section, "password"))
 		section_error(section, r, "password", "it is nobody's; write user = … as well");

@@ -82,9 +82,14 @@ static void logins(void **state)
 	assert_true(t->auth.auth_auto && t->auth.auth_count > 3);
 	assert_null(memchr(t->auth.auth, MECHANISM_USER, t->auth.auth_count));
 	assert_null(memchr(t->auth.auth, MECHANISM_APOP, t->auth.auth_count));
+	assert_null(memchr(t->auth.auth, MECHANISM_GSSAPI, t->auth.auth_count));
+	assert_non_null(memchr(t->auth.auth, MECHANISM_NTLM, t->auth.auth_count));
 	settings_end(&s);
 	t = only(&s, T("user = anna password = 'x' auth = {login, plain}"));
 	assert_true(!t->auth.auth_auto && t->auth.auth_count == 2 && t->auth.auth[0] == MECHANISM_LOGIN && t->auth.auth[1] == MECHANISM_PLAIN);
+	settings_end(&s);
+	t = only(&s, T("user = anna auth = gssapi"));
+	assert_true(t->auth.auth_count == 1 && t->auth.auth[0] == MECHANISM_GSSAPI && t->password.kind == SECRET_NONE);
 	settings_end(&s);
 }
 
@@ -98,6 +103,8 @@ static void what_is_wrong(void **state)
 		{ T("password = 'x'"), AT "password: it is nobody's; write user = … as well\n" },
 		{ T("auth = plain"), AT "auth: there is nobody to log in; write user = … as well\n" },
 		{ T("user = u password = 'x' auth = apop"), AT "auth: apop is a login of POP3; leave it out\n" },
+		{ T("user = u auth = {gssapi, plain}"), AT "user: it has no password; write password = 'file:PATH' or 'command:CMD'\n" },
+		{ T("auth = gssapi"), AT "auth: there is nobody to log in; write user = … as well\n" },
 		{ T("auth = external"), AT "auth: external needs a client certificate; write tls.certificate as well\n" },
 		{ T("tls { min = TLSv1.3 max = TLSv1.2 }"),
 			AT "tls.max: protocols, min and max together leave no version of TLS; write for instance min = TLSv1.2 alone\n" },

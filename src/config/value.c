@@ -38,10 +38,10 @@ static const struct {
 	[MECHANISM_SCRAM_SHA_1] =        { "scram-sha-1", true },
 	[MECHANISM_OAUTHBEARER] =        { "oauthbearer", true },
 	[MECHANISM_XOAUTH2] =            { "xoauth2", true },
-	[MECHANISM_GSSAPI] =             { "gssapi", false },
-	[MECHANISM_DIGEST_MD5] =         { "digest-md5", false },
+	[MECHANISM_GSSAPI] =             { "gssapi", true },
+	[MECHANISM_DIGEST_MD5] =         { "digest-md5", true },
 	[MECHANISM_CRAM_MD5] =           { "cram-md5", true },
-	[MECHANISM_NTLM] =               { "ntlm", false },
+	[MECHANISM_NTLM] =               { "ntlm", true },
 	[MECHANISM_APOP] =               { "apop", true },
 	[MECHANISM_PLAIN] =              { "plain", true },
 	[MECHANISM_LOGIN] =              { "login", true },
@@ -143,6 +143,11 @@ bool value_mechanism(const char *text, uint8_t *mechanism, struct err *e)
 		return true;
 	}
 	return wrong(e, text, "is no mechanism");
+}
+
+bool value_mechanism_keyless(uint8_t mechanism)
+{
+	return mechanism == MECHANISM_EXTERNAL || mechanism == MECHANISM_GSSAPI;
 }
 
 bool value_mechanism_built(uint8_t mechanism)

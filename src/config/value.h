@@ -21,6 +21,7 @@ enum { VALUE_SHOWN = 80 };
 [[nodiscard]] bool value_choice(const char *text, const char *const *names, uint32_t *which, struct err *e);
 [[nodiscard]] bool value_mechanism(const char *text, uint8_t *mechanism, struct err *e);
 bool value_mechanism_built(uint8_t mechanism);
+bool value_mechanism_keyless(uint8_t mechanism);	/* it wants no password */
 bool value_mechanism_token(uint8_t mechanism);	/* it carries an access token: section oauth */
 /* The name of an enum mechanism, as in the key `auth`. */
 const char *value_mechanism_name(uint8_t mechanism);

@@ -160,7 +160,9 @@ static void mechanisms_and_choices(void **state)
 	assert_int_equal(m, MECHANISM_SCRAM_SHA_256);
 	assert_false(value_mechanism("", &m, &e));
 	assert_true(value_mechanism_built(MECHANISM_PLAIN));
-	assert_false(value_mechanism_built(MECHANISM_NTLM));
+	assert_true(value_mechanism_built(MECHANISM_NTLM));
+	assert_true(value_mechanism_keyless(MECHANISM_GSSAPI) && value_mechanism_keyless(MECHANISM_EXTERNAL));
+	assert_false(value_mechanism_keyless(MECHANISM_NTLM));
 	assert_true(value_mechanism_token(MECHANISM_XOAUTH2) && value_mechanism_token(MECHANISM_OAUTHBEARER) && !value_mechanism_token(MECHANISM_PLAIN));
 	assert_true(value_choice("two", names, &which, &e));
 	assert_int_equal(which, 1);

@@ -163,7 +163,7 @@ void relay_release(struct relay *r, const void *holds)
 		*at = o->next;
 		free(o);
 	}
-	if (ending)
+	if (ending || !r->orphans)
 		wake_send(r->wake);
 }
 
@@ -259,8 +259,10 @@ static void on_wake(void *user)
 		if (link_open(r, &e))
 			continue;
 		relay_down(r, &e);
-		return;
+		break;
 	}
+	if (!r->links && !r->mails && !r->orphans && r->with->alone)
+		r->with->alone(r->with->alone_user);
 }
 
 struct relay *relay_new(struct loop *l, const struct relay_settings *s, struct err *e)

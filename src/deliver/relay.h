@@ -38,6 +38,10 @@ struct relay_settings {
 	uint32_t parallel;		/* at least 1 */
 	uint32_t answer_ms;		/* longest time for an answer; 0: RFC 5321's alone */
 	struct back_off *back_off;	/* NULL: nobody wants to know */
+	/* NULL, or: no connection is left, no mail waits and nothing is unreleased, so the password is not needed before the next
+	 * relay_send.  May come more than once, never from within a call of ours. */
+	void (*alone)(void *user);
+	void *alone_user;
 };
 
 struct relay_result {

@@ -199,6 +199,8 @@ static void on_event(struct link *k, const struct smc_event *ev)
 		link_sasl(k, ev);
 		return;
 	case SMC_READY:
+		sasl_client_free(&k->sasl);	/* with the password that it has */
+		buf_wipe(&k->response);
 		k->greeted = true;	/* whether it is of any use shows with what is behind that in the same octets */
 		return;
 	case SMC_BODY:

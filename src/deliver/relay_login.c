@@ -3,6 +3,7 @@
  * A connection's login: the steps of a mechanism, slow ones in a job. */
 #include <assert.h>
 
+#include "base/clock.h"
 #include "deliver/relay_inside.h"
 
 static void work(void *user)
@@ -27,6 +28,7 @@ static void done(void *user)
 
 	k->stepping = false;
 	if (!k->conn) {			/* it was closed meanwhile */
+		wake_send(k->relay->wake);
 		relay_drop_link(k);
 		return;
 	}
@@ -52,6 +54,7 @@ static bool begin(struct link *k, enum sasl_mech mech, struct err *e)
 	const struct relay_settings *with = k->relay->with;
 	struct sasl_credentials c = {
 		.user = with->user, .password = with->login.password, .service = with->login.lmtp ? "lmtp" : "smtp", .host = with->server.host,
+		.now_s = clock_now_s(),
 	};
 
 	sasl_client_free(&k->sasl);

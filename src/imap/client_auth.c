@@ -123,7 +123,8 @@ void auth_next(struct imc *s, struct imc_event *ev)
 		return;
 	}
 	s->told_capabilities = false;	/* what it says from now on may hold after the login */
-	if (s->ladder.now == SASL_USER)
+	s->mech = s->ladder.now;
+	if (s->mech == SASL_USER)
 		begin_login(s);
 	else
 		sasl_begin(s, ev);
@@ -148,8 +149,8 @@ void auth_refused(struct imc *s, bool ends)
 	bool plain = kind == ERR_PEER && (s->r.code == CODE_NONE || s->r.code == CODE_ALERT || s->r.code == CODE_OTHER);
 
 	kind = plain ? ERR_AUTH : kind;
-	(void)err_set(&s->error, kind, "login by %s was refused%s", s->ladder.now == SASL_USER ? "LOGIN" : sasl_mech_name(s->ladder.now),
-		kind == ERR_AUTH ? sasl_mech_bearer(s->ladder.now) ? "; check `user` and `oauth`" : "; check `user` and `password`" : kind == ERR_BUSY ? " for now; try again later" : "");
+	(void)err_set(&s->error, kind, "login by %s was refused%s%s", s->ladder.now == SASL_USER ? "LOGIN" : sasl_mech_name(s->ladder.now),
+		kind == ERR_AUTH ? "; check " : kind == ERR_BUSY ? " for now; try again later" : "", kind == ERR_AUTH ? sasl_mech_check(s->ladder.now) : "");
 	if (words.len && client_secret(s, words))
 		words = NOTHING;
 	if (words.len)

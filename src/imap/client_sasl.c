@@ -23,7 +23,7 @@ static void ask_caller(struct imc *s, bool first, struct span challenge, struct 
 void sasl_begin(struct imc *s, struct imc_event *ev)
 {
 	memset(&s->sasl, 0, sizeof s->sasl);
-	s->sasl.initial = sasl_mech_first(s->ladder.now) && (s->capabilities & IMC_CAPA_SASL_IR);
+	s->sasl.initial = sasl_mech_first(s->ladder.now) && !sasl_mech_apart(s->ladder.now) && (s->capabilities & IMC_CAPA_SASL_IR);
 	if (s->sasl.initial)
 		ask_caller(s, true, NOTHING, ev);
 	else

@@ -190,8 +190,15 @@ static void visit_stop(void *user, uint64_t id)
 static bool schedule_shown(void *user, const char *after, struct schedule_shown *shown)
 {
 	const struct instance *i = user;
+	struct collector_watch watch = { 0 };
+	int64_t now = clock_now_s();
 
-	return schedule_each(i->schedule, after, clock_now_s(), shown);
+	if (!schedule_each(i->schedule, after, now, shown))
+		return false;
+	if (i->visits)
+		(void)visits_watched(i->visits, shown->name, &watch);
+	schedule_idle(i->schedule, shown->name, watch.since, watch.heard);
+	return schedule_find(i->schedule, shown->name, now, shown);
 }
 
 /* ---- tokens */

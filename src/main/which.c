@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "collect/password.h"
+
 enum { PASSWORD_MAX = 4096, REPORT_MAX = 1 << 16 };
 
 bool which_is_url(const char *word)
@@ -25,6 +27,10 @@ static int give_password(struct cli *cli, struct connection *with)
 	if (!ask_password(cli, prompt, false, &password, &given, &e)) {
 		buf_wipe(&password);
 		return cli_failed(cli, &e);
+	}
+	if (!given && !with->auth_auto && password_needless(with)) {	/* a ticket, then */
+		buf_wipe(&password);
+		return EXIT_GOOD;
 	}
 	if (!given) {
 		buf_wipe(&password);

@@ -86,11 +86,11 @@ enum { CONN_OFFERED_CERTIFICATES = 10, CONN_OFFERED_MAX = 64 * 1024 };
 
 enum conn_tls { CONN_TLS_NONE, CONN_TLS_IMPLICIT };
 
-struct conn_settings {		/* borrowed until opened or closed */
+struct conn_settings {		/* borrowed until opened or closed; a connection that was opened borrows nothing */
 	const char *host;		/* a name, an address, or the path of a Unix socket: it begins with "/" */
 	uint16_t port;			/* not of a Unix socket */
 	enum conn_tls tls;
-	struct tls_client *tls_client;	/* for implicit and for conn_start_tls; may be NULL with none */
+	struct tls_client *tls_client;	/* for implicit and for conn_start_tls; kept by the connection; may be NULL with none */
 	const char *source_address;	/* NULL = any */
 	uint32_t connect_timeout_ms, timeout_ms;
 };
@@ -145,6 +145,15 @@ void conn_close(struct conn *c);
 void conn_drop(struct conn *c);	/* at once: its descriptor is free, what waited is lost; closed() as after conn_close */
 /* As conn_drop, but no call comes any more: the user may go.  Not from within one of its calls. */
 void conn_forget(struct conn **c);
+/* A connection that was opened changes hands: from now on all calls go to `u`, closed() among them, also when it has ended
+ * already and nobody was told yet.  Octets that wait, and a drained() that is owed, come to the new user; what was sent and not
+ * taken stays in the queue.  Deadline, pause and TLS are as they were.  From within a call (but not closed()): what that
+ * call returns is still the old user's word, and all later ones are the new one's.  Not during the handshake of conn_start_tls
+ * (asserted).  `connected` and `opened` do not come again.  A connection outlives the contexts that its TLS is of, so
+ * it goes on when settings or trust change: whoever keeps it decides whether it may. */
+void conn_adopt(struct conn *c, const struct conn_user *u);
+/* It was opened, and nobody was told yet that it has ended: false while conn_close's last octets leave, too. */
+bool conn_is_open(const struct conn *c);
 /* From now on it does not keep the loop running, once it is there: of one that was opened, the name and the dialling do. */
 void conn_background(struct conn *c);
 /* The handshake broke for a technical reason (no TLS spoken, reset, version), or nobody listens where TLS begins at once:

@@ -71,7 +71,7 @@ void conn_deflate_free(struct conn *c)
 		return;
 	(void)inflateEnd(&c->zip->in);
 	(void)deflateEnd(&c->zip->out);
-	buf_end(&c->zip->held);
+	buf_wipe(&c->zip->held);
 	free(c->zip);
 	c->zip = NULL;
 }
@@ -111,6 +111,7 @@ static void inflate_some(struct conn *c, struct span *in)
 	z->more = !z->in.avail_out && !z->over;
 	if (len)
 		conn_turn(c, (struct span){ plain, len });
+	wipe(plain, len);
 	if (result == Z_OK || result == Z_BUF_ERROR || result == Z_STREAM_END || c->state != CONN_OPEN)
 		return;
 	if (result == Z_MEM_ERROR)

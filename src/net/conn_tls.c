@@ -195,6 +195,7 @@ static void read_records(struct conn *c)
 		}
 		if (len)
 			conn_input(c, (struct span){ c->loop->clear, len });
+		wipe(c->loop->clear, len);	/* a password may have been in it */
 	} while (go_on(c, code, &why));
 }
 

@@ -66,6 +66,25 @@ static void client_free(struct tls_client *t)
 	free(t);
 }
 
+struct tls_client *tls_client_keep(struct tls_client *t)
+{
+	if (t)
+		t->held++;
+	return t;
+}
+
+void tls_client_put(struct tls_client **out)
+{
+	struct tls_client *t = *out;
+
+	*out = NULL;
+	if (!t)
+		return;
+	assert(t->held);
+	if (!--t->held)
+		client_free(t);
+}
+
 void tls_contexts_free(struct tls_contexts **out)
 {
 	struct tls_contexts *all = *out;
@@ -77,7 +96,7 @@ void tls_contexts_free(struct tls_contexts **out)
 		struct tls_client *t = all->clients;
 
 		all->clients = t->next;
-		client_free(t);
+		tls_client_put(&t);
 	}
 	(void)pthread_mutex_destroy(&all->lock);
 	free(all);
@@ -206,6 +225,7 @@ static bool set_up(struct tls_client *t, struct err *e)
 		return err_set(e, ERR_LOCAL, "no TLS context: out of memory");
 	/* An idle connection holds no buffers; nobody renegotiates with us. */
 	(void)SSL_CTX_set_mode(t->ctx, SSL_MODE_RELEASE_BUFFERS);
+	(void)SSL_CTX_set_options(t->ctx, SSL_OP_CLEANSE_PLAINTEXT);
 	(void)SSL_CTX_set_options(t->ctx, SSL_OP_NO_RENEGOTIATION);
 	(void)SSL_CTX_set_session_cache_mode(t->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(t->ctx, on_session);
@@ -222,6 +242,7 @@ static struct tls_client *client_new(const struct tls_settings *s, struct err *e
 		return NULL;
 	}
 	t->settings = *s;
+	t->held = 1;
 	tls_sessions_start(&t->sessions);
 	if (!own_texts(&t->settings))
 		(void)err_set(e, ERR_LOCAL, "out of memory");

@@ -5,7 +5,7 @@
  * A context is found by its settings: equal settings share one (each costs
  * 32 ms and 837 KiB with the system's authorities).  Client sessions are kept
  * per context and host:port for resumption, and go with the contexts: when trust
- * changes, make new ones.
+ * changes, make new ones.  A connection that began with an old one goes on with it.
  * tls_client_get checks the settings as far as files and OpenSSL can say;
  * errors are ERR_CONFIG and name the key (`tls.ciphers: ...`).
  * What is demanded of the server's certificate, in this order:
@@ -46,5 +46,7 @@ struct tls_client;		/* a shared context */
 
 [[nodiscard]] struct tls_contexts *tls_contexts_new(struct err *e);
 void tls_contexts_free(struct tls_contexts **all);
-/* Borrowed from `all`, alive as long as it. */
+/* Borrowed from `all`, alive as long as it; or longer, for who keeps it: each connection does. */
 [[nodiscard]] struct tls_client *tls_client_get(struct tls_contexts *all, const struct tls_settings *s, struct err *e);
+struct tls_client *tls_client_keep(struct tls_client *t);	/* NULL stays NULL */
+void tls_client_put(struct tls_client **t);

@@ -16,6 +16,7 @@
 
 #include <openssl/ssl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/types.h>
 
 #include "base/err.h"
@@ -40,6 +41,7 @@ struct tls_sessions {		/* by host and port; thread-safe */
 
 struct tls_client {
 	struct tls_client *next;
+	atomic_uint held;		/* by its contexts, and by connections */
 	struct tls_settings settings;	/* its texts are ours */
 	SSL_CTX *ctx;
 	bool pinned;

@@ -146,8 +146,8 @@ void p3_auth_refused(struct p3c *s, struct span line, bool ends)
 		kind = ERR_BUSY;
 	else if (code == REPLY_CODE_OTHER)
 		kind = ERR_PEER;
-	(void)err_set(&s->error, kind, "login by %s was refused%s", sasl_mech_name(s->ladder.now),
-		kind == ERR_AUTH ? sasl_mech_bearer(s->ladder.now) ? "; check `user` and `oauth`" : "; check `user` and `password`" : kind == ERR_BUSY ? " for now; try again later" : "");
+	(void)err_set(&s->error, kind, "login by %s was refused%s%s", sasl_mech_name(s->ladder.now),
+		kind == ERR_AUTH ? "; check " : kind == ERR_BUSY ? " for now; try again later" : "", kind == ERR_AUTH ? sasl_mech_check(s->ladder.now) : "");
 	words = add_words(s, line);
 	s->failed = ends || code != REPLY_CODE_NONE;
 	s->try_next = !s->failed;

@@ -26,7 +26,7 @@ static void ask_caller(struct p3c *s, bool first, struct span challenge, struct 
 void p3_sasl_begin(struct p3c *s, struct p3c_event *ev)
 {
 	memset(&s->sasl, 0, sizeof s->sasl);
-	s->sasl.initial = sasl_mech_first(s->ladder.now) && (s->capabilities & P3C_CAPA_ANSWERED);
+	s->sasl.initial = sasl_mech_first(s->ladder.now) && !sasl_mech_apart(s->ladder.now) && (s->capabilities & P3C_CAPA_ANSWERED);
 	if (s->sasl.initial)
 		ask_caller(s, true, NOTHING, ev);
 	else

@@ -5,23 +5,31 @@
 #include <gsasl.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/rand.h>
 #include <stdlib.h>
 
 #include "sasl/client_bearer.h"
+#include "sasl/client_digest.h"
+#include "sasl/client_gssapi.h"
+#include "sasl/client_ntlm.h"
 #include "wire/base64.h"
 #include "wire/saslprep.h"
 
-enum { BINDING_MAX = 128, SALT_MAX = 1024, KEY_MAX = 32, MD5_SIZE = 16 };
+enum { BINDING_MAX = 128, SALT_MAX = 1024, KEY_MAX = 32, MD5_SIZE = 16, CNONCE = 16 };
 
 struct sasl_client {
 	enum sasl_mech mech;
-	Gsasl *library;		/* one a client: nothing is shared between threads */
+	Gsasl *library;		/* one a client: nothing is shared between threads; none for mechanisms that are ours */
 	Gsasl_session *session;
+	struct gssapi *gssapi;
 	unsigned steps;
 	bool done;
-	struct buf user;	/* CRAM-MD5: ours, below */
-	struct buf password;	/* CRAM-MD5, SCRAM: the library does not get it */
-	struct buf first;	/* OAUTHBEARER, XOAUTH2: what is said, with the token; the library has no part in these */
+	struct buf user;	/* of mechanisms that are ours, below */
+	struct buf password;	/* the same, and SCRAM's: the library does not get it */
+	char *service, *host;	/* DIGEST-MD5 */
+	int64_t now_s;		/* NTLM */
+	char rspauth[DIGEST_HEX];	/* DIGEST-MD5: what the server has to say */
+	struct buf first;	/* OAUTHBEARER, XOAUTH2: what is said, with the token */
 	enum sasl_token token;
 };
 
@@ -30,10 +38,16 @@ static bool is_scram(enum sasl_mech m)
 	return m == SASL_SCRAM_SHA_256_PLUS || m == SASL_SCRAM_SHA_256 || m == SASL_SCRAM_SHA_1_PLUS || m == SASL_SCRAM_SHA_1;
 }
 
-/* The library prepares passwords, and refuses what it cannot, or what Unicode 3.2 did not have. */
-static bool keeps_password(enum sasl_mech m)
+/* GNU SASL has no part in them, nor in those that carry a token. */
+static bool is_ours(enum sasl_mech m)
 {
-	return is_scram(m) || m == SASL_CRAM_MD5;
+	return m == SASL_CRAM_MD5 || m == SASL_DIGEST_MD5 || m == SASL_NTLM;
+}
+
+/* The server proves that it knows the password, or who it is. */
+static bool is_mutual(enum sasl_mech m)
+{
+	return is_scram(m) || m == SASL_DIGEST_MD5 || m == SASL_GSSAPI;
 }
 
 /* GNU SASL's word for what went wrong, in ours. */
@@ -89,15 +103,26 @@ static bool set_binding(struct sasl_client *c, Gsasl_property what, struct span 
 	return set_text(c, what, buf_span(&text), e);
 }
 
+/* Our own copies. */
+static bool keep(struct sasl_client *c, const struct sasl_credentials *with, struct err *e)
+{
+	c->now_s = with->now_s;
+	c->service = strdup(with->service ? with->service : "");
+	c->host = strdup(with->host ? with->host : "");
+	if (c->service && c->host && buf_add(&c->user, span_of(with->user)) && buf_room(&c->password, with->password.len + 1) &&
+	    buf_add(&c->password, with->password))
+		return true;
+	return err_set(e, ERR_LOCAL, "out of memory");
+}
+
+/* The library prepares passwords, and refuses what it cannot, or what Unicode 3.2 did not have: it gets SCRAM's salted one. */
 static bool set_credentials(struct sasl_client *c, const struct sasl_credentials *with, struct err *e)
 {
 	struct span user = span_of(with->user);
 
 	if (c->mech == SASL_EXTERNAL)	/* the certificate says who; the name says as whom */
 		return set_text(c, GSASL_AUTHZID, user, e);
-	if (keeps_password(c->mech) && (!buf_add(&c->user, user) || !buf_room(&c->password, with->password.len + 1) || !buf_add(&c->password, with->password)))
-		return err_set(e, ERR_LOCAL, "out of memory");
-	if (!keeps_password(c->mech) && !set_text(c, GSASL_PASSWORD, with->password, e))
+	if (is_scram(c->mech) ? !keep(c, with, e) : !set_text(c, GSASL_PASSWORD, with->password, e))
 		return false;
 	if (!set_text(c, GSASL_AUTHID, user, e) || !set_text(c, GSASL_SERVICE, span_of(with->service), e) || !set_text(c, GSASL_HOSTNAME, span_of(with->host), e))
 		return false;
@@ -112,8 +137,14 @@ static bool start(struct sasl_client *c, const struct sasl_credentials *with, st
 
 	if (sasl_mech_bearer(c->mech))
 		return bearer_first(c->mech, with, &c->first, e);
+	if (c->mech == SASL_GSSAPI) {
+		c->gssapi = gssapi_new(with->service, with->host, with->user);
+		return c->gssapi || err_set(e, ERR_LOCAL, "out of memory");
+	}
 	if (span_find(with->password, '\0') < with->password.len)
 		return err_set(e, ERR_CONFIG, "%s cannot carry a password with a NUL", sasl_mech_name(c->mech));
+	if (is_ours(c->mech))
+		return keep(c, with, e);
 	if (sasl_mech_plus(c->mech) && !with->tls_exporter.len && !with->tls_unique.len)
 		return fail(c, GSASL_NO_CB_TLS_EXPORTER, e);
 	code = gsasl_init(&c->library);
@@ -196,7 +227,7 @@ static bool check_challenge(struct sasl_client *c, struct span challenge, struct
 {
 	if (c->done)
 		return fail(c, GSASL_MECHANISM_CALLED_TOO_MANY_TIMES, e);
-	if (c->mech != SASL_LOGIN && span_find(challenge, '\0') < challenge.len)
+	if (c->mech != SASL_LOGIN && c->mech != SASL_NTLM && c->mech != SASL_GSSAPI && span_find(challenge, '\0') < challenge.len)
 		return fail(c, GSASL_MECHANISM_PARSE_ERROR, e);
 	if (!is_scram(c->mech) || !c->steps)
 		return true;
@@ -225,6 +256,46 @@ static bool cram_step(struct sasl_client *c, struct span challenge, struct buf *
 	return true;
 }
 
+/* The last challenge has the server's proof, and is answered by nothing. */
+static bool digest_step(struct sasl_client *c, struct span challenge, struct buf *response, struct err *e)
+{
+	struct digest_with with = { .user = buf_span(&c->user), .password = buf_span(&c->password), .service = c->service, .host = c->host };
+	unsigned char chance[CNONCE];
+	char hex[2 * sizeof chance + 1];
+
+	if (c->steps++) {
+		c->done = digest_verify(c->rspauth, challenge, e);
+		return c->done;
+	}
+	if (RAND_bytes(chance, sizeof chance) != 1)
+		return fail(c, GSASL_CRYPTO_ERROR, e);
+	to_hex(chance, sizeof chance, hex);
+	with.cnonce = span_of(hex);
+	return digest_answer(&with, challenge, response, c->rspauth, e);
+}
+
+static bool ntlm_step(struct sasl_client *c, struct span challenge, struct buf *response, struct err *e)
+{
+	struct ntlm_with with = { .user = buf_span(&c->user), .password = buf_span(&c->password), .now_s = c->now_s };
+
+	if (!c->steps == (challenge.len > 0))
+		return fail(c, GSASL_MECHANISM_PARSE_ERROR, e);
+	if (!c->steps++)
+		return ntlm_first(response, e);
+	c->done = true;
+	if (RAND_bytes(with.nonce, sizeof with.nonce) != 1)
+		return fail(c, GSASL_CRYPTO_ERROR, e);
+	return ntlm_answer(&with, challenge, response, e);
+}
+
+static bool gssapi_turn(struct sasl_client *c, struct span challenge, struct buf *response, struct err *e)
+{
+	bool good = gssapi_step(c->gssapi, challenge, response, e);
+
+	c->done = good && gssapi_done(c->gssapi);
+	return good;
+}
+
 /* Said once; a challenge behind it tells why we are refused, and wants an answer. */
 static bool bearer_step(struct sasl_client *c, struct span challenge, struct buf *response, struct err *e)
 {
@@ -242,20 +313,13 @@ static bool bearer_step(struct sasl_client *c, struct span challenge, struct buf
 	return true;
 }
 
-bool sasl_client_step(struct sasl_client *c, struct span challenge, struct buf *response, struct err *e)
+static bool library_step(struct sasl_client *c, struct span challenge, struct buf *response, struct err *e)
 {
 	char *out = NULL;
 	size_t len = 0;
 	bool fits;
-	int code;
+	int code = gsasl_step(c->session, challenge.len ? challenge.at : "", challenge.len, &out, &len);
 
-	if (!check_challenge(c, challenge, e))
-		return false;
-	if (c->mech == SASL_CRAM_MD5)
-		return cram_step(c, challenge, response, e);
-	if (sasl_mech_bearer(c->mech))
-		return bearer_step(c, challenge, response, e);
-	code = gsasl_step(c->session, challenge.len ? challenge.at : "", challenge.len, &out, &len);
 	if (code != GSASL_OK && code != GSASL_NEEDS_MORE)
 		return fail(c, code, e);
 	c->steps++;
@@ -267,9 +331,42 @@ bool sasl_client_step(struct sasl_client *c, struct span challenge, struct buf *
 	return fits || err_set(e, ERR_LOCAL, "%s: a response of %zu octets", sasl_mech_name(c->mech), len);
 }
 
+bool sasl_client_step(struct sasl_client *c, struct span challenge, struct buf *response, struct err *e)
+{
+	if (!check_challenge(c, challenge, e))
+		return false;
+	switch (c->mech) {
+	case SASL_CRAM_MD5:
+		return cram_step(c, challenge, response, e);
+	case SASL_DIGEST_MD5:
+		return digest_step(c, challenge, response, e);
+	case SASL_NTLM:
+		return ntlm_step(c, challenge, response, e);
+	case SASL_GSSAPI:
+		return gssapi_turn(c, challenge, response, e);
+	case SASL_OAUTHBEARER:
+	case SASL_XOAUTH2:
+		return bearer_step(c, challenge, response, e);
+	case SASL_EXTERNAL:
+	case SASL_SCRAM_SHA_256_PLUS:
+	case SASL_SCRAM_SHA_256:
+	case SASL_SCRAM_SHA_1_PLUS:
+	case SASL_SCRAM_SHA_1:
+	case SASL_PLAIN:
+	case SASL_LOGIN:
+		return library_step(c, challenge, response, e);
+	case SASL_APOP:
+	case SASL_USER:
+	case SASL_MECHS:
+		break;
+	}
+	assert(0);
+	return false;
+}
+
 bool sasl_client_verified(const struct sasl_client *c)
 {
-	return !is_scram(c->mech) || c->done;
+	return !is_mutual(c->mech) || c->done;
 }
 
 enum sasl_token sasl_client_token(const struct sasl_client *c)
@@ -297,6 +394,9 @@ void sasl_client_free(struct sasl_client **c)
 	}
 	if ((*c)->library)
 		gsasl_done((*c)->library);
+	gssapi_free(&(*c)->gssapi);
+	free((*c)->service);
+	free((*c)->host);
 	buf_end(&(*c)->user);
 	buf_wipe(&(*c)->password);
 	buf_wipe(&(*c)->first);

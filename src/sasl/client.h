@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * SASL, the client's side (RFC 4422), over GNU SASL; CRAM-MD5 (RFC 2195), OAUTHBEARER (RFC 7628) and XOAUTH2 are ours.
+ * SASL, the client's side (RFC 4422), over GNU SASL: SCRAM, PLAIN, LOGIN, EXTERNAL.  Ours are CRAM-MD5 (RFC 2195),
+ * OAUTHBEARER (RFC 7628) and XOAUTH2, DIGEST-MD5 (client_digest.h) and NTLM (client_ntlm.h); GSSAPI is over MIT's Kerberos
+ * (client_gssapi.h).
  *
  *     c = sasl_client_new(mech, &credentials, &e);
  *     repeat: sasl_client_step(c, challenge, &response, &e)
  *     at the server's success: sasl_client_verified(c), else the server did not
- *     prove that it knows the password (SCRAM, RFC 5802 section 5): fail.
+ *     prove that it knows the password (SCRAM, RFC 5802 section 5; DIGEST-MD5's rspauth), or who it is (GSSAPI): fail.
  *     sasl_client_free(&c);
  * Challenges and responses are raw octets; base64 is the protocol's.  A
  * mechanism that speaks first is stepped with an empty challenge before the
  * first one arrives (sasl_mech_first).
- * sasl_client_step may take seconds for mechanisms that sasl_mech_slow names:
- * never on a loop thread.  A server's iteration count above SASL_ITERATIONS_MAX
+ * sasl_client_step may take seconds for mechanisms that sasl_mech_slow names (GSSAPI may ask a KDC, whose silence lasts as
+ * long as krb5.conf lets it): never on a loop thread.  A server's iteration count above SASL_ITERATIONS_MAX
  * is refused before the library sees it.  One client is used by one thread at
  * a time.  Credentials are copied and wiped at free.
- * Passwords: PLAIN, LOGIN and CRAM-MD5 carry the octets; SCRAM has what saslprep_password
+ * Passwords: PLAIN, LOGIN and CRAM-MD5 carry the octets; DIGEST-MD5 and NTLM say in their headers what they make of them; GSSAPI and EXTERNAL have none; SCRAM has what saslprep_password
  * (wire/saslprep.h) makes of them, which is what our server's keys are of (store/verifier.h),
  * so that any password without a NUL that can be set can be proved.  GNU SASL would refuse
  * passwords with emoji, in SCRAM and CRAM-MD5: it gets the salted one, and CRAM-MD5 is ours.  The user's name in SCRAM
@@ -26,7 +28,8 @@
  * Errors: ERR_AUTH (the server's proof is wrong, or it refused inside the
  * exchange; never try a weaker mechanism after it), ERR_PEER (a challenge that
  * is none, too many iterations), ERR_CONFIG (credentials that this mechanism
- * cannot carry: a NUL in a password, or a user's name that SASLprep forbids, in SCRAM), ERR_LOCAL. */
+ * cannot carry: a NUL in a password, or a user's name that SASLprep forbids, in SCRAM; no Kerberos ticket: nobody refused
+ * anything, and another mechanism may do), ERR_NET (no KDC answers), ERR_LOCAL. */
 #pragma once
 
 #include "base/buf.h"
@@ -45,9 +48,10 @@ enum sasl_mech {
 struct sasl_credentials {
 	const char *user;
 	struct span password;
-	const char *service;		/* "pop" or "imap" */
+	const char *service;		/* "pop", "imap", "smtp", "lmtp" */
 	const char *host;
 	uint16_t port;			/* 0 = not told; OAUTHBEARER alone says it */
+	int64_t now_s;			/* the time, which NTLM says; 0 = not told */
 	struct span tls_exporter;	/* RFC 9266 channel binding, empty without TLS 1.3 */
 	struct span tls_unique;		/* RFC 5929, empty with TLS 1.3 */
 };
@@ -67,6 +71,10 @@ bool sasl_mech_first(enum sasl_mech mech);	/* the client speaks first (initial r
 bool sasl_mech_slow(enum sasl_mech mech);	/* step must not run on a loop thread */
 bool sasl_mech_plus(enum sasl_mech mech);	/* needs channel binding */
 bool sasl_mech_bearer(enum sasl_mech mech);	/* carries an access token */
+bool sasl_mech_keyless(enum sasl_mech mech);	/* wants no password: a certificate or a ticket */
+bool sasl_mech_apart(enum sasl_mech mech);	/* says its first word only when asked: some servers read none beside the command */
+/* What to look at when a server refuses: "`user` and `password`". */
+const char *sasl_mech_check(enum sasl_mech mech);
 /* "SCRAM-SHA-1, PLAIN" for bits 1 << enum sasl_mech; "none" for none.  What does not fit is left out whole. */
 void sasl_mechs_text(unsigned bits, char *out, size_t size);
 

@@ -32,6 +32,8 @@ static int know(Gsasl *library, Gsasl_session *session, Gsasl_property what)
 	struct buf b;
 
 	switch ((int)what) {
+	case GSASL_REALM:
+		return gsasl_property_set(session, what, "example.org");
 	case GSASL_PASSWORD:
 		return gsasl_property_set(session, what, side->password);
 	case GSASL_SCRAM_ITER:
@@ -93,8 +95,8 @@ static bool turn(struct exchange *x, bool spoil)
 
 	x->server_code = gsasl_step(x->server, x->response.at ? x->response.at : "", x->response.len, &challenge, &len);
 	x->response.len = 0;
-	if (spoil && len > 3)
-		challenge[2] = challenge[2] == 'A' ? 'B' : 'A';
+	if (spoil && len > 10)		/* behind "v=", and "rspauth=" */
+		challenge[10] = challenge[10] == 'A' ? 'B' : 'A';
 	went = len == 0 || sasl_client_step(x->client, (struct span){ challenge, len }, &x->response, &x->e);
 	gsasl_free(challenge);
 	return went;
@@ -126,7 +128,7 @@ static struct sasl_credentials bound(bool exporter)
 static void logs_in(void **state)
 {
 	static const enum sasl_mech mechs[] = {
-		SASL_EXTERNAL, SASL_SCRAM_SHA_256, SASL_SCRAM_SHA_1, SASL_CRAM_MD5, SASL_PLAIN, SASL_LOGIN,
+		SASL_EXTERNAL, SASL_SCRAM_SHA_256, SASL_SCRAM_SHA_1, SASL_DIGEST_MD5, SASL_CRAM_MD5, SASL_PLAIN, SASL_LOGIN,
 	};
 
 	(void)state;
@@ -134,7 +136,7 @@ static void logs_in(void **state)
 		struct exchange x = { .side = { .password = "s3cret pass" } };
 
 		assert_true(begin(&x, mechs[i], &anna));
-		assert_int_equal(sasl_client_verified(x.client), !sasl_mech_slow(mechs[i]));
+		assert_int_equal(sasl_client_verified(x.client), !sasl_mech_slow(mechs[i]) && mechs[i] != SASL_DIGEST_MD5);
 		assert_true(converse(&x, mechs[i], 0));
 		assert_true(sasl_client_verified(x.client));
 		end(&x);
@@ -143,7 +145,7 @@ static void logs_in(void **state)
 
 static void a_wrong_password_is_refused(void **state)
 {
-	static const enum sasl_mech mechs[] = { SASL_SCRAM_SHA_256, SASL_SCRAM_SHA_1, SASL_CRAM_MD5, SASL_PLAIN, SASL_LOGIN };
+	static const enum sasl_mech mechs[] = { SASL_SCRAM_SHA_256, SASL_SCRAM_SHA_1, SASL_DIGEST_MD5, SASL_CRAM_MD5, SASL_PLAIN, SASL_LOGIN };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(mechs); i++) {
@@ -197,7 +199,7 @@ static void plus_without_a_binding(void **state)
 
 static void a_wrong_server_signature(void **state)
 {
-	static const enum sasl_mech mechs[] = { SASL_SCRAM_SHA_256, SASL_SCRAM_SHA_1 };
+	static const enum sasl_mech mechs[] = { SASL_SCRAM_SHA_256, SASL_SCRAM_SHA_1, SASL_DIGEST_MD5 };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(mechs); i++) {
@@ -371,6 +373,83 @@ static void cram_md5(void **state)
 	}
 }
 
+static bool refuses(struct sasl_client *c, struct span challenge, struct buf *response, enum err_kind kind)
+{
+	struct err e = { 0 };
+
+	return !sasl_client_step(c, challenge, response, &e) && e.kind == kind;
+}
+
+/* The client speaks first, the server asks, and that is all. */
+static void ntlm(void **state)
+{
+	static const struct span challenge = SPAN("NTLMSSP\0\2\0\0\0\0\0\0\0\0\0\0\0\1\2\0\0" "12345678");
+	struct err e = { 0 };
+	struct sasl_client *c = sasl_client_new(SASL_NTLM, &anna, &e);
+	struct buf response;
+
+	(void)state;
+	assert_non_null(c);
+	buf_start(&response, SASL_RESPONSE_MAX);
+	assert_true(refuses(c, challenge, &response, ERR_PEER));
+	assert_true(sasl_client_step(c, (struct span){ 0 }, &response, &e));
+	assert_int_equal(response.len, 32);
+	assert_true(refuses(c, (struct span){ 0 }, &response, ERR_PEER));
+	sasl_client_free(&c);
+	c = sasl_client_new(SASL_NTLM, &anna, &e);
+	assert_true(sasl_client_step(c, (struct span){ 0 }, &response, &e));
+	response.len = 0;
+	assert_true(sasl_client_step(c, challenge, &response, &e));
+	assert_true(span_starts(buf_span(&response), SPAN("NTLMSSP\0\3\0\0\0")));
+	assert_true(sasl_client_verified(c));
+	assert_true(refuses(c, challenge, &response, ERR_PEER));
+	sasl_client_free(&c);
+	buf_wipe(&response);
+}
+
+/* The two proofs of one password differ by what each side made up. */
+static void digest_md5_has_another_nonce_each_time(void **state)
+{
+	char texts[2][1024];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		struct err e = { 0 };
+		struct sasl_client *c = sasl_client_new(SASL_DIGEST_MD5, &anna, &e);
+		struct buf b;
+
+		assert_non_null(c);
+		buf_lend(&b, texts[i], sizeof texts[i]);
+		assert_true(sasl_client_step(c, SPAN("nonce=\"n\",algorithm=md5-sess"), &b, &e) && buf_terminate(&b));
+		assert_non_null(strstr(texts[i], "digest-uri=\"pop/mail.example.org\""));
+		assert_false(sasl_client_verified(c));
+		assert_true(refuses(c, SPAN("rspauth=00000000000000000000000000000000"), &b, ERR_AUTH));
+		assert_false(sasl_client_verified(c));
+		sasl_client_free(&c);
+	}
+	assert_string_not_equal(texts[0], texts[1]);
+}
+
+static void gssapi_without_a_ticket(void **state)
+{
+	struct err e = { 0 };
+	struct sasl_credentials with = anna;
+	struct sasl_client *c;
+	struct buf response;
+
+	(void)state;
+	(void)setenv("KRB5CCNAME", "FILE:/nonexistent/cache", 1);
+	(void)setenv("KRB5_CLIENT_KTNAME", "FILE:/nonexistent/keytab", 1);
+	with.password = (struct span){ 0 };
+	c = sasl_client_new(SASL_GSSAPI, &with, &e);
+	assert_non_null(c);
+	buf_start(&response, SASL_RESPONSE_MAX);
+	assert_true(refuses(c, (struct span){ 0 }, &response, ERR_CONFIG));
+	assert_false(sasl_client_verified(c));
+	sasl_client_free(&c);
+	buf_wipe(&response);
+}
+
 static void credentials_that_do_not_fit(void **state)
 {
 	struct sasl_credentials with = anna;
@@ -430,6 +509,9 @@ int main(void)
 		cmocka_unit_test(a_nonce_that_is_not_ours),
 		cmocka_unit_test(passwords_as_they_are),
 		cmocka_unit_test(cram_md5),
+		cmocka_unit_test(ntlm),
+		cmocka_unit_test(digest_md5_has_another_nonce_each_time),
+		cmocka_unit_test(gssapi_without_a_ticket),
 		cmocka_unit_test(credentials_that_do_not_fit),
 		cmocka_unit_test(no_step_after_the_end),
 		cmocka_unit_test(a_response_that_does_not_fit),

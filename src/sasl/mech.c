@@ -7,19 +7,19 @@
 /* What is to be known of each mechanism; a new one is a new row. */
 static const struct mech {
 	const char *name;
-	bool built, clear, first, slow, plus, bearer, serves;
+	bool built, clear, first, slow, plus, bearer, serves, keyless, apart;
 } mechs[] = {
-	[SASL_EXTERNAL] =           { "EXTERNAL",           .built = true, .first = true, .serves = true },
+	[SASL_EXTERNAL] =           { "EXTERNAL",           .built = true, .first = true, .keyless = true, .serves = true },
 	[SASL_SCRAM_SHA_256_PLUS] = { "SCRAM-SHA-256-PLUS", .built = true, .first = true, .slow = true, .plus = true, .serves = true },
 	[SASL_SCRAM_SHA_256] =      { "SCRAM-SHA-256",      .built = true, .first = true, .slow = true, .serves = true },
 	[SASL_SCRAM_SHA_1_PLUS] =   { "SCRAM-SHA-1-PLUS",   .built = true, .first = true, .slow = true, .plus = true, .serves = true },
 	[SASL_SCRAM_SHA_1] =        { "SCRAM-SHA-1",        .built = true, .first = true, .slow = true, .serves = true },
 	[SASL_OAUTHBEARER] =        { "OAUTHBEARER",        .built = true, .clear = true, .first = true, .bearer = true, .serves = true },
 	[SASL_XOAUTH2] =            { "XOAUTH2",            .built = true, .clear = true, .first = true, .bearer = true, .serves = true },
-	[SASL_GSSAPI] =             { "GSSAPI",             .first = true, .slow = true },
-	[SASL_DIGEST_MD5] =         { "DIGEST-MD5",         .built = false },
+	[SASL_GSSAPI] =             { "GSSAPI",             .built = true, .first = true, .slow = true, .keyless = true },
+	[SASL_DIGEST_MD5] =         { "DIGEST-MD5",         .built = true },
 	[SASL_CRAM_MD5] =           { "CRAM-MD5",           .built = true, .serves = true },
-	[SASL_NTLM] =               { "NTLM",               .first = true },
+	[SASL_NTLM] =               { "NTLM",               .built = true, .first = true, .slow = true, .apart = true },
 	[SASL_APOP] =               { "APOP",               .built = true },
 	[SASL_PLAIN] =              { "PLAIN",              .built = true, .clear = true, .first = true, .serves = true },
 	[SASL_LOGIN] =              { "LOGIN",              .built = true, .clear = true, .serves = true },
@@ -77,6 +77,25 @@ bool sasl_mech_plus(enum sasl_mech mech)
 bool sasl_mech_bearer(enum sasl_mech mech)
 {
 	return row(mech)->bearer;
+}
+
+bool sasl_mech_keyless(enum sasl_mech mech)
+{
+	return row(mech)->keyless;
+}
+
+bool sasl_mech_apart(enum sasl_mech mech)
+{
+	return row(mech)->apart;
+}
+
+const char *sasl_mech_check(enum sasl_mech mech)
+{
+	if (sasl_mech_bearer(mech))
+		return "`user` and `oauth`";
+	if (sasl_mech_keyless(mech))
+		return mech == SASL_GSSAPI ? "`user` and the Kerberos ticket" : "`user` and `tls.certificate`";
+	return "`user` and `password`";
 }
 
 bool sasl_mech_serves(enum sasl_mech mech)

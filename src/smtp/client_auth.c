@@ -57,7 +57,7 @@ static void begin(struct smc *s, enum sasl_mech mech, struct smc_event *ev)
 	s->mech = mech;
 	s->tries++;
 	memset(&s->sasl, 0, sizeof s->sasl);
-	s->sasl.initial = sasl_mech_first(mech);
+	s->sasl.initial = sasl_mech_first(mech) && !sasl_mech_apart(mech);
 	if (s->sasl.initial)
 		ask_caller(s, true, NOTHING, ev);
 	else
@@ -109,8 +109,8 @@ static void on_refused(struct smc *s)
 	struct span words = smtp_words(s);
 
 	smtp_pop(s);
-	(void)err_set(&s->error, busy ? ERR_BUSY : ERR_AUTH, "login by %s was refused%s", sasl_mech_name(s->mech),
-		busy ? " for now; try again later" : "; check `user` and `password`");
+	(void)err_set(&s->error, busy ? ERR_BUSY : ERR_AUTH, "login by %s was refused%s%s", sasl_mech_name(s->mech),
+		busy ? " for now; try again later" : "; check ", busy ? "" : sasl_mech_check(s->mech));
 	if (words.len)
 		(void)err_peer(&s->error, words);
 	if (ends)

@@ -141,6 +141,14 @@ def free_ports(count):
     return ports
 
 
+@contextlib.contextmanager
+def closed_port():
+    """A port that refuses connections, and is nobody else's meanwhile."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        yield s.getsockname()[1]
+
+
 imaplib._MAXLINE = 1 << 24      # it refuses longer ones
 
 
@@ -298,9 +306,9 @@ class Dovecot:
                     out.append(f.read())
         return out
 
-    def start(self):
+    def start(self, ports=None):
         for _ in range(5):      # a port may be taken between choosing and listening
-            self.pop3, self.pop3s, self.imap, self.imaps = ports = free_ports(4)
+            self.pop3, self.pop3s, self.imap, self.imaps = ports = ports or free_ports(4)
             conf = CONFIG.format(home=self.home, user=self.user, group=self.group, uid=self.uid, gid=self.gid,
                                  cert=self.cert, key=self.key, pop3=self.pop3, pop3s=self.pop3s, imap=self.imap, imaps=self.imaps, passdb=self.passdb,
                                  plugins=self.plugins[0], imap_plugins=self.plugins[1])

@@ -388,6 +388,17 @@ void conn_drop(struct conn *c)
 		finish(c, ERR_NONE, "closed by us");
 }
 
+void conn_adopt(struct conn *c, const struct conn_user *u)
+{
+	assert(c->state != DIALLING && c->state != GONE);
+	c->user = *u;
+}
+
+bool conn_is_open(const struct conn *c)
+{
+	return c->state == OPEN;
+}
+
 void conn_start_tls(struct conn *c)
 {
 	(void)c;
