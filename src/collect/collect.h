@@ -102,12 +102,19 @@ enum visit_step_what {
 	STEPS
 };
 
+struct visit_mech {		/* of the login step: a mechanism that was considered, and what became of it */
+	const char *name, *reason;	/* "PLAIN", "clear_line": for programs; live for ever */
+	const char *text;		/* "the line is in clear …"; lives during the call */
+};
+
 struct visit_step {
 	enum visit_step_what what;
 	bool good;
 	enum err_kind kind;	/* of what failed */
 	const char *text;	/* what was found, or what failed and what to do; lives during the call */
 	uint64_t ms;		/* since the step before */
+	const struct visit_mech *mechs;	/* STEP_LOGIN, in the order in which they were looked at; live during the call */
+	size_t mech_count;
 };
 
 struct collector_with {
@@ -124,7 +131,7 @@ struct collector_with {
 	 * visit is wanted, once until there was one; it may not begin within this call.  NULL: nothing is watched. */
 	void (*news)(void *user, const char *connection);
 	void (*slow)(void *user, const struct connection *connection);	/* a visit counts in max_per_host no more; may be NULL */
-	void (*step)(void *user, const struct connection *connection, const struct visit_step *step);	/* may be NULL */
+	void (*step)(void *user, uint64_t id, const struct connection *connection, const struct visit_step *step);	/* may be NULL */
 	/* What a server offered whose certificate is not trusted; NULL: it is kept in `store`. */
 	void (*offered)(void *user, const char *host, uint16_t port, const struct conn_offered *offered);
 	void *user;

@@ -56,7 +56,7 @@ struct store *collector_vault(struct collector *c)
 void collector_step(struct collector *c, const struct visit *v, const struct visit_step *step)
 {
 	if (c->with.step)
-		c->with.step(c->with.user, v->with, step);
+		c->with.step(c->with.user, v->id, v->with, step);
 }
 
 bool collector_offered(struct collector *c, const struct visit *v, const struct conn_offered *offered)
