@@ -43,6 +43,7 @@
 #include "base/err.h"
 #include "collect/tokens.h"
 #include "config/settings.h"
+#include "net/conn.h"
 #include "net/loop.h"
 #include "net/tls.h"
 #include "store/store.h"
@@ -82,6 +83,11 @@ struct collector_visit {		/* one that is under way */
 	struct visit_result so_far;	/* why: nothing yet */
 };
 
+struct collector_watch {		/* a mailbox that is watched between visits */
+	int64_t since;			/* seconds since 1970 */
+	int64_t heard;			/* when the server said something, the last time */
+};
+
 enum visit_step_what {
 	STEP_SETTINGS,		/* told only when they cannot work */
 	STEP_PASSWORD,		/* the same when there is none to be had */
@@ -113,7 +119,12 @@ struct collector_with {
 	uint32_t max_per_host;	/* 0 = no limit */
 	bool shared;		/* store_next is drained by somebody else */
 	void (*ended)(void *user, uint64_t id, const struct connection *connection, const struct visit_result *result);
+	/* Connections with `idle` are watched between visits, where the server can (IMAP IDLE); this is called when a
+	 * visit is wanted, once until there was one; it may not begin within this call.  NULL: nothing is watched. */
+	void (*news)(void *user, const char *connection);
 	void (*step)(void *user, const struct connection *connection, const struct visit_step *step);	/* may be NULL */
+	/* What a server offered whose certificate is not trusted; NULL: it is kept in `store`. */
+	void (*offered)(void *user, const char *host, uint16_t port, const struct conn_offered *offered);
 	void *user;
 };
 
@@ -126,6 +137,11 @@ static inline bool collector_owns(uint64_t ticket)
 {
 	return ticket >> 56 == 0;
 }
+/* A connection that was told of in `ended` is watched from then on; false: it is not. */
+bool collector_watched(const struct collector *c, const char *connection, struct collector_watch *watch);
+void collector_unwatch(struct collector *c, const char *connection);	/* NULL: all; nothing is told of it */
+/* Those of connections that are others now, or are not there, are watched no more. */
+void collector_watch_only(struct collector *c, const struct settings *settings);
 void collector_answered(struct collector *c, const struct store_done *done);
 void collector_turn(struct collector *c);
 /* False: it is not under way (any more). */
@@ -133,6 +149,8 @@ bool collector_show(const struct collector *c, uint64_t id, struct collector_vis
 void collector_stop_one(struct collector *c, uint64_t id);
 void collector_stop(struct collector *c);
 void collector_drop(struct collector *c);
+/* What people trust has changed: visits under way to servers that count no more end (ERR_TLS). */
+void collector_distrust(struct collector *c);
 size_t collector_left(const struct collector *c);
 void collector_progress(const struct collector *c, struct collect_progress *p);
 void collector_free(struct collector **c);

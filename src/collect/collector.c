@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#include "collect/visit.h"
+#include "collect/offered.h"
+#include "collect/watch.h"
+#include "store/trust.h"
 
 enum { VISIT_BITS = 20, VISITS_MAX = 1 << VISIT_BITS, SLOT_BITS = 24, KIND_BITS = 8, ALIVE_MS = 1000 };
 
@@ -17,6 +19,7 @@ struct collector {
 	struct visit **visits;	/* by slot; free ones NULL, and taken again */
 	size_t count, cap, left, throttled;
 	struct kept_target *targets;
+	struct watches *watches;	/* NULL: nothing is watched */
 	uint64_t added;			/* ever */
 	struct visit *dirty;
 	bool feeding;			/* some visit is */
@@ -54,6 +57,15 @@ void collector_step(struct collector *c, const struct visit *v, const struct vis
 		c->with.step(c->with.user, v->with, step);
 }
 
+bool collector_offered(struct collector *c, const struct visit *v, const struct conn_offered *offered)
+{
+	if (c->with.offered)
+		c->with.offered(c->with.user, v->with->host, v->conn_settings.port, offered);
+	else if (c->with.store)
+		trust_note(c->with.store, v->with->host, v->conn_settings.port, offered->chain, offered->reason);
+	return c->with.offered || c->with.store;
+}
+
 struct tls_contexts *collector_contexts(struct collector *c)
 {
 	return c->with.contexts;
@@ -67,6 +79,28 @@ struct tokens *collector_tokens(struct collector *c)
 struct deliveries *collector_deliveries(struct collector *c)
 {
 	return c->with.deliveries;
+}
+
+struct watches *collector_watches(struct collector *c)
+{
+	return c->watches;
+}
+
+bool collector_watched(const struct collector *c, const char *connection, struct collector_watch *watch)
+{
+	return c->watches && watches_show(c->watches, connection, watch);
+}
+
+void collector_unwatch(struct collector *c, const char *connection)
+{
+	if (c->watches)
+		watches_end(c->watches, connection);
+}
+
+void collector_watch_only(struct collector *c, const struct settings *settings)
+{
+	if (c->watches)
+		watches_settle(c->watches, settings);
 }
 
 struct deliver_target *collector_target(struct collector *c, const struct target *t, struct err *e)
@@ -291,9 +325,11 @@ bool collector_new(const struct collector_with *with, struct collector **out, st
 	c->with = *with;
 	c->wake = wake_new(with->loop, on_wake, c, e);
 	c->alive = timer_new(with->loop, on_alive, c);
-	if (!c->wake || !c->alive) {
+	c->watches = with->news ? watches_new(with->loop, with->news, with->user) : NULL;
+	if (!c->wake || !c->alive || (with->news && !c->watches)) {
 		wake_free(&c->wake);
 		timer_free(&c->alive);
+		watches_free(&c->watches);
 		free(c);
 		return err_set(e, ERR_LOCAL, "out of memory");
 	}
@@ -370,8 +406,18 @@ void collector_stop_one(struct collector *c, uint64_t id)
 		visit_stop(v);
 }
 
+void collector_distrust(struct collector *c)
+{
+	for (size_t n = 0; n < c->count; n++)
+		if (c->visits[n])
+			offered_look(c->visits[n]);
+	if (c->watches)
+		watches_distrust(c->watches);
+}
+
 void collector_stop(struct collector *c)
 {
+	collector_unwatch(c, NULL);
 	for (size_t n = 0; n < c->count; n++)
 		if (c->visits[n])
 			visit_stop(c->visits[n]);
@@ -412,6 +458,7 @@ void collector_free(struct collector **out)
 		store_on_wake(c->with.store, NULL, NULL);
 	wake_free(&c->wake);
 	timer_free(&c->alive);
+	watches_free(&c->watches);
 	forget_targets(c);
 	free(c->visits);
 	free(c);

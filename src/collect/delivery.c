@@ -111,7 +111,7 @@ struct message *message_new(struct visit *v)
 		}
 		slot = (uint32_t)v->slot_count++;
 	}
-	*m = (struct message){ .slot = slot, .ledger = v->ledger };
+	*m = (struct message){ .slot = slot, .moment = maildir_moment(), .ledger = v->ledger };
 	v->slots[slot] = m;
 	return m;
 }

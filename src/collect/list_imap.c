@@ -93,7 +93,8 @@ void list_imap_open(struct visit *v)
 	v->taken_octets += v->planned_octets;
 	reset(v);
 	if (i->folders.at == i->folders.count) {
-		leave(v);
+		if (!park_imap(v))
+			leave(v);
 		return;
 	}
 	name = i->folders.names[i->folders.at++].name;
@@ -105,6 +106,7 @@ void list_imap_open(struct visit *v)
 		validity = (uint32_t)ledger_noted(v->ledger, LEDGER_NOTE_VALIDITY);
 	v->phase = VISIT_LISTING;
 	i->step = IMAP_OPENING;
+	imc_news_clear(i->session);
 	(void)imc_select_since(i->session, span_of(name), !wants_dispositions(v) && !listed_removals(v, v->ledger), validity,
 		validity ? (uint64_t)ledger_noted(v->ledger, LEDGER_NOTE_SETTLED_MODSEQ) : 0);
 }
@@ -206,6 +208,8 @@ static void opened(struct visit *v)
 	struct err e;
 
 	i->opened = *imc_selected(i->session);
+	if (i->folders.at == 1)
+		i->first_next = i->opened.uid_next;
 	i->gmail = imc_capabilities(i->session) & IMC_CAPA_GMAIL;
 	if (!i->opened.validity) {
 		(void)err_set(&e, ERR_PEER, "the server tells no UIDVALIDITY (RFC 3501 section 2.3.1.1), so messages cannot be told apart");

@@ -49,7 +49,7 @@ static int64_t held_until(const struct planned *p)
 	return later_of(p->kept.of_host ? 0 : p->kept.backoff_until, p->host ? p->host->until : 0);
 }
 
-static void settle(struct planned *p)
+void schedule_settle(struct planned *p)
 {
 	int64_t at = later_of(p->due, held_until(p));
 
@@ -60,11 +60,11 @@ static void settle_host(struct schedule *s, const struct host *h)
 {
 	for (size_t n = 0; n < s->count; n++)
 		if (s->all[n]->host == h)
-			settle(s->all[n]);
+			schedule_settle(s->all[n]);
 }
 
 /* A clock that was put back: what lies ahead stays as far ahead. */
-static void look_at_clock(struct schedule *s, int64_t now)
+void schedule_clock(struct schedule *s, int64_t now)
 {
 	int64_t back = s->last - now;
 
@@ -80,14 +80,17 @@ static void look_at_clock(struct schedule *s, int64_t now)
 
 		p->due -= p->due == SCHEDULE_NEVER ? 0 : back;
 		p->began -= back;
+		p->known -= back;
+		p->alive -= p->alive ? back : 0;
+		p->idle_since -= p->idle_since ? back : 0;
 		p->kept.backoff_until -= p->kept.backoff_until ? back : 0;
-		settle(p);
+		schedule_settle(p);
 	}
 }
 
 /* ---- what there is */
 
-static struct planned *find(const struct schedule *s, const char *name)
+struct planned *schedule_one(const struct schedule *s, const char *name)
 {
 	for (size_t n = 0; n < s->count; n++)
 		if (strcmp(s->all[n]->name, name) == 0)
@@ -157,7 +160,7 @@ static void set_running(struct planned *p, bool running)
 }
 
 /* `p` is new, or as it was under other settings. */
-static void begin_anew(struct schedule *s, struct planned *p, const struct connection *c, int64_t due)
+static void begin_anew(struct schedule *s, struct planned *p, const struct connection *c, int64_t now, int64_t due)
 {
 	bool running = p->running;
 
@@ -170,8 +173,10 @@ static void begin_anew(struct schedule *s, struct planned *p, const struct conne
 	p->host_delay = seconds(c->delay_failed_host_ms);
 	p->account_delay = seconds(c->delay_failed_account_ms);
 	p->enabled = c->enabled;
+	p->idle = c->idle && c->protocol == PROTOCOL_IMAP;
 	hours_read(&p->hours, &c->active);
 	p->due = due;
+	p->known = now;
 	p->kept.backoff_until = 0;
 	p->kept.failures = p->kept.throttled = 0;
 	p->kept.of_host = false;
@@ -181,7 +186,7 @@ static void begin_anew(struct schedule *s, struct planned *p, const struct conne
 	}
 }
 
-static struct planned *planned_new(struct schedule *s, const char *name)
+static struct planned *planned_new(struct schedule *s, const char *name, int64_t now)
 {
 	struct planned *p = calloc(1, sizeof *p);
 
@@ -189,6 +194,7 @@ static struct planned *planned_new(struct schedule *s, const char *name)
 	p->name = strdup(name);
 	must(p->name);
 	p->chance = (uint32_t)schedule_chance(s, UINT32_MAX);
+	p->known = now;
 	return p;
 }
 
@@ -198,7 +204,7 @@ void schedule_reload(struct schedule *s, const struct settings *settings, int64_
 	size_t count = s->count, fresh = 0;
 
 	must(all);
-	look_at_clock(s, now);
+	schedule_clock(s, now);
 	tzset();
 	s->max_per_host = settings->max_per_host;
 	for (size_t n = 0; n < settings->connection_count; n++) {
@@ -211,10 +217,10 @@ void schedule_reload(struct schedule *s, const struct settings *settings, int64_
 				old[i] = NULL;
 			}
 		if (!all[n])
-			all[n] = planned_new(s, c->name);
+			all[n] = planned_new(s, c->name, now);
 		schedule_sum(c, s->key, sum);
 		if (memcmp(sum, all[n]->kept.sum, sizeof sum) != 0) {
-			begin_anew(s, all[n], c, now + (int64_t)(fresh / SCHEDULE_FIRST_PER_S));
+			begin_anew(s, all[n], c, now, now + (int64_t)(fresh / SCHEDULE_FIRST_PER_S));
 			fresh += c->enabled;
 			memcpy(all[n]->kept.sum, sum, sizeof sum);
 		}
@@ -229,13 +235,13 @@ void schedule_reload(struct schedule *s, const struct settings *settings, int64_
 	s->count = settings->connection_count;
 	drop_hosts(s);
 	for (size_t n = 0; n < s->count; n++)
-		settle(s->all[n]);
+		schedule_settle(s->all[n]);
 }
 
 /* A moment out of another time, when the clock was wrong, is not believed. */
 void schedule_recall(struct schedule *s, const char *name, const struct visited *kept, int64_t now)
 {
-	struct planned *p = find(s, name);
+	struct planned *p = schedule_one(s, name);
 	int64_t most = later_of(SCHEDULE_ACCOUNT_MAX_S, p ? p->account_delay : 0) * 2;
 
 	if (!p)
@@ -253,12 +259,12 @@ void schedule_recall(struct schedule *s, const char *name, const struct visited 
 		p->host->noted = now;
 		settle_host(s, p->host);
 	}
-	settle(p);
+	schedule_settle(p);
 }
 
 bool schedule_kept(const struct schedule *s, const char *name, struct visited *kept)
 {
-	const struct planned *p = find(s, name);
+	const struct planned *p = schedule_one(s, name);
 
 	if (p)
 		*kept = p->kept;
@@ -289,7 +295,7 @@ const char *schedule_due(struct schedule *s, int64_t now)
 {
 	struct planned *first = NULL;
 
-	look_at_clock(s, now);
+	schedule_clock(s, now);
 	for (size_t n = 0; n < s->count; n++) {
 		struct planned *p = s->all[n];
 
@@ -311,26 +317,26 @@ int64_t schedule_next(const struct schedule *s, int64_t now)
 
 void schedule_later(struct schedule *s, const char *name, int64_t now)
 {
-	struct planned *p = find(s, name);
+	struct planned *p = schedule_one(s, name);
 
-	look_at_clock(s, now);
+	schedule_clock(s, now);
 	if (!p)
 		return;
 	p->due = now + LATER_S;
-	settle(p);
+	schedule_settle(p);
 }
 
 void schedule_began(struct schedule *s, const char *name, int64_t now)
 {
-	struct planned *p = find(s, name);
+	struct planned *p = schedule_one(s, name);
 
-	look_at_clock(s, now);
+	schedule_clock(s, now);
 	if (!p)
 		return;
 	set_running(p, true);
 	p->stale = false;
 	p->began = now;
-	settle(p);
+	schedule_settle(p);
 }
 
 static void next_interval(struct schedule *s, struct planned *p, int64_t now)
@@ -346,12 +352,19 @@ static void next_interval(struct schedule *s, struct planned *p, int64_t now)
 	p->again = false;
 }
 
+/* No more than its back-off keeps it from watching again. */
+static void soon(struct planned *p, int64_t now)
+{
+	if (p->idle && p->class == SCHEDULE_COUNTED && p->due > now)
+		p->due = now;
+}
+
 void schedule_ended(struct schedule *s, const char *name, const struct err *why, int64_t now)
 {
-	struct planned *p = find(s, name);
+	struct planned *p = schedule_one(s, name);
 	bool changed;
 
-	look_at_clock(s, now);
+	schedule_clock(s, now);
 	if (!p || !p->running)
 		return;
 	set_running(p, false);
@@ -362,16 +375,17 @@ void schedule_ended(struct schedule *s, const char *name, const struct err *why,
 		p->kept.success = now;
 	changed = !p->stale && backoff_note(s, p, why, now);
 	next_interval(s, p, now);
+	soon(p, now);
 	if (changed)
 		settle_host(s, p->host);
-	settle(p);
+	schedule_settle(p);
 }
 
 void schedule_once_more(struct schedule *s, const char *name, int64_t now)
 {
-	struct planned *p = find(s, name);
+	struct planned *p = schedule_one(s, name);
 
-	look_at_clock(s, now);
+	schedule_clock(s, now);
 	if (!p || p->interval)
 		return;
 	if (p->running) {
@@ -380,19 +394,19 @@ void schedule_once_more(struct schedule *s, const char *name, int64_t now)
 	}
 	p->once_done = false;
 	p->due = now;
-	settle(p);
+	schedule_settle(p);
 }
 
 void schedule_all(struct schedule *s, int64_t now)
 {
-	look_at_clock(s, now);
+	schedule_clock(s, now);
 	for (size_t n = 0; n < s->count; n++) {
 		struct planned *p = s->all[n];
 
 		p->again = p->running;
 		p->once_done = false;
 		p->due = now;
-		settle(p);
+		schedule_settle(p);
 	}
 }
 
@@ -401,15 +415,18 @@ void schedule_all(struct schedule *s, int64_t now)
 static void show(const struct planned *p, int64_t now, struct schedule_shown *shown)
 {
 	int64_t until = held_until(p);
+	bool late;
 
 	*shown = (struct schedule_shown){ .name = p->name, .enabled = p->enabled, .running = p->running, .once_done = p->once_done,
 		.next = p->next, .backoff_until = until > now ? until : 0, .visited = p->kept.last, .success = p->kept.success,
-		.failures = p->kept.failures, .class = p->class, .why = p->why };
+		.failures = p->kept.failures, .class = p->class, .why = p->why,
+		.idle_since = p->idle_since, .alive = p->alive, .lag = schedule_lag(p, now, &late) };
+	shown->late = late;
 }
 
 bool schedule_find(const struct schedule *s, const char *name, int64_t now, struct schedule_shown *shown)
 {
-	const struct planned *p = find(s, name);
+	const struct planned *p = schedule_one(s, name);
 
 	if (p)
 		show(p, now, shown);

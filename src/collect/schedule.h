@@ -23,7 +23,13 @@
  *              SCHEDULE_HOST_MAX_S; then one of them goes first, and any answer of the host frees the others.
  *              A server that broke its protocol, or said why it ends: that connection alone, delay_failed_host doubling to delay_failed_account.
  *   fatal      credentials, configuration, certificates: delay_failed_account, doubling to SCHEDULE_ACCOUNT_MAX_S.
+ * A connection with `idle` comes again as soon as its host's back-off is over, and that begins with SCHEDULE_AGAIN_S.
  * A delay of 0 is none.  A visit without an error ends it; a reload with other settings of the connection, too.
+ *
+ * How late a connection is (lag): since when we should have had a complete look at its server, and had none.  A look is a visit without an
+ * error, when it ended; the next one is expected `interval` and a twentieth later, or when a window opens then.  While it idles, any sign of life is a look,
+ * and the next one is expected SCHEDULE_IDLE_S later.  Of what was never visited, the time begins when we came to know it.
+ * None is expected of what is disabled, or to be visited once and was.
  *
  * schedule_reload keeps of each connection what it knows (next moment, back-off, results) as long as nothing in
  * its section changed, adds those that are new, drops others.  Settings are copied: nothing of them is borrowed. */
@@ -40,6 +46,10 @@ enum {
 	SCHEDULE_FIRST_PER_S = 20,
 	SCHEDULE_HOST_MAX_S = 3600,
 	SCHEDULE_ACCOUNT_MAX_S = 24 * 3600,
+	SCHEDULE_WATCHED_S = 9 * 60,
+	SCHEDULE_AGAIN_S = 5,
+	SCHEDULE_IDLE_S = 10 * 60,	/* a server that we idle at gives a sign of life so often, being asked */
+	SCHEDULE_LATE_S = 5 * 60,
 };
 
 struct schedule;
@@ -54,6 +64,9 @@ struct schedule_shown {
 	int64_t visited, success;	/* 0 = never */
 	uint32_t failures;
 	enum schedule_class class;	/* of the last visit; SCHEDULE_GOOD too when there was none */
+	int64_t idle_since, alive;	/* as schedule_idle said; 0 = it does not idle */
+	int64_t lag;			/* seconds: schedule_lag */
+	bool late;			/* so much that somebody should look: more than its interval and SCHEDULE_LATE_S, and no long visit is the reason */
 	struct err why;			/* of the last visit since the process began; kind ERR_NONE */
 };
 
@@ -77,8 +90,19 @@ void schedule_ended(struct schedule *s, const char *name, const struct err *why,
 void schedule_once_more(struct schedule *s, const char *name, int64_t now);
 /* It was due and could not begin for now: it is due soon, and nothing else has changed. */
 void schedule_later(struct schedule *s, const char *name, int64_t now);
+/* Its mailbox is watched (IDLE): it is looked into all the same after SCHEDULE_WATCHED_S, or before, if `interval` says so. */
+void schedule_watched(struct schedule *s, const char *name, int64_t now);
+/* Something came, or what watched is gone: it is due now, as windows and back-off allow; if it runs, when that has ended. */
+void schedule_news(struct schedule *s, const char *name, int64_t now);
+/* It is enabled, and a window of it is open. */
+bool schedule_open(const struct schedule *s, const char *name, int64_t now);
+/* People trust other certificates now: those whose last visit ended because of one are due, whatever their back-off. */
+void schedule_trusted(struct schedule *s, int64_t now);
 /* All that no back-off holds are due now; those that run, again when they have ended. */
 void schedule_all(struct schedule *s, int64_t now);
+/* It idles since then, and the server's last sign of life was at `alive` (with several mailboxes, the one that is quiet for longest);
+ * since 0: no more. */
+void schedule_idle(struct schedule *s, const char *name, int64_t since, int64_t alive);
 bool schedule_find(const struct schedule *s, const char *name, int64_t now, struct schedule_shown *shown);
 /* The connections in the order of the configuration; the first for NULL.  False: no more, or `after` is not there. */
 bool schedule_each(const struct schedule *s, const char *after, int64_t now, struct schedule_shown *shown);

@@ -48,6 +48,12 @@ static int64_t doubled(struct schedule *s, int64_t once, uint32_t nth, int64_t m
 	return delay + (int64_t)schedule_chance(s, (uint64_t)delay / 10 + 1);
 }
 
+/* Who watches wants to know soon that the server is there again. */
+static int64_t host_delay(const struct planned *p)
+{
+	return p->idle && p->host_delay > SCHEDULE_AGAIN_S ? SCHEDULE_AGAIN_S : p->host_delay;
+}
+
 static void later(int64_t *until, int64_t moment)
 {
 	if (moment > *until)
@@ -69,7 +75,7 @@ static bool host_failed(struct schedule *s, struct planned *p, int64_t delay, in
 	if (!h->failures || p->began > h->noted) {
 		h->failures += h->failures < UINT32_MAX;
 		h->noted = now;
-		later(&h->until, now + (delay ? delay : doubled(s, p->host_delay, h->failures, SCHEDULE_HOST_MAX_S)));
+		later(&h->until, now + (delay ? delay : doubled(s, host_delay(p), h->failures, SCHEDULE_HOST_MAX_S)));
 	}
 	p->kept.of_host = true;
 	p->kept.backoff_until = h->until;
@@ -103,7 +109,7 @@ static bool throttled(struct schedule *s, struct planned *p, const struct hint *
 static void account_failed(struct schedule *s, struct planned *p, enum schedule_class class, int64_t now)
 {
 	int64_t delay = class == SCHEDULE_FATAL ? doubled(s, p->account_delay, p->kept.failures, SCHEDULE_ACCOUNT_MAX_S) :
-		doubled(s, p->host_delay, p->kept.failures, short_most(p));
+		doubled(s, host_delay(p), p->kept.failures, short_most(p));
 
 	p->kept.backoff_until = delay ? now + delay : 0;
 }
@@ -136,4 +142,20 @@ bool backoff_note(struct schedule *s, struct planned *p, const struct err *why, 
 		break;
 	}
 	return false;
+}
+
+void schedule_trusted(struct schedule *s, int64_t now)
+{
+	schedule_clock(s, now);
+	for (size_t n = 0; n < s->count; n++) {
+		struct planned *p = s->all[n];
+
+		if (p->why.kind != ERR_TLS)
+			continue;
+		p->kept.backoff_until = 0;
+		p->again |= p->running;
+		p->once_done = false;
+		p->due = now;
+		schedule_settle(p);
+	}
 }

@@ -21,6 +21,10 @@ static const struct span of_host[] = {
 	SPAN("your ip"), SPAN("this ip"), SPAN("same ip"), SPAN("your address"), SPAN("your host"), SPAN("from your network"), SPAN("ip address"),
 	SPAN("user_ip_connections"),
 };
+static const struct span crowds[] = {
+	SPAN("[LIMIT"), SPAN("number of connections"), SPAN("connection limit"), SPAN("too many connections"), SPAN("too many simultaneous"),
+	SPAN("too many concurrent"), SPAN("too many sessions"), SPAN("too many open"), SPAN("user_ip_connections"),
+};
 static const struct unit {
 	struct span name;	/* its beginning */
 	uint32_t ms;
@@ -102,6 +106,7 @@ struct hint hint_read(const struct err *why)
 	else
 		h.delay_s = delay_of(words);
 	h.throttled |= h.delay_s > 0;	/* "wrong password; try again in 15 minutes" says how long a lock holds */
+	h.crowded = has_one(words, crowds, COUNT(crowds));
 	h.host = h.throttled && has_one(words, of_host, COUNT(of_host));
 	return h;
 }

@@ -15,6 +15,7 @@ enum { HINT_MAX_S = 24 * 3600 };
 struct hint {
 	bool said;		/* there are words of the server's: it is there */
 	bool throttled;		/* it asks us to come later */
+	bool crowded;		/* there are too many sessions */
 	bool host;		/* all connections from this machine, not this account's alone */
 	int64_t delay_s;	/* for how long, at most HINT_MAX_S; 0 = it did not say */
 };

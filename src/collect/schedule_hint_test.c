@@ -97,11 +97,35 @@ static void without_a_servers_words_there_is_none(void **state)
 	assert_false(hint_read(&e).throttled);
 }
 
+static void too_many_sessions(void **state)
+{
+	static const struct {
+		const char *words;
+		bool crowded;
+	} said[] = {
+		{ "NO [LIMIT] Too many sessions for this user", true }, { "NO [ALERT] Too many simultaneous connections. (Failure)", true },
+		{ "* BYE Maximum number of connections from user+IP exceeded (mail_max_userip_connections=10)", true },
+		{ "-ERR Too many connections from your IP address, wait 60 sec", true }, { "NO [UNAVAILABLE] Temporary authentication failure.", false },
+		{ "NO Request is throttled. Suggested Backoff Time: 299961 milliseconds", false }, { "-ERR too many errors", false },
+	};
+
+	(void)state;
+	for (size_t n = 0; n < COUNT(said); n++) {
+		struct err e;
+
+		(void)err_set(&e, ERR_BUSY, "login");
+		(void)err_peer(&e, span_of(said[n].words));
+		if (hint_read(&e).crowded != said[n].crowded)
+			fail_msg("%s", said[n].words);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hints),
 		cmocka_unit_test(without_a_servers_words_there_is_none),
+		cmocka_unit_test(too_many_sessions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

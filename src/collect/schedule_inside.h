@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Inside the schedule: what its two files share.  schedule.c: connections, when; schedule_backoff.c: what an error
- * means.  The sum of a connection's settings is schedule_sum.c's. */
+ * Inside the schedule: what its files share.  schedule.c: connections, when; schedule_backoff.c: what an error
+ * means; schedule_watched.c: of mailboxes that are watched; schedule_lag.c: how late one is.  The sum of a connection's settings is
+ * schedule_sum.c's. */
 #pragma once
 
 #include "collect/schedule.h"
@@ -19,6 +20,7 @@ struct planned {		/* one connection */
 	char *name;
 	struct host *host;
 	bool enabled, running, once_done;
+	bool idle;		/* its mailbox is to be watched: what is lost is looked for soon */
 	bool again;		/* at once, when the visit under way has ended; */
 	bool stale;		/* which has other settings, so its outcome says nothing */
 	int64_t interval, host_delay, account_delay;	/* seconds */
@@ -27,6 +29,8 @@ struct planned {		/* one connection */
 	int64_t due;		/* before windows and back-offs; SCHEDULE_NEVER */
 	int64_t next;		/* with them */
 	int64_t began;		/* the visit under way, or the last one */
+	int64_t known;		/* since when it is */
+	int64_t idle_since, alive;	/* 0 = it does not idle */
 	struct visited kept;
 	enum schedule_class class;
 	struct err why;
@@ -45,7 +49,12 @@ struct schedule {
 
 /* From 0 to `below` - 1. */
 uint64_t schedule_chance(struct schedule *s, uint64_t below);
+void schedule_clock(struct schedule *s, int64_t now);	/* first of all: it may have been put back */
+struct planned *schedule_one(const struct schedule *s, const char *name);	/* NULL: there is none */
+void schedule_settle(struct planned *p);	/* something of it changed: when is it due? */
 /* A visit's outcome into the back-offs of its connection and its host.  True: the host's has changed. */
 bool backoff_note(struct schedule *s, struct planned *p, const struct err *why, int64_t now);
+/* How late it is, in seconds; *late as in struct schedule_shown. */
+int64_t schedule_lag(const struct planned *p, int64_t now, bool *late);
 /* What stands in the section of a connection, secrets too. */
 void schedule_sum(const struct connection *c, const uint8_t key[VISITED_KEY], uint8_t sum[VISITED_SUM]);

@@ -16,7 +16,7 @@ static void leave([[maybe_unused]] struct sink *k, [[maybe_unused]] void *dir)
 
 static bool write_one(struct sink *k, void *dir, struct message *m, struct err *e)
 {
-	return maildir_write(dir, m->spool, files_tag(k, m), m->place, e);
+	return maildir_write_at(dir, m->spool, files_tag(k, m), m->moment, m->place, e);
 }
 
 static bool sync_written(void *dir, struct err *e)

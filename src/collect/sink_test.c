@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Mailboxes that lie in Maildirs, as targets of visits. */
+#include <dirent.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/log.h"
 #include "collect/test_world.h"
@@ -171,12 +175,75 @@ static void who_is_unknown_needs_a_maildir(void **state)
 	assert_int_equal(world_maildir(w, "anna/new"), 1);
 }
 
+uint64_t __real_maildir_moment(void);
+uint64_t __wrap_maildir_moment(void);
+
+static atomic_uint moments, elsewhere;
+static pthread_t on_loop;
+
+uint64_t __wrap_maildir_moment(void)
+{
+	moments++;
+	elsewhere += !pthread_equal(pthread_self(), on_loop);
+	return __real_maildir_moment();
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int no_dots(const struct dirent *one)
+{
+	return one->d_name[0] != '.';
+}
+
+/* Threads write them side by side: yet they are in the order in which they came.  So it is the loop that says when that was. */
+static void files_are_in_the_order_of_their_messages(void **state)
+{
+	struct world *w = *state;
+	char path[PATH_MAX], text[400], size[32], last[32] = "";
+	struct dirent **found;
+	int count;
+
+	for (int n = 0; n < DROP_MAX; n++) {
+		char uid[16];
+		int pad = DROP_MAX - n + 2;		/* the size tells which it is */
+
+		(void)snprintf(uid, sizeof uid, "a%d", n);
+		(void)snprintf(text, sizeof text, "Subject: %0*d\r\n\r\n", pad, n);
+		drop_add(&w->drop, uid, text);
+	}
+	w->drop.lines = 500;
+	w->deliver[0] = &w->maildir;
+	moments = elsewhere = 0;
+	on_loop = pthread_self();
+	world_expect(w, DROP_MAX, 0, 0, ERR_NONE);
+	(void)snprintf(path, sizeof path, "%s/new", w->path);
+	assert_in_range(moments, DROP_MAX, DROP_MAX + 1);
+	assert_int_equal(elsewhere, 0);
+	count = scandir(path, &found, no_dots, by_name);
+	assert_int_equal(count, DROP_MAX);
+	for (int n = 0; n < count; n++) {
+		const char *s = strstr(found[n]->d_name, ",S=");
+
+		assert_non_null(s);
+		(void)snprintf(size, sizeof size, "%.*s", (int)strcspn(s + 3, ","), s + 3);
+		if (n && strtoul(size, NULL, 10) >= strtoul(last, NULL, 10))
+			fail_msg("file %d of %s octets stands behind one of %s", n, size, last);
+		memcpy(last, size, sizeof last);
+		free(found[n]);
+	}
+	free(found);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, world_start, world_stop)
 	const struct CMUnitTest tests[] = {
 		CASE(a_mailbox_in_a_maildir_is_delivered_there), CASE(moving_makes_nothing_come_twice), CASE(an_intent_is_of_one_maildir),
 		CASE(a_target_that_has_it_has_it_after_a_move), CASE(one_maildir_is_one_target), CASE(who_is_unknown_needs_a_maildir),
+		CASE(files_are_in_the_order_of_their_messages),
 	};
 
 	if (!log_start(LOG_ERROR, LOG_TEXT, "/dev/null", &err))

@@ -8,6 +8,7 @@
 #include "collect/sasl_run.h"
 #include "collect/trace.h"
 #include "collect/visit.h"
+#include "collect/watch.h"
 
 /* ---- turns */
 
@@ -179,6 +180,16 @@ static void on_drained(void *user)
 	collector_dirty(((struct visit *)user)->collector, user);
 }
 
+/* The connection is gone, or watches. */
+static void left(struct visit *v)
+{
+	v->phase = VISIT_CLOSED;
+	collector_left_host(v->collector, v);
+	collector_throttle(v->collector, v, false);
+	sasl_run_end(v);
+	collector_dirty(v->collector, v);
+}
+
 static void on_closed(void *user, const struct err *why)
 {
 	struct visit *v = user;
@@ -203,13 +214,22 @@ static void on_closed(void *user, const struct err *why)
 	v->mechs_new = v->talk->refused(v) & ~v->mechs_out;
 	v->mechs_out |= v->mechs_new;
 	v->conn = NULL;
-	v->phase = VISIT_CLOSED;
-	collector_left_host(v->collector, v);
-	collector_throttle(v->collector, v, false);
 	if (v->current)
 		message_drop(v, v->current);	/* a cut download is never delivered */
-	sasl_run_end(v);
-	collector_dirty(v->collector, v);
+	left(v);
+}
+
+void talk_park(struct visit *v)
+{
+	v->parks = false;
+	if (!v->conn || v->closing)
+		return;
+	watch_begin(v, v->parks_again);
+	if (v->conn)
+		return;			/* it is closed instead */
+	v->pipeline_stuck = v->shifted = false;
+	v->mechs_new = 0;
+	left(v);
 }
 
 static bool settle_connection(struct visit *v, struct err *e)
@@ -263,6 +283,22 @@ void talk_secure(struct visit *v)
 	conn_start_tls(v->conn);
 }
 
+/* The session that watched goes on where it is, and says what it has to say in its turn; if it has gone since, there is another. */
+static void take_watch(struct visit *v, const struct conn_user *user)
+{
+	struct err e;
+
+	if (settle_connection(v, &e) && watch_take(v, user)) {
+		v->opened = v->greeted = true;
+		collector_dirty(v->collector, v);
+		return;
+	}
+	v->adopts = false;
+	v->phase = VISIT_PREPARING;
+	v->password_known = false;
+	password_get(v);
+}
+
 void talk_connect(struct visit *v)
 {
 	const struct conn_user user = {
@@ -272,10 +308,14 @@ void talk_connect(struct visit *v)
 
 	v->began_s = clock_now_s();
 	v->phase = VISIT_CONNECTING;
-	steps_now(v, STEP_SETTINGS);
 	v->slow_since_ms = loop_now_ms(collector_loop(v->collector));
 	v->slow_octets = 0;
 	v->opened = v->greeted = v->tls_technical = v->securing = v->compressing = v->closing = v->bye = false;
+	if (v->adopts) {
+		take_watch(v, &user);
+		return;
+	}
+	steps_now(v, STEP_SETTINGS);
 	settle_mechanisms(v);
 	if (!v->talk->make(v)) {
 		(void)err_set(&e, ERR_LOCAL, "out of memory");

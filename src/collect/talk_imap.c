@@ -12,7 +12,7 @@
 
 static const char *const event_names[] = {
 	"nothing", "start of TLS", "challenge", "compression", "logged in", "mailbox", "found", "vanished", "message", "message begins",
-	"octets", "message ends", "copied", "done", "refused", "warning", "goodbye", "failed",
+	"octets", "message ends", "copied", "done", "refused", "idling", "news", "warning", "goodbye", "failed",
 };
 static_assert(COUNT(event_names) == IMC_FAILED + 1, "a name for each event");
 
@@ -139,6 +139,17 @@ static void on_not_told(struct visit *v, const struct imc_event *ev)
 
 /* ---- answers */
 
+/* The session that watched has answered: all that it saw is looked for now. */
+static void on_awake(struct visit *v)
+{
+	if (v->phase != VISIT_CONNECTING)
+		return;
+	log_debug(&v->tag, "idle end");
+	v->adopts = false;
+	v->phase = VISIT_LISTING;
+	folders_start(v);
+}
+
 static void on_answer(struct visit *v, const struct imc_event *ev)
 {
 	if (untold_event(v, ev))
@@ -169,6 +180,10 @@ static void on_answer(struct visit *v, const struct imc_event *ev)
 		if (ev->what == IMC_MESSAGE)
 			dispose_flags(v, ev);
 		return;
+	case IMC_ASK_IDLE:
+		on_awake(v);
+		return;
+	case IMC_ASK_NOTIFY:
 	case IMC_ASK_CLOSE:
 	case IMC_ASK_NOOP:
 	case IMC_ASK_LOGOUT:
@@ -216,6 +231,10 @@ static void on_event(struct visit *v, const struct imc_event *ev)
 		copies_event(v, ev);
 		return;
 	}
+	if (v->imap->step == IMAP_PARKING && (ev->what == IMC_DONE || ev->what == IMC_REFUSED)) {
+		park_event(v, ev);
+		return;
+	}
 	switch (ev->what) {
 	case IMC_TLS:
 		talk_secure(v);
@@ -255,6 +274,10 @@ static void on_event(struct visit *v, const struct imc_event *ev)
 	case IMC_FAILED:
 		on_failed(v);
 		return;
+	case IMC_NEWS:		/* of the mailbox that is selected, imc_news keeps it */
+		v->parks_again |= ev->text.len && ev->flags & IMC_NEWS_MAIL;
+		return;
+	case IMC_IDLING:
 	case IMC_VANISHED:	/* the modseq tells that something changed */
 	case IMC_NOTHING:
 		return;

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "collect/schedule_hint.h"
+#include "collect/watch.h"
 
 enum { BUSY_TRIES_MAX = 10, MECH_TRIES_MAX = 2 };
 
@@ -63,7 +64,7 @@ void visit_reset_attempt(struct visit *v)
 	v->taken_octets = v->stat_count = 0;
 	v->token.refused = false;
 	v->why = (struct err){ 0 };
-	v->straggling = v->leaves = false;
+	v->straggling = v->leaves = v->parks_again = false;
 }
 
 void visit_reset_mailbox(struct visit *v)
@@ -92,6 +93,8 @@ static void end(struct visit *v)
 		steps_end(v);
 	else if (v->why.kind)
 		log_error(&v->tag, "%s", v->why.text);
+	if (v->why.kind && hint_read(&v->why).crowded)
+		watch_crowded(v);
 	store_lock_drop(&v->lock);
 	collector_ended(v->collector, v);
 }
@@ -145,8 +148,10 @@ static void connect_again(void *user)
 
 	visit_reset_attempt(v);
 	v->phase = VISIT_PREPARING;	/* the last attempt may have left a placing undecided */
-	if (v->with->has_oauth && v->what != VISIT_RETRY)
-		password_get(v);	/* the last one may have ended meanwhile */
+	if ((v->with->has_oauth || !v->password.len) && v->what != VISIT_RETRY) {
+		v->password_known = false;	/* there was none yet, or it may have ended meanwhile */
+		password_get(v);
+	}
 	if (v->what == VISIT_TEST || (open_ledgers(v, &e) && delivery_recover(v, &e)))
 		collector_dirty(v->collector, v);
 	else
@@ -199,7 +204,10 @@ static void attempt_over(struct visit *v)
 		probe_start(v);
 		return;
 	}
-	if ((v->why.kind == ERR_NET || v->why.kind == ERR_PEER) && !v->lockstep && v->pipeline_stuck) {
+	if (v->adopts && v->why.kind) {
+		log_info(&v->tag, "the session that watched is dead, going on with a fresh one: %s", v->why.text);
+		v->adopts = false;
+	} else if ((v->why.kind == ERR_NET || v->why.kind == ERR_PEER) && !v->lockstep && v->pipeline_stuck) {
 		log_warn(&v->tag, "pipelining seems broken at this server, going on without: %s", v->why.text);
 		v->lockstep = true;
 	} else if (v->why.kind == ERR_NET && v->mechs_new && v->mech_tries++ < MECH_TRIES_MAX) {
@@ -296,8 +304,13 @@ void visit_move(struct visit *v)
 	case VISIT_LISTING:
 	case VISIT_JUDGING:
 	case VISIT_FETCHING:
-	case VISIT_LEAVING:
 		talk_move(v);
+		break;
+	case VISIT_LEAVING:
+		if (v->parks)
+			talk_park(v);
+		else
+			talk_move(v);
 		break;
 	case VISIT_CLOSED:
 		if (!v->waiting && !v->under_way && !v->retrying)
@@ -363,7 +376,10 @@ void visit_start(struct visit *v)
 		return;
 	}
 	steps_now(v, STEP_PASSWORD);
-	if (v->what != VISIT_RETRY)
+	v->adopts = watch_waits(v);
+	if (v->adopts && (v->with->has_oauth || v->with->password.kind == SECRET_COMMAND))
+		v->password_known = true;	/* no trouble is taken for one: whoever logged in knew it */
+	else if (v->what != VISIT_RETRY)
 		password_get(v);
 	collector_dirty(v->collector, v);
 }

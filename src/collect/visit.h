@@ -7,6 +7,7 @@
  *   talk_pop3.c     the POP3 session's events
  *   ask_pop3.c      what to ask the server next
  *   steps.c         a test's steps, as they are told; try_pop3.c, try_imap.c: its deeds
+ *   watch.c         between visits: the mailbox is watched (watch.h); park_imap.c: how it comes to that
  *   probe.c         a test of a silent server: does it wait for TLS?
  *   stranger.c      another protocol's greeting
  *   offered.c       certificates that were not trusted are kept
@@ -38,12 +39,10 @@
 #include "collect/listing.h"
 #include "collect/password.h"
 #include "collect/routing.h"
-#include "deliver/deliver.h"
+#include "collect/sink.h"
 #include "net/conn.h"
 #include "pop3/client.h"
 #include "store/ledger.h"
-#include "store/mailbox.h"
-#include "store/place.h"
 #include "store/spool.h"
 
 enum {
@@ -84,10 +83,7 @@ struct steps {			/* of a VISIT_TEST */
 	char greeting[GREETING_SHOWN];
 };
 
-enum ticket_kind { TICKET_APPENDED = 1, TICKET_PLACING, TICKET_FINAL, TICKET_RECOVERED, TICKET_SLICE, TICKET_RETRIED, TICKET_TAKEN, TICKET_UNDECIDED };
 
-struct visit;
-struct sink;
 struct imap_visit;
 
 struct message {		/* being received, or complete and on its way */
@@ -96,6 +92,7 @@ struct message {		/* being received, or complete and on its way */
 	uint8_t id[32], digest[32];
 	uint64_t size;
 	int64_t first_seen;
+	uint64_t moment;	/* maildir_moment: in the order in which they came */
 	uint32_t attempts;
 	uint32_t accepted;	/* bit n: sink n has it durably, */
 	uint32_t failed;	/* or did not take it in this visit, */
@@ -120,53 +117,6 @@ struct message {		/* being received, or complete and on its way */
 	char uid_text[LEDGER_UID_MAX + 1];	/* sink_files: for people */
 	struct spool *spool;
 	struct incoming *incoming[LEDGER_TARGETS_MAX];
-};
-
-struct queue {			/* of messages, first in first out */
-	struct message *first, *last;
-	size_t count;
-};
-
-struct sink_ops {
-	bool (*open)(struct sink *k, struct err *e);
-	/* Brings the ledger up to date after a crash; what it waits for counts in v->waiting. */
-	bool (*recover)(struct sink *k, struct err *e);
-	bool (*begin)(struct sink *k, struct message *m, struct err *e);
-	/* The message is complete and it is this sink's turn; ends in
-	 * message_accepted or message_failed, never before it returns. */
-	void (*deliver)(struct sink *k, struct message *m);
-	void (*turn)(struct sink *k);	/* the store has moved, or collector_again was called; NULL: it does not matter */
-	/* A ticket of this sink came back good; TICKET_RECOVERED goes to all, without a message. */
-	void (*answered)(struct sink *k, struct message *m, enum ticket_kind kind);
-	void (*settled)(struct sink *k, struct message *m);	/* the ledger has it for good */
-	void (*close)(struct sink *k);
-	bool streams;		/* takes octets as they come, needs no spool */
-};
-
-struct sink {
-	const struct sink_ops *ops;
-	struct visit *visit;
-	const struct target *target;
-	uint64_t tag, intent;		/* the ledger's word for it; for a file on its way there */
-	struct place *place;		/* of a mailbox that lies in a Maildir; else NULL */
-	uint8_t index;
-	bool streams;			/* ops->streams, and there is no envelope: that wants the header first */
-	unsigned failures;		/* in a row */
-	struct deliver_target *handed;	/* smtp, lmtp, command, folder */
-	unsigned hung;			/* in a row */
-	int64_t retry_moment;		/* of the held messages, in the order in which they are due, */
-	uint64_t retry_at;		/* the one that was looked at last */
-	bool retry_over;		/* all were */
-	size_t retrying;		/* are tried */
-	size_t outstanding;		/* it has not answered yet */
-	uint64_t answered_ms;		/* when it did, or had nothing to answer, the last time */
-	bool insisted;			/* a held message of this visit was tried, back-off or not */
-	struct mailbox *box;		/* sink_mailbox: */
-	struct queue to_feed;		/* spooled messages, the first being fed into the box, */
-	uint64_t fed;			/* so many octets of it so far */
-	struct files_sink *files;	/* sink_files: Maildir, folder */
-	struct maildir *maildir;	/* sink_maildir */
-	const char *shut;		/* why it cannot be used in this attempt: what the ledger says of it stays; NULL: it can */
 };
 
 /* One protocol, as talk.c drives it: a table each, in talk_pop3.c and its like. */
@@ -260,6 +210,8 @@ struct visit {
 	bool throttled, idle;		/* waiting for room in the store; not for the server */
 	bool feeding;		/* a sink has messages that wait for room in the store */
 	bool prepared;		/* lock, targets and password are there */
+	bool adopts;		/* it goes on with the session that watched its mailbox, until that turns out to be dead */
+	bool parks, parks_again;	/* its session is to watch, once it is nobody's turn; and a visit is to follow */
 
 	/* what it sees and does */
 	uint64_t stat_count;
@@ -314,6 +266,7 @@ void visit_reset_mailbox(struct visit *v);	/* forgets what one listing showed an
 void talk_connect(struct visit *v);
 void talk_move(struct visit *v);
 void talk_secure(struct visit *v);	/* the session waits for TLS */
+void talk_park(struct visit *v);	/* connection and session are to watch: as if they had ended in order */
 
 /* talk_pop3.c, ask_pop3.c */
 extern const struct talk_ops talk_pop3, talk_imap;
@@ -381,14 +334,6 @@ bool selection_old(const struct visit *v);	/* by v->head: older than newer_than 
 /* For good: the ledger remembers it.  `digest`: of its octets, when they are known. */
 void selection_skip(struct visit *v, const struct item *item, const uint8_t digest[32]);
 void selection_baseline(struct visit *v);
-
-/* sink.c: sinks[index] of the visit, at its target */
-[[nodiscard]] bool sink_open(struct sink *k, struct visit *v, uint8_t index, struct err *e);
-void sink_close(struct sink *k);
-uint64_t sink_tag(const struct target *t);	/* what the ledger calls it */
-const char *sink_path(const struct sink *k);	/* of a Maildir or a folder */
-/* What the entry says of the target is replaced, or added. */
-void entry_set_sink(struct ledger_entry *entry, const struct sink *k, enum ledger_target_state state, const char place[MAILDIR_NAME_MAX]);
 
 /* retries.c */
 void retries_start(struct visit *v);		/* those that are due; also later, for more */
@@ -493,5 +438,4 @@ void collector_again(struct collector *c);	/* one more turn, once others have ha
 void collector_left_host(struct collector *c, const struct visit *v);
 void collector_ended(struct collector *c, struct visit *v);
 void collector_step(struct collector *c, const struct visit *v, const struct visit_step *step);
-
-extern const struct sink_ops sink_mailbox, sink_maildir, sink_folder, sink_handed;
+struct watches *collector_watches(struct collector *c);	/* NULL: nothing is watched */

@@ -7,6 +7,7 @@
  *   copies.c        after a crash: which COPY was done
  *   list_imap.c     from SELECT and SEARCH to a plan, or to "nothing changed"
  *   gmail.c         one message in several of Gmail's mailboxes is delivered once
+ *   park_imap.c     in place of LOGOUT: the session is to watch
  *   ask_imap.c      what to ask next: headers, messages, the next mailbox, LOGOUT
  *   untold.c        messages that were asked for, and did not come
  *   try_imap.c      what a test does instead of all that follows the names
@@ -36,6 +37,7 @@ enum imap_step {
 	IMAP_SETTLING,		/* as must what the join put */
 	IMAP_WORKING,		/* judging, fetching, disposing */
 	IMAP_EXPUNGING,
+	IMAP_PARKING,		/* all is done, and the session is to watch */
 	IMAP_LOOKING,		/* a test: which mailboxes there are, for one could not be opened */
 };
 
@@ -109,6 +111,8 @@ struct disposal {		/* some messages, one command */
 struct imap_visit {
 	struct imc *session;
 	struct imc_login login;
+	uint32_t park;			/* its command */
+	uint32_t first_next;		/* of several mailboxes the first one's UIDNEXT, when it was listed */
 	enum imap_step step;
 	struct folders folders;
 	struct copies copies;
@@ -167,6 +171,10 @@ void list_imap_event(struct visit *v, const struct imc_event *ev);
 void list_imap_joined(struct visit *v);	/* talk_ops.listed */
 void list_imap_ask(struct visit *v);
 void list_imap_settled(struct visit *v);	/* all of the mailbox is done: how much of it for good? */
+
+/* park_imap.c */
+[[nodiscard]] bool park_imap(struct visit *v);	/* false: there is nothing to watch, LOGOUT it is */
+void park_event(struct visit *v, const struct imc_event *ev);	/* while step is IMAP_PARKING */
 
 /* try_imap.c */
 bool try_imap(struct visit *v, const struct imc_event *ev);	/* false: it is not a test's own event */

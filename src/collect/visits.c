@@ -187,6 +187,23 @@ static void on_ended(void *user, uint64_t id, const struct connection *connectio
 		v->with.ended(v->with.user, o->name, o->what, result);
 }
 
+static void on_news(void *user, const char *connection)
+{
+	struct visits *v = user;
+
+	v->with.news(v->with.user, connection);
+}
+
+bool visits_watched(const struct visits *v, const char *name, struct collector_watch *watch)
+{
+	return collector_watched(v->collector, name, watch);
+}
+
+void visits_unwatch(struct visits *v, const char *name)
+{
+	collector_unwatch(v->collector, name);
+}
+
 const char *visits_each(const struct visits *v, const char *after)
 {
 	bool behind = !after;
@@ -318,6 +335,11 @@ void visits_stop(struct visits *v, uint64_t id)
 		collector_stop_one(v->collector, o->at);
 }
 
+void visits_distrust(struct visits *v)
+{
+	collector_distrust(v->collector);
+}
+
 void visits_stop_all(struct visits *v)
 {
 	collector_stop(v->collector);
@@ -340,7 +362,7 @@ size_t visits_unread(const struct visits *v)
 
 /* ---- the whole */
 
-static struct era *era_new(void)
+static struct era *era_new(struct tls_trust *trust)
 {
 	struct era *era = calloc(1, sizeof *era);
 	struct err e;
@@ -348,18 +370,20 @@ static struct era *era_new(void)
 	must(era);
 	era->contexts = tls_contexts_new(&e);
 	must(era->contexts);
+	tls_contexts_trust(era->contexts, trust);
 	return era;
 }
 
 void visits_reload(struct visits *v, struct settings *old, const struct settings *settings)
 {
-	struct era *era = era_new();
+	struct era *era = era_new(v->with.trust);
 
 	v->eras->settings = *old;
 	era->older = v->eras;
 	v->eras = era;
 	v->settings = settings;
 	collector_change(v->collector, era->contexts, settings->max_per_host);
+	collector_watch_only(v->collector, settings);
 	if (!v->left)
 		start_beat(v);	/* which ends the old one */
 }
@@ -368,13 +392,13 @@ bool visits_new(const struct visits_with *with, const struct settings *settings,
 {
 	struct visits *v = calloc(1, sizeof *v);
 	struct collector_with how = { .loop = with->loop, .store = with->store, .tokens = with->tokens, .deliveries = with->deliveries, .max_per_host = settings->max_per_host, .shared = true,
-		.ended = on_ended, .user = v };
+		.ended = on_ended, .news = with->news ? on_news : NULL, .user = v };
 
 	must(v);
 	v->with = *with;
 	v->settings = settings;
 	v->last_id = (uint64_t)clock_now_s() << ID_BITS;	/* another life's are below, and JSON's numbers above */
-	v->eras = era_new();
+	v->eras = era_new(with->trust);
 	v->beat = timer_new(with->loop, on_beat, v);
 	must(v->beat);
 	how.contexts = v->eras->contexts;

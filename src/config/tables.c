@@ -143,7 +143,7 @@ const struct option connection_rows[] = {
 		.help = "quarantine, keep, delete or return" },
 	{ "held_max",             OPTION_SIZE,    CONN(held_max), "1GB", .help = SIZE },
 	{ "interval",             OPTION_MS,      CONN(interval_ms), "15min", .help = DURATION },
-	{ "idle",                 OPTION_BOOL,    CONN(idle), "false", .flags = OPTION_UNBUILT, .help = TRUTH },
+	{ "idle",                 OPTION_BOOL,    CONN(idle), "false", .help = TRUTH },
 	{ "active",               OPTION_TEXTS,   CONN(active), "always", .form = value_hours, .flags = OPTION_FILLED,
 		.help = "always, or windows such as \"Mon-Fri 08:00-18:00\"" },
 	{ "max_retries",          OPTION_UINT,    CONN(max_retries), "0", .max = 1000000, .help = "a number, 0 for none" },

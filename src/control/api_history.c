@@ -2,16 +2,17 @@
  * Operations on the ledger.  A ledger is named by a token of CONNECTION|MAILBOX, the mailbox as on the wire.
  *
  * The order of people, by when a message was first seen, is not the order at rest.  So
- * whoever wants it asks for the index, page by page, sorts, and asks for entries. */
+ * whoever wants it asks for the index of what fits (history_filter.h), page by page, sorts, and asks for entries. */
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "control/history_filter.h"
 #include "control/json.h"
-#include "control/operation.h"
 #include "store/held_ledger.h"
 #include "wire/utf7.h"
 
-enum { NAME = LEDGER_CONNECTION_MAX + 1 + LEDGER_MAILBOX_MAX + 1, KEY = sizeof(((struct ledger_name *)0)->key), ID_TEXT = 65 };
+enum { NAME = LEDGER_CONNECTION_MAX + 1 + LEDGER_MAILBOX_MAX + 1, KEY = sizeof(((struct ledger_name *)0)->key), ID_TEXT = 65,
+	LOOK_MAX = 4096 };	/* entries looked at for one page, which must not take long */
 
 static void hex(const char *octets, size_t len, char *out)
 {
@@ -47,7 +48,8 @@ static json_t *mailbox_json(const char *mailbox)
 	return mailbox[0] ? json_text(shown) : json_null();
 }
 
-static json_t *ledger_json(struct store *s, const struct ledger_name *name)
+/* To count takes as long as the ledger is. */
+static json_t *ledger_json(struct store *s, const struct ledger_name *name, bool uncounted)
 {
 	char whole[NAME];
 	struct ledger *l;
@@ -57,7 +59,7 @@ static json_t *ledger_json(struct store *s, const struct ledger_name *name)
 	if (!ledger_open(s, name->connection, name->mailbox, &l, &e))
 		return NULL;
 	return json_pack("{s:o, s:o, s:o, s:o}", "ledger", token_of(span_of(whole)), "connection", json_text(name->connection),
-		"mailbox", mailbox_json(name->mailbox), "entries", json_number(ledger_count(l)));
+		"mailbox", mailbox_json(name->mailbox), "entries", uncounted ? json_null() : json_number(ledger_count(l)));
 }
 
 /* The cursor is where the walk is: its key has any octets, so it stands in hexadecimal. */
@@ -74,7 +76,7 @@ static bool ledgers(struct api_call *c, struct err *e)
 		return err_set(e, ERR_CONFIG, "after is not what an answer's next said");
 	}
 	while (page_room(&p) && ledger_each(c->api->store, call_text(c, "connection"), &name))
-		page_add(&p, ledger_json(c->api->store, &name));
+		page_add(&p, ledger_json(c->api->store, &name, call_flag(c, "uncounted")));
 	hex(name.key, name.key_len, cursor);
 	return page_end(&p, cursor, e);
 }
@@ -93,33 +95,43 @@ static bool find(const struct api_call *c, struct ledger_name *at, struct ledger
 	return err_set(e, ERR_CONFIG, "there is no such ledger any more");
 }
 
+/* Of what fits, page by page; a page may have no rows, and a `next`. */
+static void add_index(struct page *p, struct ledger *l, const struct history_filter *f, uint8_t last[32], bool first)
+{
+	struct ledger_entry entry;
+	size_t looked = 0;
+	char id[ID_TEXT];
+
+	while (page_room(p) && ledger_next(l, first ? NULL : last, &entry)) {
+		first = false;
+		memcpy(last, entry.id, sizeof entry.id);
+		if (history_filter_takes(f, &entry)) {
+			hex((const char *)entry.id, sizeof entry.id, id);
+			page_add(p, json_pack("{s:s, s:o}", "id", id, "first_seen", json_moment(entry.first_seen)));
+		}
+		if (++looked == LOOK_MAX)
+			p->left = 0;
+	}
+}
+
 static bool index_of(struct api_call *c, struct err *e)
 {
-	char cursor[ID_TEXT], id[ID_TEXT];
-	uint8_t last[32];
-	struct ledger_entry entry;
+	char cursor[ID_TEXT];
+	uint8_t last[32] = { 0 };
+	struct history_filter f;
 	struct ledger_name name;
 	struct ledger *l;
 	struct page p;
 	size_t len;
 
-	if (!find(c, &name, &l, e) || !page_start(&p, c, cursor, sizeof cursor, e))
+	if (!find(c, &name, &l, e) || !history_filter_read(&f, c, e) || !page_start(&p, c, cursor, sizeof cursor, e))
 		return false;
 	if (!unhex(cursor, (char *)last, sizeof last, &len) || (len && len != sizeof last)) {
 		json_decref(p.rows);
 		return err_set(e, ERR_CONFIG, "after is not what an answer's next said");
 	}
-	while (page_room(&p) && ledger_next(l, len ? last : NULL, &entry)) {
-		len = sizeof last;
-		memcpy(last, entry.id, sizeof last);
-		p.left--;		/* also what is no message: a page must not take long */
-		if (entry.state == LEDGER_ALIAS)
-			continue;
-		hex((const char *)entry.id, sizeof entry.id, id);
-		p.left++;
-		page_add(&p, json_pack("{s:s, s:o}", "id", id, "first_seen", json_moment(entry.first_seen)));
-	}
-	hex((const char *)last, len, cursor);
+	add_index(&p, l, &f, last, !len);
+	hex((const char *)last, sizeof last, cursor);
 	return page_end(&p, cursor, e);
 }
 
@@ -197,15 +209,16 @@ static json_t *copies_json(const struct ledger_entry *entry, const struct loose 
 
 static json_t *entry_json(const struct ledger_name *of, const struct ledger_entry *entry, const struct loose *x)
 {
-	char digest[ID_TEXT] = "";
+	char digest[ID_TEXT] = "", id[ID_TEXT];
 
+	hex((const char *)entry->id, sizeof entry->id, id);
 	if (entry->has_digest)
 		hex((const char *)entry->digest, sizeof entry->digest, digest);
-	return json_pack("{s:o, s:o, s:o, s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "connection", json_text(of->connection),
+	return json_pack("{s:o, s:o, s:o, s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:s}", "connection", json_text(of->connection),
 		"mailbox", mailbox_json(of->mailbox), "uid", json_text(entry->uid), "state", ledger_state_name(entry->state),
 		"size", json_number(entry->size), "attempts", json_number(entry->attempts), "sha256", digest,
 		"first_seen", json_moment(entry->first_seen), "changed", json_moment(entry->changed), "accepted", json_moment(entry->accepted),
-		"error", json_text(entry->error), "copies", copies_json(entry, x));
+		"error", json_text(entry->error), "copies", copies_json(entry, x), "id", id);
 }
 
 static bool entries_of(struct api_call *c, const struct ledger_name *of, struct ledger *l, const struct loose *x, struct err *e)
@@ -250,11 +263,17 @@ static bool forget(struct api_call *c, struct err *e)
 	const char *connection = call_text(c, "connection");
 	struct store_lock *lock = NULL;
 	struct held_rescanned r;
+	struct ledger_name name;
+	struct ledger *l;
 	bool good;
 
+	if (call_has(c, "ledger") && !find(c, &name, &l, e))
+		return false;
+	if (call_has(c, "ledger") && strcmp(name.connection, connection) != 0)
+		return err_set(e, ERR_CONFIG, "that ledger is not of connection %s", connection);
 	if (!store_lock_take(c->api->store, connection, &lock, e))
 		return false;
-	good = held_rescan(c->api->store, connection, &r, e);
+	good = call_has(c, "ledger") ? held_rescan_one(c->api->store, &name, &r, e) : held_rescan(c->api->store, connection, &r, e);
 	store_lock_drop(&lock);
 	return good && call_answer(c, json_pack("{s:o, s:o, s:o}", "ledgers", json_number(r.ledgers), "entries", json_number(r.forgotten),
 		"kept", json_number(r.kept)), e);
@@ -315,11 +334,11 @@ static void again_end(struct api_call *c)
 #define CONNECTION(must) { "connection", ARG_TEXT, must, LEDGER_CONNECTION_MAX }
 #define LEDGER { "ledger", ARG_TEXT, true, 3 * NAME }
 
-static const struct arg args_ledgers[] = { CONNECTION(false), ARGS_PAGE, ARGS_END };
-static const struct arg args_index[] = { LEDGER, ARGS_PAGE, ARGS_END };
+static const struct arg args_ledgers[] = { CONNECTION(false), { "uncounted", ARG_FLAG, false, 0 }, ARGS_PAGE, ARGS_END };
+static const struct arg args_index[] = { LEDGER, ARGS_HISTORY, ARGS_PAGE, ARGS_END };
 static const struct arg args_entries[] = { LEDGER, { "ids", ARG_TEXTS, true, API_ROWS_MAX }, ARGS_END };
 static const struct arg args_again[] = { LEDGER, ARGS_END };
-static const struct arg args_forget[] = { CONNECTION(true), ARGS_END };
+static const struct arg args_forget[] = { CONNECTION(true), { "ledger", ARG_TEXT, false, 3 * NAME }, ARGS_END };
 
 const struct operation api_histories[] = {
 	{ .name = "history.again", .args = args_again, .run = again, .did = again_did, .end = again_end },

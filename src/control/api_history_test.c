@@ -88,7 +88,7 @@ static void the_index_and_its_entries(void **state)
 	asks(w, "history.entries", "{\"ledger\":\"pop|\",\"ids\":[\"2500000000000000010000000000000000000000000000000000000000000000\","
 		"\"ff00000000000000010000000000000000000000000000000000000000000000\"]}",
 		"{\"rows\":[{\"connection\":\"pop\",\"mailbox\":null,\"uid\":\"uid-1\",\"state\":\"accepted\",\"size\":1,\"attempts\":0,"
-		"\"sha256\":\"0000*\",\"first_seen\":\"1970-01-01T00:16:41Z\",\"changed\":null,\"accepted\":null,\"error\":\"was \\\"odd\\\"\",\"copies\":[]}],\"given\":2}");
+		"\"sha256\":\"0000*\",\"first_seen\":\"1970-01-01T00:16:41Z\",\"changed\":null,\"accepted\":null,\"error\":\"was \\\"odd\\\"\",\"copies\":[],\"id\":\"25*\"}],\"given\":2}");
 	world_end(w);
 }
 

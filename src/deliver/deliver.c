@@ -80,6 +80,8 @@ void deliver_target_put(struct deliver_target **target)
 	if (!t || atomic_fetch_sub_explicit(&t->holders, 1, memory_order_acq_rel) != 1)
 		return;
 	smime_keys_free(&t->smime);
+	if (t->server)
+		deliver_server_wipe(t->server);
 	arena_end(&t->arena);
 	free(t);
 }
@@ -295,6 +297,11 @@ void deliveries_hurry(struct deliveries *all)
 		else if (!d->ended && d->target->ops->hurry)
 			d->target->ops->hurry(d);
 	}
+}
+
+void deliveries_distrust(struct deliveries *all)
+{
+	deliver_servers_distrust(all);
 }
 
 void deliveries_rest(struct deliveries *all)

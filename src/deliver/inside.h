@@ -105,10 +105,12 @@ void delivery_down(struct delivery *d, const char *why);
 void delivery_failed(struct delivery *d, const struct err *e);
 /* What a target of type smtp or lmtp needs of its settings. */
 const struct deliver_server *deliver_server_of(struct arena *a, const struct target *t);
+void deliver_server_wipe(const struct deliver_server *s);	/* the password, where it is written in the settings */
 /* Before the tasks are freed; after it. */
 void deliver_servers_stop(struct deliveries *all);
 void deliver_servers_free(struct deliveries *all);
 void deliver_servers_rest(struct deliveries *all);
+void deliver_servers_distrust(struct deliveries *all);
 void deliver_into_maildir(struct delivery *d);
 /* Whoever holds the message knows the name ("": it will not get it); true when nobody does. */
 [[nodiscard]] bool deliver_tell(const struct delivery *d, const char *name, struct err *e);

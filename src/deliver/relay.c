@@ -163,7 +163,7 @@ void relay_release(struct relay *r, const void *holds)
 		*at = o->next;
 		free(o);
 	}
-	if (ending)
+	if (ending || !r->orphans)
 		wake_send(r->wake);
 }
 
@@ -259,8 +259,10 @@ static void on_wake(void *user)
 		if (link_open(r, &e))
 			continue;
 		relay_down(r, &e);
-		return;
+		break;
 	}
+	if (!r->links && !r->mails && !r->orphans && r->with->alone)
+		r->with->alone(r->with->alone_user);
 }
 
 struct relay *relay_new(struct loop *l, const struct relay_settings *s, struct err *e)
@@ -294,6 +296,13 @@ void relay_rest(struct relay *r)
 			link_forget(k);
 		}
 	}
+}
+
+void relay_distrust(struct relay *r)
+{
+	for (struct link *k = r->links; k; k = k->next)
+		if (k->conn && !conn_tls_trusted(k->conn))
+			conn_drop(k->conn);
 }
 
 void relay_free(struct relay **relay)

@@ -28,6 +28,7 @@ static void done(void *user)
 
 	k->stepping = false;
 	if (!k->conn) {			/* it was closed meanwhile */
+		wake_send(k->relay->wake);
 		relay_drop_link(k);
 		return;
 	}

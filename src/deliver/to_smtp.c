@@ -74,6 +74,12 @@ const struct deliver_server *deliver_server_of(struct arena *a, const struct tar
 	return s;
 }
 
+void deliver_server_wipe(const struct deliver_server *s)
+{
+	if (s->password.text)
+		wipe((char *)s->password.text, strlen(s->password.text));
+}
+
 /* ---- results */
 
 static enum deliver_said said_of(enum smc_outcome outcome)
@@ -151,6 +157,15 @@ static void prepare_work(void *user)
 		s->good = (s->tls = tls_client_get(s->all->with.contexts, &server->tls, &s->e)) != NULL;
 }
 
+/* It is looked up again with the next connection. */
+static void forget_password(void *user)
+{
+	struct served *s = user;
+
+	s->with.login.password = (struct span){ 0 };
+	buf_wipe(&s->password);
+}
+
 static void settle(struct served *s)
 {
 	const struct deliver_server *server = s->target->server;
@@ -162,6 +177,7 @@ static void settle(struct served *s)
 			.mechs = server->mechs, .mech_count = server->mech_count, .secure = server->mode == MODE_IMPLICIT,
 			.starttls = server->mode == MODE_EXPLICIT, .starttls_required = server->mode == MODE_EXPLICIT && server->required },
 		.user = server->user ? server->user : "", .parallel = s->target->parallel, .back_off = &s->back_off,
+		.store = s->all->with.store, .alone = forget_password, .alone_user = s,
 	};
 }
 
@@ -334,6 +350,14 @@ void deliver_servers_rest(struct deliveries *all)
 			if (s->relay)
 				relay_rest(s->relay);
 	}
+}
+
+void deliver_servers_distrust(struct deliveries *all)
+{
+	for (size_t n = 0; n < COUNT(all->served); n++)
+		for (struct served *s = all->served[n]; s; s = s->next)
+			if (s->relay)
+				relay_distrust(s->relay);
 }
 
 const struct deliver_ops deliver_to_smtp = { .type = TARGET_SMTP, .begin = begin, .hurry = hurry, .unsend = unsend, .release = release };

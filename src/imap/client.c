@@ -8,7 +8,7 @@
 
 static const char *const verb_names[] = {
 	"", "LIST", "SELECT", "EXAMINE", "UID SEARCH", "UID FETCH", "UID FETCH", "UID FETCH", "UID STORE", "EXPUNGE",
-	"UID COPY", "UID MOVE", "CREATE", "UNSELECT", "NOOP", "LOGOUT", "CAPABILITY", "STARTTLS", "ID", "ENABLE", "COMPRESS", "LOGIN", "AUTHENTICATE", "the cancelled AUTHENTICATE",
+	"UID COPY", "UID MOVE", "CREATE", "UNSELECT", "NOOP", "IDLE", "NOTIFY", "LOGOUT", "CAPABILITY", "STARTTLS", "ID", "ENABLE", "COMPRESS", "LOGIN", "AUTHENTICATE", "the cancelled AUTHENTICATE",
 };
 static_assert(COUNT(verb_names) == VERBS, "a name for each verb");
 
@@ -23,17 +23,23 @@ size_t imc_size(void)
 	return sizeof(struct imc);
 }
 
-void imc_start(struct imc *s, const struct imc_login *login)
+void client_lend(struct imc *s)
 {
-	memset(s, 0, offsetof(struct imc, challenge));
-	s->login = login;
-	s->secure = login->secure;
 	tokens_start(&s->tokens, s->word_memory, sizeof s->word_memory);
 	buf_lend(&s->out, s->out_memory, sizeof s->out_memory);
 	buf_lend(&s->text, s->text_memory, sizeof s->text_memory);
 	buf_lend(&s->name, s->name_memory, sizeof s->name_memory);
 	buf_lend(&s->from, s->from_memory, sizeof s->from_memory);
 	buf_lend(&s->to, s->to_memory, sizeof s->to_memory);
+}
+
+void imc_start(struct imc *s, const struct imc_login *login)
+{
+	memset(s, 0, offsetof(struct imc, challenge));
+	s->login = login;
+	s->secure = login->secure;
+	s->lockstep = login->lockstep;
+	client_lend(s);
 }
 
 void imc_end(struct imc *s)
@@ -189,6 +195,8 @@ static void on_eof(struct imc *s, struct imc_event *ev)
 			oldest = a;
 	if (s->phase == PHASE_GREETING)
 		(void)snprintf(why, sizeof why, "the server closed the connection before it greeted");
+	else if (oldest && oldest->verb == VERB_IDLE)
+		(void)snprintf(why, sizeof why, "the server closed the connection while we waited for mail (IDLE)");
 	else if (oldest)
 		(void)snprintf(why, sizeof why, "the server closed the connection before it answered %s", client_verb(oldest->verb));
 	else
@@ -234,7 +242,7 @@ static bool on_token(struct imc *s, struct imc_event *ev)
 /* What is due beside reading; false when nothing is. */
 static bool tell_due(struct imc *s, struct imc_event *ev)
 {
-	bool may_go = !s->login->lockstep || !s->count;
+	bool may_go = !s->lockstep || !s->count;
 
 	if (s->piece.len) {
 		*ev = (struct imc_event){ .what = IMC_BODY, .verb = (enum imc_verb)s->f.asked->verb, .id = s->f.asked->tag,
@@ -242,6 +250,9 @@ static bool tell_due(struct imc *s, struct imc_event *ev)
 		s->piece = NOTHING;
 	} else if (s->set.len) {
 		data_found(s, ev);
+	} else if (s->news_due) {
+		*ev = (struct imc_event){ .what = IMC_NEWS, .verb = s->idle ? IMC_ASK_IDLE : IMC_ASK_NONE, .id = s->idle ? s->idle_tag : 0, .flags = s->news_due };
+		s->news_due = 0;
 	} else if (s->ending) {
 		ask_ending(s, ev);
 	} else if (s->warn) {
@@ -257,6 +268,7 @@ static bool tell_due(struct imc *s, struct imc_event *ev)
 	} else if (s->ready && may_go && !login_compressing(s)) {
 		s->ready = false;
 		s->phase = PHASE_READY;
+		s->login = NULL;
 		ev->what = IMC_READY;
 	} else {
 		return false;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One IMAP client conversation, as pure computation (RFC 3501, 2971, 3691,
- * 4315, 4731, 4959, 4978, 5161, 5530, 6851, 7162, 7888; read so that RFC 9051 servers fit too).
+ * One IMAP client conversation, as pure computation (RFC 3501, 2177, 2971, 3691,
+ * 4315, 4731, 4959, 4978, 5161, 5465, 5530, 6851, 7162, 7888; read so that RFC 9051 servers fit too).
  *
  * The session does no I/O, takes no clock, allocates nothing and calls no one
  * back.  The driver's turn is always the same three steps:
@@ -39,6 +39,9 @@
  *     imc_fetch_head → the same of their headers alone, which may be empty:
  *                   then no IMC_BODY.  Never outstanding beside imc_fetch
  *     imc_store, imc_expunge, imc_create, imc_close, imc_noop → IMC_DONE
+ *     imc_idle    → IMC_IDLING, once the server waits with us; IMC_NEWS…; IMC_DONE
+ *                   after imc_idle_done, or when the server will not go on
+ *     imc_notify, imc_notify_none → IMC_NEWS…, IMC_DONE; see below
  *     imc_copy, imc_move → IMC_COPIED where the server has UIDPLUS, IMC_DONE
  *     imc_logout  → IMC_BYE (with `good` = the server said so)
  * or IMC_REFUSED with uid 0 instead of IMC_DONE: that is the command's failure,
@@ -70,6 +73,37 @@
  * that did not say ENABLED (iCloud), or says it wrongly (with IMC_WARNING), is not
  * believed: imc_qresync says no from then on, and no IMC_VANISHED comes.
  *
+ * News is what should be followed by a fresh look: EXISTS or RECENT that grew (IMC_NEWS_MAIL);
+ * EXPUNGE, VANISHED, EXISTS that shrank (IMC_NEWS_GONE); flags of a message (IMC_NEWS_FLAGS);
+ * not what SELECT tells, nor what our own EXPUNGE, MOVE, STORE or FETCH brings.  It is
+ * gathered in imc_news from the moment a mailbox is selected, whatever is said at that
+ * time, until imc_news_clear: clear it before a look, and what comes during the look and
+ * before IDLE counts is not lost.  Beside it IMC_NEWS comes (in `flags` what was told now)
+ * while nothing is outstanding but IDLE, NOOP, NOTIFY or LOGOUT.  One message more and one
+ * less at once is no news to who tells only EXISTS: look again when IDLE ends, too.
+ * `* OK Still here` and what else a server says to keep the line open is no event.
+ * While IDLE is unanswered (imc_idling) nothing else can be asked.  imc_idle_done may come
+ * before IMC_IDLING: DONE is then said when the server says "+" (RFC 2177), and no IMC_IDLING comes.
+ * IMC_UNANSWERING_MAX counts anew with each IDLE.
+ *
+ * imc_notify (RFC 5465, needs IMC_CAPA_NOTIFY) asks to be told, with and without IDLE, of the
+ * selected mailbox and of others: IMC_NEWS with text = the mailbox (as on the wire), its UIDNEXT
+ * in uid, UIDVALIDITY in last, message count in size (0 where not told); MAIL where UIDNEXT was told.
+ * With `status` how each is now comes first, as IMC_NEWS with the command's id: who compares
+ * misses nothing.  A refusal with IMC_CODE_BADEVENT, or any other, leaves things as they were.
+ * A server that cannot go on says so (NOTIFICATIONOVERFLOW): IMC_NEWS with
+ * IMC_NEWS_OVERFLOW, which comes at any time; it tells no more then, of the selected mailbox neither
+ * (as after imc_notify_none), until the next imc_notify.  imc_notifying says whether it does.
+ * News that names a mailbox comes as an event alone, at any time, and may repeat what is known: compare UIDNEXT.
+ * Dovecot (2.3) tells of other mailboxes neither while IDLE is unanswered nor each time without it,
+ * but when it answers the next command: beside NOTIFY do not idle, and say imc_noop every now and then.
+ *
+ * A session at rest is some 200 octets: when imc_may_rest says that nothing is half read, unsent
+ * or outstanding (but IDLE), imc_rest packs it into `rested` (imc_rested_size octets, lent) and gives its
+ * memory back, without any secret in it; imc_resume makes a session of it in any memory of imc_size,
+ * which goes on as if nothing had been, before the next feed or ask.  Nothing is borrowed
+ * meanwhile, and nothing in `rested` needs wiping.
+ *
  * imc_expunge without UIDPLUS says EXPUNGE, which also removes what other
  * clients marked: IMC_WARNING comes with it.  IMC_WARNING also brings [ALERT].
  *
@@ -99,7 +133,8 @@
 
 enum {
 	IMC_WORD_MAX = 8192, IMC_WINDOW = 64, IMC_FETCH_MAX = 32, IMC_OUT_MAX = 48 * 1024, IMC_LIST_MAX = 16777216,
-	IMC_NAME_MAX = 1024, IMC_CRITERIA_MAX = 2048, IMC_UNANSWERING_MAX = 1000000
+	IMC_NAME_MAX = 1024, IMC_CRITERIA_MAX = 2048, IMC_UNANSWERING_MAX = 1000000,
+	IMC_WATCH_MAX = 100, IMC_WATCH_TEXT_MAX = 7680	/* names, and their octets in quotes, of one imc_notify */
 };
 
 enum imc_capa {		/* bits of imc_capabilities() */
@@ -107,7 +142,8 @@ enum imc_capa {		/* bits of imc_capabilities() */
 	IMC_CAPA_UIDPLUS = 32, IMC_CAPA_MOVE = 64, IMC_CAPA_ESEARCH = 128, IMC_CAPA_CONDSTORE = 256, IMC_CAPA_IDLE = 512,
 	IMC_CAPA_GMAIL = 1024, IMC_CAPA_ANSWERED = 2048,	/* the server told its capabilities */
 	IMC_CAPA_QRESYNC = 4096,	/* comes with CONDSTORE */
-	IMC_CAPA_ENABLE = 8192, IMC_CAPA_COMPRESS = 16384, IMC_CAPA_UNSELECT = 32768, IMC_CAPA_SPECIAL_USE = 65536
+	IMC_CAPA_ENABLE = 8192, IMC_CAPA_COMPRESS = 16384, IMC_CAPA_UNSELECT = 32768, IMC_CAPA_SPECIAL_USE = 65536,
+	IMC_CAPA_NOTIFY = 131072
 };
 
 struct imc_login {		/* borrowed until IMC_READY or IMC_FAILED */
@@ -128,12 +164,13 @@ struct imc_login {		/* borrowed until IMC_READY or IMC_FAILED */
 
 enum imc_what {
 	IMC_NOTHING, IMC_TLS, IMC_SASL, IMC_COMPRESS, IMC_READY, IMC_MAILBOX, IMC_FOUND, IMC_VANISHED, IMC_MESSAGE, IMC_BEGIN, IMC_BODY,
-	IMC_END, IMC_COPIED, IMC_DONE, IMC_REFUSED, IMC_WARNING, IMC_BYE, IMC_FAILED
+	IMC_END, IMC_COPIED, IMC_DONE, IMC_REFUSED, IMC_IDLING, IMC_NEWS, IMC_WARNING, IMC_BYE, IMC_FAILED
 };
 
 enum imc_verb {
 	IMC_ASK_NONE, IMC_ASK_LIST, IMC_ASK_SELECT, IMC_ASK_EXAMINE, IMC_ASK_SEARCH, IMC_ASK_LISTING, IMC_ASK_FETCH, IMC_ASK_HEAD,
-	IMC_ASK_STORE, IMC_ASK_EXPUNGE, IMC_ASK_COPY, IMC_ASK_MOVE, IMC_ASK_CREATE, IMC_ASK_CLOSE, IMC_ASK_NOOP, IMC_ASK_LOGOUT
+	IMC_ASK_STORE, IMC_ASK_EXPUNGE, IMC_ASK_COPY, IMC_ASK_MOVE, IMC_ASK_CREATE, IMC_ASK_CLOSE, IMC_ASK_NOOP, IMC_ASK_IDLE, IMC_ASK_NOTIFY,
+	IMC_ASK_LOGOUT
 };
 
 enum imc_flag {			/* of a message, as bits */
@@ -147,22 +184,26 @@ enum imc_box {			/* of a mailbox, as bits (RFC 3501, 6154) */
 
 enum imc_want { IMC_WANT_FLAGS = 1, IMC_WANT_SIZE = 2, IMC_WANT_GMAIL = 4 };
 
+enum imc_news {			/* as bits */
+	IMC_NEWS_MAIL = 1, IMC_NEWS_GONE = 2, IMC_NEWS_FLAGS = 4, IMC_NEWS_OVERFLOW = 8
+};
+
 enum imc_code {			/* response codes that a caller may act upon */
 	IMC_CODE_NONE, IMC_CODE_TRYCREATE, IMC_CODE_NONEXISTENT, IMC_CODE_OVERQUOTA, IMC_CODE_NOPERM, IMC_CODE_READ_ONLY,
-	IMC_CODE_BUSY, IMC_CODE_AUTH, IMC_CODE_OTHER
+	IMC_CODE_BUSY, IMC_CODE_AUTH, IMC_CODE_BADEVENT, IMC_CODE_OTHER
 };
 
 struct imc_event {
 	enum imc_what what;
-	enum imc_verb verb;	/* MAILBOX … REFUSED: of which command */
+	enum imc_verb verb;	/* MAILBOX … NEWS: of which command */
 	uint32_t id;		/* that command's, 0 when unasked */
-	uint32_t uid;		/* MESSAGE … END, REFUSED: message; FOUND, VANISHED: the first */
-	uint32_t last;		/* FOUND, VANISHED: the last of the range; COPIED: UIDVALIDITY of the target */
-	uint64_t size;		/* MESSAGE */
+	uint32_t uid;		/* MESSAGE … END, REFUSED: message; FOUND, VANISHED: the first; NEWS: UIDNEXT */
+	uint32_t last;		/* FOUND, VANISHED: the last of the range; COPIED: UIDVALIDITY of the target; NEWS: UIDVALIDITY */
+	uint64_t size;		/* MESSAGE; NEWS: messages */
 	uint64_t gmail_id;	/* MESSAGE: X-GM-MSGID, or 0 */
-	unsigned flags;		/* MESSAGE, END: enum imc_flag; MAILBOX: enum imc_box */
+	unsigned flags;		/* MESSAGE, END: enum imc_flag; MAILBOX: enum imc_box; NEWS: enum imc_news */
 	char delimiter;		/* MAILBOX: 0 for NIL */
-	struct span text;	/* MAILBOX: the name as on the wire (wire/utf7.h); BODY: octets; COPIED: the
+	struct span text;	/* MAILBOX: the name as on the wire (wire/utf7.h); NEWS: the same, empty: the one selected; BODY: octets; COPIED: the
 				 * set that was copied; REFUSED, WARNING, BYE: words */
 	struct span to;		/* COPIED: the set it became; see uid_pairs_start */
 	enum sasl_mech mech;	/* SASL */
@@ -182,7 +223,16 @@ struct imc_mailbox {		/* the mailbox that is selected, 0 where not told */
 	bool has_exists, has_permanent, read_only, uids_not_sticky;
 };
 
+struct imc_watch {		/* what imc_notify asks for; at least one of names, trees, personal, selected */
+	const struct span *names, *trees;	/* mailboxes; mailboxes with all below them */
+	size_t name_count, tree_count;
+	bool personal;		/* all that are the user's own */
+	bool selected, flags;	/* the selected one; its flags too */
+	bool status;		/* how each other one is, at once */
+};
+
 struct imc;			/* ~90 KiB; see imc_size */
+struct imc_rested;		/* see imc_rested_size */
 
 size_t imc_size(void);
 void imc_start(struct imc *s, const struct imc_login *login);
@@ -241,4 +291,20 @@ uint32_t imc_expunge(struct imc *s, struct span set);
 uint32_t imc_copy(struct imc *s, struct span set, struct span mailbox);
 uint32_t imc_move(struct imc *s, struct span set, struct span mailbox);	/* needs IMC_CAPA_MOVE */
 uint32_t imc_noop(struct imc *s);
+/* For a moment when nothing is outstanding, and for imc_idle a mailbox is selected (asserted). */
+uint32_t imc_idle(struct imc *s);	/* needs IMC_CAPA_IDLE */
+void imc_idle_done(struct imc *s);	/* needs imc_idling; a second time it says nothing */
+bool imc_watch_fits(const struct imc_watch *w);	/* IMC_WATCH_MAX, IMC_WATCH_TEXT_MAX; else watch less, or by trees */
+uint32_t imc_notify(struct imc *s, const struct imc_watch *w);	/* needs IMC_CAPA_NOTIFY, imc_watch_fits */
+uint32_t imc_notify_none(struct imc *s);
 uint32_t imc_logout(struct imc *s);
+
+bool imc_idling(const struct imc *s);	/* IDLE is unanswered */
+bool imc_notifying(const struct imc *s);
+unsigned imc_news(const struct imc *s);	/* enum imc_news, of the selected mailbox, since it was cleared */
+void imc_news_clear(struct imc *s);
+
+size_t imc_rested_size(void);
+bool imc_may_rest(const struct imc *s);	/* imc_next said IMC_NOTHING, imc_out is empty, and so on */
+void imc_rest(struct imc *s, struct imc_rested *rested);	/* needs imc_may_rest; what was *s is no session then */
+void imc_resume(struct imc *s, const struct imc_rested *rested);

@@ -21,7 +21,7 @@ size_t imc_outstanding(const struct imc *s)
 
 bool imc_can_ask(const struct imc *s)
 {
-	return s->phase == PHASE_READY && !s->failed && s->count < (s->login->lockstep ? 1 : IMC_WINDOW) &&
+	return s->phase == PHASE_READY && !s->failed && !s->idle && s->count < (s->lockstep ? 1 : IMC_WINDOW) &&
 		s->out.max - (s->out.len - s->out_sent) >= COMMAND_ROOM;
 }
 
@@ -95,6 +95,7 @@ static struct asked *open_mailbox(struct imc *s, enum verb verb, struct span mai
 	assert(!imc_outstanding(s));
 	a = begin(s, verb);
 	s->mailbox = (struct imc_mailbox){ 0 };
+	s->recent = 0;
 	s->closing = s->open && s->qresync;
 	s->open = false;
 	s->reselect = NOTHING;
@@ -398,6 +399,10 @@ void ask_answered(struct imc *s, struct asked *a, struct imc_event *ev)
 		select_ends(s, s->r.status == STATUS_OK);
 	} else if (a->verb == VERB_CLOSE && s->r.status == STATUS_OK) {
 		select_ends(s, false);
+	} else if (a->verb == VERB_IDLE) {
+		idle_answered(s);
+	} else if (a->verb == VERB_NOTIFY) {
+		notify_answered(s, a);
 	}
 	s->ending = a;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Untagged data as it comes: CAPABILITY, LIST, SEARCH, ESEARCH, VANISHED and
- * ENABLED.  What nobody asked for is read to its end and forgotten. */
+ * Untagged data as it comes: CAPABILITY, LIST, SEARCH, ESEARCH, VANISHED,
+ * ENABLED and STATUS.  What nobody asked for is read to its end and forgotten. */
 #include <assert.h>
 
 #include "imap/client_internal.h"
@@ -14,7 +14,7 @@ static const struct named {
 	{ "ID", IMC_CAPA_ID }, { "LITERAL+", IMC_CAPA_LITERAL }, { "LITERAL-", IMC_CAPA_LITERAL }, { "UIDPLUS", IMC_CAPA_UIDPLUS },
 	{ "MOVE", IMC_CAPA_MOVE }, { "ESEARCH", IMC_CAPA_ESEARCH }, { "CONDSTORE", IMC_CAPA_CONDSTORE }, { "QRESYNC", IMC_CAPA_QRESYNC | IMC_CAPA_CONDSTORE },
 	{ "ENABLE", IMC_CAPA_ENABLE }, { "COMPRESS=DEFLATE", IMC_CAPA_COMPRESS }, { "UNSELECT", IMC_CAPA_UNSELECT },
-	{ "SPECIAL-USE", IMC_CAPA_SPECIAL_USE }, { "IDLE", IMC_CAPA_IDLE }, { "X-GM-EXT-1", IMC_CAPA_GMAIL },
+	{ "SPECIAL-USE", IMC_CAPA_SPECIAL_USE }, { "IDLE", IMC_CAPA_IDLE }, { "NOTIFY", IMC_CAPA_NOTIFY }, { "X-GM-EXT-1", IMC_CAPA_GMAIL },
 }, box_flags[] = {
 	{ "\\Noselect", IMC_BOX_NOSELECT }, { "\\NonExistent", IMC_BOX_NOSELECT }, { "\\All", IMC_BOX_ALL }, { "\\AllMail", IMC_BOX_ALL },
 	{ "\\Junk", IMC_BOX_JUNK }, { "\\Spam", IMC_BOX_JUNK }, { "\\Trash", IMC_BOX_TRASH }, { "\\Sent", IMC_BOX_SENT },
@@ -73,6 +73,8 @@ void data_begin(struct imc *s, const struct token *word)
 		s->r.at = AT_VANISHED;
 	} else if (token_is(word, "ENABLED") && client_find(s, VERB_ENABLE)) {
 		s->r.at = AT_ENABLED;
+	} else if (token_is(word, "STATUS") && notify_wants(s)) {
+		notify_status_begin(s);
 	}
 }
 
@@ -139,6 +141,8 @@ static void tell_vanished(struct imc *s, struct uid_range range, struct imc_even
 	uint64_t n = (uint64_t)range.last - range.first + 1;
 	struct imc_mailbox *m = &s->mailbox;
 
+	if (!s->r.earlier)
+		news_expunged(s);
 	if (!s->qresync)
 		return;
 	*ev = (struct imc_event){ .what = IMC_VANISHED, .verb = a ? (enum imc_verb)a->verb : IMC_ASK_NONE, .id = a ? a->tag : 0,
@@ -249,8 +253,13 @@ void data_token(struct imc *s, const struct token *tok, struct imc_event *ev)
 	s->r.depth += tok->kind == TOKEN_OPEN;
 	s->r.depth -= tok->kind == TOKEN_CLOSE && s->r.depth;
 	if (tok->kind == TOKEN_LINE) {
+		bool status = s->r.at == AT_BOX_ITEMS;
+
 		s->r.at = AT_TAG;
-		on_list_line(s, ev);
+		if (status)
+			notify_status_line(s, ev);
+		else
+			on_list_line(s, ev);
 		return;
 	}
 	switch (s->r.at) {
@@ -279,6 +288,10 @@ void data_token(struct imc *s, const struct token *tok, struct imc_event *ev)
 		return;
 	case AT_ENABLED:
 		s->qresync |= token_is(tok, "QRESYNC");
+		return;
+	case AT_BOX_NAME:
+	case AT_BOX_ITEMS:
+		notify_status_token(s, tok);
 		return;
 	case AT_REST:
 		return;

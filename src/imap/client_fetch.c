@@ -233,6 +233,8 @@ void fetch_line(struct imc *s, struct imc_event *ev)
 		body_ends(s, ev);
 		return;
 	}
+	if (s->f.has_flags)
+		news_flags(s);
 	if (s->phase < PHASE_READY || !s->f.uid || !(s->f.has_flags || s->f.has_size || s->f.gmail_id))
 		return;
 	a = s->closing ? NULL : client_selecting(s);

@@ -6,6 +6,9 @@
  *   client_data.c    LIST, SEARCH, ESEARCH, CAPABILITY as they come
  *   client_fetch.c   FETCH as it comes, and which message it belongs to
  *   client_ask.c     the caller's commands and their answers
+ *   client_idle.c    IDLE, and what counts as news
+ *   client_notify.c  NOTIFY, and what STATUS tells of other mailboxes
+ *   client_rest.c    a session without its working memory, and back
  *   client_login.c   greeting, CAPABILITY, STARTTLS, ID, up to IMC_READY
  *   client_auth.c    which mechanism next, LOGIN, refusals
  *   client_sasl.c    one AUTHENTICATE exchange
@@ -25,7 +28,9 @@ enum verb {
 	VERB_NONE = IMC_ASK_NONE, VERB_LIST = IMC_ASK_LIST, VERB_SELECT = IMC_ASK_SELECT, VERB_EXAMINE = IMC_ASK_EXAMINE,
 	VERB_SEARCH = IMC_ASK_SEARCH, VERB_LISTING = IMC_ASK_LISTING, VERB_FETCH = IMC_ASK_FETCH, VERB_HEAD = IMC_ASK_HEAD,
 	VERB_STORE = IMC_ASK_STORE, VERB_EXPUNGE = IMC_ASK_EXPUNGE, VERB_COPY = IMC_ASK_COPY, VERB_MOVE = IMC_ASK_MOVE,
-	VERB_CREATE = IMC_ASK_CREATE, VERB_CLOSE = IMC_ASK_CLOSE, VERB_NOOP = IMC_ASK_NOOP, VERB_LOGOUT = IMC_ASK_LOGOUT,
+	VERB_CREATE = IMC_ASK_CREATE, VERB_CLOSE = IMC_ASK_CLOSE, VERB_NOOP = IMC_ASK_NOOP,
+	VERB_IDLE = IMC_ASK_IDLE, VERB_NOTIFY = IMC_ASK_NOTIFY, VERB_LOGOUT = IMC_ASK_LOGOUT,
+	/* up to here the caller's; what waits, from NOOP on, behind what works in a mailbox (client_idle.c) */
 	VERB_CAPABILITY, VERB_STARTTLS, VERB_ID, VERB_ENABLE, VERB_COMPRESS, VERB_LOGIN, VERB_AUTHENTICATE, VERB_CANCEL,
 	VERBS
 };
@@ -41,18 +46,19 @@ struct asked {
 enum phase { PHASE_GREETING, PHASE_LOGIN, PHASE_READY, PHASE_LOGOUT, PHASE_OVER };
 enum turn { TURN_SERVER, TURN_TLS, TURN_SASL, TURN_COMPRESS };	/* whose turn it is: the server's, or the caller's */
 enum status { STATUS_NONE, STATUS_OK, STATUS_NO, STATUS_BAD, STATUS_BYE, STATUS_PREAUTH };
+enum idle { IDLE_NOT, IDLE_SAID, IDLE_ON, IDLE_TO_END, IDLE_ENDS };	/* TO_END: DONE is due at "+"; ENDS: it is said */
 enum who { WHO_NOBODY, WHO_UNTAGGED, WHO_TAGGED, WHO_MORE };
 
 enum at {
 	AT_TAG, AT_WORD, AT_KIND, AT_STATUS, AT_CODE, AT_CODE_ARGS, AT_CAPABILITIES,
-	AT_LIST_FLAGS, AT_LIST_DELIMITER, AT_LIST_NAME, AT_SEARCH, AT_ESEARCH, AT_VANISHED, AT_ENABLED, AT_FETCH,
+	AT_LIST_FLAGS, AT_LIST_DELIMITER, AT_LIST_NAME, AT_SEARCH, AT_ESEARCH, AT_VANISHED, AT_ENABLED, AT_BOX_NAME, AT_BOX_ITEMS, AT_FETCH,
 	AT_REST
 };
 
 enum code_name {
 	CODE_NONE, CODE_ALERT, CODE_CAPABILITY, CODE_UIDVALIDITY, CODE_UIDNEXT, CODE_HIGHESTMODSEQ, CODE_READ_ONLY, CODE_READ_WRITE,
 	CODE_UIDNOTSTICKY, CODE_NOMODSEQ, CODE_PERMANENTFLAGS, CODE_CLOSED, CODE_COPYUID, CODE_TRYCREATE, CODE_NONEXISTENT, CODE_OVERQUOTA, CODE_NOPERM, CODE_BUSY, CODE_AUTH,
-	CODE_PRIVACY, CODE_OTHER
+	CODE_PRIVACY, CODE_BADEVENT, CODE_OVERFLOW, CODE_OTHER
 };
 
 enum item { ITEM_NONE, ITEM_UID, ITEM_FLAGS, ITEM_SIZE, ITEM_GMAIL, ITEM_BODY, ITEM_HEAD, ITEM_OTHER };
@@ -85,38 +91,58 @@ struct fetched {		/* a FETCH that is being read */
 	bool begun;		/* IMC_BEGIN was told: octets came, or a header, which may have none */
 };
 
+struct box_status {		/* a STATUS that is being read */
+	enum { BOX_NONE, BOX_MESSAGES, BOX_UIDNEXT, BOX_UIDVALIDITY, BOX_OTHER } item;
+	uint32_t uid_next, validity, messages;
+};
+
 struct imc {
-	const struct imc_login *login;
+	/* What a session at rest keeps, up to `working`: numbers, no pointer, nothing secret. */
+	struct imc_mailbox mailbox;
+	uint32_t recent;		/* the last RECENT */
+	enum phase phase;
+	enum turn turn;
+	uint32_t tag;			/* the last said */
+	uint32_t unanswering;		/* untagged responses since the last that told something asked for */
+	unsigned capabilities, offered, refused, news;
+	enum sasl_mech mech;
+	enum idle idle;
+	uint32_t idle_tag;
+	bool secure, greeted, trying, logged_in;
+	bool told_capabilities;		/* since the login, or TLS, or the greeting */
+	bool lockstep;
+	bool qresync;			/* enabled */
+	bool open;			/* a mailbox is selected */
+	bool one_by_one;		/* bodies come in front of their UID */
+	bool notifying;
+	bool stray;			/* DONE was said: if IDLE was over before, it is no command, and refused */
+	bool rested;			/* no secret is left in its memory */
+
+	uint32_t working;		/* from here on: of a session that works */
+	const struct imc_login *login;	/* NULL from IMC_READY on */
 	struct span in;
 	struct tokens tokens;
 	struct response r;
 	struct fetched f;
-	struct imc_mailbox mailbox;
+	struct box_status box;
 	struct buf out, text, name, from, to;
 	struct span set, piece;		/* of the last token, still to be told: what was found; a body's octets */
 	struct asked *found_by;		/* whose `set` is */
 	size_t out_sent;
-	enum phase phase;
-	enum turn turn;
-	uint32_t tag, count;		/* the last said; slots in use */
-	uint32_t unanswering;		/* untagged responses since the last that told something asked for */
+	uint32_t count;			/* slots in use */
 	uint32_t told_last;		/* the slot whose message was told last */
-	unsigned capabilities, offered, refused;
 	struct asked *ending;		/* answered, and its untold messages are being refused */
 	enum status ending_status;
 	uint32_t warn;			/* id of an EXPUNGE to be warned of */
+	unsigned news_due;		/* to be told */
 	struct span reselect;		/* the mailbox of a SELECT that counts on the answer to ENABLE */
 
-	bool secure, clear_agreed, greeted, trying, logged_in, tls_refused;
-	bool told_capabilities;		/* since the login, or TLS, or the greeting */
+	bool clear_agreed, tls_refused;
 	bool capa_refused;
 	bool id_sent;
 	bool eof, failed, try_next, enable_next, compress_next, ready, bye;
-	bool qresync;			/* enabled */
-	bool open, closing;		/* a mailbox is selected; and what is told may still be of the one before */
-	bool one_by_one;		/* bodies come in front of their UID */
+	bool closing;			/* what is told may still be of the mailbox before */
 
-	enum sasl_mech mech;
 	size_t mech_at;
 	unsigned tries;
 	bool clear_skipped, strong_refused;
@@ -140,6 +166,7 @@ struct imc {
 
 /* ---- client.c */
 
+void client_lend(struct imc *s);			/* its own memory to its buffers */
 const char *client_verb(enum verb verb);
 void client_fail(struct imc *s, enum err_kind kind, const char *why, struct span words);
 bool client_secret(const struct imc *s, struct span words);	/* they repeat the password */
@@ -180,6 +207,26 @@ void ask_answered(struct imc *s, struct asked *a, struct imc_event *ev);
 void ask_ending(struct imc *s, struct imc_event *ev);	/* the next message without an answer, or the end */
 void ask_copied(struct imc *s, struct imc_event *ev);	/* COPYUID was read */
 void ask_bye(struct imc *s, struct imc_event *ev, bool good);
+
+/* ---- client_idle.c */
+
+void idle_more(struct imc *s, struct imc_event *ev);	/* "+" to IDLE */
+void idle_answered(struct imc *s);
+bool idle_is_stray(struct imc *s, struct span tag);	/* the answer to a DONE that came too late */
+void news_add(struct imc *s, unsigned news);
+void news_exists(struct imc *s);		/* "* r.number EXISTS", and so on */
+void news_recent(struct imc *s);
+void news_expunged(struct imc *s);
+void news_flags(struct imc *s);
+
+/* ---- client_notify.c */
+
+void notify_answered(struct imc *s, const struct asked *a);
+void notify_overflow(struct imc *s);
+bool notify_wants(struct imc *s);		/* STATUS is the answer to NOTIFY, or because of it */
+void notify_status_begin(struct imc *s);
+void notify_status_token(struct imc *s, const struct token *tok);
+void notify_status_line(struct imc *s, struct imc_event *ev);
 
 /* ---- client_login.c */
 

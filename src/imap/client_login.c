@@ -202,6 +202,8 @@ void login_answered(struct imc *s, struct asked *a, struct imc_event *ev)
 	case VERB_CREATE:
 	case VERB_CLOSE:
 	case VERB_NOOP:
+	case VERB_IDLE:
+	case VERB_NOTIFY:
 	case VERB_LOGOUT:
 	case VERBS:
 		break;

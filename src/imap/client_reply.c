@@ -17,7 +17,7 @@ static const struct code_row {
 	{ "NONEXISTENT", CODE_NONEXISTENT }, { "OVERQUOTA", CODE_OVERQUOTA }, { "NOPERM", CODE_NOPERM }, { "INUSE", CODE_BUSY },
 	{ "IN-USE", CODE_BUSY }, { "UNAVAILABLE", CODE_BUSY }, { "LIMIT", CODE_BUSY }, { "SERVERBUG", CODE_BUSY },
 	{ "AUTHENTICATIONFAILED", CODE_AUTH }, { "AUTHORIZATIONFAILED", CODE_AUTH }, { "EXPIRED", CODE_AUTH },
-	{ "PRIVACYREQUIRED", CODE_PRIVACY },
+	{ "PRIVACYREQUIRED", CODE_PRIVACY }, { "BADEVENT", CODE_BADEVENT }, { "NOTIFICATIONOVERFLOW", CODE_OVERFLOW },
 };
 
 static struct span text_of(const struct imc *s)
@@ -53,6 +53,7 @@ enum imc_code reply_code(const struct imc *s)
 	case CODE_READ_ONLY: return IMC_CODE_READ_ONLY;
 	case CODE_BUSY: return IMC_CODE_BUSY;
 	case CODE_AUTH: return IMC_CODE_AUTH;
+	case CODE_BADEVENT: return IMC_CODE_BADEVENT;
 	case CODE_NONE: return IMC_CODE_NONE;
 	case CODE_ALERT:
 	case CODE_CAPABILITY:
@@ -66,6 +67,7 @@ enum imc_code reply_code(const struct imc *s)
 	case CODE_CLOSED:
 	case CODE_COPYUID:
 	case CODE_PRIVACY:
+	case CODE_OVERFLOW:
 	case CODE_OTHER:
 		break;
 	}
@@ -105,7 +107,9 @@ static void on_tag(struct imc *s, const struct token *tok)
 		s->r.who = WHO_TAGGED;
 		s->unanswering = 0;
 		s->r.asked = tok->kind == TOKEN_ATOM ? reply_find_tag(s, tok->text) : NULL;
-		if (!s->r.asked)
+		if (!s->r.asked && tok->kind == TOKEN_ATOM && idle_is_stray(s, tok->text))
+			s->r.who = WHO_UNTAGGED;
+		else if (!s->r.asked)
 			client_fail(s, ERR_PEER, "a response that belongs to no command (RFC 3501 section 2.2.2)", tok->text);
 	}
 }
@@ -150,9 +154,13 @@ static void on_kind(struct imc *s, const struct token *tok)
 {
 	s->r.at = tok->kind == TOKEN_LINE ? AT_TAG : AT_REST;
 	if (token_is(tok, "EXISTS")) {
+		news_exists(s);
 		s->mailbox.exists = s->r.number;
 		s->mailbox.has_exists = true;
+	} else if (token_is(tok, "RECENT")) {
+		news_recent(s);
 	} else if (token_is(tok, "EXPUNGE")) {
+		news_expunged(s);
 		s->unanswering -= s->mailbox.exists > 0 && s->mailbox.expunged < IMC_LIST_MAX;	/* no more of them than there are messages */
 		s->mailbox.expunged += s->mailbox.expunged < UINT32_MAX;
 		s->mailbox.exists -= s->mailbox.exists > 0;
@@ -283,6 +291,8 @@ static void on_more(struct imc *s, struct imc_event *ev)
 		sasl_more(s, a, ev);
 	else if (client_find(s, VERB_LOGIN) && s->login_part)
 		auth_more(s);
+	else if (s->idle)
+		idle_more(s, ev);
 	else
 		client_fail(s, ERR_PEER, "a continuation that nobody waits for (RFC 3501 section 7.5)", text_of(s));
 }
@@ -317,6 +327,8 @@ static void on_status_line(struct imc *s, struct imc_event *ev)
 		login_greeting(s);
 	else if (s->r.status == STATUS_BYE)
 		on_bye(s);
+	else if (s->r.status == STATUS_OK && s->r.code == CODE_OVERFLOW)
+		notify_overflow(s);
 }
 
 static void on_status(struct imc *s, const struct token *tok, struct imc_event *ev)
@@ -370,6 +382,8 @@ void reply_token(struct imc *s, const struct token *tok, struct imc_event *ev)
 	case AT_ESEARCH:
 	case AT_VANISHED:
 	case AT_ENABLED:
+	case AT_BOX_NAME:
+	case AT_BOX_ITEMS:
 	case AT_REST:
 		data_token(s, tok, ev);
 		return;

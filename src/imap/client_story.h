@@ -9,11 +9,13 @@
  * IMC_READY.  Groups are parted by '|', commands by ';': "l%" LIST, "sBOX"
  * SELECT, "xBOX" EXAMINE, "?ALL" SEARCH, "L1:*" listing, "f5,6" fetch, "S1:2"
  * and "D1:2" STORE \Seen and \Deleted, "e1:2" EXPUNGE, "c1:2 BOX" COPY, "m1:2
- * BOX" MOVE, "C BOX" CREATE, "h5,6" fetch of headers, "y5 90 BOX"
+ * BOX" MOVE, "i" IDLE, "d" its end, "NsfA,B" NOTIFY of mailboxes (after flags s selected, f its flags,
+ * p personal, t STATUS, and "/" for trees), "-" NOTIFY NONE, "k" clears the news, "C BOX" CREATE, "h5,6" fetch of headers, "y5 90 BOX"
  * and "z5 90 BOX" SELECT and EXAMINE since, "u" UNSELECT, "n" NOOP, "q" LOGOUT.  The story has one clause an event; octets of
  * a message stand as they are; `sent` is all that the client said.  A NULL is
  * not compared.  story_run tells it at once, cut in two at every place, and byte
- * by byte: always the same. */
+ * by byte: always the same; and each of these again with a session that rests whenever it may, or when a
+ * seed says so, in other memory each time. */
 #pragma once
 
 #include <setjmp.h>
@@ -58,6 +60,8 @@ struct story {
 	enum sasl_mech mechs[SASL_MECHS];
 	struct imc_login login;
 	bool tls, sasl, ready, by_byte;
+	unsigned rests;			/* 0: never; 1: whenever it may; else a seed of when */
+	unsigned rested;		/* how often it did */
 	size_t inflate;			/* octets that were left when compression began */
 };
 
@@ -85,6 +89,35 @@ static inline void story_since(struct story *t, struct span text, bool examine)
 	(void)imc_select_since(t->s, span_trim(text), examine, (uint32_t)v, m);
 }
 
+/* "sfpt A,B/C": flags, names, trees. */
+static inline void story_notify(struct story *t, struct span text)
+{
+	struct span names[IMC_WATCH_MAX], part;
+	struct imc_watch w = { .names = names };
+	bool trees = false;
+
+	assert_true(span_word(&text, &part));
+	for (size_t i = 0; i < part.len; i++) {
+		w.selected |= part.at[i] == 's';
+		w.flags |= part.at[i] == 'f';
+		w.personal |= part.at[i] == 'p';
+		w.status |= part.at[i] == 't';
+	}
+	text = span_trim(text);
+	while (text.len) {
+		size_t n = strcspn(text.at, ",/|;");
+
+		n = n < text.len ? n : text.len;
+		names[w.name_count + w.tree_count] = (struct span){ text.at, n };
+		w.name_count += !trees;
+		w.tree_count += trees;
+		trees |= n < text.len && text.at[n] == '/';
+		text = span_from(text, n + 1);
+	}
+	w.trees = names + w.name_count;
+	(void)imc_notify(t->s, &w);
+}
+
 static inline void story_ask_one(struct story *t, struct span ask)
 {
 	struct span rest = span_from(ask, 1), set = { rest.at, span_find(rest, ' ') }, box = span_from(rest, set.len + 1);
@@ -107,6 +140,11 @@ static inline void story_ask_one(struct story *t, struct span ask)
 	case 'c': (void)imc_copy(t->s, set, box); break;
 	case 'm': (void)imc_move(t->s, set, box); break;
 	case 'n': (void)imc_noop(t->s); break;
+	case 'i': (void)imc_idle(t->s); break;
+	case 'd': imc_idle_done(t->s); break;
+	case 'N': story_notify(t, rest); break;
+	case '-': (void)imc_notify_none(t->s); break;
+	case 'k': imc_news_clear(t->s); break;
 	case 'q': (void)imc_logout(t->s); break;
 	}
 }
@@ -115,7 +153,7 @@ static inline void story_ask(struct story *t)
 {
 	const char *p = t->ask;
 
-	while (p && *p && *p != '|' && imc_can_ask(t->s)) {
+	while (p && *p && *p != '|' && (*p == 'k' || (*p == 'd' ? imc_idling(t->s) : imc_can_ask(t->s)))) {
 		size_t n = strcspn(p, ";|");
 
 		story_ask_one(t, (struct span){ p, n });
@@ -147,6 +185,15 @@ static inline bool story_message(struct story *t, const struct imc_event *ev)
 	if (ev->has_size)
 		assert_true(buf_printf(&t->told, " size %llu", (unsigned long long)ev->size));
 	return buf_add(&t->told, SPAN(";"));
+}
+
+static inline bool story_news(struct story *t, const struct imc_event *ev)
+{
+	struct buf *b = &t->told;
+
+	if (!ev->text.len)
+		return buf_printf(b, "news %u of %u;", ev->flags, ev->id);
+	return buf_printf(b, "news %u of %u [%.*s] %u %u %u;", ev->flags, ev->id, (int)ev->text.len, ev->text.at, ev->uid, ev->last, (unsigned)ev->size);
 }
 
 static inline bool story_event(struct story *t, const struct imc_event *ev)
@@ -192,6 +239,10 @@ static inline bool story_event(struct story *t, const struct imc_event *ev)
 		return story_refused(t, ev);
 	case IMC_WARNING:
 		return buf_printf(b, "warning [%.*s];", (int)ev->text.len, ev->text.at);
+	case IMC_IDLING:
+		return buf_printf(b, "idling %u;", ev->id);
+	case IMC_NEWS:
+		return story_news(t, ev);
 	case IMC_BYE:
 		return buf_add(b, ev->good ? SPAN("bye good;") : SPAN("bye;"));
 	case IMC_FAILED:
@@ -214,6 +265,24 @@ static inline void story_send(struct story *t)
 	}
 }
 
+/* It goes on in other memory; what it left says nothing of the login. */
+static inline void story_rest(struct story *t)
+{
+	struct imc_rested *rested = malloc(imc_rested_size());
+	struct span left = { (const char *)t->s, imc_size() };
+
+	imc_rest(t->s, rested);
+	assert_null(memmem(left.at, left.len, "s3cret", 6));
+	assert_null(memmem(rested, imc_rested_size(), "s3cret", 6));
+	memset(t->s, 0xa5, imc_size());
+	free(t->s);
+	t->s = malloc(imc_size());
+	memset(t->s, 0x5a, imc_size());
+	imc_resume(t->s, rested);
+	free(rested);
+	t->rested++;
+}
+
 static inline void story_drain(struct story *t)
 {
 	struct imc_event ev;
@@ -222,6 +291,8 @@ static inline void story_drain(struct story *t)
 		assert_true(story_event(t, &ev));
 	assert_int_equal(imc_unread(t->s), 0);
 	story_send(t);
+	if (t->rests && imc_may_rest(t->s) && (t->rests == 1 || rand_r(&t->rests) % 2))
+		story_rest(t);
 }
 
 static inline void story_answer(struct story *t)
@@ -342,12 +413,13 @@ static inline void story_is(const struct story *t, size_t cut)
 		fail_msg("%s: the password is in \"%s\"", r->name, why);
 }
 
-static inline void story_once(const struct story_row *r, size_t cut, bool by_byte)
+static inline void story_once(const struct story_row *r, size_t cut, bool by_byte, unsigned rests)
 {
 	struct story t;
 
 	story_start(&t, r);
 	t.by_byte = by_byte;
+	t.rests = rests;
 	story_play(&t, r->peer, cut);
 	story_is(&t, cut);
 	story_end(&t);
@@ -357,7 +429,9 @@ static inline void story_run(const struct story_row *rows, size_t count)
 {
 	for (const struct story_row *r = rows; r < rows + count; r++) {
 		for (size_t cut = 0; cut <= r->peer.len; cut++)
-			story_once(r, cut, false);
-		story_once(r, 0, true);
+			for (unsigned rests = 0; rests < 3; rests++)
+				story_once(r, cut, false, rests < 2 ? rests : (unsigned)cut + 2);
+		for (unsigned rests = 0; rests < 4; rests++)
+			story_once(r, 0, true, rests);
 	}
 }

@@ -327,8 +327,11 @@ static bool make(struct instance *i, struct err *e)
 	i->reclaim = timer_new(i->home, on_reclaim, i);
 	i->drain = timer_new(i->home, on_drain, i);
 	i->contexts = tls_contexts_new(e);
-	if (!i->answers || !i->contexts)
+	i->trust = i->contexts ? tls_trust_new(e) : NULL;
+	if (!i->answers || !i->trust)
 		return false;
+	tls_contexts_trust(i->contexts, i->trust);
+	trusting_load(i->cli->store, i->trust);
 	i->ping = timer_new(i->home, on_ping, i);
 	if (!i->reclaim || !i->drain || !i->ping)
 		return err_set(e, ERR_LOCAL, "out of memory");
@@ -431,5 +434,6 @@ void instance_free(struct instance **instance)
 	visits_free(&i->visits);
 	if (i->contexts)
 		tls_contexts_free(&i->contexts);
+	tls_trust_free(&i->trust);
 	free(i);
 }

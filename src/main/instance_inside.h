@@ -6,6 +6,7 @@
 
 #include "collect/schedule.h"
 #include "collect/tokens_vault.h"
+#include "collect/trusting.h"
 #include "collect/visits.h"
 #include "deliver/deliver.h"
 #include "control/server.h"
@@ -24,6 +25,7 @@ struct instance {
 	struct notify notify;
 	struct pulse *pulse;
 	struct tls_contexts *contexts;
+	struct tls_trust *trust;
 	struct inherited inherited;
 	struct pam_client *pam;
 	struct serve *serve;		/* NULL: there was no section pop3 yet */
@@ -56,6 +58,8 @@ struct instance {
 void instance_schedule_reload(struct instance *i);
 void instance_schedule_again(struct instance *i);
 void instance_schedule_free(struct instance *i);
+/* People trust other certificates: those that failed because of one are due. */
+void instance_schedule_trusted(struct instance *i);
 /* Held messages are due, of this connection or (NULL) of any: they are looked for now. */
 void instance_schedule_held(struct instance *i, const char *connection);
 [[nodiscard]] bool instance_reload(struct instance *i, struct err *e);

@@ -49,6 +49,7 @@ static void on_ended(void *user, const char *name, enum visit_what what, const s
 {
 	struct instance *i = user;
 	int64_t now = clock_now_s();
+	struct collector_watch watch;
 
 	if (i->held_asked)
 		instance_schedule_held(i, name);
@@ -57,6 +58,8 @@ static void on_ended(void *user, const char *name, enum visit_what what, const s
 		return;
 	}
 	schedule_ended(i->schedule, name, &result->why, now);
+	if (visits_watched(i->visits, name, &watch))
+		schedule_watched(i->schedule, name, now);
 	once_more(i, name, result, now);
 	if (!i->drain_until_ms)		/* what we stopped ourselves tells nothing */
 		keep(i, name);
@@ -64,9 +67,26 @@ static void on_ended(void *user, const char *name, enum visit_what what, const s
 	timer_set(i->visiting, 0, 0);
 }
 
+/* Something came, or what watched is gone. */
+static void on_news(void *user, const char *name)
+{
+	struct instance *i = user;
+
+	schedule_news(i->schedule, name, clock_now_s());
+	timer_set(i->visiting, 0, 0);
+}
+
+/* Outside of its windows nothing of a connection goes on. */
+static void close_watch(const struct instance *i, const char *name, int64_t now)
+{
+	if (i->visits && !schedule_open(i->schedule, name, now))
+		visits_unwatch(i->visits, name);
+}
+
 bool instance_visits(struct instance *i, struct visits **v, struct err *e)
 {
-	const struct visits_with with = { .loop = i->home, .store = i->cli->store, .tokens = i->tokens, .deliveries = i->deliveries, .began = on_began, .ended = on_ended, .user = i };
+	const struct visits_with with = { .loop = i->home, .store = i->cli->store, .tokens = i->tokens, .deliveries = i->deliveries,
+		.trust = i->trust, .began = on_began, .ended = on_ended, .news = on_news, .user = i };
 
 	if (!i->visits && !visits_new(&with, &i->cli->settings, &i->visits, e))
 		return false;
@@ -109,6 +129,7 @@ static void look_for_held(struct instance *i, int64_t now)
 		const struct connection *c = s->connections[n];
 		int64_t due = held_due(i->cli->store, c->name);
 
+		close_watch(i, c->name, now);
 		if (c->enabled && (due <= now || deliver_next_absurd(due, now)) && instance_visits(i, &v, &e) &&
 		    !visits_start(v, c->name, VISIT_RETRY, &id, &e))
 			i->held_asked = true;	/* busy: that visit does it, or has passed it by */
@@ -187,6 +208,12 @@ void instance_schedule_reload(struct instance *i)
 void instance_schedule_again(struct instance *i)
 {
 	schedule_all(i->schedule, clock_now_s());
+	timer_set(i->visiting, 0, 0);
+}
+
+void instance_schedule_trusted(struct instance *i)
+{
+	schedule_trusted(i->schedule, clock_now_s());
 	timer_set(i->visiting, 0, 0);
 }
 

@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +14,6 @@
 enum {
 	READS_A_TURN = 4,		/* then it is another connection's turn */
 	LEAVING_MS = 5000,		/* for the last octets to go out */
-	KEEP_IDLE_S = 120, KEEP_EVERY_S = 30, KEEP_PROBES = 4,
 };
 
 static void on_event(uv_poll_t *uv, int status, int events);
@@ -39,10 +37,14 @@ static void on_closed(uv_handle_t *h)
 	if (--c->handles)
 		return;
 	if (c->user.closed) {
+		struct conn_user last = c->user;
+
 		forget(c);
-		c->user.closed(c->user.user, &c->why);
+		c->user.closed = NULL;
+		last.closed(last.user, &c->why);
 	}
 	SSL_free(c->ssl);
+	tls_client_put(&c->tls_client);
 	tls_server_put(&c->tls_server);
 	free(c->proxy);
 	free(c->offered);
@@ -240,12 +242,15 @@ static void read_some(struct conn *c, unsigned times)
 {
 	while (times-- && c->state < CONN_ENDED && !c->ended && !must_wait(c)) {
 		ssize_t n = recv(c->fd, c->loop->in, CONN_IN_MAX, 0);
+		bool clear = !c->ssl;
 
 		if (n > 0)
 			conn_take(c, (struct span){ c->loop->in, (size_t)n });
-		else if (n == 0)
+		if (n > 0 && clear)
+			wipe(c->loop->in, (size_t)n);	/* a password may have been in it */
+		if (n == 0)
 			eof(c);
-		else if (errno != EINTR && errno != EAGAIN)
+		else if (n < 0 && errno != EINTR && errno != EAGAIN)
 			broken(c, errno);
 		if (n < CONN_IN_MAX)
 			return;
@@ -360,21 +365,6 @@ void conn_start_tls(struct conn *c)
 
 /* Opening */
 
-/* Options that cannot be set do no harm. */
-void conn_socket_options(int fd)
-{
-	static const struct { int level, name, value; } options[] = {
-		{ IPPROTO_TCP, TCP_NODELAY, 1 },
-		{ SOL_SOCKET, SO_KEEPALIVE, 1 },
-		{ IPPROTO_TCP, TCP_KEEPIDLE, KEEP_IDLE_S },
-		{ IPPROTO_TCP, TCP_KEEPINTVL, KEEP_EVERY_S },
-		{ IPPROTO_TCP, TCP_KEEPCNT, KEEP_PROBES },
-	};
-
-	for (size_t i = 0; i < COUNT(options); i++)
-		(void)setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof options[i].value);
-}
-
 bool conn_take_socket(struct conn *c, int fd)
 {
 	if (uv_poll_init(&c->loop->uv, &c->poll, fd)) {
@@ -400,7 +390,7 @@ static void dialled(void *user, int fd, const union address *at, const struct er
 	}
 	if (at->any.sa_family != AF_UNSPEC) {
 		(void)address_text(at, true, c->address);
-		conn_socket_options(fd);
+		conn_client_options(fd);
 	}
 	c->peer_address = *at;
 	if (!conn_take_socket(c, fd)) {
@@ -459,7 +449,7 @@ struct conn *conn_open(struct loop *l, const struct conn_settings *s, const stru
 	}
 	c->port = s->port;
 	c->tls = s->tls;
-	c->tls_client = s->tls_client;
+	c->tls_client = tls_client_keep(s->tls_client);
 	c->timeout_ms = s->timeout_ms;
 	if (!dial_start(l, c->host, c->port, s->source_address, &(struct dial_user){ dialled, c, &c->refused }, &c->dial, e)) {
 		conn_abandon(c);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A connection's inside, shared by conn.c (life, callbacks, deadlines),
- * conn_out.c (what goes out), conn_accept.c (how a client's connection begins and
+ * conn_idle.c (what keeps an idle one alive, and whose it is), conn_out.c (what goes out), conn_accept.c (how a client's connection begins and
  * ends), conn_tls.c and conn_deflate.c (the filters between the socket's octets and
  * the user's).
  *
@@ -104,7 +104,6 @@ static inline const char *conn_other(const struct conn *c)
 /* conn.c */
 /* In the loop's list, with a timer; NULL: no memory. */
 struct conn *conn_new(struct loop *l, const char *host, const struct conn_user *u);
-void conn_socket_options(int fd);		/* for those that we open; an accepted one has its listener's */
 [[nodiscard]] bool conn_take_socket(struct conn *c, int fd);	/* false: closed */
 void conn_take(struct conn *c, struct span in);	/* octets as they came */
 void conn_end(struct conn *c, const struct err *why);	/* NULL = in order */
@@ -118,6 +117,10 @@ void conn_settle(struct conn *c);	/* the end of an event */
 /* conn_deadline.c */
 void conn_rearm(struct conn *c);	/* something came in, or was taken */
 void conn_set_deadline(struct conn *c, uint32_t ms, const char *name, bool fixed);
+
+/* conn_idle.c */
+void conn_client_options(int fd);	/* of a socket that we connected */
+void conn_listener_options(int fd);	/* what accept gives has them too */
 
 /* conn_out.c */
 void conn_flush(struct conn *c);	/* to the socket, as much as it takes */
@@ -151,5 +154,6 @@ void conn_deflate_resume(struct conn *c);	/* a pause is over */
 bool conn_deflate_parts(struct conn *c, const struct err *why);
 [[nodiscard]] bool conn_deflate_send(struct conn *c, struct span out);
 void conn_deflate_flush(struct conn *c);
+void conn_deflate_rest(struct conn *c);		/* gives the deflater's memory back, until something is sent */
 void conn_deflate_end(struct conn *c, uv_close_cb closed);
 void conn_deflate_free(struct conn *c);

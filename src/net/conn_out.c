@@ -38,6 +38,8 @@ void conn_queue_end(struct conn *c)
 {
 	struct loop *l = c->loop;
 
+	if (!c->ssl && c->out.len)
+		wipe(c->out.at, c->out.len);
 	if (c->out.cap == LOOP_SPARE && l->spare_count < LOOP_SPARES) {
 		l->spares[l->spare_count++] = c->out.at;
 		c->out.at = NULL;
@@ -54,6 +56,8 @@ void conn_flush(struct conn *c)
 
 		if (n >= 0) {
 			buf_drop(&c->out, (size_t)n);
+			if (!c->ssl)		/* a password may have been in it; the memory is for others next */
+				wipe(c->out.at + c->out.len, (size_t)n);
 			if (c->serving)
 				conn_rearm(c);
 		} else if (c->full || errno == EAGAIN) {

@@ -168,7 +168,7 @@ static void give_options(int fd)
 {
 	int unsent = UNSENT_MAX;
 
-	conn_socket_options(fd);
+	conn_listener_options(fd);
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
 }
 

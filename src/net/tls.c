@@ -32,6 +32,12 @@ struct tls_contexts *tls_contexts_new(struct err *e)
 	return all;
 }
 
+void tls_contexts_trust(struct tls_contexts *all, struct tls_trust *t)
+{
+	assert(!all->clients);
+	all->trust = t;
+}
+
 /* Our own copy of a borrowed text; NULL stays NULL. */
 static bool own(const char **text)
 {
@@ -59,11 +65,31 @@ static void client_free(struct tls_client *t)
 		t->settings.ca_certificates, t->settings.crl, t->settings.pin };
 
 	tls_sessions_end(&t->sessions);
+	tls_shared_end(&t->shared);
 	sk_X509_CRL_pop_free(t->crls, X509_CRL_free);
 	SSL_CTX_free(t->ctx);
 	for (size_t i = 0; i < COUNT(texts); i++)
 		free((char *)(uintptr_t)texts[i]);
 	free(t);
+}
+
+struct tls_client *tls_client_keep(struct tls_client *t)
+{
+	if (t)
+		t->held++;
+	return t;
+}
+
+void tls_client_put(struct tls_client **out)
+{
+	struct tls_client *t = *out;
+
+	*out = NULL;
+	if (!t)
+		return;
+	assert(t->held);
+	if (!--t->held)
+		client_free(t);
 }
 
 void tls_contexts_free(struct tls_contexts **out)
@@ -77,7 +103,7 @@ void tls_contexts_free(struct tls_contexts **out)
 		struct tls_client *t = all->clients;
 
 		all->clients = t->next;
-		client_free(t);
+		tls_client_put(&t);
 	}
 	(void)pthread_mutex_destroy(&all->lock);
 	free(all);
@@ -192,7 +218,7 @@ static int on_session(SSL *ssl, SSL_SESSION *session)
 {
 	struct tls_peer *p = SSL_get_app_data(ssl);
 
-	tls_sessions_put(&p->client->sessions, p->host, p->port, session);
+	tls_sessions_put(&p->client->sessions, p->host, p->port, session, p->generation, &p->basis);
 	return 1;
 }
 
@@ -206,6 +232,7 @@ static bool set_up(struct tls_client *t, struct err *e)
 		return err_set(e, ERR_LOCAL, "no TLS context: out of memory");
 	/* An idle connection holds no buffers; nobody renegotiates with us. */
 	(void)SSL_CTX_set_mode(t->ctx, SSL_MODE_RELEASE_BUFFERS);
+	(void)SSL_CTX_set_options(t->ctx, SSL_OP_CLEANSE_PLAINTEXT);
 	(void)SSL_CTX_set_options(t->ctx, SSL_OP_NO_RENEGOTIATION);
 	(void)SSL_CTX_set_session_cache_mode(t->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(t->ctx, on_session);
@@ -222,7 +249,9 @@ static struct tls_client *client_new(const struct tls_settings *s, struct err *e
 		return NULL;
 	}
 	t->settings = *s;
+	t->held = 1;
 	tls_sessions_start(&t->sessions);
+	tls_shared_start(&t->shared);
 	if (!own_texts(&t->settings))
 		(void)err_set(e, ERR_LOCAL, "out of memory");
 	else if (set_up(t, e))
@@ -243,6 +272,7 @@ struct tls_client *tls_client_get(struct tls_contexts *all, const struct tls_set
 	if (!t) {
 		t = client_new(s, e);
 		if (t) {
+			t->trust = all->trust;
 			t->next = all->clients;
 			all->clients = t;
 		}
@@ -265,7 +295,8 @@ SSL *tls_peer_start(struct tls_peer *p, struct err *e)
 		ERR_clear_error();
 		return NULL;
 	}
-	session = tls_sessions_get(&p->client->sessions, p->host, p->port);
+	p->generation = tls_trust_generation(p->client->trust);
+	session = tls_sessions_get(&p->client->sessions, p->host, p->port, p->generation, &p->basis);
 	if (session) {
 		(void)SSL_set_session(ssl, session);
 		SSL_SESSION_free(session);

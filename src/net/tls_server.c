@@ -160,6 +160,7 @@ static bool set_up(struct tls_server *t, struct err *e)
 		|| SSL_CTX_set1_groups_list(t->ctx, "X25519:P-256:P-384") != 1)
 		return err_set(e, ERR_LOCAL, "no TLS context: out of memory");
 	(void)SSL_CTX_set_mode(t->ctx, SSL_MODE_RELEASE_BUFFERS);
+	(void)SSL_CTX_set_options(t->ctx, SSL_OP_CLEANSE_PLAINTEXT);
 	(void)SSL_CTX_set_options(t->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA
 		| SSL_OP_NO_COMPRESSION);
 	(void)SSL_CTX_set_session_cache_mode(t->ctx, SSL_SESS_CACHE_OFF);

@@ -80,7 +80,7 @@ static bool is_held(void *user, const struct ledger_entry *entry)
 	return false;
 }
 
-static bool rescan_one(struct store *s, const struct ledger_name *name, struct held_rescanned *r, struct err *e)
+static bool rescan(struct store *s, const struct ledger_name *name, struct held_rescanned *r, struct err *e)
 {
 	struct known k = { .store = s };
 	uint64_t count, kept;
@@ -99,13 +99,48 @@ static bool rescan_one(struct store *s, const struct ledger_name *name, struct h
 	return good;
 }
 
+struct owners {
+	struct known held;
+	struct ledger *ledger;
+};
+
+static bool alias_stays(void *user, const struct ledger_entry *alias)
+{
+	struct owners *o = user;
+	struct ledger_entry owner;
+
+	return alias->state != LEDGER_ALIAS || !alias->has_digest || !ledger_get(o->ledger, alias->digest, &owner) || is_held(&o->held, &owner);
+}
+
+/* Aliases of messages that this ledger owns and forgets: by them Gmail's would be known again. */
+static bool forget_aliases(struct store *s, const struct ledger_name *name, struct err *e)
+{
+	struct owners o = { .held = { .store = s } };
+	struct ledger *own;
+	uint64_t kept;
+	bool good;
+
+	if (!ledger_open(s, name->connection, "", &own, e) || !ledger_open(s, name->connection, name->mailbox, &o.ledger, e))
+		return false;
+	gather(&o.held, name->connection, name->mailbox);
+	good = ledger_forget_but(own, &(struct ledger_keep){ alias_stays, &o }, &kept, e);
+	free(o.held.ids);
+	return good;
+}
+
+bool held_rescan_one(struct store *s, const struct ledger_name *name, struct held_rescanned *r, struct err *e)
+{
+	*r = (struct held_rescanned){ 0 };
+	return (!*name->mailbox || forget_aliases(s, name, e)) && rescan(s, name, r, e);
+}
+
 bool held_rescan(struct store *s, const char *connection, struct held_rescanned *r, struct err *e)
 {
 	struct ledger_name name = { 0 };
 
 	*r = (struct held_rescanned){ 0 };
 	while (ledger_each(s, connection, &name))
-		if (!rescan_one(s, &name, r, e))
+		if (!rescan(s, &name, r, e))
 			return false;
 	return true;
 }

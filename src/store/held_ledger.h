@@ -22,6 +22,8 @@ struct held_rescanned {
 /* Forgets what was seen, but for messages that are held, waiting, failed or quarantined: they are not fetched again, since what is
  * held of them would come a second time, and no target that has them is asked again.  Blocks. */
 [[nodiscard]] bool held_rescan(struct store *s, const char *connection, struct held_rescanned *r, struct err *e);
+/* Of one of its ledgers.  At Gmail, a message that was met first under another label stays known by that. */
+[[nodiscard]] bool held_rescan_one(struct store *s, const struct ledger_name *name, struct held_rescanned *r, struct err *e);
 
 /* Would held_ask_again change this entry, and how? */
 bool held_asks_again(struct store *s, struct ledger_entry *entry);

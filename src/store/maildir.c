@@ -14,7 +14,7 @@
 
 #include "store/disk.h"
 
-enum { TAG_TEXT = 17, WRITE_PIECE = 16 * 1024 };
+enum { TAG_TEXT = 17, WRITE_PIECE = 16 * 1024, SECOND_US = 1000000 };
 
 struct maildir {
 	char *path;
@@ -24,6 +24,7 @@ struct maildir {
 };
 
 static _Atomic uint32_t names_made;	/* by this process: Q of a name */
+static _Atomic uint64_t last_moment;
 
 void maildir_host(const char *given, char out[MAILDIR_HOST_MAX + 1])
 {
@@ -176,20 +177,38 @@ static void tag_text(const uint8_t tag[8], char out[TAG_TEXT])
 	(void)sodium_bin2hex(out, TAG_TEXT, tag, 8);
 }
 
-static void make_name(const struct maildir *m, const uint8_t tag[8], const struct writer *counted, char name[MAILDIR_NAME_MAX])
+uint64_t maildir_moment(void)
 {
-	char hex[TAG_TEXT];
+	uint64_t last = atomic_load(&last_moment), moment;
 	struct timespec now;
 
 	(void)clock_gettime(CLOCK_REALTIME, &now);
+	do {
+		moment = (uint64_t)now.tv_sec * SECOND_US + (uint64_t)now.tv_nsec / 1000;
+		if (moment <= last && last - moment < SECOND_US)	/* else the clock was set back: with it */
+			moment = last + 1;
+	} while (!atomic_compare_exchange_weak(&last_moment, &last, moment));
+	return moment;
+}
+
+static void make_name(const struct maildir *m, const uint8_t tag[8], uint64_t moment, const struct writer *counted, char name[MAILDIR_NAME_MAX])
+{
+	char hex[TAG_TEXT];
+
 	tag_text(tag, hex);
 	/* Every line end counts two octets in W. */
-	(void)snprintf(name, MAILDIR_NAME_MAX, "%lld.M%06ldP%ldQ%06u_%s.%s,S=%llu,W=%llu", (long long)now.tv_sec, now.tv_nsec / 1000,
-		(long)getpid(), (unsigned)atomic_fetch_add(&names_made, 1), hex, m->host,
+	(void)snprintf(name, MAILDIR_NAME_MAX, "%llu.M%06uP%ldQ%06u_%s.%s,S=%llu,W=%llu", (unsigned long long)(moment / SECOND_US),
+		(unsigned)(moment % SECOND_US), (long)getpid(), (unsigned)atomic_fetch_add(&names_made, 1), hex, m->host,
 		(unsigned long long)counted->size, (unsigned long long)(counted->size + counted->lf));
 }
 
 bool maildir_write(struct maildir *m, const struct spool *message, const uint8_t tag[8], char name[MAILDIR_NAME_MAX], struct err *e)
+{
+	return maildir_write_at(m, message, tag, maildir_moment(), name, e);
+}
+
+bool maildir_write_at(struct maildir *m, const struct spool *message, const uint8_t tag[8], uint64_t moment, char name[MAILDIR_NAME_MAX],
+	struct err *e)
 {
 	struct writer w;
 	bool good;
@@ -198,7 +217,7 @@ bool maildir_write(struct maildir *m, const struct spool *message, const uint8_t
 	w.fd = -1;
 	if (!convert(&w, message, e))
 		return false;
-	make_name(m, tag, &w, name);
+	make_name(m, tag, moment, &w, name);
 	memset(&w, 0, offsetof(struct writer, piece));
 	w.fd = openat(m->tmp, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (w.fd < 0)

@@ -15,7 +15,8 @@
  * than 24 h maildir_has looks in new/ and cur/ (by the name up to ':').
  * Lines end with LF in the files (as every Maildir reader expects), CRLF on the
  * way in and out; S= and W= are kept in the name.
- * NAME: SECONDS.MmicrosPpidQn_TAG.host,S=n,W=n, TAG = 16 hex digits of the
+ * NAME: SECONDS.MmicrosPpidQn_TAG.host,S=n,W=n: seconds and microseconds are the
+ * moment that readers put files in order by (mdir.h); TAG = 16 hex digits of the
  * connection, so that maildir_sweep can remove what a crash left in tmp
  * without a `placing` (only names with that tag; the connection is locked).
  * All block (jobs); different threads may work in one Maildir at once.
@@ -34,6 +35,11 @@ struct maildir;
 /* A folder (Maildir++) too, marked as one: its file maildirfolder. */
 [[nodiscard]] bool maildir_open_below(const struct below *b, struct maildir **m, struct err *e);
 void maildir_close(struct maildir **m);
+/* A moment for a name: now, and later than every one before it in this process, unless the clock was set back. */
+uint64_t maildir_moment(void);
+/* As maildir_write, which takes a moment of its own: for several threads that write what has an order. */
+[[nodiscard]] bool maildir_write_at(struct maildir *m, const struct spool *message, const uint8_t tag[8], uint64_t moment,
+	char name[MAILDIR_NAME_MAX], struct err *e);
 [[nodiscard]] bool maildir_write(struct maildir *m, const struct spool *message, const uint8_t tag[8], char name[MAILDIR_NAME_MAX], struct err *e);
 [[nodiscard]] bool maildir_sync_tmp(struct maildir *m, struct err *e);
 [[nodiscard]] bool maildir_place(struct maildir *m, const char *name, struct err *e);

@@ -2,6 +2,7 @@
 #include "store/maildir.h"
 
 #include <sys/stat.h>
+#include <time.h>
 
 #include "store/fixture.h"
 
@@ -121,6 +122,41 @@ static void a_name_is_unique_and_tells_its_connection(void **state)
 	assert_non_null(strstr(one, "_0123456789abcdef."));
 	assert_null(strpbrk(one, "/: "));
 	assert_in_range(strlen(one), 1, MAILDIR_NAME_MAX - 1);
+	spool_free(&s);
+	closed(m);
+}
+
+static void moments_are_in_order(void **state)
+{
+	uint64_t last = maildir_moment();
+
+	(void)state;
+	for (int n = 0; n < 100000; n++) {
+		uint64_t moment = maildir_moment();
+
+		if (moment <= last)
+			fail_msg("%llu comes behind %llu", (unsigned long long)moment, (unsigned long long)last);
+		last = moment;
+	}
+	assert_in_range(last / 1000000, (uint64_t)time(NULL) - 60, (uint64_t)time(NULL) + 60);
+}
+
+/* Written later, by a thread that was late, it still stands in front. */
+static void a_name_has_the_moment_that_was_given(void **state)
+{
+	static const struct row { uint64_t moment; const char *starts; } rows[] = {
+		{ 1700000000000002, "1700000000.M000002P" }, { 1700000000000001, "1700000000.M000001P" }, { 1699999999999999, "1699999999.M999999P" },
+	};
+	struct spool *s = spooled(SPAN("x"), SPAN(""));
+	struct maildir *m = opened();
+	char name[MAILDIR_NAME_MAX];
+
+	(void)state;
+	for (const struct row *r = rows; r < rows + COUNT(rows); r++) {
+		must(maildir_write_at(m, s, tag, r->moment, name, &fixture_err));
+		assert_memory_equal(name, r->starts, strlen(r->starts));
+		file_is(in("tmp", name), SPAN("x"));
+	}
 	spool_free(&s);
 	closed(m);
 }
@@ -283,6 +319,7 @@ int main(void)
 		cmocka_unit_test(lines_end_with_lf_at_any_split),
 		cmocka_unit_test(large_messages_are_written_whole),
 		cmocka_unit_test(a_name_is_unique_and_tells_its_connection),
+		cmocka_unit_test(moments_are_in_order), cmocka_unit_test(a_name_has_the_moment_that_was_given),
 		cmocka_unit_test(a_host_s_name_is_made_harmless),
 		cmocka_unit_test(placing_twice_is_placing_once),
 		cmocka_unit_test(who_cannot_be_seen_was_not_placed),

@@ -452,6 +452,11 @@ enum token_kind tokens_next(struct tokens *t, struct span *in, struct token *tok
 	return tok->kind;
 }
 
+bool tokens_between(const struct tokens *t)
+{
+	return t->state == BETWEEN && t->rest == DATA && !t->place && !t->depth && t->held.len == t->given;
+}
+
 bool token_nil(const struct token *tok)
 {
 	return token_is(tok, "NIL");

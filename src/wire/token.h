@@ -57,6 +57,9 @@ struct tokens {
 void tokens_start(struct tokens *t, char *memory, size_t size);
 enum token_kind tokens_next(struct tokens *t, struct span *in, struct token *tok);
 
+/* Nothing of a response was read yet, but blanks: what begins anew here reads on. */
+bool tokens_between(const struct tokens *t);
+
 /* The atom NIL, in any case. */
 bool token_nil(const struct token *tok);
 /* Strict: an atom of digits only, at most `max`. */

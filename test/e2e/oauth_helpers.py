@@ -35,13 +35,13 @@ def collected(p, issuer, count=len(MAIL)):
 class Running:
     """`postrider run`, with its log in a file."""
 
-    def __init__(self, p):
-        self.p, self.log = p, os.path.join(p.home, "log")
+    def __init__(self, p, *options):
+        self.p, self.log, self.options = p, os.path.join(p.home, "log"), options
 
     def __enter__(self):
         with open(self.log, "wb") as f:
             self.process = subprocess.Popen(
-                self.p.argv("run"), stdout=f, stderr=f, stdin=subprocess.DEVNULL, env=self.p.environment(), cwd=self.p.home)
+                self.p.argv("run", *self.options), stdout=f, stderr=f, stdin=subprocess.DEVNULL, env=self.p.environment(), cwd=self.p.home)
         until(lambda: "running workers" in self.text(), self.text)
         return self
 

@@ -13,6 +13,8 @@ import re
 import socket
 import threading
 
+from origin import stop_accepting
+
 DEFERS, REFUSES = "come back when I am well", "nobody here wants that"
 DYING = "2"                     # the message that does not get through
 
@@ -203,8 +205,9 @@ class Sink:
             threading.Thread(target=Conversation(self, sock).run, daemon=True).start()
 
     def __enter__(self):
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.accepting = threading.Thread(target=self.accept, daemon=True)
+        self.accepting.start()
         return self
 
     def __exit__(self, *_):
-        self.server.close()
+        stop_accepting(self.server, self.accepting)

@@ -15,6 +15,7 @@ import pytest
 
 import certs
 import corpus
+from dovecot import closed_port
 from imap_store import Mailstore
 from imapd import Imapd
 from pop3d import Maildrop, Pop3d, Script, parse_script
@@ -130,10 +131,9 @@ def test_a_pinned_key_replaces_the_chain(p, dovecot, right):
 
 
 def test_closed_port(p):
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        port = s.getsockname()[1]
-    p.connection("box", port=port)
-    done, took = collect(p)
+    with closed_port() as port:
+        p.connection("box", port=port)
+        done, took = collect(p)
     assert str(port) in done.text and "127.0.0.1" in done.text and took < 10, done
 
 

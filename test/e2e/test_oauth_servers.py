@@ -9,6 +9,7 @@ import pytest
 
 from issuer import Issuer
 from oauth_helpers import Running, collected, log_in, run
+from origin import stop_accepting
 from serving import until
 
 
@@ -26,7 +27,8 @@ class Scripted:
         self.talk, self.heard, self.connections = talk, [], 0
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.port = self.socket.getsockname()[1]
-        threading.Thread(target=self.serve, daemon=True).start()
+        self.serving = threading.Thread(target=self.serve, daemon=True)
+        self.serving.start()
 
     def serve(self):
         while True:
@@ -54,8 +56,7 @@ class Scripted:
         return self
 
     def __exit__(self, *_):
-        self.socket.shutdown(socket.SHUT_RDWR)
-        self.socket.close()
+        stop_accepting(self.socket, self.serving)
 
 
 def xoauth2(user, token):

@@ -2,12 +2,12 @@
 """`postrider test`, up to the greeting: what cannot be reached, is not trusted, or is another kind of server."""
 import os
 import re
-import socket
 import ssl
 
 import pytest
 
 import certs
+from dovecot import closed_port
 from probing import Raw, answers, both, clear, failed, says, server, silent, tls
 
 @both
@@ -18,10 +18,9 @@ def test_no_such_host(p, protocol):
 
 @both
 def test_closed_port(p, protocol):
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        port = s.getsockname()[1]
-    p.connection("box", protocol=protocol, port=port)
-    failed(p, "connect", f"127.0.0.1:{port}", "refused", "`port`", passed=[])
+    with closed_port() as port:
+        p.connection("box", protocol=protocol, port=port)
+        failed(p, "connect", f"127.0.0.1:{port}", "refused", "`port`", passed=[])
 
 
 @both

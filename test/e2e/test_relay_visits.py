@@ -8,10 +8,8 @@ takes it away (message_drop_headers); Dovecot leaves it.
 """
 import os
 import re
-import shutil
 import smtplib
 import socket
-import tempfile
 import threading
 
 import pytest
@@ -21,7 +19,7 @@ import postfix
 from postrider import section
 from serving import Server, until
 from test_relay import Dovecot
-from test_serve_relay import boxes, needs_dovecot, needs_postfix, real_postfix  # noqa: F401
+from test_serve_relay import boxes, lmtp_home, needs_dovecot, needs_postfix, real_postfix  # noqa: F401
 
 OLD = "old.example"         # the domain of the catch-all mailbox
 OURS = rb"Delivered-To: postrider\.[0-9a-f]{16}@\S+\n"
@@ -35,14 +33,6 @@ SCHEMES = {"pop3": "pop3s", "imap": "imaps"}
 def s(home, authority):
     with Server(home, authority) as server:
         yield server
-
-
-@pytest.fixture
-def lmtp_home():
-    home = tempfile.mkdtemp(prefix="pr-lmtp-")      # a Unix socket's path is short
-    os.chmod(home, 0o755)
-    yield home
-    shutil.rmtree(home, ignore_errors=True)
 
 
 def letter(number, to, octets):

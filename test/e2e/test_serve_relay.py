@@ -33,15 +33,25 @@ def s(home, authority):
 
 
 @pytest.fixture
-def boxes(tmp_path_factory):
-    """Where Postfix delivers: a folder for each of its users, nobody's."""
-    user, top = pwd.getpwnam("nobody"), str(tmp_path_factory.mktemp("boxes"))
-    for path in (top, os.path.dirname(top), os.path.dirname(os.path.dirname(top))):
-        os.chmod(path, 0o755)
+def boxes():
+    """Where Postfix delivers: a folder for each of its users, nobody's.
+
+    Not below pytest's own directories: each pytest that starts closes the one above them to all but its user."""
+    user, top = pwd.getpwnam("nobody"), tempfile.mkdtemp(prefix="pr-boxes-")
+    os.chmod(top, 0o755)
     for name in ("anna", "carla"):
         os.mkdir(os.path.join(top, name))
         os.chown(os.path.join(top, name), user.pw_uid, user.pw_gid)
-    return top
+    yield top
+    shutil.rmtree(top, ignore_errors=True)
+
+
+@pytest.fixture
+def lmtp_home():
+    home = tempfile.mkdtemp(prefix="pr-lmtp-")      # a Unix socket's path is short
+    os.chmod(home, 0o755)
+    yield home
+    shutil.rmtree(home, ignore_errors=True)
 
 
 def real_postfix(boxes):
@@ -80,16 +90,13 @@ def letters(domain):
 
 @needs_postfix
 @needs_dovecot
-def test_postfix_with_starttls_and_login(s, boxes, authority, tmp_path):
+def test_postfix_with_starttls_and_login(s, boxes, authority, lmtp_home):
     cert, key = authority.sign("postfix")
-    os.chmod(tmp_path, 0o755)
-    home = str(tmp_path / "dovecot")
-    os.mkdir(home, 0o755)
     password = os.path.join(s.home, "password")
     with open(password, "w", encoding="ascii") as f:
         f.write("x\n")
     os.chmod(password, 0o600)
-    with Dovecot(home) as d:
+    with Dovecot(lmtp_home) as d:
         p = real_postfix(boxes)
         p.settings(smtpd_tls_cert_file=cert, smtpd_tls_key_file=key, smtpd_tls_security_level="encrypt", smtpd_tls_auth_only="yes",
                    smtpd_sasl_auth_enable="yes", smtpd_sasl_type="dovecot", smtpd_sasl_path=os.path.join(d.home, "auth"),
@@ -165,18 +172,9 @@ def test_refused_by_postfix(s, boxes):
 
 @needs_dovecot
 @pytest.mark.parametrize("local", [False, True])
-def test_lmtp_and_the_sender_is_told(s, local):
-    home = tempfile.mkdtemp(prefix="pr-lmtp-")      # a Unix socket's path is short
-    os.chmod(home, 0o755)
-    try:
-        lmtp_and_the_sender_is_told(s, local, home)
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
-
-
-def lmtp_and_the_sender_is_told(s, local, home):
-    with Dovecot(home) as d:
-        c = begin(s, f"lmtp:{home}/lmtp" if local else f"lmtp://127.0.0.1:{d.port}")
+def test_lmtp_and_the_sender_is_told(s, local, lmtp_home):
+    with Dovecot(lmtp_home) as d:
+        c = begin(s, f"lmtp:{lmtp_home}/lmtp" if local else f"lmtp://127.0.0.1:{d.port}")
         sent = letters("example.org")
         for octets in sent:
             assert submit(c, octets).startswith("+OK")
@@ -185,8 +183,8 @@ def lmtp_and_the_sender_is_told(s, local, home):
         c.quit()
         s.wait_log("outcome=delivered attempts=")
         assert nothing_held(s)
-    assert arrived(os.path.join(home, "mail", "carla")) == [bare(octets)]
-    got = arrived(os.path.join(home, "mail", "anna"))
+    assert arrived(os.path.join(lmtp_home, "mail", "carla")) == [bare(octets)]
+    got = arrived(os.path.join(lmtp_home, "mail", "anna"))
     told, = [m for m in got if b"multipart/report" in m]
     assert sorted(m for m in got if m != told) == sorted(bare(m) for m in sent)
     told = email.message_from_bytes(told)

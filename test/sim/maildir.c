@@ -69,7 +69,18 @@ static struct file *file_of(const char *name)
 	return NULL;
 }
 
+uint64_t maildir_moment(void)
+{
+	return world->names_made;
+}
+
 bool maildir_write(struct maildir *m, const struct spool *message, const uint8_t tag[8], char name[MAILDIR_NAME_MAX], struct err *e)
+{
+	return maildir_write_at(m, message, tag, 0, name, e);
+}
+
+bool maildir_write_at(struct maildir *m, const struct spool *message, const uint8_t tag[8], [[maybe_unused]] uint64_t moment, char name[MAILDIR_NAME_MAX],
+	struct err *e)
 {
 	struct copy c = { world_take(spool_size(message) + 1), 0 };
 	struct file *f;

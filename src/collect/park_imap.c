@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From the last mailbox of a visit to a session that is watched (watch.h), in place of LOGOUT.
+ *
+ * Of one mailbox, the session has it selected.  Of several, NOTIFY names them all to the server, once for a session; without
+ * NOTIFY the first is opened again and watched, and the others are looked into when that one has news, or when the
+ * schedule looks again. */
+#include "collect/visit_imap.h"
+#include "collect/watch.h"
+
+static void leave(struct visit *v)
+{
+	(void)imc_logout(v->imap->session);
+}
+
+static void park(struct visit *v, bool again)
+{
+	v->parks = true;
+	v->parks_again |= again;
+	collector_dirty(v->collector, v);
+}
+
+static void open_first(struct visit *v)
+{
+	struct imap_visit *i = v->imap;
+
+	imc_news_clear(i->session);
+	i->park = imc_examine(i->session, span_of(i->folders.names[0].name));
+}
+
+/* False: too many, or their names are too long. */
+static bool ask_notify(struct visit *v)
+{
+	struct imap_visit *i = v->imap;
+	struct span names[IMC_WATCH_MAX];
+	struct imc_watch watch = { .names = names, .name_count = i->folders.count, .selected = true };
+
+	if (!(imc_capabilities(i->session) & IMC_CAPA_NOTIFY) || watch.name_count > COUNT(names))
+		return false;
+	for (size_t n = 0; n < i->folders.count; n++)
+		names[n] = span_of(i->folders.names[n].name);
+	if (!imc_watch_fits(&watch))
+		return false;
+	i->park = imc_notify(i->session, &watch);
+	return true;
+}
+
+bool park_imap(struct visit *v)
+{
+	struct imap_visit *i = v->imap;
+
+	if (!watch_wanted(v) || i->trouble.kind || !i->folders.count)
+		return false;
+	v->phase = VISIT_LEAVING;
+	i->step = IMAP_PARKING;
+	if (i->folders.count == 1 || imc_notifying(i->session))
+		park(v, false);
+	else if (!ask_notify(v))
+		open_first(v);
+	return true;
+}
+
+void park_event(struct visit *v, const struct imc_event *ev)
+{
+	struct imap_visit *i = v->imap;
+
+	if (ev->id != i->park || (ev->what != IMC_DONE && ev->what != IMC_REFUSED))
+		return;
+	if (ev->verb == IMC_ASK_NOTIFY && ev->what == IMC_DONE) {
+		park(v, true);		/* what came before NOTIFY held was not told */
+	} else if (ev->verb == IMC_ASK_NOTIFY) {
+		open_first(v);
+	} else if (ev->what == IMC_DONE) {
+		park(v, imc_selected(i->session)->uid_next != i->first_next);
+	} else {
+		leave(v);		/* it was there a moment ago */
+	}
+}
