@@ -6,12 +6,11 @@
 #include <strings.h>
 
 #include "collect/offered.h"
+#include "collect/schedule.h"
 #include "collect/watch.h"
 #include "store/trust.h"
 
-enum { VISIT_BITS = 20, VISITS_MAX = 1 << VISIT_BITS, SLOT_BITS = 24, KIND_BITS = 8, ALIVE_MS = 250,
-	WITH_SLOW = 2,		/* so many times max_per_host, the slow ones counted in */
-};
+enum { VISIT_BITS = 20, VISITS_MAX = 1 << VISIT_BITS, SLOT_BITS = 24, KIND_BITS = 8, ALIVE_MS = 250 };
 
 struct collector {
 	struct collector_with with;
@@ -171,7 +170,7 @@ static bool host_has_room(const struct collector *c, const struct visit *wanting
 		busy += !v->slow;
 		slow += v->slow;
 	}
-	return !c->with.max_per_host || (busy < c->with.max_per_host && busy + slow < (size_t)c->with.max_per_host * WITH_SLOW);
+	return !c->with.max_per_host || (busy < c->with.max_per_host && busy + slow < schedule_places(c->with.max_per_host));
 }
 
 void collector_left_host(struct collector *c, const struct visit *ended)

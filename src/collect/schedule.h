@@ -70,6 +70,12 @@ struct schedule_shown {
 	struct err why;			/* of the last visit since the process began; kind ERR_NONE */
 };
 
+/* Visits at once to one host, the slow ones counted in; who says one means one. */
+static inline size_t schedule_places(uint32_t max_per_host)
+{
+	return max_per_host > 1 ? (size_t)max_per_host * 2 : max_per_host;
+}
+
 enum schedule_class schedule_class(const struct err *why);
 const char *schedule_class_name(enum schedule_class class);	/* "none", "uncounted", "counted", "fatal" */
 /* `key`: visited_key's, for the sums of settings. */

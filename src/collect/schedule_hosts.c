@@ -4,8 +4,6 @@
 
 #include "collect/schedule_inside.h"
 
-enum { WITH_SLOW = 2 };		/* so many times max_per_host, the slow ones counted in */
-
 struct host *host_of(struct schedule *s, const char *name, uint16_t port)
 {
 	struct host *h;
@@ -67,7 +65,7 @@ bool hosts_room(const struct schedule *s, const struct host *h)
 {
 	if (h && h->failures)
 		return !h->running;
-	return !h || !s->max_per_host || (h->all->running - h->all->slow < s->max_per_host && h->all->running < (size_t)s->max_per_host * WITH_SLOW);
+	return !h || !s->max_per_host || (h->all->running - h->all->slow < s->max_per_host && h->all->running < schedule_places(s->max_per_host));
 }
 
 void schedule_slow(struct schedule *s, const char *name)

@@ -335,7 +335,7 @@ static void start(struct visit *v)
 		.secure = v->conn_settings.tls == CONN_TLS_IMPLICIT,
 		.starttls = with->tls.mode == MODE_EXPLICIT && !v->in_clear, .starttls_required = with->tls.mode == MODE_EXPLICIT && with->tls.required,
 		.clear_allowed = with->allow_cleartext, .lockstep = v->lockstep, .channel_binding = v->channel_binding,
-		.compress = with->compress,
+		.compress = with->compress && !with->idle,	/* its windows are more than all else of a session that watches */
 	};
 	imc_start(v->imap->session, &v->imap->login);
 }

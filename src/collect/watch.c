@@ -160,8 +160,10 @@ static void refused(struct watch *w)
 static void on_event(struct watch *w, const struct imc_event *ev)
 {
 	const struct tag tag = tag_of(w);
+	/* Dovecot 2.3 tells no more of any mailbox in this IDLE, once it has told something by NOTIFY. */
+	unsigned acts = IMC_NEWS_MAIL | IMC_NEWS_OVERFLOW | (imc_notifying(w->session) ? IMC_NEWS_GONE | IMC_NEWS_FLAGS : 0);
 
-	if (ev->what == IMC_NEWS && ev->flags & (IMC_NEWS_MAIL | IMC_NEWS_OVERFLOW) && !w->told) {
+	if (ev->what == IMC_NEWS && ev->flags & acts && !w->told) {
 		log_debug(&tag, "idle news");
 		tell(w);
 	} else if (ev->what == IMC_REFUSED) {
@@ -184,6 +186,8 @@ static void take_events(struct watch *w)
 	send_out(w);
 	if (w->ending)
 		conn_close(w->conn);
+	else
+		conn_rest(w->conn);
 }
 
 static size_t on_turn(void *user, struct span in)

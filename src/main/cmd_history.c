@@ -177,7 +177,7 @@ static void read_id(const char *text, uint8_t id[32])
 	for (size_t n = 0; n < 32 && text[2 * n] && text[2 * n + 1]; n++) {
 		const char *high = strchr(digits, text[2 * n]), *low = strchr(digits, text[2 * n + 1]);
 
-		id[n] = high && low ? (uint8_t)((high - digits) << 4 | (low - digits)) : 0;
+		id[n] = (uint8_t)(high && low ? (high - digits) << 4 | (low - digits) : 0);
 	}
 }
 
