@@ -95,8 +95,9 @@
  * IMC_NEWS_OVERFLOW, which comes at any time; it tells no more then, of the selected mailbox neither
  * (as after imc_notify_none), until the next imc_notify.  imc_notifying says whether it does.
  * News that names a mailbox comes as an event alone, at any time, and may repeat what is known: compare UIDNEXT.
- * Dovecot (2.3) tells of other mailboxes neither while IDLE is unanswered nor each time without it,
- * but when it answers the next command: beside NOTIFY do not idle, and say imc_noop every now and then.
+ * Dovecot (2.3) is deaf to the selected mailbox without IDLE, may be deaf to all of them within an IDLE
+ * that has told something, and after a second NOTIFY SET; what it held back comes with the answer to
+ * a later command.  So: imc_notify once a session, IDLE beside it, and a new IDLE after each news of any kind.
  *
  * A session at rest is some 200 octets: when imc_may_rest says that nothing is half read, unsent
  * or outstanding (but IDLE), imc_rest packs it into `rested` (imc_rested_size octets, lent) and gives its

@@ -11,6 +11,7 @@
 #include "collect/tokens_vault.h"
 #include "main/commands.h"
 #include "main/say.h"
+#include "main/trust_probe.h"
 #include "main/which.h"
 
 enum { STEP_COLUMN = 12, SAID_MAX = 1 << 24 };
@@ -24,6 +25,7 @@ struct testing {
 	struct cli *cli;
 	struct loop *loop;
 	struct tls_contexts *contexts;
+	struct trust_probe trust;
 	struct tokens *tokens;
 	struct collector *collector;
 	const char *good, *bad;		/* how they look here */
@@ -117,6 +119,13 @@ static void on_ended(void *user, [[maybe_unused]] uint64_t id, const struct conn
 	t->failed = t->failed || result->why.kind;
 }
 
+static void on_offered(void *user, const char *host, uint16_t port, const struct conn_offered *offered)
+{
+	struct testing *t = user;
+
+	trust_probe_offered(&t->trust, host, port, offered);
+}
+
 static void on_signal(void *user, int number)
 {
 	struct testing *t = user;
@@ -144,13 +153,15 @@ static bool open_vault(struct testing *t, struct err *e)
 
 static bool prepare(struct testing *t, struct err *e)
 {
-	struct collector_with with = { .vault = t->cli->store, .max_per_host = t->cli->settings.max_per_host, .ended = on_ended, .step = on_step, .user = t };
+	struct collector_with with = { .vault = t->cli->store, .max_per_host = t->cli->settings.max_per_host, .ended = on_ended, .step = on_step, .offered = on_offered, .user = t };
 
 	t->loop = loop_new(e);
 	if (!t->loop)
 		return false;
 	t->contexts = tls_contexts_new(e);
 	if (!t->contexts)
+		return false;
+	if (!trust_probe_begin(&t->trust, t->cli, t->contexts, e))
 		return false;
 	with.loop = t->loop;
 	with.contexts = t->contexts;
@@ -179,6 +190,8 @@ static int test_all(struct cli *cli, const struct connection **which, size_t cou
 	tokens_free(&t.tokens);
 	tls_contexts_free(&t.contexts);
 	loop_free(&t.loop);
+	if (t.trust.trust)
+		trust_probe_end(&t.trust);
 	for (size_t n = 0; n < count; n++)
 		buf_end(&t.all[n].said);
 	if (!good)
