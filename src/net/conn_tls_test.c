@@ -373,10 +373,11 @@ static void visit(unsigned versions, uint16_t *port, bool want_reused)
 	c.user = &bound;
 	s = settings(&server, CONN_TLS_IMPLICIT, versions, PATIENCE_MS);
 	if (*port) {		/* sessions are kept by port; pretend it is still the same one */
-		SSL_SESSION *session = tls_sessions_get(&s.tls_client->sessions, "localhost", *port);
+		struct tls_basis basis;
+		SSL_SESSION *session = tls_sessions_get(&s.tls_client->sessions, "localhost", *port, 0, &basis);
 
 		assert_non_null(session);
-		tls_sessions_put(&s.tls_client->sessions, "localhost", server.port, session);
+		tls_sessions_put(&s.tls_client->sessions, "localhost", server.port, session, 0, &basis);
 	}
 	client_run(&c, &s);
 	server_stop(&server);

@@ -41,5 +41,5 @@ void tls_trust_free(struct tls_trust **t);	/* after all contexts that look at it
 [[nodiscard]] bool tls_trust_add(struct tls_trust_set *set, const struct tls_trusted *one);
 void tls_trust_set_free(struct tls_trust_set **set);
 void tls_trust_put(struct tls_trust *t, struct tls_trust_set **set);	/* taken over */
-/* Borrowed by `all` and the contexts that it makes from now on. */
+/* Borrowed by `all` and the contexts that it makes from now on: so it outlives the connections, which keep theirs. */
 void tls_contexts_trust(struct tls_contexts *all, struct tls_trust *t);

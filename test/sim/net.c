@@ -432,9 +432,8 @@ void conn_start_tls(struct conn *c)
 	violation("net: TLS was asked for, and nobody offered it");
 }
 
-bool conn_tls_technical(const struct conn *c)
+bool conn_tls_technical([[maybe_unused]] const struct conn *c)
 {
-	(void)c;
 	return false;
 }
 
@@ -445,9 +444,8 @@ bool conn_tls_offered(const struct conn *c, struct conn_offered *offered)
 	return false;
 }
 
-bool conn_tls_trusted(const struct conn *c)
+bool conn_tls_trusted([[maybe_unused]] const struct conn *c)
 {
-	(void)c;
 	return true;
 }
 
@@ -464,21 +462,18 @@ void conn_tls_certificate(const struct conn *c, char *out, size_t size)
 	out[0] = '\0';
 }
 
-bool conn_is_tls(const struct conn *c)
+bool conn_is_tls([[maybe_unused]] const struct conn *c)
 {
-	(void)c;
 	return false;
 }
 
-const char *conn_peer(const struct conn *c)
+const char *conn_peer([[maybe_unused]] const struct conn *c)
 {
-	(void)c;
 	return "192.0.2.1:110";
 }
 
-const char *conn_tls_text(const struct conn *c)
+const char *conn_tls_text([[maybe_unused]] const struct conn *c)
 {
-	(void)c;
 	return "";
 }
 
