@@ -43,6 +43,7 @@
 #include "base/err.h"
 #include "collect/tokens.h"
 #include "config/settings.h"
+#include "net/conn.h"
 #include "net/loop.h"
 #include "net/tls.h"
 #include "store/store.h"
@@ -67,6 +68,7 @@ struct visit_result {
 	uint64_t owed;		/* held messages that every target has now, and whose end at the server is the next visit's */
 	uint64_t planned, planned_octets;	/* messages that were to be fetched; planned_octets 0 = not known */
 	uint64_t ms;
+	bool answered;		/* the server has said something */
 	struct err why;		/* kind ERR_NONE: the visit itself came to its end */
 };
 
@@ -128,7 +130,10 @@ struct collector_with {
 	/* Connections with `idle` are watched between visits, where the server can (IMAP IDLE); this is called when a
 	 * visit is wanted, once until there was one; it may not begin within this call.  NULL: nothing is watched. */
 	void (*news)(void *user, const char *connection);
+	void (*slow)(void *user, const struct connection *connection);	/* a visit counts in max_per_host no more; may be NULL */
 	void (*step)(void *user, uint64_t id, const struct connection *connection, const struct visit_step *step);	/* may be NULL */
+	/* What a server offered whose certificate is not trusted; NULL: it is kept in `store`. */
+	void (*offered)(void *user, const char *host, uint16_t port, const struct conn_offered *offered);
 	void *user;
 };
 
@@ -153,6 +158,8 @@ bool collector_show(const struct collector *c, uint64_t id, struct collector_vis
 void collector_stop_one(struct collector *c, uint64_t id);
 void collector_stop(struct collector *c);
 void collector_drop(struct collector *c);
+/* What people trust has changed: visits under way to servers that count no more end (ERR_TLS). */
+void collector_distrust(struct collector *c);
 size_t collector_left(const struct collector *c);
 void collector_progress(const struct collector *c, struct collect_progress *p);
 void collector_free(struct collector **c);

@@ -5,10 +5,13 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#include "collect/visit.h"
+#include "collect/offered.h"
 #include "collect/watch.h"
+#include "store/trust.h"
 
-enum { VISIT_BITS = 20, VISITS_MAX = 1 << VISIT_BITS, SLOT_BITS = 24, KIND_BITS = 8, ALIVE_MS = 1000 };
+enum { VISIT_BITS = 20, VISITS_MAX = 1 << VISIT_BITS, SLOT_BITS = 24, KIND_BITS = 8, ALIVE_MS = 250,
+	WITH_SLOW = 2,		/* so many times max_per_host, the slow ones counted in */
+};
 
 struct collector {
 	struct collector_with with;
@@ -54,6 +57,15 @@ void collector_step(struct collector *c, const struct visit *v, const struct vis
 {
 	if (c->with.step)
 		c->with.step(c->with.user, v->id, v->with, step);
+}
+
+bool collector_offered(struct collector *c, const struct visit *v, const struct conn_offered *offered)
+{
+	if (c->with.offered)
+		c->with.offered(c->with.user, v->with->host, v->conn_settings.port, offered);
+	else if (c->with.store)
+		trust_note(c->with.store, v->with->host, v->conn_settings.port, offered->chain, offered->reason);
+	return c->with.offered || c->with.store;
 }
 
 struct tls_contexts *collector_contexts(struct collector *c)
@@ -149,14 +161,17 @@ static bool at_host(const struct visit *v)
 
 static bool host_has_room(const struct collector *c, const struct visit *wanting)
 {
-	size_t busy = 0;
+	size_t busy = 0, slow = 0;
 
 	for (size_t n = 0; n < c->count; n++) {
 		const struct visit *v = c->visits[n];
 
-		busy += v && at_host(v) && same_host(v, wanting);
+		if (!v || !at_host(v) || !same_host(v, wanting))
+			continue;
+		busy += !v->slow;
+		slow += v->slow;
 	}
-	return !c->with.max_per_host || busy < c->with.max_per_host;
+	return !c->with.max_per_host || (busy < c->with.max_per_host && busy + slow < (size_t)c->with.max_per_host * WITH_SLOW);
 }
 
 void collector_left_host(struct collector *c, const struct visit *ended)
@@ -171,6 +186,19 @@ void collector_left_host(struct collector *c, const struct visit *ended)
 	}
 	if (oldest && host_has_room(c, oldest))
 		visit_start(oldest);
+}
+
+/* A place at the host is for whom the server talks to: who waits for it, or takes long, keeps no other out. */
+static void look_at_place(struct collector *c, struct visit *v)
+{
+	uint64_t now = loop_now_ms(c->with.loop);
+
+	if (v->slow || !at_host(v) || !visit_slow(v, now))
+		return;
+	v->slow = true;
+	collector_left_host(c, v);
+	if (c->with.slow)
+		c->with.slow(c->with.user, v->with);
 }
 
 static void add_progress(const struct visit *v, struct collect_progress *p)
@@ -290,6 +318,9 @@ static void on_alive(void *user)
 	for (size_t n = 0; n < c->count; n++)
 		if (c->visits[n])
 			handed_look(c->visits[n]);
+	for (size_t n = 0; n < c->count; n++)
+		if (c->visits[n])
+			look_at_place(c, c->visits[n]);
 }
 
 static void on_store(void *user)
@@ -394,6 +425,15 @@ void collector_stop_one(struct collector *c, uint64_t id)
 
 	if (v)
 		visit_stop(v);
+}
+
+void collector_distrust(struct collector *c)
+{
+	for (size_t n = 0; n < c->count; n++)
+		if (c->visits[n])
+			offered_look(c->visits[n]);
+	if (c->watches)
+		watches_distrust(c->watches);
 }
 
 void collector_stop(struct collector *c)

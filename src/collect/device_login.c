@@ -126,6 +126,8 @@ static void on_answer(void *user, const struct https_answer *got)
 		oauth_token(got->status, got->body, &memory, &token);
 	else if (good)
 		oauth_device(got->status, got->body, &memory, &device);
+	issuer_hide(got->form, token.why);
+	issuer_hide(got->form, device.why);
 	https_end(&d->call);
 	if (fatal)
 		fail(d, why.kind, why.text, NULL);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "wire/blot.h"
 #include "wire/oauth.h"
 
 static bool copy(char **to, const char *text)
@@ -79,4 +80,51 @@ bool issuer_device(const struct issuer *i, struct span secret, struct buf *form)
 bool issuer_poll(const struct issuer *i, struct span secret, struct span device_code, struct buf *form)
 {
 	return begin(form, "urn:ietf:params:oauth:grant-type:device_code") && oauth_form_add(form, "device_code", device_code) && add_client(i, secret, false, form);
+}
+
+static unsigned hex_digit(char c)
+{
+	return c <= '9' ? (unsigned)(c - '0') : (unsigned)(c - 'A') + 10;
+}
+
+/* As oauth_form_add encoded it. */
+static void decode(struct span value, struct buf *out)
+{
+	for (size_t n = 0; n < value.len; n++) {
+		bool coded = value.at[n] == '%' && n + 2 < value.len;
+
+		out->at[out->len++] = coded ? (char)(hex_digit(value.at[n + 1]) << 4 | hex_digit(value.at[n + 2])) : value.at[n];
+		n += coded ? 2 : 0;
+	}
+}
+
+static void hide(struct span value, char *text)
+{
+	struct buf plain;
+
+	buf_start(&plain, ISSUER_FORM_MAX);
+	if (!value.len)
+		return;
+	if (!buf_room(&plain, value.len)) {
+		*text = '\0';		/* nothing rather than all of it */
+		return;
+	}
+	decode(value, &plain);
+	blot_out(text, buf_span(&plain));
+	blot_out(text, value);
+	buf_wipe(&plain);
+}
+
+void issuer_hide(struct span form, char *text)
+{
+	static const struct span secret[] = { SPAN("client_secret="), SPAN("refresh_token="), SPAN("device_code=") };
+
+	while (form.len) {
+		struct span pair = { form.at, span_find(form, '&') };
+
+		form = span_from(form, pair.len + 1);
+		for (size_t n = 0; n < COUNT(secret); n++)
+			if (span_starts(pair, secret[n]))
+				hide(span_from(pair, secret[n].len), text);
+	}
 }

@@ -25,3 +25,5 @@ bool issuer_same(const struct issuer *i, const struct oauth_keys *o);
 [[nodiscard]] bool issuer_refresh(const struct issuer *i, struct span secret, struct span refresh, struct buf *form);	/* or client_credentials, by the flow */
 [[nodiscard]] bool issuer_device(const struct issuer *i, struct span secret, struct buf *form);
 [[nodiscard]] bool issuer_poll(const struct issuer *i, struct span secret, struct span device_code, struct buf *form);
+/* An issuer may say in its answer what it was asked by this form: what is secret of it becomes asterisks. */
+void issuer_hide(struct span form, char *text);

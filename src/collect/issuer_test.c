@@ -80,10 +80,36 @@ static void what_makes_another_one(void **state)
 	issuer_end(&i);
 }
 
+static void what_is_said_back_is_hidden(void **state)
+{
+	char text[] = "bad: s3cret&1/x tok-3n/456 s3cret%261%2Fx client_id=me czNjcmV0JjEveA==";
+	char other[] = "the code D3vice-code is old";
+	struct oauth_keys o = keys;
+	struct issuer i;
+	struct buf form;
+
+	(void)state;
+	o.client_secret.text = "s3cret&1/x";
+	o.client_id = "me";
+	buf_start(&form, ISSUER_FORM_MAX);
+	assert_true(issuer_copy(&i, &o));
+	assert_true(issuer_refresh(&i, span_of(o.client_secret.text), SPAN("tok-3n/456"), &form));
+	issuer_hide(buf_span(&form), text);
+	assert_string_equal(text, "bad: ********** ********** ************** client_id=me ****************");
+	buf_wipe(&form);
+	assert_true(issuer_poll(&i, (struct span){ 0 }, SPAN("D3vice-code"), &form));
+	issuer_hide(buf_span(&form), other);
+	assert_string_equal(other, "the code *********** is old");
+	issuer_hide((struct span){ 0 }, other);
+	buf_wipe(&form);
+	issuer_end(&i);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(forms),
+		cmocka_unit_test(what_is_said_back_is_hidden),
 		cmocka_unit_test(the_longest_fits),
 		cmocka_unit_test(what_makes_another_one),
 	};

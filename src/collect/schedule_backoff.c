@@ -134,12 +134,28 @@ bool backoff_note(struct schedule *s, struct planned *p, const struct err *why, 
 	case SCHEDULE_COUNTED:
 	case SCHEDULE_FATAL:
 		p->kept.failures += p->kept.failures < UINT32_MAX;
-		if (why->kind == ERR_NET && !hint.said)
+		if (why->kind == ERR_NET && !hint.said && !p->answered)
 			return host_failed(s, p, 0, now);
 		account_failed(s, p, p->class, now);
-		return (why->kind == ERR_PEER || why->kind == ERR_AUTH || hint.said) && host_answered(p->host);
+		return (why->kind == ERR_PEER || why->kind == ERR_AUTH || hint.said || p->answered) && host_answered(p->host);
 	case SCHEDULE_CLASSES:
 		break;
 	}
 	return false;
+}
+
+void schedule_trusted(struct schedule *s, int64_t now)
+{
+	schedule_clock(s, now);
+	for (size_t n = 0; n < s->count; n++) {
+		struct planned *p = s->all[n];
+
+		if (p->why.kind != ERR_TLS)
+			continue;
+		p->kept.backoff_until = 0;
+		p->again |= p->running;
+		p->once_done = false;
+		p->due = now;
+		schedule_settle(p);
+	}
 }

@@ -252,6 +252,32 @@ static void a_hint_about_this_machine_is_the_hosts(void **state)
 	plans_end(p);
 }
 
+static void who_was_not_trusted_comes_again(void **state)
+{
+	static const enum err_kind kinds[] = { ERR_TLS, ERR_AUTH, ERR_NET, ERR_NONE };
+	struct plans *p = plans_new(8);
+	struct schedule_shown before[COUNT(kinds)];
+
+	(void)state;
+	for (size_t n = 0; n < COUNT(kinds); n++)
+		(void)plans_add(p, p->names[n]);
+	plans_begin(p);
+	for (size_t n = 0; n < COUNT(kinds); n++)
+		assert_non_null(plans_next(p));
+	for (size_t n = 0; n < COUNT(kinds); n++)
+		plans_over(p, p->names[n], 1, kinds[n], NULL);
+	for (size_t n = 0; n < COUNT(kinds); n++)
+		before[n] = plans_show(p, p->names[n]);
+	assert_true(before[0].next > p->now + PLANS_MINUTE);
+	p->now += 2;
+	schedule_trusted(p->schedule, p->now);
+	assert_int_equal(plans_show(p, "box0").next, p->now);
+	assert_int_equal(plans_show(p, "box0").backoff_until, 0);
+	for (size_t n = 1; n < COUNT(kinds); n++)
+		assert_int_equal(plans_show(p, p->names[n]).next, before[n].next);
+	plans_end(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -267,6 +293,7 @@ int main(void)
 		cmocka_unit_test(any_answer_of_the_host_frees_the_others),
 		cmocka_unit_test(what_does_not_tell_of_the_host_frees_nobody),
 		cmocka_unit_test(a_hint_about_this_machine_is_the_hosts),
+		cmocka_unit_test(who_was_not_trusted_comes_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

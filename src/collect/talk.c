@@ -116,11 +116,12 @@ static size_t on_turn(void *user, struct span in)
 	struct visit *v = user;
 	size_t unread, outstanding;
 
+	v->heard_ms = loop_now_ms(collector_loop(v->collector));
 	if (drips(v, in.len))
 		return in.len;
 	trace_in(v, in);
 	if (!v->greeted) {
-		v->greeted = true;
+		v->greeted = v->result.answered = true;
 		steps_heard(v, in);
 		if (stranger_speaks(v, in))
 			return in.len;

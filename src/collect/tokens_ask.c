@@ -260,6 +260,8 @@ static void on_answer(void *user, const struct https_answer *got)
 		fail(k, ERR_LOCAL, "out of memory");
 	else
 		oauth_token(got->status, got->body, &memory, &a);
+	if (memory.at)
+		issuer_hide(got->form, a.why);
 	if (memory.at && a.said == OAUTH_GOOD)
 		on_good(k, &a);
 	else if (memory.at)

@@ -9,6 +9,8 @@
 #include "collect/schedule_hint.h"
 #include "collect/watch.h"
 
+enum { SILENT_MS = 750, LOGIN_MS = 5000, LONG_MS = 30 * 1000 };	/* so long a visit has a place at its host */
+
 enum { BUSY_TRIES_MAX = 10 };
 
 struct visit *visit_new(struct collector *c, uint32_t index, uint64_t id, const struct connection *with, enum visit_what what)
@@ -286,6 +288,11 @@ static void retry_only(struct visit *v)
 	collector_dirty(v->collector, v);
 }
 
+bool visit_slow(const struct visit *v, uint64_t now_ms)
+{
+	return now_ms - v->heard_ms >= SILENT_MS || now_ms - v->started_ms >= (v->phase <= VISIT_CONNECTING ? LOGIN_MS : LONG_MS);
+}
+
 void visit_move(struct visit *v)
 {
 	switch (v->phase) {
@@ -371,7 +378,7 @@ void visit_start(struct visit *v)
 	struct err e;
 
 	v->phase = VISIT_PREPARING;
-	v->started_ms = loop_now_ms(collector_loop(v->collector));
+	v->started_ms = v->heard_ms = loop_now_ms(collector_loop(v->collector));
 	steps_begin(v);
 	if (!prepare(v, &e)) {
 		visit_fail(v, &e);

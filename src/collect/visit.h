@@ -245,6 +245,8 @@ struct visit {
 	uint64_t under_way_octets;
 	struct err last_failure;	/* of a target */
 	struct err no_target;		/* none takes anything more in this visit; kind ERR_NONE = not so */
+	uint64_t heard_ms;		/* when octets came last */
+	bool slow;			/* it has no place at its host any more */
 	uint64_t slow_since_ms;		/* the window in which something must come */
 	size_t slow_octets, puts;	/* what came in it; ledger puts since the last slice */
 	size_t uncompared;		/* unidentified items not yet settled */
@@ -258,6 +260,7 @@ void visit_fail(struct visit *v, const struct err *why);	/* this attempt: closes
 void visit_close(struct visit *v);	/* the connection, in order */
 void visit_stop(struct visit *v);
 void visit_drop(struct visit *v);	/* and its connection: no answer to QUIT is waited for */
+bool visit_slow(const struct visit *v, uint64_t now_ms);	/* its server is silent, or it takes long */
 void visit_move(struct visit *v);	/* something changed: go on as far as possible */
 void visit_reset_attempt(struct visit *v);
 void visit_reset_mailbox(struct visit *v);	/* forgets what one listing showed and what came of it */

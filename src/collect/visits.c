@@ -210,6 +210,13 @@ static void on_news(void *user, const char *connection)
 	v->with.news(v->with.user, connection);
 }
 
+static void on_slow(void *user, const struct connection *connection)
+{
+	struct visits *v = user;
+
+	v->with.slow(v->with.user, connection->name);
+}
+
 bool visits_watched(const struct visits *v, const char *name, struct collector_watch *watch)
 {
 	return collector_watched(v->collector, name, watch);
@@ -365,6 +372,11 @@ void visits_stop(struct visits *v, uint64_t id)
 		collector_stop_one(v->collector, o->at);
 }
 
+void visits_distrust(struct visits *v)
+{
+	collector_distrust(v->collector);
+}
+
 void visits_stop_all(struct visits *v)
 {
 	collector_stop(v->collector);
@@ -387,7 +399,7 @@ size_t visits_unread(const struct visits *v)
 
 /* ---- the whole */
 
-static struct era *era_new(void)
+static struct era *era_new(struct tls_trust *trust)
 {
 	struct era *era = calloc(1, sizeof *era);
 	struct err e;
@@ -395,12 +407,13 @@ static struct era *era_new(void)
 	must(era);
 	era->contexts = tls_contexts_new(&e);
 	must(era->contexts);
+	tls_contexts_trust(era->contexts, trust);
 	return era;
 }
 
 void visits_reload(struct visits *v, struct settings *old, const struct settings *settings)
 {
-	struct era *era = era_new();
+	struct era *era = era_new(v->with.trust);
 
 	v->eras->settings = *old;
 	era->older = v->eras;
@@ -416,13 +429,13 @@ bool visits_new(const struct visits_with *with, const struct settings *settings,
 {
 	struct visits *v = calloc(1, sizeof *v);
 	struct collector_with how = { .loop = with->loop, .store = with->store, .tokens = with->tokens, .deliveries = with->deliveries, .max_per_host = settings->max_per_host, .shared = true,
-		.ended = on_ended, .news = with->news ? on_news : NULL, .step = on_step, .user = v };
+		.ended = on_ended, .news = with->news ? on_news : NULL, .slow = with->slow ? on_slow : NULL, .step = on_step, .user = v };
 
 	must(v);
 	v->with = *with;
 	v->settings = settings;
 	v->last_id = (uint64_t)clock_now_s() << ID_BITS;	/* another life's are below, and JSON's numbers above */
-	v->eras = era_new();
+	v->eras = era_new(with->trust);
 	v->beat = timer_new(with->loop, on_beat, v);
 	must(v->beat);
 	how.contexts = v->eras->contexts;

@@ -21,6 +21,7 @@
 #pragma once
 
 #include "collect/collect.h"
+#include "net/tls_trust.h"
 
 enum { VISITS_KEPT = 8192, VISITS_KEPT_MS = 15 * 60 * 1000 };
 
@@ -50,10 +51,12 @@ struct visits_with {			/* borrowed, and outlive the visits */
 	struct store *store;
 	struct tokens *tokens;		/* as collector_with has them, */
 	struct deliveries *deliveries;	/* and these */
+	struct tls_trust *trust;	/* what people accepted; NULL: nothing */
 	/* Both may be NULL.  Whoever asked for it: from within visits_start, and from within visits_turn. */
 	void (*began)(void *user, const char *connection, enum visit_what what);
 	void (*ended)(void *user, const char *connection, enum visit_what what, const struct visit_result *result);
-	void (*news)(void *user, const char *connection);	/* as collector_with has it */
+	void (*news)(void *user, const char *connection);	/* as collector_with has it, */
+	void (*slow)(void *user, const char *connection);	/* and this */
 	void *user;
 };
 
@@ -77,6 +80,7 @@ void visits_answered(struct visits *v, const struct store_done *done);
 void visits_turn(struct visits *v);
 void visits_stop(struct visits *v, uint64_t id);
 void visits_stop_all(struct visits *v);
+void visits_distrust(struct visits *v);	/* as collector_distrust */
 void visits_drop(struct visits *v);	/* as collector_drop */
 size_t visits_left(const struct visits *v);
 /* How many results nobody has asked for yet. */

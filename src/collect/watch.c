@@ -387,6 +387,16 @@ void watches_end(struct watches *all, const char *connection)
 			end_session(w);
 }
 
+void watches_distrust(struct watches *all)
+{
+	for (struct watch *w = all->first; w; w = w->next) {
+		if (!w->conn || conn_tls_trusted(w->conn))
+			continue;
+		end_session(w);
+		tell(w);
+	}
+}
+
 bool watches_show(const struct watches *all, const char *connection, struct collector_watch *shown)
 {
 	const struct watch *w = find(all, connection);

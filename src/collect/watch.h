@@ -32,6 +32,7 @@ void watches_free(struct watches **w);		/* their connections are forgotten at on
 void watches_settle(struct watches *w, const struct settings *settings);
 /* Says goodbye without waiting for an answer; NULL: to all.  Nothing is told of it. */
 void watches_end(struct watches *w, const char *connection);
+void watches_distrust(struct watches *w);	/* trust has changed: those to servers that lost it end, and a visit is wanted */
 bool watches_show(const struct watches *w, const char *connection, struct collector_watch *shown);
 
 bool watch_wanted(const struct visit *v);	/* the server can, and nothing speaks against it */

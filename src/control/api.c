@@ -9,7 +9,7 @@
 #include "control/json.h"
 
 static const struct operation *const tables[] = {
-	api_accounts, api_alerts, api_domains, api_mailboxes, api_messages, api_histories, api_certificates, api_services, api_blocks, api_backups, api_visits,
+	api_accounts, api_alerts, api_domains, api_mailboxes, api_messages, api_histories, api_certificates, api_trusted, api_services, api_blocks, api_backups, api_visits,
 	api_acls, api_routes, api_held, api_schedules, api_secrets, api_tokens,
 };
 

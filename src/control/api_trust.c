@@ -3,8 +3,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "control/json.h"
-#include "control/operation.h"
-#include "net/certificate.h"
+#include "control/api_trust.h"
 #include "store/trust.h"
 
 struct offer {			/* an entry, and its chain as texts */
@@ -26,33 +25,22 @@ static void offer_load(struct store *s, struct offer *o)
 	text_clean(o->entry.reason, strlen(o->entry.reason));
 }
 
-static json_t *when_json(int64_t moment)
+json_t *when_json(int64_t moment)
 {
 	char text[MOMENT_TEXT];
 
 	return moment == CERTIFICATE_NO_TIME ? json_null() : json_string(moment_text(moment, text));
 }
 
-static const char *state_name(enum trust_state state)
-{
-	switch (state) {
-	case TRUST_OFFERED:
-		return "offered";
-	case TRUST_ACCEPTED:
-		return "accepted";
-	}
-	return "?";
-}
-
 /* What list and show have in common. */
 static json_t *entry_json(const struct trust_entry *entry)
 {
 	return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "host", json_text(entry->host), "port", json_number(entry->port),
-		"state", state_name(entry->state), "first_seen", when_json(entry->first_seen), "last_seen", when_json(entry->last_seen),
+		"state", "offered", "first_seen", when_json(entry->first_seen), "last_seen", when_json(entry->last_seen),
 		"times", json_number(entry->times), "reason", json_text(entry->reason));
 }
 
-static json_t *certificate_json(const struct certificate *c, bool pem, int64_t now)
+json_t *certificate_json(const struct certificate *c, bool pem, int64_t now)
 {
 	json_t *names = json_array();
 	json_t *one;

@@ -96,5 +96,6 @@ struct api_hooks {
 	bool (*tokens_changing)(void *user, const char *connection);
 	void (*tokens_changed)(void *user, const char *connection);
 	int64_t (*token_expires)(void *user, const char *connection);	/* 0: there is none */
+	void (*trust_changed)(void *user);	/* the store has it: the next handshake is judged by it, and what goes on to servers that lost it ends */
 	bool (*reload)(void *user, struct err *e);	/* as SIGHUP does; ERR_CONFIG: nothing has changed, and why */
 };

@@ -51,7 +51,7 @@ struct api_call {
 };
 
 extern const struct operation api_accounts[], api_alerts[], api_domains[], api_mailboxes[], api_messages[], api_histories[], api_certificates[], api_services[],
-	api_blocks[], api_backups[], api_visits[], api_acls[], api_routes[], api_held[], api_schedules[], api_secrets[], api_tokens[];
+	api_blocks[], api_backups[], api_visits[], api_acls[], api_routes[], api_held[], api_schedules[], api_secrets[], api_tokens[], api_trusted[];
 
 /* Arguments; NULL, `otherwise` or false when not given. */
 const char *call_text(const struct api_call *c, const char *name);

@@ -299,6 +299,11 @@ void deliveries_hurry(struct deliveries *all)
 	}
 }
 
+void deliveries_distrust(struct deliveries *all)
+{
+	deliver_servers_distrust(all);
+}
+
 void deliveries_rest(struct deliveries *all)
 {
 	deliver_servers_rest(all);

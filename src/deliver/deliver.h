@@ -146,4 +146,6 @@ size_t deliveries_waiting(const struct deliveries *d);
 void deliveries_hurry(struct deliveries *d);
 /* Connections to servers that have nothing to do end now, with QUIT; a later ask makes new ones.  For who ends soon. */
 void deliveries_rest(struct deliveries *d);
+/* What people trust has changed: connections to servers that count no more end, with what they are at. */
+void deliveries_distrust(struct deliveries *d);
 void deliveries_free(struct deliveries **d);

@@ -110,6 +110,7 @@ void deliver_server_wipe(const struct deliver_server *s);	/* the password, where
 void deliver_servers_stop(struct deliveries *all);
 void deliver_servers_free(struct deliveries *all);
 void deliver_servers_rest(struct deliveries *all);
+void deliver_servers_distrust(struct deliveries *all);
 void deliver_into_maildir(struct delivery *d);
 /* Whoever holds the message knows the name ("": it will not get it); true when nobody does. */
 [[nodiscard]] bool deliver_tell(const struct delivery *d, const char *name, struct err *e);

@@ -298,6 +298,13 @@ void relay_rest(struct relay *r)
 	}
 }
 
+void relay_distrust(struct relay *r)
+{
+	for (struct link *k = r->links; k; k = k->next)
+		if (k->conn && !conn_tls_trusted(k->conn))
+			conn_drop(k->conn);
+}
+
 void relay_free(struct relay **relay)
 {
 	struct relay *r = *relay;

@@ -38,6 +38,7 @@ struct relay_settings {
 	uint32_t parallel;		/* at least 1 */
 	uint32_t answer_ms;		/* longest time for an answer; 0: RFC 5321's alone */
 	struct back_off *back_off;	/* NULL: nobody wants to know */
+	struct store *store;		/* keeps what a server offered that was not trusted; NULL: nobody does */
 	/* NULL, or: no connection is left, no mail waits and nothing is unreleased, so the password is not needed before the next
 	 * relay_send.  May come more than once, never from within a call of ours. */
 	void (*alone)(void *user);
@@ -74,4 +75,6 @@ size_t relay_waiting(const struct relay *r);		/* mails that are not done */
 size_t relay_connections(const struct relay *r);
 bool relay_unreleased(const struct relay *r);		/* of connections that have ended */
 void relay_rest(struct relay *r);
+/* What people trust has changed: connections to a server that counts no more end, with what they are at. */
+void relay_distrust(struct relay *r);
 void relay_free(struct relay **r);

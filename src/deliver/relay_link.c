@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "deliver/relay_inside.h"
+#include "store/trust.h"
 
 enum { PIECE = 16 * 1024 };
 
@@ -348,16 +349,30 @@ static void on_drained(void *user)
 	link_move(k);
 }
 
+/* Its certificate is not trusted: for `postrider trust`. */
+static void keep_offer(const struct link *k, struct err *why)
+{
+	const struct relay_settings *with = k->relay->with;
+	struct conn_offered offered;
+
+	if (!with->store || !conn_tls_offered(k->conn, &offered))
+		return;
+	trust_note(with->store, with->server.host, with->server.port, offered.chain, offered.reason);
+	trust_hint(why, with->server.host, with->server.port);
+}
+
 static void on_closed(void *user, const struct err *why)
 {
 	struct link *k = user;
 	struct relay *r = k->relay;
+	struct err whole = *why;
 
+	keep_offer(k, &whole);
 	k->conn = NULL;
 	k->securing = false;
 	body_over(k);
 	if (why->kind)
-		smc_abort(k->s, why);
+		smc_abort(k->s, &whole);
 	else
 		smc_eof(k->s);
 	take_events(k);

@@ -177,7 +177,7 @@ static void settle(struct served *s)
 			.mechs = server->mechs, .mech_count = server->mech_count, .secure = server->mode == MODE_IMPLICIT,
 			.starttls = server->mode == MODE_EXPLICIT, .starttls_required = server->mode == MODE_EXPLICIT && server->required },
 		.user = server->user ? server->user : "", .parallel = s->target->parallel, .back_off = &s->back_off,
-		.alone = forget_password, .alone_user = s,
+		.store = s->all->with.store, .alone = forget_password, .alone_user = s,
 	};
 }
 
@@ -350,6 +350,14 @@ void deliver_servers_rest(struct deliveries *all)
 			if (s->relay)
 				relay_rest(s->relay);
 	}
+}
+
+void deliver_servers_distrust(struct deliveries *all)
+{
+	for (size_t n = 0; n < COUNT(all->served); n++)
+		for (struct served *s = all->served[n]; s; s = s->next)
+			if (s->relay)
+				relay_distrust(s->relay);
 }
 
 const struct deliver_ops deliver_to_smtp = { .type = TARGET_SMTP, .begin = begin, .hurry = hurry, .unsend = unsend, .release = release };

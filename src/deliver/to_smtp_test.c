@@ -2,6 +2,11 @@
 #include "deliver/fixture.h"
 #include "deliver/relay_fixture.h"
 
+#include <openssl/pem.h>
+
+#include "net/tls_trust.h"
+#include "store/trust.h"
+
 enum { SIZE = 300 };
 
 static struct plan plan;
@@ -181,6 +186,78 @@ static void login([[maybe_unused]] void **state)
 	pki_free(&self);
 }
 
+static void trust_in(struct tls_trust *trust, const struct pki *p, uint16_t port)
+{
+	struct tls_trust_set *set = tls_trust_set_new();
+	BIO *b = BIO_new(BIO_s_mem());
+	char *at;
+	long len;
+
+	must(p == NULL || PEM_write_bio_X509(b, p->cert) == 1);
+	len = BIO_get_mem_data(b, &at);
+	must(p == NULL || tls_trust_add(set, &(struct tls_trusted){ TLS_TRUST_KEY, "127.0.0.1", port, { at, (size_t)len } }));
+	(void)BIO_free(b);
+	tls_trust_put(trust, &set);
+}
+
+static void asks_one(struct deliver_target *t, unsigned n)
+{
+	world_asks[n] = (struct world_ask){ w, (int)n };
+	w->wanted = n + 1;
+	deliver(w->all, &(struct deliver_ask){ .target = t, .message = w->message, .sender = "", .recipients = recipients, .recipient_count = 1,
+		.insist = true, .done = world_done, .user = &world_asks[n] });
+	world_runs(w);
+}
+
+/* A server that is not trusted is offered for `postrider trust`; accepted it gets mail; taken back, its kept connection ends. */
+static void trust([[maybe_unused]] void **state)
+{
+	struct tls_contexts *contexts = tls_contexts_new(&fixture_err);
+	struct tls_trust *trusted = tls_trust_new(&fixture_err);
+	struct trust_entry entry;
+	struct deliver_target *t;
+	struct pki self = { 0 };
+	SSL_CTX *tls;
+
+	must(contexts && trusted);
+	tls_contexts_trust(contexts, trusted);
+	pki_make(&self, &(struct pki_wish){ .name = "self" });
+	tls = pki_server(&self, NULL);
+	begin((struct plan){ .tls = tls });
+	deliveries_free(&w->all);
+	w->all = deliveries_new(&(struct deliveries_with){ .loop = w->loop, .store = w->store, .contexts = contexts,
+		.tickets = (uint64_t)1 << WORLD_TICKETS_BIT, .keep = world_keep, .user = w }, &fixture_err);
+	target.tls = (struct tls_keys){ .mode = MODE_EXPLICIT, .required = true, .versions = 1 << VERSION_TLS_1_3, .verify_depth = 9, .verify_server = true,
+		.verify_host = true };
+	t = deliver_target_new(&target, &fixture_err);
+	must(w->all && t);
+	asks_one(t, 0);
+	assert_int_equal(w->said[0], DELIVER_DEFERRED);
+	assert_non_null(strstr(w->why, "see `postrider trust show 127.0.0.1:"));
+	(void)fixture_drain(w->store);
+	assert_true(trust_get(w->store, "127.0.0.1", server.port, &entry));
+	trust_in(trusted, &self, server.port);
+	for (unsigned n = 1; n < 3; n++) {
+		asks_one(t, n);
+		assert_int_equal(w->said[n], DELIVER_ACCEPTED);
+	}
+	assert_int_equal(atomic_load(&plan.connections), 2);
+	deliveries_distrust(w->all);		/* nothing was taken back */
+	asks_one(t, 3);
+	assert_int_equal(atomic_load(&plan.connections), 2);
+	trust_in(trusted, NULL, 0);
+	deliveries_distrust(w->all);
+	asks_one(t, 4);
+	assert_int_equal(w->said[4], DELIVER_DEFERRED);
+	assert_int_equal(atomic_load(&plan.messages), 3);
+	deliver_target_put(&t);
+	end();
+	tls_contexts_free(&contexts);
+	tls_trust_free(&trusted);
+	SSL_CTX_free(tls);
+	pki_free(&self);
+}
+
 static void lmtp([[maybe_unused]] void **state)
 {
 	begin((struct plan){ .lmtp = true, .to_carla = "550 5.1.1 nobody\r\n" });
@@ -317,6 +394,7 @@ int main(void)
 		cmocka_unit_test(nobody_is_there),
 		cmocka_unit_test(connections_are_kept),
 		cmocka_unit_test(login),
+		cmocka_unit_test(trust),
 		cmocka_unit_test(lmtp),
 		cmocka_unit_test(through_a_socket),
 		cmocka_unit_test(one_after_the_other),

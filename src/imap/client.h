@@ -79,7 +79,7 @@
  * gathered in imc_news from the moment a mailbox is selected, whatever is said at that
  * time, until imc_news_clear: clear it before a look, and what comes during the look and
  * before IDLE counts is not lost.  Beside it IMC_NEWS comes (in `flags` what was told now)
- * while IDLE is unanswered, and while nothing is outstanding.  One message more and one
+ * while nothing is outstanding but IDLE, NOOP, NOTIFY or LOGOUT.  One message more and one
  * less at once is no news to who tells only EXISTS: look again when IDLE ends, too.
  * `* OK Still here` and what else a server says to keep the line open is no event.
  * While IDLE is unanswered (imc_idling) nothing else can be asked.  imc_idle_done may come
@@ -94,7 +94,10 @@
  * A server that cannot go on says so (NOTIFICATIONOVERFLOW): IMC_NEWS with
  * IMC_NEWS_OVERFLOW, which comes at any time; it tells no more then, of the selected mailbox neither
  * (as after imc_notify_none), until the next imc_notify.  imc_notifying says whether it does.
- * News that names a mailbox comes as an event alone, at any time.
+ * News that names a mailbox comes as an event alone, at any time, and may repeat what is known: compare UIDNEXT.
+ * Dovecot (2.3) is deaf to the selected mailbox without IDLE, may be deaf to all of them within an IDLE
+ * that has told something, and after a second NOTIFY SET; what it held back comes with the answer to
+ * a later command.  So: imc_notify once a session, IDLE beside it, and a new IDLE after each news of any kind.
  *
  * A session at rest is some 200 octets: when imc_may_rest says that nothing is half read, unsent
  * or outstanding (but IDLE), imc_rest packs it into `rested` (imc_rested_size octets, lent) and gives its

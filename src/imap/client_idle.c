@@ -66,7 +66,7 @@ bool idle_is_stray(struct imc *s, struct span tag)
 
 bool imc_idling(const struct imc *s)
 {
-	return s->idle;
+	return s->idle && s->phase == PHASE_READY;
 }
 
 /* ---- news */
@@ -81,12 +81,21 @@ void imc_news_clear(struct imc *s)
 	s->news = 0;
 }
 
+/* More is outstanding than what only waits: who asked for it looks when that is answered. */
+static bool busy(const struct imc *s)
+{
+	for (const struct asked *a = s->asked; a < s->asked + IMC_WINDOW; a++)
+		if (a->tag && a->verb < VERB_NOOP)
+			return true;
+	return false;
+}
+
 void news_add(struct imc *s, unsigned news)
 {
 	if (s->phase != PHASE_READY)
 		return;
 	s->news |= news;
-	if (s->idle || !imc_outstanding(s) || (news & IMC_NEWS_OVERFLOW))
+	if (!busy(s) || (news & IMC_NEWS_OVERFLOW))
 		s->news_due |= news;
 }
 

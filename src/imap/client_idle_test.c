@@ -17,6 +17,7 @@ static const struct story_row rows[] = {
 	  .want = IS_IDLING "done 3;news 1 of 0;idling 4;", .sent = SAID "DONE\r\nP4 IDLE\r\n" },
 	{ "a notice with the answer to something else", .ask = "sx|?ALL|i", .peer = SPAN(IN_BOX "* SEARCH 1 2 3\r\n* 4 EXISTS\r\nP3 OK\r\n" STEP "+\r\n"),
 	  .want = "ready;done 2;found 1:1 by 3;found 2:2 by 3;found 3:3 by 3;done 3;idling 4;" },
+	{ "a notice with the answer to NOOP", .ask = "sx|n", .peer = SPAN(IN_BOX "* 4 EXISTS\r\nP3 OK\r\n"), .want = "ready;done 2;news 1 of 0;done 3;" },
 	{ "told again and again", .ask = "sx|i", .peer = SPAN(IDLING "* 3 EXISTS\r\n* 0 RECENT\r\n* OK Still here\r\n* OK [HIGHESTMODSEQ 9] x\r\n* NO disk is nearly full\r\n* FLAGS (\\Seen)\r\n"
 	  "* X-ODD {3}\r\nabc (d)\r\n"), .want = IS_IDLING },
 	{ "gone", .ask = "sx|i", .peer = SPAN(IDLING "* 2 EXPUNGE\r\n* 2 EXISTS\r\n* 1 EXISTS\r\n"), .want = IS_IDLING "news 2 of 3;news 2 of 3;" },

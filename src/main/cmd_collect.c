@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "collect/tokens_vault.h"
+#include "collect/trusting.h"
 #include "deliver/deliver.h"
 #include "main/collecting.h"
 #include "main/commands.h"
@@ -15,6 +16,7 @@ struct collecting {
 	struct cli *cli;
 	struct loop *loop;
 	struct tls_contexts *contexts;
+	struct tls_trust *trust;
 	struct deliveries *deliveries;
 	struct tokens *tokens;
 	struct collector *collector;
@@ -79,8 +81,11 @@ static bool prepare(struct collecting *c, struct err *e)
 	if (!c->loop)
 		return false;
 	c->contexts = tls_contexts_new(e);
-	if (!c->contexts)
+	c->trust = c->contexts ? tls_trust_new(e) : NULL;
+	if (!c->trust)
 		return false;
+	tls_contexts_trust(c->contexts, c->trust);
+	trusting_load(ask_store(c->cli->ask), c->trust);
 	with.loop = c->loop;
 	with.store = ask_store(c->cli->ask);
 	with.contexts = c->contexts;
@@ -109,6 +114,7 @@ static void finish(struct collecting *c)
 	tokens_free(&c->tokens);
 	tls_contexts_free(&c->contexts);
 	loop_free(&c->loop);
+	tls_trust_free(&c->trust);
 }
 
 /* Visits `count` connections at once and waits for all of them.  The store is ours. */

@@ -8,6 +8,7 @@
 #include "control/api.h"
 #include "main/commands.h"
 #include "main/testing.h"
+#include "main/trust_probe.h"
 #include "main/which.h"
 
 struct here {			/* tests that are made by this process */
@@ -15,6 +16,7 @@ struct here {			/* tests that are made by this process */
 	const struct connection **which;
 	struct loop *loop;
 	struct tls_contexts *contexts;
+	struct trust_probe trust;
 	struct tokens *tokens;
 	struct collector *collector;
 };
@@ -31,6 +33,13 @@ static void on_ended(void *user, [[maybe_unused]] uint64_t id, const struct conn
 	struct here *h = user;
 
 	testing_ended(&h->said, with->name, !result->why.kind);
+}
+
+static void on_offered(void *user, const char *host, uint16_t port, const struct conn_offered *offered)
+{
+	struct here *h = user;
+
+	trust_probe_offered(&h->trust, host, port, offered);
 }
 
 static void on_signal(void *user, int number)
@@ -62,13 +71,16 @@ static bool open_vault(struct here *h, struct err *e)
 static bool prepare(struct here *h, struct err *e)
 {
 	struct store *vault = h->said.cli->store;
-	struct collector_with with = { .vault = vault, .max_per_host = h->said.cli->settings.max_per_host, .ended = on_ended, .step = on_step, .user = h };
+	struct collector_with with = { .vault = vault, .max_per_host = h->said.cli->settings.max_per_host, .ended = on_ended, .step = on_step,
+		.offered = on_offered, .user = h };
 
 	h->loop = loop_new(e);
 	if (!h->loop)
 		return false;
 	h->contexts = tls_contexts_new(e);
 	if (!h->contexts)
+		return false;
+	if (!trust_probe_begin(&h->trust, h->said.cli, h->contexts, e))
 		return false;
 	with.loop = h->loop;
 	with.contexts = h->contexts;
@@ -95,6 +107,8 @@ static int test_all(struct cli *cli, const struct connection **which, size_t cou
 	tokens_free(&h.tokens);
 	tls_contexts_free(&h.contexts);
 	loop_free(&h.loop);
+	if (h.trust.trust)
+		trust_probe_end(&h.trust);
 	testing_end(&h.said);
 	if (!good)
 		return cli_failed(cli, &e);

@@ -175,6 +175,7 @@ static bool change(struct instance *i, struct err *e)
 	else
 		settings_end(&old);
 	instance_schedule_reload(i);
+	instance_prune_reload(i);
 	api_reload(i->api, i->cli->settings.main_domain);
 	pam_client_domain(i->pam, i->cli->settings.main_domain);
 	tell_places(i);
@@ -327,8 +328,11 @@ static bool make(struct instance *i, struct err *e)
 	i->reclaim = timer_new(i->home, on_reclaim, i);
 	i->drain = timer_new(i->home, on_drain, i);
 	i->contexts = tls_contexts_new(e);
-	if (!i->answers || !i->contexts)
+	i->trust = i->contexts ? tls_trust_new(e) : NULL;
+	if (!i->answers || !i->trust)
 		return false;
+	tls_contexts_trust(i->contexts, i->trust);
+	trusting_load(i->cli->store, i->trust);
 	i->ping = timer_new(i->home, on_ping, i);
 	if (!i->reclaim || !i->drain || !i->ping)
 		return err_set(e, ERR_LOCAL, "out of memory");
@@ -337,7 +341,7 @@ static bool make(struct instance *i, struct err *e)
 	if (!i->loops)
 		return false;
 	i->pulse = pulse_new(i->loops, e);
-	return i->pulse && make_deliveries(i, e) && make_pam(i, e) && instance_schedule_make(i, e) && make_control(i, e) && (!wants_pop3(i) || instance_start_pop3(i, e));
+	return i->pulse && make_deliveries(i, e) && make_pam(i, e) && instance_schedule_make(i, e) && instance_prune_make(i, e) && make_control(i, e) && (!wants_pop3(i) || instance_start_pop3(i, e));
 }
 
 bool instance_new(struct cli *cli, struct instance **out, struct err *e)
@@ -425,11 +429,13 @@ void instance_free(struct instance **instance)
 	tokens_free(&i->tokens);
 	free_timers(i);
 	instance_schedule_free(i);
+	instance_prune_free(i);
 	notify_end(&i->notify);
 	if (i->home)
 		loop_free(&i->home);
 	visits_free(&i->visits);
 	if (i->contexts)
 		tls_contexts_free(&i->contexts);
+	tls_trust_free(&i->trust);
 	free(i);
 }

@@ -283,11 +283,25 @@ static void held_kick(void *user, const char *connection)
 	instance_schedule_held(user, connection);
 }
 
+static void trust_changed(void *user)
+{
+	struct instance *i = user;
+
+	trusting_load(i->cli->store, i->trust);
+	if (i->visits)
+		visits_distrust(i->visits);
+	deliveries_distrust(i->deliveries);
+	if (i->serve)
+		submissions_distrust(serve_submissions(i->serve));
+	instance_schedule_trusted(i);
+}
+
 struct api_hooks instance_hooks(struct instance *i)
 {
 	return (struct api_hooks){ .user = i, .status = status, .service = service, .sessions = sessions, .blocks = blocks,
 		.block_add = block_made, .block_remove = block_ended, .visit_each = visit_each, .visit_may = visit_may,
 		.visit_start = visit_start, .visit_show = visit_show, .visit_step = visit_step, .visit_stop = visit_stop, .schedule_each = schedule_shown, .reload = reload, .tokens_changing = changing, .tokens_changed = changed,
 		.token_expires = token_expires,
+		.trust_changed = trust_changed,
 		.held_retry = held_retry, .held_kick = held_kick };
 }

@@ -149,9 +149,12 @@ void conn_forget(struct conn **c);
  * already and nobody was told yet.  Octets that wait, and a drained() that is owed, come to the new user; what was sent and not
  * taken stays in the queue.  Deadline, pause and TLS are as they were.  From within a call (but not closed()): what that
  * call returns is still the old user's word, and all later ones are the new one's.  Not during the handshake of conn_start_tls
- * (asserted).  `connected` and `opened` do not come again.  A connection outlives the contexts that its TLS is of, so
- * it goes on when settings or trust change: whoever keeps it decides whether it may. */
+ * (asserted).  `connected` and `opened` do not come again, and may be NULL.  A connection outlives the contexts that its TLS is of, so
+ * it goes on when settings or trust change: whoever keeps it decides whether it may (conn_tls_trusted). */
 void conn_adopt(struct conn *c, const struct conn_user *u);
+/* Nothing will be sent for long: gives back what an idle connection still owns and can make again, the deflater's 64 KiB.
+ * All else that is lent goes back by itself when a turn ends.  What was sent is not held back, and anything may be sent later. */
+void conn_rest(struct conn *c);
 /* It was opened, and nobody was told yet that it has ended: false while conn_close's last octets leave, too. */
 bool conn_is_open(const struct conn *c);
 /* From now on it does not keep the loop running, once it is there: of one that was opened, the name and the dialling do. */
@@ -171,6 +174,9 @@ struct conn_offered {
 	const char *reason;
 };
 bool conn_tls_offered(const struct conn *c, struct conn_offered *offered);
+/* False: its server's certificate counts only because a person accepted it or its
+ * authority, and that was taken back meanwhile (tls_trust.h).  Then it is to end. */
+bool conn_tls_trusted(const struct conn *c);
 /* A deadline passed; to be asked inside closed(). */
 bool conn_timed_out(const struct conn *c);
 bool conn_is_tls(const struct conn *c);

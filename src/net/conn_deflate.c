@@ -30,10 +30,17 @@ struct zip {
 	bool more;			/* the inflater has more than fitted into a turn */
 	bool begun;			/* the turn that started it is over */
 	bool unsent;			/* the deflater keeps octets of the user's */
+	bool resting;			/* there is no deflater: one is made when something is to be sent */
 	bool over;			/* the server ended its stream */
 	bool parting;			/* the end came behind what is held: */
 	struct err why;			/* this one */
 };
+
+static bool make_deflater(z_stream *z)
+{
+	*z = (z_stream){ 0 };
+	return deflateInit2(z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -OUT_WINDOW, OUT_MEMORY, Z_DEFAULT_STRATEGY) == Z_OK;
+}
 
 bool conn_start_deflate(struct conn *c, struct err *e)
 {
@@ -46,7 +53,7 @@ bool conn_start_deflate(struct conn *c, struct err *e)
 		free(z);
 		return err_set(e, ERR_LOCAL, "out of memory");
 	}
-	if (deflateInit2(&z->out, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -OUT_WINDOW, OUT_MEMORY, Z_DEFAULT_STRATEGY) != Z_OK) {
+	if (!make_deflater(&z->out)) {
 		(void)inflateEnd(&z->in);
 		free(z);
 		return err_set(e, ERR_LOCAL, "out of memory");
@@ -70,7 +77,8 @@ void conn_deflate_free(struct conn *c)
 	if (!c->zip)
 		return;
 	(void)inflateEnd(&c->zip->in);
-	(void)deflateEnd(&c->zip->out);
+	if (!c->zip->resting)
+		(void)deflateEnd(&c->zip->out);
 	buf_wipe(&c->zip->held);
 	free(c->zip);
 	c->zip = NULL;
@@ -225,6 +233,9 @@ static bool deflate_all(struct conn *c, struct span out, int flush)
 
 bool conn_deflate_send(struct conn *c, struct span out)
 {
+	if (c->zip->resting && !make_deflater(&c->zip->out))
+		return false;
+	c->zip->resting = false;
 	c->zip->unsent = true;
 	return deflate_all(c, out, Z_NO_FLUSH);
 }
@@ -236,4 +247,14 @@ void conn_deflate_flush(struct conn *c)
 	c->zip->unsent = false;
 	if (!deflate_all(c, (struct span){ 0 }, Z_SYNC_FLUSH))
 		(void)conn_fail(c, ERR_LOCAL, "out of memory");
+}
+
+/* Behind a flush the stream is at the beginning of a block and of an octet: a deflater without memories may go on. */
+void conn_deflate_rest(struct conn *c)
+{
+	conn_deflate_flush(c);
+	if (!c->zip || c->zip->unsent || c->zip->resting)
+		return;
+	(void)deflateEnd(&c->zip->out);
+	c->zip->resting = true;
 }

@@ -262,6 +262,69 @@ static void much_goes_out(void **state)
 	}
 }
 
+/* What a deflater remembers it need not say again; one that rested remembers nothing. */
+
+enum { LINES = 4 };
+
+#define LINE "a1 FETCH 1:9 (UID FLAGS RFC822.SIZE INTERNALDATE ENVELOPE)\r\n"
+
+static size_t sizes[LINES];
+
+static void weighs(struct server_peer *p, struct act *a)
+{
+	char line[ACT_LINE];
+	uLong before = 0;
+
+	for (size_t n = 0; n < LINES; n++) {
+		a->wrong = a->wrong || !peer_line(p, line, sizeof line) || !span_equal(span_of(line), (struct span){ LINE, sizeof LINE - 3 });
+		sizes[n] = p->zip->in.total_in - before;
+		before = p->zip->in.total_in;
+		(void)peer_say(p, "OK\r\n");
+	}
+	peer_wait_end(p);
+}
+
+/* The second line is said as usual, the third one after a rest, the fourth between two rests in one call. */
+static size_t rests(struct client *c, struct span in)
+{
+	size_t used, *said = c->user;
+
+	if (!act_begin(c, in, &used) && !span_starts(in, SPAN("OK")))
+		return used;
+	if (*said == LINES) {
+		conn_close(c->conn);
+		return used;
+	}
+	if (*said >= 2)
+		conn_rest(c->conn);
+	assert_true(conn_send(c->conn, SPAN(LINE)));
+	if (++*said == LINES) {
+		conn_rest(c->conn);
+		conn_rest(c->conn);
+	}
+	return used;
+}
+
+static void a_resting_connection_has_no_deflater(void **state)
+{
+	(void)state;
+	for (int tls = 0; tls < 2; tls++) {
+		struct act a = { .talk = weighs, .tls = tls };
+		struct client c;
+		size_t said = 0;
+
+		client_start(&c);
+		c.user = &said;
+		act_run(&a, &c, rests);
+		assert_int_equal(c.why.kind, ERR_NONE);
+		assert_false(a.wrong);
+		assert_true(sizes[1] < sizes[0] / 2);
+		assert_int_equal(sizes[2], sizes[0]);
+		assert_int_equal(sizes[3], sizes[0]);
+		client_end(&c);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -269,6 +332,7 @@ int main(void)
 		cmocka_unit_test(the_rest_of_the_turn_is_inflated),
 		cmocka_unit_test(much_comes_in),
 		cmocka_unit_test(much_goes_out),
+		cmocka_unit_test(a_resting_connection_has_no_deflater),
 	};
 
 	return cmocka_run_group_tests(tests, act_set_up, act_tear_down);

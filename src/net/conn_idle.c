@@ -61,6 +61,18 @@ void conn_adopt(struct conn *c, const struct conn_user *u)
 	c->user = *u;
 }
 
+void conn_rest(struct conn *c)
+{
+	if (!conn_is_open(c))
+		return;
+	conn_deflate_rest(c);
+	if (c->calls)
+		return;			/* the call's end sends it */
+	conn_gathered(c);
+	if (c->state == CONN_OPEN)
+		conn_watch(c);
+}
+
 bool conn_is_open(const struct conn *c)
 {
 	return c->opened && c->state <= CONN_OPEN;

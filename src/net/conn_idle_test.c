@@ -92,12 +92,6 @@ static void second_closed(void *user, const struct err *why)
 	c->conn = NULL;
 }
 
-static void never(void *user)
-{
-	(void)user;
-	fail_msg("the second user was told what the first one knows");
-}
-
 static void second_drained(void *user)
 {
 	(void)user;
@@ -106,8 +100,7 @@ static void second_drained(void *user)
 /* The old user says so; all that comes later is the new one's. */
 static void change_hands(struct hands *h)
 {
-	const struct conn_user u = { .connected = never, .opened = never, .turn = second_turn, .secured = never,
-		.drained = second_drained, .closed = second_closed, .user = &h->second };
+	const struct conn_user u = { .turn = second_turn, .drained = second_drained, .closed = second_closed, .user = &h->second };
 
 	h->second.conn = h->first.conn;
 	if (h->drop)

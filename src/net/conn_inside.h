@@ -154,5 +154,6 @@ void conn_deflate_resume(struct conn *c);	/* a pause is over */
 bool conn_deflate_parts(struct conn *c, const struct err *why);
 [[nodiscard]] bool conn_deflate_send(struct conn *c, struct span out);
 void conn_deflate_flush(struct conn *c);
+void conn_deflate_rest(struct conn *c);		/* gives the deflater's memory back, until something is sent */
 void conn_deflate_end(struct conn *c, uv_close_cb closed);
 void conn_deflate_free(struct conn *c);

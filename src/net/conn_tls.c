@@ -132,7 +132,7 @@ void conn_tls_begin(struct conn *c)
 	assert(!c->ssl && (c->tls_client || c->tls_server));
 	c->state = CONN_HANDSHAKING;
 	c->heard = false;
-	c->peer = (struct tls_peer){ c->tls_client, c->name, c->port, &c->why, &c->offered };
+	c->peer = (struct tls_peer){ .client = c->tls_client, .host = c->name, .port = c->port, .verdict = &c->why, .offered = &c->offered };
 	conn_set_deadline(c, c->timeout_ms, "TLS handshake", true);
 	c->ssl = c->serving ? tls_server_start(c->tls_server, &why) : tls_peer_start(&c->peer, &why);
 	if (!c->ssl) {
@@ -269,6 +269,11 @@ bool conn_tls_offered(const struct conn *c, struct conn_offered *offered)
 		return false;
 	*offered = (struct conn_offered){ { c->offered->chain, c->offered->len }, c->offered->reason };
 	return true;
+}
+
+bool conn_tls_trusted(const struct conn *c)
+{
+	return c->serving || !conn_is_tls(c) || tls_peer_trusted(&c->peer);
 }
 
 bool conn_is_tls(const struct conn *c)

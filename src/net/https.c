@@ -217,7 +217,7 @@ static int set_timer(CURLM *multi, long ms, void *user)
 
 static void tell(struct https_call *c)
 {
-	struct https_answer a = { .good = c->code == CURLE_OK, .body = buf_span(&c->body) };
+	struct https_answer a = { .good = c->code == CURLE_OK, .body = buf_span(&c->body), .form = { c->form, c->form_len } };
 	curl_off_t after = 0;
 	long status = 0;
 

@@ -30,6 +30,7 @@ struct https_answer {		/* borrowed during done */
 	bool good;		/* an answer came, whatever its status; else `why` */
 	unsigned status;
 	struct span body;
+	struct span form;	/* what was asked, as it was sent */
 	uint32_t retry_after_s;	/* Retry-After, in seconds or as a date; 0: it is not there; at most HTTPS_RETRY_MAX_S */
 	struct err why;
 };

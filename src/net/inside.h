@@ -18,6 +18,8 @@ struct resolver;
 
 enum { LOOP_SPARES = 4, LOOP_SPARE = 160 * 1024 };
 
+struct loop_clocks { int64_t mono_ms, boot_ms, real_ms; };
+
 struct loop {
 	uv_loop_t uv;
 	char *in;		/* CONN_IN_MAX octets, lent to the connection whose turn it is: */
@@ -28,6 +30,8 @@ struct loop {
 	struct conn *conns;	/* every one that closed() was not called for yet */
 	struct resolver *resolver;	/* while names are looked up */
 	struct watch *watches;	/* signals */
+	struct jumps *jumps;	/* NULL: nobody wants to know */
+	bool (*clocks)(struct loop_clocks *now);	/* for tests: instead of loop_clocks_read; NULL */
 	size_t owned;		/* timers and wakes not freed yet */
 	const char *dns;	/* for tests: "127.0.0.1:5353" instead of resolv.conf's; NULL */
 };
@@ -35,6 +39,10 @@ struct loop {
 /* Starts a one-shot timer with the time as it is now: a turn that took long, or
  * a loop that does not run yet, must not make it fire early. */
 void loop_timer(struct loop *l, uv_timer_t *t, uv_timer_cb run, uint64_t after_ms);
+
+/* loop_jump.c */
+[[nodiscard]] bool loop_clocks_read(struct loop_clocks *now);	/* false: they could not be read together */
+void loop_jumps_end(struct loop *l);
 
 void jobs_prepare(void);		/* before libuv's pool is first used */
 void resolver_free(struct loop *l);	/* lookups under way are forgotten */

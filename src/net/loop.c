@@ -91,6 +91,7 @@ void loop_free(struct loop **out)
 		assert(l->conns != c);
 	}
 	resolver_free(l);
+	loop_jumps_end(l);
 	while (l->watches) {
 		struct watch *w = l->watches;
 

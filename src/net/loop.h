@@ -43,3 +43,15 @@ void timer_free(struct timer **t);
 
 /* SIGINT, SIGTERM and the like, as a call on the loop; NULL `run` ends it. */
 [[nodiscard]] bool loop_on_signal(struct loop *l, int number, void (*run)(void *user, int number), void *user, struct err *e);
+
+/* The clock jumped: since the last call, or the beginning, one of these became more than LOOP_JUMP_MS.  All timers and
+ * deadlines go by CLOCK_MONOTONIC, which stands still while the machine sleeps: who promised something by the
+ * hour looks at the clock again, and what was connected may be gone at its other end, with no word. */
+enum { LOOP_JUMP_MS = 2000 };
+struct loop_jump {
+	int64_t slept_ms;	/* how long the machine was suspended */
+	int64_t set_ms;		/* by how much the wall clock was set, back when negative; sleep is no part of it */
+};
+/* `run(user, jump)` on the loop, soon after the machine woke up or the clock was set.  Nothing is polled, the process is not
+ * woken for it, and the loop not kept alive.  One for a loop: the next takes its place, NULL `run` ends it, also from within. */
+[[nodiscard]] bool loop_on_jump(struct loop *l, void (*run)(void *user, const struct loop_jump *j), void *user, struct err *e);

@@ -4,13 +4,14 @@
 #include <assert.h>
 #include <fcntl.h>
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { DAY_S = 86400, VERSION_3 = 2, VERSION_2 = 1 };
+enum { DAY_S = 86400, VERSION_3 = 2, VERSION_2 = 1, RSA_BITS = 2048 };
 
 static void add_extension(X509 *x, X509 *issuer, int nid, const char *value)
 {
@@ -44,7 +45,7 @@ void pki_make(struct pki *p, const struct pki_wish *w)
 	int from = w->from_days || w->to_days ? w->from_days : -1, to = w->from_days || w->to_days ? w->to_days : 365;
 	X509_NAME *name;
 
-	p->key = EVP_EC_gen("P-256");
+	p->key = w->rsa ? EVP_RSA_gen(RSA_BITS) : EVP_EC_gen("P-256");
 	p->cert = x;
 	assert(p->key && x);
 	name = X509_get_subject_name(x);

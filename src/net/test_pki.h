@@ -2,7 +2,7 @@
  *
  * For tests: authorities, certificates and revocation lists made on the spot.
  *
- * Keys are ECDSA P-256.  Days count from now: { -10, -1 } is expired.  Whatever
+ * Keys are ECDSA P-256, unless RSA is wished for.  Days count from now: { -10, -1 } is expired.  Whatever
  * goes wrong in here ends the test program (assert); pki_free may be called on
  * zeroed structs.  Files are written with the mode given. */
 #pragma once
@@ -24,6 +24,7 @@ struct pki_wish {
 	const char *names;		/* "DNS:a.example,IP:127.0.0.1"; NULL = none */
 	const struct pki *issuer;	/* NULL = self-signed */
 	bool authority;
+	bool rsa;			/* its key: 2048 bits */
 	int from_days, to_days;		/* both 0 = yesterday to next year */
 	struct span raw_name;		/* one more DNS name as octets, NUL and all; or empty */
 };

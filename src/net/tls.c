@@ -32,6 +32,12 @@ struct tls_contexts *tls_contexts_new(struct err *e)
 	return all;
 }
 
+void tls_contexts_trust(struct tls_contexts *all, struct tls_trust *t)
+{
+	assert(!all->clients);
+	all->trust = t;
+}
+
 /* Our own copy of a borrowed text; NULL stays NULL. */
 static bool own(const char **text)
 {
@@ -59,6 +65,7 @@ static void client_free(struct tls_client *t)
 		t->settings.ca_certificates, t->settings.crl, t->settings.pin };
 
 	tls_sessions_end(&t->sessions);
+	tls_shared_end(&t->shared);
 	sk_X509_CRL_pop_free(t->crls, X509_CRL_free);
 	SSL_CTX_free(t->ctx);
 	for (size_t i = 0; i < COUNT(texts); i++)
@@ -211,7 +218,7 @@ static int on_session(SSL *ssl, SSL_SESSION *session)
 {
 	struct tls_peer *p = SSL_get_app_data(ssl);
 
-	tls_sessions_put(&p->client->sessions, p->host, p->port, session);
+	tls_sessions_put(&p->client->sessions, p->host, p->port, session, p->generation, &p->basis);
 	return 1;
 }
 
@@ -244,6 +251,7 @@ static struct tls_client *client_new(const struct tls_settings *s, struct err *e
 	t->settings = *s;
 	t->held = 1;
 	tls_sessions_start(&t->sessions);
+	tls_shared_start(&t->shared);
 	if (!own_texts(&t->settings))
 		(void)err_set(e, ERR_LOCAL, "out of memory");
 	else if (set_up(t, e))
@@ -264,6 +272,7 @@ struct tls_client *tls_client_get(struct tls_contexts *all, const struct tls_set
 	if (!t) {
 		t = client_new(s, e);
 		if (t) {
+			t->trust = all->trust;
 			t->next = all->clients;
 			all->clients = t;
 		}
@@ -286,7 +295,8 @@ SSL *tls_peer_start(struct tls_peer *p, struct err *e)
 		ERR_clear_error();
 		return NULL;
 	}
-	session = tls_sessions_get(&p->client->sessions, p->host, p->port);
+	p->generation = tls_trust_generation(p->client->trust);
+	session = tls_sessions_get(&p->client->sessions, p->host, p->port, p->generation, &p->basis);
 	if (session) {
 		(void)SSL_set_session(ssl, session);
 		SSL_SESSION_free(session);

@@ -4,8 +4,8 @@
  *
  * A context is found by its settings: equal settings share one (each costs
  * 32 ms and 837 KiB with the system's authorities).  Client sessions are kept
- * per context and host:port for resumption, and go with the contexts: when trust
- * changes, make new ones.  A connection that began with an old one goes on with it.
+ * per context and host:port for resumption, until trust changes (tls_trust.h).
+ * A connection goes on with the context that it began with.
  * tls_client_get checks the settings as far as files and OpenSSL can say;
  * errors are ERR_CONFIG and name the key (`tls.ciphers: ...`).
  * What is demanded of the server's certificate, in this order:
@@ -13,6 +13,8 @@
  *     the chain, if verify_server:
  *         known authority, dates, depth, revocation by `crl`
  *     the name, if verify_host: a name, or an address as an address
+ * Without a pin, what falls short counts all the same if a person accepted it for that
+ * host and port (tls_trust.h).
  * What is in ca_certificates is known, be it a root or not.  `crl` must hold a
  * valid list of the issuer of the server's certificate, and each list it holds of
  * an issuer above counts.  tls.required = false tolerates a wrong host name:

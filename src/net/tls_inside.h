@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What TLS is made of in this room: contexts (tls.c), their files
- * (tls_files.c), what we demand of a certificate (tls_verify.c), what was
+ * (tls_files.c), what we demand of a certificate (tls_verify.c), what people
+ * accepted beyond that (tls_trust.c, tls_accepted.c), what was
  * offered when it fell short (tls_offered.c), sessions kept for resumption
- * (tls_session.c) and what a broken handshake means to a person
+ * (tls_session.c), certificates that several of them hold (tls_shared.c) and what a broken handshake means to a person
  * (tls_explain.c).  The server's side: tls_server.c, its tickets (tls_ticket.c)
  * and what a client's broken handshake means (tls_explain_client.c).  conn_tls.c is
  * the user of all of it.
@@ -21,8 +22,9 @@
 
 #include "base/err.h"
 #include "net/tls.h"
+#include "net/tls_trust.h"
 
-enum { TLS_PIN = 32, TLS_HOSTS = 64, TLS_HOSTS_EACH = 16, TLS_TICKET_KEYS = 2 };
+enum { TLS_PIN = 32, TLS_HOSTS = 64, TLS_HOSTS_EACH = 16, TLS_TICKET_KEYS = 2, TLS_SHARED = 64, TLS_SHARED_EACH = 8 };
 
 struct tls_server;
 
@@ -30,6 +32,20 @@ struct tls_contexts {
 	pthread_mutex_t lock;
 	struct tls_client *clients;
 	struct tls_server *servers;
+	struct tls_trust *trust;	/* borrowed; NULL: nobody accepted anything */
+};
+
+struct tls_basis {		/* why a server's certificate counts; no padding: compared as octets */
+	uint8_t kind;			/* enum tls_trust_kind; 0: the settings accept it */
+	uint8_t sha256[TLS_PIN];	/* of the certificate that a person accepted */
+};
+
+struct tls_accepted {		/* in a set */
+	char *host;			/* NULL: every server */
+	uint16_t port;
+	X509 *cert;
+	uint8_t key[TLS_PIN];		/* its digest */
+	struct tls_basis basis;
 };
 
 struct tls_saved;
@@ -37,6 +53,16 @@ struct tls_saved;
 struct tls_sessions {		/* by host and port; thread-safe */
 	pthread_mutex_t lock;
 	struct tls_saved *saved[TLS_HOSTS];
+};
+
+struct tls_same {
+	X509 *cert;			/* NULL: none, and none behind it */
+	uint8_t digest[TLS_PIN];	/* SHA-256 of the whole certificate */
+};
+
+struct tls_shared {			/* certificates by digest, in each row those last used first; thread-safe */
+	pthread_mutex_t lock;
+	struct tls_same rows[TLS_SHARED][TLS_SHARED_EACH];
 };
 
 struct tls_client {
@@ -47,7 +73,9 @@ struct tls_client {
 	bool pinned;
 	uint8_t pin[TLS_PIN];
 	STACK_OF(X509_CRL) *crls;	/* NULL = revocation is not looked at */
+	struct tls_trust *trust;	/* borrowed; NULL: none */
 	struct tls_sessions sessions;
+	struct tls_shared shared;
 };
 
 struct tls_peer {
@@ -56,6 +84,8 @@ struct tls_peer {
 	uint16_t port;
 	struct err *verdict;		/* borrowed */
 	struct tls_offered **offered;	/* borrowed, NULL: not wanted; set once, when the verdict is a bad one */
+	uint64_t generation;		/* of the trust by which it was judged */
+	struct tls_basis basis;
 };
 
 /* What the server offered whose certificate was not accepted; from the heap. */
@@ -106,20 +136,42 @@ void tls_explain_client(const SSL *ssl, struct err *e);
 
 /* tls_verify.c: OpenSSL's cert_verify_callback; 1 = we accept the certificate */
 int tls_verify(X509_STORE_CTX *with, void *unused);
+[[nodiscard]] bool tls_check_chain(const struct tls_client *t, X509_STORE_CTX *with, X509 *leaf, struct err *e);
+[[nodiscard]] bool tls_check_name(X509 *x, const char *host, struct err *e);
 void tls_certificate_text(X509 *x, char *out, size_t size);	/* see conn_tls_certificate */
 [[nodiscard]] bool tls_pin_parse(const char *text, uint8_t pin[TLS_PIN]);
 /* What tls.pin holds against it: SHA-256 of the SubjectPublicKeyInfo. */
 [[nodiscard]] bool tls_key_digest(X509 *x, uint8_t digest[TLS_PIN]);
 
+/* tls_trust.c: what holds now, held until tls_trust_set_free (NULL: nothing), and how often it has changed; the
+ * next in it that is for this peer. */
+uint64_t tls_trust_generation(struct tls_trust *t);
+struct tls_trust_set *tls_trust_take(struct tls_trust *t, uint64_t *generation);
+const struct tls_accepted *tls_trust_next(const struct tls_trust_set *set, const struct tls_peer *p, const struct tls_accepted *after);
+
+/* tls_accepted.c: `e` says why the settings refuse it, and is made more precise.  True: the peer's basis is set. */
+[[nodiscard]] bool tls_accepted(struct tls_peer *p, X509_STORE_CTX *with, struct err *e);
+bool tls_peer_trusted(const struct tls_peer *p);	/* still */
+
 /* tls_offered.c: NULL: nothing was offered, or memory is out */
 struct tls_offered *tls_offered_new(X509_STORE_CTX *with, const char *reason);
 
-/* tls_session.c */
+/* tls_session.c: each with the trust by which its server was judged; those of another generation are not given out */
 void tls_sessions_start(struct tls_sessions *s);
 void tls_sessions_end(struct tls_sessions *s);
-void tls_sessions_put(struct tls_sessions *s, const char *host, uint16_t port, SSL_SESSION *session);	/* takes it */
-SSL_SESSION *tls_sessions_get(struct tls_sessions *s, const char *host, uint16_t port);	/* the caller's; NULL = none */
+void tls_sessions_put(struct tls_sessions *s, const char *host, uint16_t port, SSL_SESSION *session,
+	uint64_t generation, const struct tls_basis *basis);	/* takes it */
+SSL_SESSION *tls_sessions_get(struct tls_sessions *s, const char *host, uint16_t port, uint64_t generation,
+	struct tls_basis *basis);	/* the caller's; NULL = none */
 void tls_sessions_drop(struct tls_sessions *s, const char *host, uint16_t port);
+
+/* tls_shared.c: equal certificates of several connections are one, those of chains that were accepted */
+void tls_shared_start(struct tls_shared *s);
+void tls_shared_end(struct tls_shared *s);
+X509 *tls_shared_find(struct tls_shared *s, X509 *x);	/* the caller's; NULL = none is the same */
+void tls_shared_keep(struct tls_shared *s, X509 *x);
+void tls_shared_swap(struct tls_shared *s, X509_STORE_CTX *with);	/* in the chain to be judged */
+void tls_shared_keep_all(struct tls_shared *s, X509_STORE_CTX *with);	/* it was accepted */
 
 /* tls_explain.c: why SSL_do_handshake or SSL_read failed, out of OpenSSL's error
  * queue.  *technical: of the kind that tls.required = false forgives. */

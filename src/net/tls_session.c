@@ -7,6 +7,8 @@
 struct tls_saved {
 	struct tls_saved *next;		/* older */
 	SSL_SESSION *session;
+	uint64_t generation;
+	struct tls_basis basis;
 	uint16_t port;
 	char host[];
 };
@@ -74,7 +76,8 @@ static struct tls_saved *put(struct tls_saved **at, struct tls_saved *saved)
 	return surplus;
 }
 
-void tls_sessions_put(struct tls_sessions *s, const char *host, uint16_t port, SSL_SESSION *session)
+void tls_sessions_put(struct tls_sessions *s, const char *host, uint16_t port, SSL_SESSION *session,
+	uint64_t generation, const struct tls_basis *basis)
 {
 	size_t size = strlen(host) + 1;
 	struct tls_saved *saved = calloc(1, sizeof *saved + size), *old, *surplus, **at = bucket(s, host, port);
@@ -86,6 +89,8 @@ void tls_sessions_put(struct tls_sessions *s, const char *host, uint16_t port, S
 	memcpy(saved->host, host, size);
 	saved->port = port;
 	saved->session = session;
+	saved->generation = generation;
+	saved->basis = *basis;
 	(void)pthread_mutex_lock(&s->lock);
 	old = take(at, host, port);
 	surplus = put(at, saved);
@@ -96,19 +101,24 @@ void tls_sessions_put(struct tls_sessions *s, const char *host, uint16_t port, S
 		give_back(surplus);
 }
 
-SSL_SESSION *tls_sessions_get(struct tls_sessions *s, const char *host, uint16_t port)
+SSL_SESSION *tls_sessions_get(struct tls_sessions *s, const char *host, uint16_t port, uint64_t generation, struct tls_basis *basis)
 {
-	struct tls_saved **at = bucket(s, host, port), *saved;
+	struct tls_saved **at = bucket(s, host, port), *saved, *stale = NULL;
 	SSL_SESSION *session = NULL;
 
 	(void)pthread_mutex_lock(&s->lock);
 	saved = take(at, host, port);
-	if (saved) {
+	if (saved && saved->generation != generation) {
+		stale = saved;		/* trust has changed since: its server is judged anew */
+	} else if (saved) {
+		*basis = saved->basis;
 		if (SSL_SESSION_up_ref(saved->session))
 			session = saved->session;
 		(void)put(at, saved);	/* in front again; there was room for it */
 	}
 	(void)pthread_mutex_unlock(&s->lock);
+	if (stale)
+		give_back(stale);
 	return session;
 }
 

@@ -8,11 +8,17 @@
 
 #include "net/tls_inside.h"
 
+enum { NOW = 7 };
+
+static const struct tls_basis basis = { .kind = TLS_TRUST_KEY };
+
 /* Is it this one that comes back, and does getting leave it there? */
 static void assert_has(struct tls_sessions *s, const char *host, uint16_t port, const SSL_SESSION *want)
 {
+	struct tls_basis got_basis;
+
 	for (int i = 0; i < 2; i++) {
-		SSL_SESSION *got = tls_sessions_get(s, host, port);
+		SSL_SESSION *got = tls_sessions_get(s, host, port, NOW, &got_basis);
 
 		assert_ptr_equal(got, want);
 		SSL_SESSION_free(got);
@@ -27,13 +33,13 @@ static void a_session_belongs_to_host_and_port(void **state)
 	(void)state;
 	tls_sessions_start(&s);
 	assert_has(&s, "a.example", 995, NULL);
-	tls_sessions_put(&s, "a.example", 995, a);
-	tls_sessions_put(&s, "a.example", 110, b);
+	tls_sessions_put(&s, "a.example", 995, a, NOW, &basis);
+	tls_sessions_put(&s, "a.example", 110, b, NOW, &basis);
 	assert_has(&s, "a.example", 995, a);
 	assert_has(&s, "a.example", 110, b);
 	assert_has(&s, "a.exampl", 995, NULL);
 	assert_has(&s, "b.example", 995, NULL);
-	tls_sessions_put(&s, "a.example", 995, newer);
+	tls_sessions_put(&s, "a.example", 995, newer, NOW, &basis);
 	assert_has(&s, "a.example", 995, newer);
 	tls_sessions_drop(&s, "a.example", 995);
 	tls_sessions_drop(&s, "a.example", 995);
@@ -47,23 +53,24 @@ static void the_oldest_makes_room(void **state)
 {
 	enum { MANY = 3 * TLS_HOSTS * TLS_HOSTS_EACH };
 	SSL_SESSION *used = SSL_SESSION_new();
+	struct tls_basis got_basis;
 	struct tls_sessions s;
 	size_t left = 0;
 	char host[30];
 
 	(void)state;
 	tls_sessions_start(&s);
-	tls_sessions_put(&s, "used.example", 995, used);
+	tls_sessions_put(&s, "used.example", 995, used, NOW, &basis);
 	for (int i = 0; i < MANY; i++) {
 		(void)snprintf(host, sizeof host, "h%d.example", i);
-		tls_sessions_put(&s, host, 995, SSL_SESSION_new());
+		tls_sessions_put(&s, host, 995, SSL_SESSION_new(), NOW, &basis);
 		assert_has(&s, "used.example", 995, used);
 	}
 	for (int i = 0; i < MANY; i++) {
 		SSL_SESSION *got;
 
 		(void)snprintf(host, sizeof host, "h%d.example", i);
-		got = tls_sessions_get(&s, host, 995);
+		got = tls_sessions_get(&s, host, 995, NOW, &got_basis);
 		left += got != NULL;
 		if (i == MANY - 1)
 			assert_non_null(got);
@@ -73,11 +80,31 @@ static void the_oldest_makes_room(void **state)
 	tls_sessions_end(&s);
 }
 
+/* What was judged by another trust is forgotten, and the basis comes back with the session. */
+static void trust_that_changed_ends_a_session(void **state)
+{
+	SSL_SESSION *a = SSL_SESSION_new(), *got;
+	struct tls_basis got_basis = { 0 };
+	struct tls_sessions s;
+
+	(void)state;
+	tls_sessions_start(&s);
+	tls_sessions_put(&s, "a.example", 995, a, NOW, &basis);
+	got = tls_sessions_get(&s, "a.example", 995, NOW, &got_basis);
+	assert_ptr_equal(got, a);
+	SSL_SESSION_free(got);
+	assert_memory_equal(&got_basis, &basis, sizeof basis);
+	assert_null(tls_sessions_get(&s, "a.example", 995, NOW + 1, &got_basis));
+	assert_null(tls_sessions_get(&s, "a.example", 995, NOW, &got_basis));
+	tls_sessions_end(&s);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_session_belongs_to_host_and_port),
 		cmocka_unit_test(the_oldest_makes_room),
+		cmocka_unit_test(trust_that_changed_ends_a_session),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

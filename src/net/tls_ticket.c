@@ -96,5 +96,7 @@ int tls_on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_C
 	if (found != UNKNOWN)
 		good = good && EVP_MAC_CTX_set_params(mac, with) == 1;
 	wipe(&k, sizeof k);
+	if (found == FRESH && !seal && SSL_version(ssl) >= TLS1_3_VERSION)
+		found = STALE;		/* clients use a ticket once (RFC 8446 C.4): the next one, please */
 	return good ? found : FAILED;
 }

@@ -20,6 +20,8 @@ static bool resumes(struct tls_server *t, int version, SSL_SESSION **session)
 	assert_int_equal(p.binding_len, p.ours_len);
 	assert_memory_equal(p.binding, p.ours, p.ours_len);
 	client_end(&c);
+	if (p.resumed && version == TLS1_3_VERSION)	/* clients use a ticket once: there must be another one */
+		assert_ptr_not_equal(p.got, *session);
 	SSL_SESSION_free(*session);
 	*session = p.got;
 	return p.resumed;

@@ -147,7 +147,7 @@ static bool wrong_name(X509 *x, const char *host, struct err *e)
 }
 
 /* Names by RFC 6125 (the certificate's common name only if it lists no other), addresses by their own kind. */
-static bool check_name(X509 *x, const char *host, struct err *e)
+bool tls_check_name(X509 *x, const char *host, struct err *e)
 {
 	union address a;
 	int good;
@@ -256,7 +256,7 @@ static bool chain_fault(const struct tls_client *t, X509_STORE_CTX *with, X509 *
 	}
 }
 
-static bool check_chain(const struct tls_client *t, X509_STORE_CTX *with, X509 *leaf, struct err *e)
+bool tls_check_chain(const struct tls_client *t, X509_STORE_CTX *with, X509 *leaf, struct err *e)
 {
 	X509_STORE_CTX_set_verify_cb(with, tolerate);
 	if (X509_verify_cert(with) != 1)
@@ -264,8 +264,15 @@ static bool check_chain(const struct tls_client *t, X509_STORE_CTX *with, X509 *
 	return check_depth(t, X509_STORE_CTX_get0_chain(with), e);
 }
 
-/* Pin, chain, name: whichever of them the settings ask for (PRODUCT 2.1). */
-static bool acceptable(const struct tls_peer *p, X509_STORE_CTX *with, X509 *leaf, struct err *e)
+static bool right(const struct tls_peer *p, X509_STORE_CTX *with, X509 *leaf, struct err *e)
+{
+	const struct tls_settings *s = &p->client->settings;
+
+	return (!s->verify_server || tls_check_chain(p->client, with, leaf, e)) && (!s->verify_host || tls_check_name(leaf, p->host, e));
+}
+
+/* Pin, chain, name: whichever of them the settings ask for (PRODUCT 2.1); without a pin, what a person accepted does, too. */
+static bool acceptable(struct tls_peer *p, X509_STORE_CTX *with, X509 *leaf, struct err *e)
 {
 	const struct tls_client *t = p->client;
 	bool pin_alone = t->pinned && !t->settings.ca_certificates;
@@ -276,9 +283,7 @@ static bool acceptable(const struct tls_peer *p, X509_STORE_CTX *with, X509 *lea
 		return false;
 	if (pin_alone)
 		return true;
-	if (t->settings.verify_server && !check_chain(t, with, leaf, e))
-		return false;
-	return !t->settings.verify_host || check_name(leaf, p->host, e);
+	return right(p, with, leaf, e) || (!t->pinned && tls_accepted(p, with, e));
 }
 
 int tls_verify(X509_STORE_CTX *with, [[maybe_unused]] void *unused)
@@ -286,8 +291,12 @@ int tls_verify(X509_STORE_CTX *with, [[maybe_unused]] void *unused)
 	SSL *ssl = X509_STORE_CTX_get_ex_data(with, SSL_get_ex_data_X509_STORE_CTX_idx());
 	struct tls_peer *p = SSL_get_app_data(ssl);
 
+	tls_shared_swap(&p->client->shared, with);
+	p->basis = (struct tls_basis){ 0 };	/* a session was not resumed after all */
 	if (acceptable(p, with, X509_STORE_CTX_get0_cert(with), p->verdict)) {
+		tls_shared_keep_all(&p->client->shared, with);
 		X509_STORE_CTX_set_error(with, X509_V_OK);
+		*p->verdict = (struct err){ .kind = ERR_NONE };	/* what the settings alone would have said */
 		return 1;
 	}
 	if (X509_STORE_CTX_get_error(with) == X509_V_OK)	/* decides the alert that the server gets */

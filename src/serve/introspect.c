@@ -74,7 +74,7 @@ static char *encoded(struct span octets)
 	char *text;
 
 	buf_start(&b, FORM_MAX);
-	text = add_encoded(&b, octets) && buf_terminate(&b) ? strdup(b.at ? b.at : "") : NULL;
+	text = buf_room(&b, FORM_MAX) && add_encoded(&b, octets) && buf_terminate(&b) ? strdup(b.at ? b.at : "") : NULL;
 	buf_wipe(&b);
 	return text;
 }
@@ -334,7 +334,7 @@ static bool send_form(struct job *j, struct https *h, struct span token, struct 
 	}
 	ask.ca_certificates = j->endpoint->ca[0] ? j->endpoint->ca : NULL;
 	buf_start(&form, FORM_MAX);
-	if (!buf_add(&form, SPAN("token_type_hint=access_token&token=")) || !add_encoded(&form, token)) {
+	if (!buf_room(&form, FORM_MAX) || !buf_add(&form, SPAN("token_type_hint=access_token&token=")) || !add_encoded(&form, token)) {
 		buf_wipe(&form);
 		return err_set(e, ERR_LOCAL, "out of memory");
 	}

@@ -386,6 +386,11 @@ size_t submissions_waiting(struct submissions *s)
 	return atomic_load(&s->waiting);
 }
 
+void submissions_distrust(struct submissions *s)
+{
+	deliveries_distrust(s->deliveries);
+}
+
 void submissions_hurry(struct submissions *s)
 {
 	deliveries_hurry(s->deliveries);

@@ -86,6 +86,7 @@ void submissions_ask(struct submissions *s, struct submission *m);	/* takes it o
 void submissions_answered(struct submissions *s, const struct store_done *done);
 void submissions_turn(struct submissions *s);
 size_t submissions_waiting(struct submissions *s);	/* any thread: that are on their way, held ones that are tried now too */
+void submissions_distrust(struct submissions *s);	/* as deliveries_distrust */
 void submissions_hurry(struct submissions *s);
 /* After the loops were joined: what was not answered then never is. */
 void submissions_free(struct submissions **s);

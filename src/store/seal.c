@@ -17,7 +17,10 @@
 #include "store/disk.h"
 #include "store/room.h"
 
-enum { KEY = 32, BLOCK = 64, LENGTH = 2, DERIVED_MAX = 64 };
+enum {
+	KEY = 32, BLOCK = 64, LENGTH = 2, DERIVED_MAX = 64,
+	STACK = 1024,		/* libsodium leaves the first 32 octets of what it opened in a frame below ours */
+};
 
 static_assert(KEY == (int)crypto_secretbox_KEYBYTES && SEAL_MAX % BLOCK == crypto_secretbox_NONCEBYTES + crypto_secretbox_MACBYTES, "sizes");
 
@@ -140,6 +143,7 @@ bool seal_close(struct seal *seal, const char *name, struct span secret, char ou
 	memcpy(plain + LENGTH, secret.at, secret.len);
 	random_fill(at, crypto_secretbox_NONCEBYTES);
 	(void)crypto_secretbox_easy(at + crypto_secretbox_NONCEBYTES, plain, padded, at, key);
+	sodium_stackzero(STACK);
 	*len = crypto_secretbox_NONCEBYTES + crypto_secretbox_MACBYTES + padded;
 	wipe(plain, sizeof plain);
 	wipe(key, sizeof key);
@@ -157,6 +161,7 @@ static bool open_with(const uint8_t key[KEY], struct span sealed, char secret[SE
 	if (sealed.len <= around || sealed.len > SEAL_MAX)
 		return false;
 	good = crypto_secretbox_open_easy(plain, at + crypto_secretbox_NONCEBYTES, sealed.len - crypto_secretbox_NONCEBYTES, at, key) == 0;
+	sodium_stackzero(STACK);
 	if (good) {
 		size_t n = (size_t)plain[0] << 8 | plain[1];
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The cache of untrusted certificates: in the "trust" partition "t" NAME → when,
- * how often and why, "c" NAME → the chain. */
-#include "store/trust.h"
+ * The cache of untrusted certificates: "t" NAME → when, how often and why, "c" NAME → the chain. */
+#include "store/trust_inside.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -10,9 +9,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/pack.h"
-#include "store/room.h"
 
-enum { TRUST_FORMAT = 1, KEY_MAX = 1 + TRUST_NAME_MAX, HEAD_SIZE = 2 + 8 + 8 + 4, RECORD_MAX = HEAD_SIZE + 512 };
+enum { HINT_MAX = 320, TRUST_FORMAT = 1, TRUST_KIND = 1, HEAD_SIZE = 2 + 8 + 8 + 4, RECORD_MAX = HEAD_SIZE + 512 };
 
 struct trust_note {		/* waits for its commit; the first of the store's is under way */
 	struct trust_note *next;
@@ -26,14 +24,14 @@ struct trust_note {		/* waits for its commit; the first of the store's is under 
 };
 
 static_assert(RECORD_MAX >= HEAD_SIZE + (int)sizeof(((struct trust_entry *)0)->reason) - 1, "a record holds every reason");
-static_assert((int)KEY_MAX <= (int)ENGINE_KEY_MAX && TRUST_CHAIN_MAX + 2 * KEY_MAX + RECORD_MAX < (int)ENGINE_BATCH_BYTES, "an entry fits into a batch");
+static_assert(TRUST_CHAIN_MAX + 2 * TRUST_KEY_MAX + RECORD_MAX < (int)ENGINE_BATCH_BYTES, "an entry fits into a batch");
 
-static engine_part untrusted(void)
+engine_part trust_part(void)
 {
 	return engine_part_of("trust", SPAN(""));
 }
 
-static struct span key_of(char key[KEY_MAX], char kind, const char *name)
+struct span trust_key(char key[TRUST_KEY_MAX], char kind, const char *name)
 {
 	size_t len = strnlen(name, TRUST_NAME_MAX);
 
@@ -42,39 +40,39 @@ static struct span key_of(char key[KEY_MAX], char kind, const char *name)
 	return (struct span){ key, 1 + len };
 }
 
-static bool make_name(const char *host, uint16_t port, char name[TRUST_NAME_MAX + 1])
+bool trust_name(const char *host, uint16_t port, char name[TRUST_NAME_MAX + 1])
 {
 	bool six = strchr(host, ':');
+	size_t len = strlen(host);
 
-	if (!*host || strlen(host) > TRUST_HOST_MAX)
+	if (len && host[len - 1] == '.')
+		len--;
+	if (!len || len > TRUST_HOST_MAX)
 		return false;
-	(void)snprintf(name, TRUST_NAME_MAX + 1, six ? "[%s]:%u" : "%s:%u", host, port);
+	(void)snprintf(name, TRUST_NAME_MAX + 1, six ? "[%.*s]:%u" : "%.*s:%u", (int)len, host, port);
 	for (char *p = name; *p; p++)
 		if (*p >= 'A' && *p <= 'Z')
 			*p = (char)(*p | 0x20);
 	return true;
 }
 
-/* The host and the port that a name was made of. */
-static bool split_name(struct span name, struct trust_entry *entry)
+bool trust_split(struct span name, char host[TRUST_HOST_MAX + 1], uint16_t *port)
 {
 	size_t colon = name.len;
-	uint64_t port;
+	uint64_t number;
 
 	while (colon && name.at[colon - 1] != ':')
 		colon--;
-	if (colon < 2 || name.len > TRUST_NAME_MAX || !span_number(span_from(name, colon), UINT16_MAX, &port))
+	if (colon < 2 || name.len > TRUST_NAME_MAX || !span_number(span_from(name, colon), UINT16_MAX, &number))
 		return false;
-	memcpy(entry->name, name.at, name.len);
-	entry->name[name.len] = '\0';
-	entry->port = (uint16_t)port;
+	*port = (uint16_t)number;
 	name.len = colon - 1;
 	if (name.at[0] == '[')
 		name = (struct span){ name.at + 1, name.len >= 2 ? name.len - 2 : 0 };
 	if (!name.len || name.len > TRUST_HOST_MAX)
 		return false;
-	memcpy(entry->host, name.at, name.len);
-	entry->host[name.len] = '\0';
+	memcpy(host, name.at, name.len);
+	host[name.len] = '\0';
 	return true;
 }
 
@@ -83,7 +81,7 @@ static struct span pack(char value[RECORD_MAX], const struct trust_entry *entry)
 	size_t len = strlen(entry->reason);
 
 	value[0] = TRUST_FORMAT;
-	value[1] = (char)entry->state;
+	value[1] = TRUST_KIND;
 	pack_u64(value + 2, (uint64_t)entry->first_seen);
 	pack_u64(value + 10, (uint64_t)entry->last_seen);
 	pack_u32(value + 18, entry->times);
@@ -94,9 +92,9 @@ static struct span pack(char value[RECORD_MAX], const struct trust_entry *entry)
 /* False: damaged, or of a later format. */
 static bool unpack(struct span name, struct span value, struct trust_entry *entry)
 {
-	uint8_t format = take_u8(&value), state = take_u8(&value);
+	uint8_t format = take_u8(&value);
 
-	entry->state = state == TRUST_ACCEPTED ? TRUST_ACCEPTED : TRUST_OFFERED;
+	(void)take_u8(&value);
 	entry->first_seen = (int64_t)take_u64(&value);
 	entry->last_seen = (int64_t)take_u64(&value);
 	entry->times = take_u32(&value);
@@ -104,23 +102,27 @@ static bool unpack(struct span name, struct span value, struct trust_entry *entr
 		return false;
 	memcpy(entry->reason, value.at, value.len);
 	entry->reason[value.len] = '\0';
-	return split_name(name, entry);
+	if (!trust_split(name, entry->host, &entry->port))
+		return false;
+	memcpy(entry->name, name.at, name.len);
+	entry->name[name.len] = '\0';
+	return true;
 }
 
 static bool find(struct view *v, const char *name, struct trust_entry *entry)
 {
-	char key[KEY_MAX];
+	char key[TRUST_KEY_MAX];
 	struct span value;
 
-	return view_get(v, untrusted(), key_of(key, 't', name), &value) && unpack(span_of(name), value, entry);
+	return view_get(v, trust_part(), trust_key(key, 't', name), &value) && unpack(span_of(name), value, entry);
 }
 
 static bool has_chain(struct view *v, const char *name, struct span chain)
 {
-	char key[KEY_MAX];
+	char key[TRUST_KEY_MAX];
 	struct span value;
 
-	return view_get(v, untrusted(), key_of(key, 'c', name), &value) && span_equal(value, chain);
+	return view_get(v, trust_part(), trust_key(key, 'c', name), &value) && span_equal(value, chain);
 }
 
 /* The name of the one to go when there is no room for another; "" when there is. */
@@ -132,13 +134,13 @@ static void oldest(struct view *v, char name[TRUST_NAME_MAX + 1])
 	size_t count = 0;
 
 	name[0] = '\0';
-	while (view_next(v, untrusted(), SPAN("t"), &key, &value)) {
+	while (view_next(v, trust_part(), SPAN("t"), &key, &value)) {
 		struct span its = span_from(key, 1);
 		bool good = unpack(its, value, &entry);
 		int64_t its_when = good ? entry.last_seen : INT64_MIN;
 
 		count++;
-		if (its.len > TRUST_NAME_MAX || (good && entry.state == TRUST_ACCEPTED) || its_when >= when)
+		if (its.len > TRUST_NAME_MAX || its_when >= when)
 			continue;
 		when = its_when;
 		memcpy(name, its.at, its.len);
@@ -148,12 +150,12 @@ static void oldest(struct view *v, char name[TRUST_NAME_MAX + 1])
 		name[0] = '\0';
 }
 
-static void add_removal(struct batch *b, const char *name)
+void trust_add_removal(struct batch *b, const char *name)
 {
-	char key[KEY_MAX];
+	char key[TRUST_KEY_MAX];
 
-	store_must(batch_remove(b, key_of(key, 't', name)));
-	store_must(batch_remove(b, key_of(key, 'c', name)));
+	store_must(batch_remove(b, trust_key(key, 't', name)));
+	store_must(batch_remove(b, trust_key(key, 'c', name)));
 }
 
 static void committed(void *user, const struct err *why);
@@ -162,25 +164,25 @@ static void committed(void *user, const struct err *why);
 static void commit_first(struct store *s)
 {
 	struct trust_note *n = s->notes;
-	struct trust_entry entry = { .state = TRUST_OFFERED };
-	char key[KEY_MAX], value[RECORD_MAX], gone[TRUST_NAME_MAX + 1] = "";
+	struct trust_entry entry = { .times = 0 };
+	char key[TRUST_KEY_MAX], value[RECORD_MAX], gone[TRUST_NAME_MAX + 1] = "";
 	struct view *v = store_view(s);
-	struct batch *b = store_batch(untrusted());
+	struct batch *b = store_batch(trust_part());
 	bool there = find(v, n->name, &entry), same = there && has_chain(v, n->name, (struct span){ n->chain, n->len });
 
 	if (!there)
 		oldest(v, gone);
 	view_end(&v);
 	if (!same)
-		entry = (struct trust_entry){ .state = TRUST_OFFERED, .first_seen = n->when };
+		entry = (struct trust_entry){ .first_seen = n->when };
 	entry.last_seen = n->when;
 	entry.times = entry.times > UINT32_MAX - n->times ? UINT32_MAX : entry.times + n->times;
 	memcpy(entry.reason, n->reason, sizeof entry.reason);
 	if (gone[0])
-		add_removal(b, gone);
-	store_must(batch_put(b, key_of(key, 't', n->name), pack(value, &entry)));
+		trust_add_removal(b, gone);
+	store_must(batch_put(b, trust_key(key, 't', n->name), pack(value, &entry)));
 	if (!same)
-		store_must(batch_put(b, key_of(key, 'c', n->name), (struct span){ n->chain, n->len }));
+		store_must(batch_put(b, trust_key(key, 'c', n->name), (struct span){ n->chain, n->len }));
 	n->deed = (struct deed){ .then = committed, .user = s };
 	store_do(s, &b, &n->deed);
 }
@@ -217,7 +219,7 @@ void trust_note(struct store *s, const char *host, uint16_t port, struct span ch
 	struct trust_note *n, *old, **last = &s->notes;
 	char name[TRUST_NAME_MAX + 1];
 
-	if (!chain.len || chain.len > TRUST_CHAIN_MAX || !make_name(host, port, name))
+	if (!chain.len || chain.len > TRUST_CHAIN_MAX || !trust_name(host, port, name))
 		return;
 	n = store_memory(sizeof *n + chain.len);
 	n->when = clock_now_s();
@@ -239,13 +241,13 @@ void trust_note(struct store *s, const char *host, uint16_t port, struct span ch
 
 bool trust_each(struct store *s, struct trust_entry *entry)
 {
-	char at[KEY_MAX];
-	struct span key = key_of(at, 't', entry->name), value;
+	char at[TRUST_KEY_MAX];
+	struct span key = trust_key(at, 't', entry->name), value;
 	struct view *v = store_view(s);
 	bool there;
 
 	do
-		there = view_next(v, untrusted(), SPAN("t"), &key, &value);
+		there = view_next(v, trust_part(), SPAN("t"), &key, &value);
 	while (there && !unpack(span_from(key, 1), value, entry));
 	view_end(&v);
 	return there;
@@ -257,7 +259,7 @@ bool trust_get(struct store *s, const char *host, uint16_t port, struct trust_en
 	struct view *v;
 	bool there;
 
-	if (!make_name(host, port, name))
+	if (!trust_name(host, port, name))
 		return false;
 	v = store_view(s);
 	there = find(v, name, entry);
@@ -268,12 +270,23 @@ bool trust_get(struct store *s, const char *host, uint16_t port, struct trust_en
 bool trust_chain(struct store *s, const char *name, struct buf *chain, struct err *e)
 {
 	struct view *v = store_view(s);
-	char key[KEY_MAX];
+	char key[TRUST_KEY_MAX];
 	struct span value;
-	bool there = view_get(v, untrusted(), key_of(key, 'c', name), &value), fits = there && buf_add(chain, value);
+	bool there = view_get(v, trust_part(), trust_key(key, 'c', name), &value), fits = there && buf_add(chain, value);
 
 	view_end(&v);
 	if (!there)
 		return err_set(e, ERR_CONFIG, "nothing untrusted is known of %.270s", name);
 	return fits || err_set(e, ERR_LOCAL, "the certificates of %.270s take too much memory", name);
+}
+
+void trust_hint(struct err *e, const char *host, uint16_t port)
+{
+	char hint[HINT_MAX];
+	size_t used = strlen(e->text);
+	int len = snprintf(hint, sizeof hint, strchr(host, ':') ? "; see `postrider trust show [%s]:%u`" : "; see `postrider trust show %s:%u`",
+		host, port);
+
+	if (len > 0 && (size_t)len < sizeof hint && used + (size_t)len < sizeof e->text)
+		memcpy(e->text + used, hint, (size_t)len + 1);
 }

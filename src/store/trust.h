@@ -3,11 +3,12 @@
  * Certificates that were not trusted: what servers offered, kept for people to look at.
  *
  * One entry a HOST:PORT (host in lower case, an IPv6 address in brackets), at
- * most TRUST_HOSTS_MAX of them: when a new one comes, the offered one that was not
- * seen for the longest goes.  An entry belongs to one chain, which is PEM, the
+ * most TRUST_HOSTS_MAX of them: when a new one comes, the one that was not
+ * seen for the longest goes.  What people accepted is kept apart (trusted.h): another chain
+ * of such a server is an offer like any other.  An entry belongs to one chain, which is PEM, the
  * server's own certificate first, at most TRUST_CHAIN_MAX octets.  The same
  * chain again counts (`times`, `last_seen`, the newest reason); another chain
- * begins anew with times = 1 and state TRUST_OFFERED.  Texts in a chain are a
+ * begins anew with times = 1.  Texts in a chain are a
  * stranger's, and nobody proved to have its keys.
  *
  * trust_note never waits: it copies, and the entry is durable soon; store_close
@@ -27,16 +28,10 @@ enum {
 	TRUST_NAME_MAX = TRUST_HOST_MAX + 8,	/* "[", "]", ":65535" */
 };
 
-enum trust_state {
-	TRUST_OFFERED = 1,	/* by a server; nobody said that it is right */
-	TRUST_ACCEPTED,		/* for this host and port, by a person (`trust accept`, later); it never goes by itself */
-};
-
 struct trust_entry {
 	char name[TRUST_NAME_MAX + 1];	/* "pop.example.org:995", "[2001:db8::1]:995" */
 	char host[TRUST_HOST_MAX + 1];	/* without brackets */
 	uint16_t port;
-	enum trust_state state;
 	int64_t first_seen, last_seen;	/* seconds since 1970, of this chain */
 	uint32_t times;
 	char reason[sizeof(((struct err *)0)->text)];	/* why it was not trusted, when last seen */
@@ -44,6 +39,8 @@ struct trust_entry {
 
 /* A host that is too long, or a chain that is empty or too long, is not kept. */
 void trust_note(struct store *s, const char *host, uint16_t port, struct span chain, const char *reason);
+/* Behind an error of its server: where to look.  Whole or not at all: a name that is cut would mislead. */
+void trust_hint(struct err *e, const char *host, uint16_t port);
 /* Walks entries in the order of their names; start with entry->name[0] = 0. */
 bool trust_each(struct store *s, struct trust_entry *entry);
 bool trust_get(struct store *s, const char *host, uint16_t port, struct trust_entry *entry);

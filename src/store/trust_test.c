@@ -2,9 +2,12 @@
 #include "store/fixture.h"
 #include "store/room.h"
 #include "store/trust.h"
+#include "store/trusted.h"
 
 #define A "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 #define B "-----BEGIN CERTIFICATE-----\nBBBB\n-----END CERTIFICATE-----\n"
+
+#define SHA "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
 static const char *directory;
 
@@ -52,11 +55,10 @@ static void an_offer_is_kept(void **state)
 	trust_note(s, "POP.Example.org", 995, SPAN(A), "unknown authority");
 	again(state);
 	s = *state;
-	assert_true(trust_get(s, "pop.EXAMPLE.org", 995, &entry));
+	assert_true(trust_get(s, "pop.EXAMPLE.org.", 995, &entry));
 	assert_string_equal(entry.name, "pop.example.org:995");
 	assert_string_equal(entry.host, "pop.example.org");
 	assert_int_equal(entry.port, 995);
-	assert_int_equal(entry.state, TRUST_OFFERED);
 	assert_int_equal(entry.times, 1);
 	assert_true(entry.first_seen > 1600000000 && entry.first_seen == entry.last_seen);
 	assert_string_equal(entry.reason, "unknown authority");
@@ -102,9 +104,9 @@ static void another_chain_begins_anew(void **state)
 }
 
 /* Put as `trust accept` will, seen `when`. */
-static void put_entry(struct store *s, const char *name, char state, uint32_t when)
+static void put_entry(struct store *s, const char *name, uint32_t when)
 {
-	char key[80], value[22] = { 1, state };
+	char key[80], value[22] = { 1, 1 };
 	struct batch *b = store_batch(engine_part_of("trust", SPAN("")));
 
 	for (int i = 0; i < 4; i++)
@@ -129,31 +131,17 @@ static size_t count_keys(struct store *s, struct span kind)
 	return n;
 }
 
-static void what_was_accepted_stays_so_for_its_chain(void **state)
-{
-	struct trust_entry entry;
-	struct store *s = *state;
-
-	put_entry(s, "a.example:995", TRUST_ACCEPTED, 1000);
-	trust_note(s, "a.example", 995, SPAN(A), "wrong name");
-	(void)fixture_drain(s);
-	assert_true(trust_get(s, "a.example", 995, &entry) && entry.state == TRUST_ACCEPTED && entry.times == 1);
-	trust_note(s, "a.example", 995, SPAN(B), "wrong name");
-	(void)fixture_drain(s);
-	assert_true(trust_get(s, "a.example", 995, &entry) && entry.state == TRUST_OFFERED && entry.times == 1);
-}
-
 static void the_oldest_offer_goes(void **state)
 {
 	struct trust_entry entry;
 	struct store *s = *state;
 	char name[40];
 
-	for (uint32_t i = 0; i < TRUST_HOSTS_MAX - 2; i++) {
+	for (uint32_t i = 0; i < TRUST_HOSTS_MAX - 1; i++) {
 		(void)snprintf(name, sizeof name, "h%u.example:995", i);
-		put_entry(s, name, TRUST_OFFERED, 5000 + i * 7 % 1000);	/* h0 is the oldest */
+		put_entry(s, name, 5000 + i * 7 % 1000);	/* h0 is the oldest */
 	}
-	put_entry(s, "accepted.example:995", TRUST_ACCEPTED, 10);
+	must(trusted_add(s, &(struct trusted_new){ TRUSTED_KEY, "accepted.example", 995, NULL, SHA, SPAN(A), false, 10 }, &fixture_err));
 	trust_note(s, "fits.example", 995, SPAN(B), "r");
 	(void)fixture_drain(s);
 	assert_true(trust_get(s, "h0.example", 995, &entry));
@@ -168,7 +156,7 @@ static void the_oldest_offer_goes(void **state)
 	assert_int_equal(count_keys(s, SPAN("t")), TRUST_HOSTS_MAX);
 	assert_int_equal(count_keys(s, SPAN("c")), TRUST_HOSTS_MAX);
 	assert_false(trust_get(s, "h0.example", 995, &entry));
-	assert_true(trust_get(s, "accepted.example", 995, &entry));
+	assert_int_equal(count_keys(s, SPAN("a")), 1);
 	assert_true(trust_get(s, "fits.example", 995, &entry));
 	assert_true(trust_get(s, "h1.example", 995, &entry));
 	for (int i = 0; i < 3; i++) {
@@ -259,7 +247,6 @@ int main(void)
 		TEST(an_offer_is_kept),
 		TEST(the_same_again_counts),
 		TEST(another_chain_begins_anew),
-		TEST(what_was_accepted_stays_so_for_its_chain),
 		TEST(the_oldest_offer_goes),
 		TEST(entries_are_walked_in_order),
 		TEST(limits_hold),

@@ -200,10 +200,40 @@ static void atoms_as_values(void **state)
 	assert_false(token_nil(&(struct token){ .kind = TOKEN_PIECE, .text = SPAN("NIL") }));
 }
 
+/* After each octet: may what follows be read by tokens that begin anew? */
+static void between_two_responses(void **state)
+{
+	static const struct { const char *text, *between; } all[] = {
+		{ "* A\r\n* B\n \t* C", "00001" "0001" "11" "000" },
+		{ "\r\n+\n", "01" "01" },
+		{ "* OK [A b] c\r\n", "0000000000000" "1" },
+		{ "* 1 F (A {2}\r\nab)\r\n", "00000000000000000" "01" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(all); i++) {
+		char memory[64];
+		struct tokens t;
+		struct token tok;
+
+		tokens_start(&t, memory, sizeof memory);
+		assert_true(tokens_between(&t));
+		for (size_t n = 0; all[i].text[n]; n++) {
+			struct span in = { all[i].text + n, 1 };
+
+			while (tokens_next(&t, &in, &tok) != TOKEN_MORE)
+				;
+			if (tokens_between(&t) != (all[i].between[n] == '1'))
+				fail_msg("row %zu, octet %zu", i, n);
+		}
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_split_tells_the_same_story),
+		cmocka_unit_test(between_two_responses),
 		cmocka_unit_test(atoms_as_values),
 	};
 

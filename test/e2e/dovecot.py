@@ -12,8 +12,10 @@
 As root it runs as `nobody`: Dovecot serves no mail as root.
 """
 import contextlib
+import functools
 import grp
 import imaplib
+import itertools
 import os
 import random
 import pwd
@@ -122,23 +124,42 @@ def first_ephemeral():
         return 32768
 
 
-PART = int(os.environ.get("POSTRIDER_PART", "6"))     # of eight: tests that run beside us have other ports
+BLOCK = 256
+
+
+@functools.cache
+def own_ports():
+    """→ a block of ports that no other process of tests has while this one runs, over and over; and what holds it."""
+    first = list(range(10240, max(first_ephemeral(), 20000) - BLOCK, BLOCK))
+    random.shuffle(first)
+    for port in first:
+        s = socket.socket(socket.AF_UNIX)
+        try:
+            s.bind(f"\0postrider-test-ports-{port}")    # no file: whoever is killed holds nothing
+            return itertools.cycle(range(port, port + BLOCK)), s
+        except OSError:
+            s.close()
+    raise RuntimeError("other tests have all ports")
 
 
 def free_ports(count):
-    """Ports for servers that are started a moment later."""
-    held, top = [], max(first_ephemeral(), 20000)
-    while len(held) < count:
+    """Ports for servers that are started a moment later, and stay theirs when they are stopped and started again."""
+    held, (ports, _) = [], own_ports()
+    for port in itertools.islice(ports, BLOCK):
+        if len(held) == count:
+            break
         s = socket.socket()
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)         # as servers do
+        held.append(s)
         try:
-            s.bind(("127.0.0.1", random.randrange(10240, top - 16) // 8 * 8 + PART))
-            held.append(s)
-        except OSError:
-            s.close()
-    ports = [s.getsockname()[1] for s in held]
+            s.bind(("127.0.0.1", port))
+        except OSError:         # in use
+            held.pop().close()
+    assert len(held) == count, "too many servers at once"
+    found = [s.getsockname()[1] for s in held]
     for s in held:
         s.close()
-    return ports
+    return found
 
 
 @contextlib.contextmanager
@@ -306,9 +327,10 @@ class Dovecot:
                     out.append(f.read())
         return out
 
-    def start(self, ports=None):
+    def start(self, wanted=None):
+        """Wanted: ports that it had before."""
         for _ in range(5):      # a port may be taken between choosing and listening
-            self.pop3, self.pop3s, self.imap, self.imaps = ports = ports or free_ports(4)
+            self.pop3, self.pop3s, self.imap, self.imaps = ports = wanted or free_ports(4)
             conf = CONFIG.format(home=self.home, user=self.user, group=self.group, uid=self.uid, gid=self.gid,
                                  cert=self.cert, key=self.key, pop3=self.pop3, pop3s=self.pop3s, imap=self.imap, imaps=self.imaps, passdb=self.passdb,
                                  plugins=self.plugins[0], imap_plugins=self.plugins[1])

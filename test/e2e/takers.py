@@ -20,6 +20,8 @@ import socket
 import ssl
 import threading
 
+from origin import stop_accepting
+
 CHALLENGE = {"LOGIN": [b"Username:", b"Password:"], "CRAM-MD5": [b"<1896.697170952@taker>"]}
 
 
@@ -195,7 +197,8 @@ class Taker:
             self.context.load_cert_chain(*certificate)
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.port = self.socket.getsockname()[1]
-        threading.Thread(target=self.serve, daemon=True).start()
+        self.serving = threading.Thread(target=self.serve, daemon=True)
+        self.serving.start()
 
     def one(self, sock):
         with sock, contextlib.suppress(OSError), self.context.wrap_socket(sock, server_side=True) if self.context else sock as talked:
@@ -213,5 +216,4 @@ class Taker:
         return self
 
     def __exit__(self, *_):
-        self.socket.shutdown(socket.SHUT_RDWR)
-        self.socket.close()
+        stop_accepting(self.socket, self.serving)

@@ -1,12 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """The servers that the other tests believe in, asked by a client that is not ours (poplib)."""
+import os
 import poplib
+import socket
 import ssl
+import subprocess
+import sys
+import threading
+import time
 
 import pytest
 
 import corpus
+from dovecot import BLOCK, free_ports
+from introspection import Endpoint
+from issuer import Issuer
 from pop3d import Maildrop, Pop3d, Script, parse_script
+from probing import Raw, silent
+from serving import until
+from sinks import Sink
+from smtpd import Smtpd
+from takers import Taker
+from test_oauth_servers import Scripted, microsoft_pop3
+from test_relay_visits import Greylist
 
 poplib._MAXLINE = 1 << 24       # it refuses lines over 2048 octets
 
@@ -55,6 +71,40 @@ def test_origin_is_faithful(authority, tls):
         enter(pop).dele(3)
         pop.quit()
         assert len(origin.drop.octets()) == 39
+
+
+SERVERS = {"Pop3d": lambda: Pop3d(Maildrop([])), "Smtpd": Smtpd, "Raw": lambda: Raw(silent), "Sink": Sink, "Scripted": lambda: Scripted(microsoft_pop3([])),
+           "Greylist": Greylist, "Taker": lambda: Taker("pop3"), "Issuer": Issuer, "Endpoint": Endpoint}
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_a_server_that_is_stopped_takes_nobody(name):
+    """A thread that waits in accept() for a descriptor which is closed meanwhile is woken by signals (those that Popen holds back
+    from the main thread), and waits on for the same number: the next server's, whose clients it then takes."""
+    before, server = set(threading.enumerate()), SERVERS[name]()
+    stop = server.__exit__ if hasattr(server, "__exit__") else lambda *_: server.stop()
+    if hasattr(server, "__enter__"):
+        server.__enter__()
+    socket.create_connection(("127.0.0.1", server.port)).close()
+    time.sleep(0.1)         # it waits in accept() again
+    stop(None, None, None)
+    until(lambda: not set(threading.enumerate()) - before, lambda: f"the end of {set(threading.enumerate()) - before}")
+    with socket.socket() as s:
+        s.settimeout(5)
+        assert s.connect_ex(("127.0.0.1", server.port)) != 0
+
+
+def test_ports_are_of_one_process_of_tests():
+    mine, code = free_ports(8), "import dovecot; print(*dovecot.free_ports(8))"
+    others = []
+    for _ in range(3):
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True,
+                              env={**os.environ, "PYTHONPATH": ":".join(sys.path)})
+        others += map(int, done.stdout.split())
+    assert len(set(mine)) == 8 and len(others) == 24
+    first = {(port - 10240) // BLOCK for port in mine}
+    assert first == {(port - 10240) // BLOCK for port in free_ports(8)} and len(first) == 1
+    assert first.isdisjoint((port - 10240) // BLOCK for port in others)
 
 
 def test_origin_follows_its_script():

@@ -17,7 +17,8 @@ import urllib.parse
 import pytest
 
 import corpus
-from issuer import Issuer
+from introspection import CLIENT as POP3_CLIENT, SECRET as POP3_SECRET, endpoint
+from issuer import Issuer, SECRET as CLIENT_SECRET
 from pop3d import Maildrop, Pop3d
 from postrider import PROGRAM, Postrider, section
 from serving import Server, until
@@ -208,7 +209,7 @@ def answers(w):
     names = [n for n in operations() if n not in ("collect.stop", "collect.start")]
     for name, answer in zip(names, asks(w.s, *({"v": 1, "op": n} for n in names))):
         out[name] = json.dumps(answer)
-    box = w.names()[0]
+    box = [*w.names(), "nobody"][0]
     more = [("collect.schedule", {"connection": box}), ("history.entries", {"connection": box}), ("trust.show", {"connection": box})]
     out["more"] = json.dumps(asks(w.s, *({"v": 1, "op": n, "args": a} for n, a in more)))
     return out
@@ -304,3 +305,138 @@ def test_of_targets(w):
     look.none(w.s.log(), "the log")
     for name, taker in w.takers.items():
         assert taker.heard, f"nobody came to {name}"
+
+
+# ---- tokens
+
+def says_back(form):
+    """An endpoint that refuses, and tells all it was told."""
+    text = " ".join(f"{k}={v} {base64.b64encode(v.encode()).decode()} {urllib.parse.quote(v, safe='')}" for k, v in form.items())
+    return 400, {"error": "invalid_request", "error_description": text}
+
+
+def test_of_tokens(w):
+    issuer = Issuer()
+    w.stack.enter_context(issuer)
+    issuer.pad = word(2000)
+    issuer.refresh = issuer.secret("R3fresh-" + word())
+    w.kept.append(("client", CLIENT_SECRET))
+    for n, (protocol, auth) in enumerate((p, a) for p in ("pop3", "imap") for a in ("xoauth2", "oauthbearer")):
+        for back in (False, True, "later"):
+            name = f"{protocol}-{auth}-{back}"
+            taker = w.taker(name, protocol, auth.upper(), says_back=back)
+            flow = "refresh_token" if n == 0 and not back else "client_credentials"
+            keys = issuer.keys(flow, client_secret="vault:client")
+            w.p.clear(name, taker, protocol=protocol, auth=[auth], password=None, trace="wire", deliver=["mailbox:anna/INBOX"], active="always", interval="1h", **keys)
+    device = w.taker("device", "pop3", "XOAUTH2")
+    w.p.clear("device", device, auth=["xoauth2"], password=None, trace="wire", deliver=["mailbox:anna/INBOX"], **issuer.keys("device", client_secret=w.password("client_secret", "file", CLIENT_SECRET)))
+    issuer.says["token"] = [says_back, says_back]
+    w.s.write()
+    w.keep()
+    w.s.start()
+    said = w.p("-v", "-v", "oauth", "login", "pop3-xoauth2-False", "--password-file", "-", stdin=issuer.refresh.encode() + b"\n").text
+    issuer.says["device"] = [says_back]
+    said += w.p("-v", "-v", "oauth", "login", "device").text
+    said += w.p.good("-v", "-v", "oauth", "login", "device").text
+    until(lambda: all(r["last"] or r["connection"] == "device" for r in w.rows().values()), lambda: w.s.log()[-3000:])
+    said += w.p("-v", "-v", "collect").text
+    secrets = {s[:20]: s for s in issuer.secrets} | {"client_secret": CLIENT_SECRET}
+    kept = {name: s for name, s in secrets.items() if s in issuer.active}
+    gone = {name: s for name, s in secrets.items() if name not in kept}
+    look = Needles(secrets)
+    assert kept and len(gone) > 3 and any(t.heard for t in w.takers.values())
+    look.none(said, "oauth login")
+    for where, text in answers(w).items():
+        look.none(text, where)
+    for where, octets in [*process(w.s.process.pid), *files_under(w.p.state)]:
+        look.none(octets, where)
+    if can_look_now:
+        assert not show(in_memory(w.s.process.pid, gone))
+        image = b"\0".join(octets for _, octets in memory(w.s.process.pid))
+        for name, token in kept.items():
+            assert image.count(token[:40].encode()) <= 1, name      # for the next visit
+    w.s.stop()
+    look.none(w.s.log(), "the log")
+
+
+# ---- the service
+
+def test_of_the_service(w, authority):
+    s, accounts = w.s, {f"user{n}": word() for n in range(8)}
+    tokens = {f"token{n}": "T0ken-" + word(1500) for n in range(4)}
+    wrong, late, key = word(), word(), open(w.s.key, encoding="ascii").read()
+    e = w.stack.enter_context(endpoint())
+    s.keys |= {"oauth__introspection_url": e.url(), "oauth__client_id": POP3_CLIENT, "oauth__client_secret": "vault:endpoint"}
+    w.kept.append(("endpoint", POP3_SECRET))
+    for n, (name, password) in enumerate(accounts.items()):
+        s.account(name, [], password=password, recoverable=n % 2 == 0)
+    for n, token in enumerate(tokens.values()):
+        e.says[token] = {"active": True, "username": f"user{n}"}
+    s.write()
+    w.keep()
+    s.start()
+    s.p.good("account", "add", "late", "--password-file", "-", stdin=late.encode())
+    s.p.good("account", "passwd", "late", "--password-file", "-", stdin=wrong.encode())
+    s.p.good("account", "passwd", "late", "--password-file", "-", stdin=late.encode())
+
+    def coded(*parts):
+        return base64.b64encode("\0".join(parts).encode()).decode()
+
+    for n, (name, password) in enumerate(accounts.items()):
+        for listener in ("open", "tls"):
+            with s.raw(listener) as c:
+                c.good("USER " + name)
+                c.good("PASS " + password)
+                c.bad("PASS " + password)               # after the login: it is said back, or not
+                c.quit()
+            with s.raw(listener) as c:
+                c.good("AUTH PLAIN " + coded("", name, password))
+                c.quit()
+            with s.raw(listener) as c:
+                for line in ("AUTH LOGIN", coded(name)):
+                    assert c.ask(line).startswith("+ ")
+                c.good(coded(password))
+                c.quit()
+            with s.raw(listener) as c:
+                c.ask("USER " + password)               # in the wrong place
+                c.ask(password)
+                c.ask("CAPA " + password)
+    for n, (listener, line) in enumerate([("open", "PASS {}"), ("tls", "AUTH PLAIN {}")]):
+        with s.raw(listener) as c:
+            c.good(f"USER user{n}")
+            c.bad(line.format(wrong if n == 0 else coded("", "user1", wrong)))
+    for n, token in enumerate(tokens.values()):
+        with s.raw("tls" if n % 2 else "open") as c:
+            c.good("AUTH XOAUTH2 " + base64.b64encode(f"user=user{n}\1auth=Bearer {token}\1\1".encode()).decode())
+            c.quit()
+    secrets = accounts | tokens | {"wrong": wrong, "late": late, "endpoint": POP3_SECRET}
+    gone = {name: secret for name, secret in secrets.items() if name != "endpoint"}      # that is asked as long as we live
+    look = Needles(secrets | {"key": key.split("\n", 2)[1] + key.split("\n", 3)[2]})
+    for where, text in answers(w).items():
+        look.none(text, where)
+    look.none(json.dumps(s.p.good("status", "--json").rows()), "status")
+    for where, octets in [*process(s.process.pid), *files_under(s.p.state)]:
+        look.none(octets, where)
+    if can_look_now:
+        assert not show(in_memory(s.process.pid, gone))
+    s.stop()
+    look.none(s.log(), "the log")
+
+
+def test_of_the_vaults_master_password(w):
+    master, secret = word(), word()
+    w.s.start()
+    w.p.good("secret", "set", "box", "--password-file", "-", stdin=secret.encode())
+    recovery = os.path.join(w.p.home, "recovery")
+    said = w.p.good("-v", "-v", "secret", "export", recovery, "--password-file", "-", stdin=master.encode()).text
+    said += w.p("-v", "-v", "secret", "import", recovery, "--password-file", "-", stdin=secret.encode()).text
+    said += w.p("-v", "-v", "secret", "import", recovery, "--password-file", "-", stdin=master.encode()).text
+    w.p.good("-v", "-v", "backup", os.path.join(w.p.home, "backup"))
+    look = Needles({"master": master, "secret": secret})
+    look.none(said, "secret export")
+    for where, octets in [*process(w.s.process.pid), *files_under(w.p.home)]:
+        look.none(octets, where)
+    if can_look_now:
+        assert not show(in_memory(w.s.process.pid, {"master": master, "secret": secret}))
+    w.s.stop()
+    look.none(w.s.log(), "the log")

@@ -186,13 +186,8 @@ def test_by_address(p, authority):
     assert offer.name in p.good("trust", "show", "127.0.0.1").out
 
 
-@pytest.mark.parametrize("verb", ["accept", "revoke", "import"])
-def test_what_is_not_built_says_so(p, verb):
-    done = p("trust", verb, "localhost:995")
-    assert done.code == 2 and f"{verb} is not built yet" in done.err, done
-
-
-@pytest.mark.parametrize("words", [(), ("lost",), ("list", "x"), ("show",), ("show", "a", "b"), ("show", "a b"), ("show", "a:99999")])
+@pytest.mark.parametrize("words", [(), ("lost",), ("list", "x"), ("show",), ("show", "a", "b"), ("show", "a b"), ("show", "a:99999"), ("accept",), ("accept", "a", "b"),
+                                   ("revoke",), ("import",), ("accept", "a b")])
 def test_wrong_words(p, words):
     done = p("trust", *words)
     assert done.code == 2 and done.out == "" and done.err, done

@@ -7,7 +7,8 @@
  * message and each command once, and no password is shown on a clear line.
  * Cut or whole, the story is the same; but octets that a server sends before
  * TLS may be an error only when they are seen to be early: then the whole
- * story is the beginning of the cut one. */
+ * story is the beginning of the cut one.  When all is answered it asks for NOTIFY and IDLE, and the
+ * cut session rests whenever it may, in other memory each time. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -17,7 +18,7 @@
 enum {		/* the settings' bits */
 	CAPA = 1, GREETING = 2, SECURE = 4, TLS = 8, TLS_MUST = 16, CLEAR = 32, BINDING = 64, LOCKSTEP = 128,
 	REVERSED = 256, CANCEL = 512, PROOF_FAILED = 1024, WITH_ID = 2048, UTF8 = 4096, NO_LOGOUT = 8192, SINCE = 16384, HEADS = 32768, COMPRESS = SINCE,	/* no bit is left */
-	STORY_MAX = 1 << 21, IDS = 4,
+	STORY_MAX = 1 << 21, IDS = 4, IDLES = 5,
 };
 
 static const char password[] = "pa55-w0rd", password8[] = "pa55-w0rd\xc3\xa9";
@@ -30,7 +31,9 @@ struct run {
 	uint32_t told, fetches;		/* messages of imc_fetch; its commands */
 	uint32_t body;			/* of which message */
 	size_t inflate;			/* octets that were left when compression began */
-	bool secure, attacked, compressed, ready, failed, over;
+	unsigned idles, notifies;	/* asked */
+	bool secure, attacked, compressed, ready, selected, failed, over;
+	bool rests, rested;
 };
 
 static void must(bool added)
@@ -79,6 +82,37 @@ static void ask_all(struct run *r)
 	}
 }
 
+/* DONE before "+", at it, at the first news, or never. */
+static void ask_idle(struct run *r)
+{
+	static const struct span names[] = { SPAN("a \"b\\"), SPAN("x") };
+	const struct imc_watch all = { .names = names, .name_count = 2, .trees = names, .tree_count = 1, .personal = true, .selected = true,
+		.flags = true, .status = true };
+
+	if (r->asked != r->answered || !imc_can_ask(r->s) || imc_outstanding(r->s))
+		return;
+	if (r->notifies < 2 && (imc_capabilities(r->s) & IMC_CAPA_NOTIFY)) {
+		(void)(r->notifies++ ? imc_notify_none(r->s) : imc_notify(r->s, &all));
+		r->asked++;
+	} else if (r->idles < IDLES && r->selected && (imc_capabilities(r->s) & IMC_CAPA_IDLE)) {
+		(void)imc_idle(r->s);
+		r->asked++;
+		if (r->idles++ % 4 == 0)
+			imc_idle_done(r->s);
+	}
+}
+
+static void on_idle(struct run *r, const struct imc_event *ev)
+{
+	assert(r->ready && !r->body && (ev->what == IMC_NEWS) == (ev->flags != 0));
+	assert(ev->what == IMC_NEWS || (ev->verb == IMC_ASK_IDLE && ev->id && imc_idling(r->s)));
+	if (ev->what == IMC_NEWS && !ev->text.len)
+		assert((imc_news(r->s) & ev->flags) == ev->flags);
+	assert(!ev->text.len || (ev->text.len <= IMC_NAME_MAX && r->notifies));
+	if (imc_idling(r->s) && r->idles % 4 == (ev->what == IMC_NEWS ? 3 : 2))
+		imc_idle_done(r->s);
+}
+
 static void answer_sasl(struct run *r, const struct imc_event *ev)
 {
 	struct err why = { 0 };
@@ -106,6 +140,20 @@ static void on_message(struct run *r, const struct imc_event *ev)
 	assert((ev->text.len > 0) == (ev->what == IMC_BODY));
 	r->body = ev->what == IMC_END ? 0 : ev->uid;
 	assert(ev->what != IMC_END || ++r->told <= IDS * 3);
+}
+
+static void on_answer(struct run *r, const struct imc_event *ev)
+{
+	assert(r->ready && ev->id && !r->body && (ev->what == IMC_DONE || ev->kind));
+	if (ev->uid) {
+		assert(ev->verb == fetching(r) && ++r->told <= IDS * 3);
+	} else if (ev->verb == IMC_ASK_SELECT) {
+		r->selected = ev->what == IMC_DONE;
+		ask_all(r);
+	} else {
+		assert(++r->answered <= r->asked);
+		ask_idle(r);
+	}
 }
 
 static void on_event(struct run *r, const struct imc_event *ev)
@@ -155,13 +203,11 @@ static void on_event(struct run *r, const struct imc_event *ev)
 		return;
 	case IMC_DONE:
 	case IMC_REFUSED:
-		assert(r->ready && ev->id && !r->body && (ev->what == IMC_DONE || ev->kind));
-		if (ev->uid)
-			assert(ev->verb == fetching(r) && ++r->told <= IDS * 3);
-		else if (ev->verb == IMC_ASK_SELECT)
-			ask_all(r);
-		else
-			assert(++r->answered <= r->asked);
+		on_answer(r, ev);
+		return;
+	case IMC_IDLING:
+	case IMC_NEWS:
+		on_idle(r, ev);
 		return;
 	case IMC_WARNING:
 		assert(ev->text.len);
@@ -211,9 +257,26 @@ static void drain(struct run *r)
 	assert(imc_unread(r->s) == 0 && ev.what == IMC_NOTHING);
 }
 
-static void run_start(struct run *r, const struct imc_login *login, unsigned settings)
+/* It goes on in other memory. */
+static void rest(struct run *r)
 {
-	*r = (struct run){ .s = malloc(imc_size()), .settings = settings, .secure = login->secure };
+	struct imc_rested *rested = malloc(imc_rested_size());
+
+	assert(rested);
+	imc_rest(r->s, rested);
+	assert(r->rested || !memmem(r->s, imc_size(), password, sizeof password - 1));	/* later the server may have said it */
+	r->rested = true;
+	free(r->s);
+	r->s = malloc(imc_size());
+	assert(r->s);
+	memset(r->s, 0xa5, imc_size());
+	imc_resume(r->s, rested);
+	free(rested);
+}
+
+static void run_start(struct run *r, const struct imc_login *login, unsigned settings, bool rests)
+{
+	*r = (struct run){ .s = malloc(imc_size()), .rests = rests, .settings = settings, .secure = login->secure };
 	assert(r->s);
 	buf_start(&r->story, STORY_MAX);
 	buf_start(&r->out, STORY_MAX);
@@ -230,6 +293,8 @@ static void run_part(struct run *r, struct span part)
 		imc_feed(r->s, part);
 		drain(r);
 	}
+	if (r->rests && imc_may_rest(r->s))
+		rest(r);
 }
 
 static void run_end(struct run *r)
@@ -274,8 +339,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 2 || size > 16384)	/* a story must find room */
 		return 0;
-	run_start(&whole, &login, settings);
-	run_start(&cut, &login, settings);
+	run_start(&whole, &login, settings, false);
+	run_start(&cut, &login, settings, true);
 	feed_start(&f, data + 2, size - 2);
 	run_part(&whole, f.all);
 	while (feed_next(&f, &part))

@@ -28,7 +28,7 @@ struct conn {
 	struct session *session;
 	struct way up;		/* to the server; down is the session's `out` */
 	uint64_t down_left;
-	bool down_moving, paused, high, silent, heard_end;
+	bool down_moving, paused, high, silent, heard_end, background;
 	enum cut cut;		/* how it will break */
 	size_t grain;		/* octets a piece */
 	uint64_t latency_us;
@@ -64,7 +64,8 @@ static void on_ended(void *user)
 	struct conn *c = user;
 
 	leave_server(c);
-	loop_hold(-1);
+	if (!c->background)
+		loop_hold(-1);
 	c->state = GONE;
 	c->user.closed(c->user.user, &c->why);
 }
@@ -394,6 +395,32 @@ void conn_adopt(struct conn *c, const struct conn_user *u)
 	c->user = *u;
 }
 
+void conn_background(struct conn *c)
+{
+	if (!c->background && c->state != GONE)
+		loop_hold(-1);
+	c->background = true;
+}
+
+static void on_forgotten([[maybe_unused]] void *user, [[maybe_unused]] const struct err *why)
+{
+}
+
+void conn_forget(struct conn **out)
+{
+	struct conn *c = *out;
+
+	*out = NULL;
+	if (!c)
+		return;
+	c->user.closed = on_forgotten;
+	conn_drop(c);
+}
+
+void conn_rest([[maybe_unused]] struct conn *c)
+{
+}
+
 bool conn_is_open(const struct conn *c)
 {
 	return c->state == OPEN;
@@ -416,6 +443,12 @@ bool conn_tls_offered(const struct conn *c, struct conn_offered *offered)
 	(void)c;
 	(void)offered;
 	return false;
+}
+
+bool conn_tls_trusted(const struct conn *c)
+{
+	(void)c;
+	return true;
 }
 
 bool conn_start_deflate(struct conn *c, struct err *e)
