@@ -71,8 +71,8 @@ static bool open_vault(struct here *h, struct err *e)
 static bool prepare(struct here *h, struct err *e)
 {
 	struct store *vault = h->said.cli->store;
-	struct collector_with with = { .vault = vault, .max_per_host = h->said.cli->settings.max_per_host, .ended = on_ended, .step = on_step,
-		.offered = on_offered, .user = h };
+	struct collector_with with = { .vault = vault, .max_per_host = h->said.cli->settings.max_per_host, .ended = on_ended, .step = on_step, .offered = on_offered,
+		.user = h };
 
 	h->loop = loop_new(e);
 	if (!h->loop)

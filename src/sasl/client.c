@@ -128,7 +128,8 @@ static bool set_credentials(struct sasl_client *c, const struct sasl_credentials
 		return false;
 	if (!sasl_mech_plus(c->mech))
 		return true;
-	return set_binding(c, GSASL_CB_TLS_EXPORTER, with->tls_exporter, e) && set_binding(c, GSASL_CB_TLS_UNIQUE, with->tls_unique, e);
+	/* Where both are to be had it is TLS 1.2, for which tls-unique is the one that a server must know (RFC 5802 section 6). */
+	return with->tls_unique.len ? set_binding(c, GSASL_CB_TLS_UNIQUE, with->tls_unique, e) : set_binding(c, GSASL_CB_TLS_EXPORTER, with->tls_exporter, e);
 }
 
 static bool start(struct sasl_client *c, const struct sasl_credentials *with, struct err *e)

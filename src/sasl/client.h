@@ -27,9 +27,9 @@
  * section 6 GNU SASL 2.2.0 fails (it validates the binding's name even then).
  * Errors: ERR_AUTH (the server's proof is wrong, or it refused inside the
  * exchange; never try a weaker mechanism after it), ERR_PEER (a challenge that
- * is none, too many iterations), ERR_CONFIG (credentials that this mechanism
+ * is none, too many iterations, no KDC that answers), ERR_CONFIG (credentials that this mechanism
  * cannot carry: a NUL in a password, or a user's name that SASLprep forbids, in SCRAM; no Kerberos ticket: nobody refused
- * anything, and another mechanism may do), ERR_NET (no KDC answers), ERR_LOCAL. */
+ * anything, and another mechanism may do), ERR_LOCAL. */
 #pragma once
 
 #include "base/buf.h"
@@ -52,7 +52,7 @@ struct sasl_credentials {
 	const char *host;
 	uint16_t port;			/* 0 = not told; OAUTHBEARER alone says it */
 	int64_t now_s;			/* the time, which NTLM says; 0 = not told */
-	struct span tls_exporter;	/* RFC 9266 channel binding, empty without TLS 1.3 */
+	struct span tls_exporter;	/* RFC 9266 channel binding; used where there is no tls_unique */
 	struct span tls_unique;		/* RFC 5929, empty with TLS 1.3 */
 };
 

@@ -82,7 +82,7 @@ static bool fail(const struct gssapi *g, OM_uint32 major, OM_uint32 minor, bool 
 
 	words(major, minor, why);
 	if (no_kdc(minor))
-		return err_set(e, ERR_NET, "GSSAPI: no Kerberos server answers: %s", why);
+		return err_set(e, ERR_PEER, "GSSAPI: no Kerberos server answers: %s", why);
 	if (answered && GSS_ROUTINE_ERROR(major) == GSS_S_DEFECTIVE_TOKEN)
 		return err_set(e, ERR_PEER, "GSSAPI: the server's challenge makes no sense: %s", why);
 	if (answered)

@@ -35,7 +35,7 @@ def dove(authority):
     """A Dovecot with all that goes by a password."""
     if not available():
         pytest.skip("no dovecot on this machine")
-    more = "auth_mechanisms = plain login digest-md5 cram-md5 apop scram-sha-1 scram-sha-256\nauth_realms = one.test two.test\n"
+    more = "auth_mechanisms = plain login digest-md5 cram-md5 apop scram-sha-1 scram-sha-256\n"
     with Dovecot(authority, more=more) as d:
         yield d
 
@@ -106,17 +106,18 @@ def test_a_wrong_password(p, dove, authority, protocol, auth):
     assert failures(dove, user) <= 1
 
 
-@pytest.mark.parametrize("protocol", ["pop3", "imap"])
-def test_a_realm_of_the_users(p, dove, authority, protocol):
-    """DIGEST-MD5: anna@two.test is anna of the realm two.test, the second that the server offers."""
-    user = dove.fresh() + "@two.test"
-    dove.fill(user, MAIL)
-    box(p, dove, authority, protocol, user, auth=["digest-md5"])
-    logs_in(p, "digest-md5")
+def test_a_realm_of_the_users(p, authority):
+    """DIGEST-MD5: anna@two.test is anna of the realm two.test, the second that the server offers; who has none is of the first."""
+    with Dovecot(authority, more="auth_mechanisms = plain digest-md5\nauth_realms = one.test two.test\n") as d:
+        for protocol in ("pop3", "imap"):
+            for user, known in (("anna@two.test", "anna@two.test"), ("berta", "berta@one.test")):
+                box(p, d, authority, protocol, user, auth=["digest-md5"])
+                p.good("test", "box")
+                assert re.search(rf"{protocol}-login: .*user=<{known}>, method=DIGEST-MD5", d.log())
 
 
 @pytest.mark.parametrize("protocol", ["pop3", "imap"])
-@pytest.mark.parametrize("password", ["x" * 200, "a\"b\\c,=", "пароль-€"])
+@pytest.mark.parametrize("password", ["x" * 200, "a\"b,=", "пароль-€"])
 def test_digest_md5_of_any_password(p, authority, protocol, password):
     """But for those that ISO 8859-1 has all letters of, and not ASCII: Dovecot hashes their UTF-8, against RFC 2831."""
     with Dovecot(authority, more="auth_mechanisms = plain digest-md5\n", passwd=f"anna:{{PLAIN}}{password}::::::\n") as d:
@@ -274,13 +275,13 @@ def test_a_server_of_another_key(ticketed, hound, realm, authority, protocol):
 
 @pytest.mark.parametrize("protocol", ["pop3", "imap"])
 def test_no_kdc(ticketed, hound, authority, protocol):
-    """Nobody listens there: counted as a network's failure, in the library's words."""
+    """Nobody listens there: that is what is said, once, and no other mechanism is missed for it."""
     user = hound.fresh(MAIL)
     with kerberos.Realm() as gone:
         ticketed.variables.update(gone.variables, KRB5CCNAME=gone.ticket(user))
         gone.stop()
         box(ticketed, hound, authority, protocol, user, auth=["gssapi"], password=None)
-        refused(ticketed, "no Kerberos server answers: Cannot contact any KDC")
+        assert "none of the mechanisms" not in refused(ticketed, "error .*no Kerberos server answers: Cannot contact any KDC").err
 
 
 # ---- by a certificate
