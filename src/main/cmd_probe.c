@@ -151,9 +151,9 @@ const struct command cmd_test = {
 	.options = { { "password-file", true }, { "password-command", true }, { NULL, false } },
 	.keys = true,
 	.help = "One line a step: connect, TLS, greeting, capabilities, login, mailbox (IMAP: each), logout, with a tick or a\n"
-		"cross and the reason; above the login's, why each mechanism of `auth` was passed over.  It fetches and changes\n"
-		"nothing, neither on the server nor here, and may run beside a running collect.  Without NAME all enabled\n"
-		"connections are tested; a disabled one may be named.\n"
+		"cross and the reason; above the login's, why each mechanism of `auth` was passed over.  It fetches\n"
+		"and changes nothing, neither on the server nor here, and may run beside a running collect.  Without NAME all\n"
+		"enabled connections are tested; a disabled one may be named.\n"
 		"While `postrider run` has the state, it is that which makes the test, with its vault, and with its configuration\n"
 		"as it read it; a URL is tested from here.\n"
 		"A URL needs no configuration: pop3s://anna@pop.example.org (as in collect, without --to); keys are --KEY VALUE.\n"
