@@ -167,7 +167,12 @@ def test_more_connections_than_the_server_takes(p, authority):
         for n in range(3):
             d.fill(user, [MAIL[1 + n]], f"f{n}")
             watch(p, f"box{n}", **keys(d, authority, user), mailbox=[f"f{n}"], interval="2s", delay_failed_host="1s")
+        last = p.sections.pop("box2")
+        p.write()
         with Watching(p, "-v", "-v") as w:
+            w.idles(2)          # who logs in at the same time is not counted by the others: Dovecot lets three in
+            p.sections["box2"] = last
+            w.reload()
             w.has(3)
             w.says("too many sessions of this account")
             for n in range(3):
