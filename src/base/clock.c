@@ -16,6 +16,14 @@ int64_t clock_now_s(void)
 	return t.tv_sec;
 }
 
+int64_t clock_now_ms(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
 uint64_t clock_mono_ms(void)
 {
 	struct timespec t;

@@ -11,6 +11,7 @@
 
 enum { MOMENT_TEXT = 21 };
 
+int64_t clock_now_ms(void);		/* wall clock, milliseconds since 1970 UTC */
 int64_t clock_now_s(void);		/* wall clock, seconds since 1970 UTC */
 uint64_t clock_mono_ms(void);		/* monotonic, for durations */
 void random_fill(void *at, size_t len);	/* from the kernel; ends the program if there is none */

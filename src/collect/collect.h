@@ -68,6 +68,7 @@ struct visit_result {
 	uint64_t owed;		/* held messages that every target has now, and whose end at the server is the next visit's */
 	uint64_t planned, planned_octets;	/* messages that were to be fetched; planned_octets 0 = not known */
 	uint64_t ms;
+	bool answered;		/* the server has said something */
 	struct err why;		/* kind ERR_NONE: the visit itself came to its end */
 };
 
@@ -101,12 +102,19 @@ enum visit_step_what {
 	STEPS
 };
 
+struct visit_mech {		/* of the login step: a mechanism that was considered, and what became of it */
+	const char *name, *reason;	/* "PLAIN", "clear_line": for programs; live for ever */
+	const char *text;		/* "the line is in clear …"; lives during the call */
+};
+
 struct visit_step {
 	enum visit_step_what what;
 	bool good;
 	enum err_kind kind;	/* of what failed */
 	const char *text;	/* what was found, or what failed and what to do; lives during the call */
 	uint64_t ms;		/* since the step before */
+	const struct visit_mech *mechs;	/* STEP_LOGIN, in the order in which they were looked at; live during the call */
+	size_t mech_count;
 };
 
 struct collector_with {
@@ -122,7 +130,8 @@ struct collector_with {
 	/* Connections with `idle` are watched between visits, where the server can (IMAP IDLE); this is called when a
 	 * visit is wanted, once until there was one; it may not begin within this call.  NULL: nothing is watched. */
 	void (*news)(void *user, const char *connection);
-	void (*step)(void *user, const struct connection *connection, const struct visit_step *step);	/* may be NULL */
+	void (*slow)(void *user, const struct connection *connection);	/* a visit counts in max_per_host no more; may be NULL */
+	void (*step)(void *user, uint64_t id, const struct connection *connection, const struct visit_step *step);	/* may be NULL */
 	/* What a server offered whose certificate is not trusted; NULL: it is kept in `store`. */
 	void (*offered)(void *user, const char *host, uint16_t port, const struct conn_offered *offered);
 	void *user;

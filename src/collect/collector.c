@@ -9,7 +9,9 @@
 #include "collect/watch.h"
 #include "store/trust.h"
 
-enum { VISIT_BITS = 20, VISITS_MAX = 1 << VISIT_BITS, SLOT_BITS = 24, KIND_BITS = 8, ALIVE_MS = 1000 };
+enum { VISIT_BITS = 20, VISITS_MAX = 1 << VISIT_BITS, SLOT_BITS = 24, KIND_BITS = 8, ALIVE_MS = 250,
+	WITH_SLOW = 2,		/* so many times max_per_host, the slow ones counted in */
+};
 
 struct collector {
 	struct collector_with with;
@@ -54,7 +56,7 @@ struct store *collector_vault(struct collector *c)
 void collector_step(struct collector *c, const struct visit *v, const struct visit_step *step)
 {
 	if (c->with.step)
-		c->with.step(c->with.user, v->with, step);
+		c->with.step(c->with.user, v->id, v->with, step);
 }
 
 bool collector_offered(struct collector *c, const struct visit *v, const struct conn_offered *offered)
@@ -159,14 +161,17 @@ static bool at_host(const struct visit *v)
 
 static bool host_has_room(const struct collector *c, const struct visit *wanting)
 {
-	size_t busy = 0;
+	size_t busy = 0, slow = 0;
 
 	for (size_t n = 0; n < c->count; n++) {
 		const struct visit *v = c->visits[n];
 
-		busy += v && at_host(v) && same_host(v, wanting);
+		if (!v || !at_host(v) || !same_host(v, wanting))
+			continue;
+		busy += !v->slow;
+		slow += v->slow;
 	}
-	return !c->with.max_per_host || busy < c->with.max_per_host;
+	return !c->with.max_per_host || (busy < c->with.max_per_host && busy + slow < (size_t)c->with.max_per_host * WITH_SLOW);
 }
 
 void collector_left_host(struct collector *c, const struct visit *ended)
@@ -181,6 +186,19 @@ void collector_left_host(struct collector *c, const struct visit *ended)
 	}
 	if (oldest && host_has_room(c, oldest))
 		visit_start(oldest);
+}
+
+/* A place at the host is for whom the server talks to: who waits for it, or takes long, keeps no other out. */
+static void look_at_place(struct collector *c, struct visit *v)
+{
+	uint64_t now = loop_now_ms(c->with.loop);
+
+	if (v->slow || !at_host(v) || !visit_slow(v, now))
+		return;
+	v->slow = true;
+	collector_left_host(c, v);
+	if (c->with.slow)
+		c->with.slow(c->with.user, v->with);
 }
 
 static void add_progress(const struct visit *v, struct collect_progress *p)
@@ -300,6 +318,9 @@ static void on_alive(void *user)
 	for (size_t n = 0; n < c->count; n++)
 		if (c->visits[n])
 			handed_look(c->visits[n]);
+	for (size_t n = 0; n < c->count; n++)
+		if (c->visits[n])
+			look_at_place(c, c->visits[n]);
 }
 
 static void on_store(void *user)

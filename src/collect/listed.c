@@ -36,7 +36,7 @@ static void settle_rules(struct visit *v)
 		.keep = v->with->after == AFTER_KEEP && v->what == VISIT_COLLECT,
 		.seen = v->with->after == AFTER_SEEN && v->what == VISIT_COLLECT,
 		.delete_after_s = v->what == VISIT_COLLECT ? v->with->delete_after_s : 0,
-		.now = clock_now_s(), .final = visit_final_state(v), .target_count = v->sink_count,
+		.now = clock_now_s(), .history_keep_s = v->with->history_keep_s, .final = visit_final_state(v), .target_count = v->sink_count,
 	};
 	for (size_t n = 0; n < v->sink_count; n++)
 		v->rules.targets[n] = v->sinks[n].tag;

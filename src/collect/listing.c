@@ -6,8 +6,6 @@
 
 #include "store/held_ledger.h"
 
-enum { PRUNE_AFTER_S = 30 * 86400 };
-
 static_assert(sizeof(struct item) <= 60, "PRODUCT 2.3: 64 bytes a message, and 4 are the plan's");
 
 void listing_start(struct listing *l)
@@ -293,6 +291,7 @@ static void walk_entries(struct listing *l, struct ledger *ledger, const struct 
 {
 	struct walk w = { l, 0 };
 	struct ledger_entry entry;
+	struct prune_rules prune = { rules->now, rules->history_keep_s };
 	int64_t disposed = disposed_until(ledger);
 
 	for (const uint8_t *after = NULL; ledger_next(ledger, after, &entry); after = entry.id) {
@@ -302,7 +301,7 @@ static void walk_entries(struct listing *l, struct ledger *ledger, const struct 
 		if (entry.state == LEDGER_ALIAS)
 			continue;
 		if (entry.state == LEDGER_GONE) {
-			t->missing += !i && rules->now - entry.changed > PRUNE_AFTER_S;
+			t->missing += !i && prune_old(&entry, &prune);
 			continue;
 		}
 		t->missing += i == NULL;
@@ -366,15 +365,20 @@ bool listing_join(struct listing *l, struct ledger *ledger, const struct listing
 	return true;
 }
 
-/* One entry that is not listed. */
+/* One entry that is not listed; *puts counts what becomes of it. */
 static bool retire(struct ledger_entry *entry, struct ledger *ledger, const struct listing_rules *rules,
-	struct identity *identity, bool compare, int64_t disposed, struct err *e)
+	struct identity *identity, bool compare, int64_t disposed, size_t *puts, struct err *e)
 {
+	struct prune_rules prune = { rules->now, rules->history_keep_s };
+
 	if (entry->state == LEDGER_GONE) {
-		if (rules->now - entry->changed > PRUNE_AFTER_S)
+		if (prune_may(ledger, entry, &prune)) {
 			ledger_remove(ledger, entry->id);
+			++*puts;
+		}
 		return true;
 	}
+	++*puts;
 	if (compare && entry->state == LEDGER_SHARED)
 		return true;
 	if (compare && !should_vanish(entry, disposed))
@@ -391,10 +395,10 @@ bool listing_retire(struct listing *l, struct ledger *ledger, const struct listi
 	struct walk w = { l, 0 };
 	struct ledger_entry entry;
 	int64_t disposed = disposed_until(ledger);
-	size_t looked = 0;
+	size_t puts = 0;
 
 	*done = false;
-	while (l->retiring && looked < LISTING_SLICE) {
+	for (size_t looks = 0; l->retiring && puts < LISTING_SLICE && looks < LISTING_LOOKS; looks++) {
 		if (!ledger_next(ledger, l->retired, &entry)) {
 			l->retiring = false;
 			break;
@@ -402,8 +406,7 @@ bool listing_retire(struct listing *l, struct ledger *ledger, const struct listi
 		memcpy(l->retired, entry.id, sizeof l->retired);
 		if (entry.state == LEDGER_ALIAS || (entry.state != LEDGER_SHARED && listed(&w, entry.id)))
 			continue;
-		looked++;
-		if (!retire(&entry, ledger, rules, identity, l->compare, disposed, e))
+		if (!retire(&entry, ledger, rules, identity, l->compare, disposed, &puts, e))
 			return false;
 	}
 	if (l->retiring)

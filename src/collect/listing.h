@@ -22,9 +22,10 @@
 
 #include "base/err.h"
 #include "collect/identity.h"
-#include "store/ledger.h"
+#include "store/ledger_prune.h"
 
-enum { ITEM_UID_MAX = 18, LISTING_WHOLESALE = 10, LISTING_GAPS_MAX = 100, LISTING_SLICE = 32 };
+enum { ITEM_UID_MAX = 18, LISTING_WHOLESALE = 10, LISTING_GAPS_MAX = 100, LISTING_SLICE = 32,
+	LISTING_LOOKS = 512 };
 
 enum item_flag {
 	ITEM_KNOWN = 1,		/* in the ledger, nothing to fetch */
@@ -60,6 +61,7 @@ struct listing_rules {		/* what decides about known items */
 	bool seen;		/* after = seen: what had the flag and lost it is offered again */
 	uint64_t delete_after_s;	/* 0 = never */
 	int64_t now;
+	uint64_t history_keep_s;	/* entries that are gone are kept so long; 0 = for ever */
 	enum ledger_state final;	/* of what every target has */
 	uint64_t targets[LEDGER_TARGETS_MAX];	/* their tags */
 	size_t target_count;
@@ -88,7 +90,7 @@ void listing_flag(struct listing *l, uint32_t first, uint32_t last, uint8_t flag
 [[nodiscard]] bool listing_gaps(struct listing *l, uint64_t count, size_t most, const uint8_t base[32], struct err *e);
 [[nodiscard]] bool listing_join(struct listing *l, struct ledger *ledger, const struct listing_rules *rules,
 	struct listing_found *found, struct err *e);
-/* At most LISTING_SLICE puts; *done when all entries were looked at and the
+/* At most LISTING_SLICE puts, and LISTING_LOOKS entries looked at; *done when all entries were looked at and the
  * items stand in order of their numbers.  Fills `identity` (started). */
 [[nodiscard]] bool listing_retire(struct listing *l, struct ledger *ledger, const struct listing_rules *rules,
 	struct identity *identity, bool *done, struct err *e);

@@ -74,7 +74,7 @@ static enum ledger_state state_of(struct ledger *l, const char *uid)
 /* Lists `uids` (separated by blanks; "-" = no id), joins, and tells what was found. */
 static struct listing_found join(struct ledger *l, const char *uids, struct listing *listing, struct identity *identity, int64_t now)
 {
-	struct listing_rules rules = { .dispose = true, .now = now };
+	struct listing_rules rules = { .dispose = true, .now = now, .history_keep_s = 30 * 86400 };
 	struct span rest = span_of(uids), uid;
 	struct listing_found found;
 	uint32_t number = 1;

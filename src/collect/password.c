@@ -107,7 +107,7 @@ bool password_again(struct visit *v)
 		return false;
 	v->token.count++;
 	v->token.again = true;
-	v->mechs_out = 0;		/* it was not the mechanism */
+	mechs_forgive(v);		/* it was not the mechanism */
 	tokens_expired(collector_tokens(v->collector), v->with->name, buf_span(&v->password));
 	return true;
 }

@@ -80,7 +80,7 @@ static void tell(struct visit *v, struct sasl_run *r)
 {
 	v->token.refused |= sasl_client_token(r->client) == SASL_TOKEN_EXPIRED;
 	if (!r->good)
-		v->talk->sasl_cancel(v, r->e.kind == ERR_AUTH, &r->e);
+		mechs_unproved(v, buf_span(&r->challenge), &r->e);
 	else
 		v->talk->sasl_answer(v, buf_span(&r->response));
 }
@@ -110,7 +110,7 @@ static void on_last(struct visit *v)
 		return;
 	}
 	(void)err_set(&e, ERR_AUTH, "the server did not prove that it knows the password; somebody may be in between");
-	v->talk->sasl_cancel(v, true, &e);
+	mechs_unproved(v, (struct span){ 0 }, &e);
 }
 
 void sasl_run_step(struct visit *v, const struct sasl_ask *ask)

@@ -8,7 +8,7 @@
 
 enum { SECONDS_MAX = 366 * 24 * 3600, OPENING_LATE_S = 30, LATER_S = 5 };
 
-static void must(const void *there)
+void schedule_must(const void *there)
 {
 	if (there)
 		return;
@@ -98,45 +98,6 @@ struct planned *schedule_one(const struct schedule *s, const char *name)
 	return NULL;
 }
 
-static struct host *host_of(struct schedule *s, const char *name)
-{
-	struct host *h;
-
-	if (!name)
-		return NULL;
-	for (size_t n = 0; n < s->host_count; n++)
-		if (strcasecmp(s->hosts[n]->name, name) == 0)
-			return s->hosts[n];
-	h = calloc(1, sizeof *h);
-	must(h);
-	h->name = strdup(name);
-	must(h->name);
-	s->hosts = reallocarray(s->hosts, s->host_count + 1, sizeof(struct host *));
-	must(s->hosts);
-	s->hosts[s->host_count++] = h;
-	return h;
-}
-
-static void drop_hosts(struct schedule *s)
-{
-	size_t kept = 0;
-
-	for (size_t n = 0; n < s->host_count; n++) {
-		struct host *h = s->hosts[n];
-		bool used = false;
-
-		for (size_t i = 0; i < s->count && !used; i++)
-			used = s->all[i]->host == h;
-		if (used) {
-			s->hosts[kept++] = h;
-			continue;
-		}
-		free(h->name);
-		free(h);
-	}
-	s->host_count = kept;
-}
-
 static void planned_free(struct planned *p)
 {
 	if (!p)
@@ -152,21 +113,14 @@ static int64_t seconds(uint64_t ms)
 	return s < SECONDS_MAX ? (int64_t)s : SECONDS_MAX;
 }
 
-static void set_running(struct planned *p, bool running)
-{
-	if (p->host && p->running != running)
-		p->host->running += running ? 1 : (size_t)-1;
-	p->running = running;
-}
-
 /* `p` is new, or as it was under other settings. */
 static void begin_anew(struct schedule *s, struct planned *p, const struct connection *c, int64_t now, int64_t due)
 {
 	bool running = p->running;
 
-	set_running(p, false);
-	p->host = host_of(s, c->host);
-	set_running(p, running);
+	host_running(p, false);
+	p->host = host_of(s, c->host, c->port);
+	host_running(p, running);
 	p->again = p->stale = running;	/* then with what it is now */
 	p->once_done = false;
 	p->interval = seconds(c->interval_ms);
@@ -190,9 +144,9 @@ static struct planned *planned_new(struct schedule *s, const char *name, int64_t
 {
 	struct planned *p = calloc(1, sizeof *p);
 
-	must(p);
+	schedule_must(p);
 	p->name = strdup(name);
-	must(p->name);
+	schedule_must(p->name);
 	p->chance = (uint32_t)schedule_chance(s, UINT32_MAX);
 	p->known = now;
 	return p;
@@ -203,7 +157,7 @@ void schedule_reload(struct schedule *s, const struct settings *settings, int64_
 	struct planned **old = s->all, **all = calloc(settings->connection_count + 1, sizeof(struct planned *));
 	size_t count = s->count, fresh = 0;
 
-	must(all);
+	schedule_must(all);
 	schedule_clock(s, now);
 	tzset();
 	s->max_per_host = settings->max_per_host;
@@ -227,13 +181,13 @@ void schedule_reload(struct schedule *s, const struct settings *settings, int64_
 	}
 	for (size_t i = 0; i < count; i++) {
 		if (old[i])
-			set_running(old[i], false);
+			host_running(old[i], false);
 		planned_free(old[i]);
 	}
 	free(old);
 	s->all = all;
 	s->count = settings->connection_count;
-	drop_hosts(s);
+	hosts_drop(s);
 	for (size_t n = 0; n < s->count; n++)
 		schedule_settle(s->all[n]);
 }
@@ -273,12 +227,6 @@ bool schedule_kept(const struct schedule *s, const char *name, struct visited *k
 
 /* ---- what happens */
 
-/* While a host does not answer, one goes first. */
-static bool host_has_room(const struct schedule *s, const struct host *h)
-{
-	return !h || (h->failures ? !h->running : !s->max_per_host || h->running < s->max_per_host);
-}
-
 /* What became due waits for its host, maybe until its window has closed. */
 static bool may_go(const struct schedule *s, struct planned *p, int64_t now)
 {
@@ -288,7 +236,7 @@ static bool may_go(const struct schedule *s, struct planned *p, int64_t now)
 		p->next = into_window(p, now);
 		return false;
 	}
-	return host_has_room(s, p->host);
+	return hosts_room(s, p->host);
 }
 
 const char *schedule_due(struct schedule *s, int64_t now)
@@ -333,8 +281,8 @@ void schedule_began(struct schedule *s, const char *name, int64_t now)
 	schedule_clock(s, now);
 	if (!p)
 		return;
-	set_running(p, true);
-	p->stale = false;
+	host_running(p, true);
+	p->stale = p->answered = false;
 	p->began = now;
 	schedule_settle(p);
 }
@@ -367,7 +315,7 @@ void schedule_ended(struct schedule *s, const char *name, const struct err *why,
 	schedule_clock(s, now);
 	if (!p || !p->running)
 		return;
-	set_running(p, false);
+	host_running(p, false);
 	p->why = *why;
 	p->class = schedule_class(why);
 	p->kept.last = now;
@@ -452,7 +400,7 @@ struct schedule *schedule_new(uint64_t seed, const uint8_t key[VISITED_KEY])
 {
 	struct schedule *s = calloc(1, sizeof *s);
 
-	must(s);
+	schedule_must(s);
 	memcpy(s->key, key, sizeof s->key);
 	s->random = seed;
 	return s;
@@ -468,7 +416,7 @@ void schedule_free(struct schedule **out)
 	for (size_t n = 0; n < s->count; n++)
 		planned_free(s->all[n]);
 	s->count = 0;
-	drop_hosts(s);
+	hosts_drop(s);
 	free(s->all);
 	free(s->hosts);
 	free(s);

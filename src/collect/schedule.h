@@ -19,7 +19,7 @@
  * What failed (schedule_class) waits longer, where it does anyhow not:
  *   uncounted  busy, in use, throttled; stopped, our own disk.  What a server asked for is waited for: a time that it
  *              named, else delay_failed_host, doubling.  What is only in use is tried again after `interval`.
- *   counted    no connection, time-outs: the host's connections all wait, delay_failed_host, doubling to
+ *   counted    no connection, no greeting: the connections to that host's port all wait, delay_failed_host, doubling to
  *              SCHEDULE_HOST_MAX_S; then one of them goes first, and any answer of the host frees the others.
  *              A server that broke its protocol, or said why it ends: that connection alone, delay_failed_host doubling to delay_failed_account.
  *   fatal      credentials, configuration, certificates: delay_failed_account, doubling to SCHEDULE_ACCOUNT_MAX_S.
@@ -84,6 +84,10 @@ const char *schedule_due(struct schedule *s, int64_t now);
 /* When to look next: not before the past ones were looked at; SCHEDULE_NEVER. */
 int64_t schedule_next(const struct schedule *s, int64_t now);
 void schedule_began(struct schedule *s, const char *name, int64_t now);
+/* Its visit is slow: it counts in max_per_host no more, but of those there may be only as many again. */
+void schedule_slow(struct schedule *s, const char *name);
+/* Its server has said something in the visit under way: should it fail, that says nothing of other connections. */
+void schedule_answered(struct schedule *s, const char *name);
 /* Kind ERR_NONE is a visit that came to its end.  Names that are not there (any more) are passed over. */
 void schedule_ended(struct schedule *s, const char *name, const struct err *why, int64_t now);
 /* A visit is wanted beyond the one of interval 0: it is due now, as windows and back-off allow.  Others come again by themselves. */

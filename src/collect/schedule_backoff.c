@@ -134,10 +134,10 @@ bool backoff_note(struct schedule *s, struct planned *p, const struct err *why, 
 	case SCHEDULE_COUNTED:
 	case SCHEDULE_FATAL:
 		p->kept.failures += p->kept.failures < UINT32_MAX;
-		if (why->kind == ERR_NET && !hint.said)
+		if (why->kind == ERR_NET && !hint.said && !p->answered)
 			return host_failed(s, p, 0, now);
 		account_failed(s, p, p->class, now);
-		return (why->kind == ERR_PEER || why->kind == ERR_AUTH || hint.said) && host_answered(p->host);
+		return (why->kind == ERR_PEER || why->kind == ERR_AUTH || hint.said || p->answered) && host_answered(p->host);
 	case SCHEDULE_CLASSES:
 		break;
 	}

@@ -8,9 +8,12 @@
 #include "collect/schedule.h"
 #include "collect/schedule_hours.h"
 
-struct host {
-	char *name;		/* lower case */
+struct host {			/* a server: a name, and a port of it */
+	char *name;
+	uint16_t port;		/* 0: all of that name, which only counts visits */
+	struct host *all;	/* that one */
 	size_t running;
+	size_t slow;		/* of all's: that have no place any more */
 	uint32_t failures;	/* in a row */
 	int64_t noted;		/* when the last of them was: a visit that began before tells nothing new */
 	int64_t until;		/* 0 = no back-off */
@@ -22,6 +25,8 @@ struct planned {		/* one connection */
 	bool enabled, running, once_done;
 	bool idle;		/* its mailbox is to be watched: what is lost is looked for soon */
 	bool again;		/* at once, when the visit under way has ended; */
+	bool slow;		/* it has given its place away */
+	bool answered;		/* its server has said something */
 	bool stale;		/* which has other settings, so its outcome says nothing */
 	int64_t interval, host_delay, account_delay;	/* seconds */
 	struct hours hours;
@@ -49,6 +54,11 @@ struct schedule {
 
 /* From 0 to `below` - 1. */
 uint64_t schedule_chance(struct schedule *s, uint64_t below);
+void schedule_must(const void *there);	/* memory */
+struct host *host_of(struct schedule *s, const char *name, uint16_t port);	/* NULL for NULL */
+void hosts_drop(struct schedule *s);	/* those that no connection has any more */
+void host_running(struct planned *p, bool running);
+bool hosts_room(const struct schedule *s, const struct host *h);
 void schedule_clock(struct schedule *s, int64_t now);	/* first of all: it may have been put back */
 struct planned *schedule_one(const struct schedule *s, const char *name);	/* NULL: there is none */
 void schedule_settle(struct planned *p);	/* something of it changed: when is it due? */

@@ -29,8 +29,11 @@ static void tell(struct visit *v, enum visit_step_what what, enum err_kind kind,
 {
 	uint64_t now = loop_now_ms(collector_loop(v->collector));
 	struct visit_step step = { .what = what, .good = !kind, .kind = kind, .ms = now - v->steps.since_ms };
+	struct visit_mech mechs[SASL_MECHS];
 	char shown[STEP_TEXT];
 
+	step.mechs = mechs;
+	step.mech_count = what == STEP_LOGIN ? mechs_tell(v, mechs) : 0;
 	(void)snprintf(shown, sizeof shown, "%s", text);
 	secret_hide(v, shown);
 	step.text = shown;

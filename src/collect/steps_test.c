@@ -8,11 +8,12 @@
 
 static char story[2000];
 
-static void on_step(void *user, const struct connection *with, const struct visit_step *step)
+static void on_step(void *user, uint64_t id, const struct connection *with, const struct visit_step *step)
 {
 	size_t used = strlen(story);
 
 	(void)user;
+	(void)id;
 	(void)with;
 	assert_true(step->good == (step->kind == ERR_NONE));
 	(void)snprintf(story + used, sizeof story - used, "%s%s: %s\n", step->good ? "" : "NOT ", visit_step_name(step->what), step->text);

@@ -24,6 +24,7 @@ static void take_events(struct visit *v)
 {
 	while (!v->why.kind && !v->securing && !v->compressing && v->talk->event(v))
 		continue;
+	mechs_look(v);
 	steps_move(v);
 }
 
@@ -115,11 +116,12 @@ static size_t on_turn(void *user, struct span in)
 	struct visit *v = user;
 	size_t unread, outstanding;
 
+	v->heard_ms = loop_now_ms(collector_loop(v->collector));
 	if (drips(v, in.len))
 		return in.len;
 	trace_in(v, in);
 	if (!v->greeted) {
-		v->greeted = true;
+		v->greeted = v->result.answered = true;
 		steps_heard(v, in);
 		if (stranger_speaks(v, in))
 			return in.len;
@@ -211,8 +213,7 @@ static void on_closed(void *user, const struct err *why)
 	}
 	v->pipeline_stuck = v->talk->stuck(v);
 	v->shifted = v->talk->shifted && v->talk->shifted(v);
-	v->mechs_new = v->talk->refused(v) & ~v->mechs_out;
-	v->mechs_out |= v->mechs_new;
+	mechs_over(v);
 	v->conn = NULL;
 	if (v->current)
 		message_drop(v, v->current);	/* a cut download is never delivered */
@@ -228,7 +229,7 @@ void talk_park(struct visit *v)
 	if (v->conn)
 		return;			/* it is closed instead */
 	v->pipeline_stuck = v->shifted = false;
-	v->mechs_new = 0;
+	v->ladder.fresh = 0;
 	left(v);
 }
 
@@ -260,22 +261,6 @@ static bool settle_connection(struct visit *v, struct err *e)
 static_assert(SASL_EXTERNAL == (int)MECHANISM_EXTERNAL && SASL_APOP == (int)MECHANISM_APOP && SASL_MECHS == (int)MECHANISMS,
 	"config names the mechanisms in the order of sasl");
 static_assert(TLS_1_0 == (int)VERSION_TLS_1_0 && TLS_1_3 == (int)VERSION_TLS_1_3, "config names the versions as net does");
-
-/* What is allowed and could work, but for what this server refused. */
-static void settle_mechanisms(struct visit *v)
-{
-	const struct connection *with = v->with;
-
-	v->mech_count = 0;
-	for (size_t n = 0; n < with->auth_count; n++) {
-		bool hopeless = (with->auth[n] == SASL_EXTERNAL && with->auth_auto && !with->tls.certificate) ||
-				(with->auth[n] == SASL_GSSAPI && with->auth_auto && with->password.kind != SECRET_ASK) ||
-				(with->password.kind == SECRET_ASK && !sasl_mech_keyless((enum sasl_mech)with->auth[n]));
-
-		if (!hopeless && !(v->mechs_out & 1u << with->auth[n]))
-			v->mechs[v->mech_count++] = (enum sasl_mech)with->auth[n];
-	}
-}
 
 void talk_secure(struct visit *v)
 {
@@ -316,7 +301,7 @@ void talk_connect(struct visit *v)
 		return;
 	}
 	steps_now(v, STEP_SETTINGS);
-	settle_mechanisms(v);
+	mechs_settle(v);
 	if (!v->talk->make(v)) {
 		(void)err_set(&e, ERR_LOCAL, "out of memory");
 		visit_fail(v, &e);

@@ -329,7 +329,7 @@ static void start(struct visit *v)
 	const struct connection *with = v->with;
 
 	v->imap->login = (struct imc_login){
-		.user = with->user, .password = buf_span(&v->password), .mechs = v->mechs, .mech_count = v->mech_count,
+		.user = with->user, .password = buf_span(&v->password), .mechs = v->mechs, .mech_count = v->mech_count, .before = v->ladder.before,
 		.id = "(\"name\" \"Postrider\" \"version\" \"" POSTRIDER_VERSION "\")",
 		.detect_capa = with->detect_capa, .detect_greeting = with->detect_greeting,
 		.secure = v->conn_settings.tls == CONN_TLS_IMPLICIT,
@@ -399,9 +399,9 @@ static void left(struct visit *v)
 		v->why = v->imap->trouble;
 }
 
-static unsigned refused(const struct visit *v)
+static const struct ladder *ladder(const struct visit *v)
 {
-	return imc_mechs_refused(v->imap->session);
+	return v->imap && v->imap->session ? imc_ladder(v->imap->session) : NULL;
 }
 
 static bool stuck(const struct visit *v)
@@ -413,6 +413,6 @@ const struct talk_ops talk_imap = {
 	.service = "imap", .clear_port = 143, .make = make, .free = free_session, .start = start, .feed = feed, .unread = unread,
 	.event = take_event, .ask = ask_imap, .outstanding = outstanding, .out = out, .sent = sent, .secured = secured,
 	.compressed = compressed,
-	.sasl_answer = sasl_answer, .sasl_cancel = sasl_cancel, .eof = eof, .left = left, .refused = refused, .stuck = stuck,
+	.sasl_answer = sasl_answer, .sasl_cancel = sasl_cancel, .eof = eof, .left = left, .ladder = ladder, .stuck = stuck,
 	.listed = list_imap_joined, .settled = gmail_settled, .reached = try_imap_reached, .offers = try_imap_offers, .entered = try_imap_entered,
 };

@@ -261,7 +261,7 @@ static void start(struct visit *v)
 	const struct connection *with = v->with;
 
 	v->pop_login = (struct p3c_login){
-		.user = with->user, .password = buf_span(&v->password), .mechs = v->mechs, .mech_count = v->mech_count,
+		.user = with->user, .password = buf_span(&v->password), .mechs = v->mechs, .mech_count = v->mech_count, .before = v->ladder.before,
 		.detect_capa = with->detect_capa, .detect_auth = with->detect_auth, .detect_greeting = with->detect_greeting,
 		.secure = v->conn_settings.tls == CONN_TLS_IMPLICIT,
 		.stls = with->tls.mode == MODE_EXPLICIT && !v->in_clear, .stls_required = with->tls.required,
@@ -317,9 +317,9 @@ static void eof(struct visit *v)
 	p3c_eof(v->pop);
 }
 
-static unsigned refused(const struct visit *v)
+static const struct ladder *ladder(const struct visit *v)
 {
-	return p3c_mechs_refused(v->pop);
+	return v->pop ? p3c_ladder(v->pop) : NULL;
 }
 
 static bool stuck(const struct visit *v)
@@ -338,7 +338,7 @@ static bool shifted(const struct visit *v)
 const struct talk_ops talk_pop3 = {
 	.service = "pop", .clear_port = 110, .make = make, .free = free_session, .start = start, .feed = feed, .unread = unread,
 	.event = take_event, .ask = ask_pop3, .outstanding = outstanding, .out = out, .sent = sent, .secured = secured,
-	.sasl_answer = sasl_answer, .sasl_cancel = sasl_cancel, .eof = eof, .left = no_bye, .refused = refused, .stuck = stuck,
+	.sasl_answer = sasl_answer, .sasl_cancel = sasl_cancel, .eof = eof, .left = no_bye, .ladder = ladder, .stuck = stuck,
 	.shifted = shifted,
 	.listed = listing_settled, .reached = try_pop3_reached, .offers = try_pop3_offers, .entered = try_pop3_entered,
 };

@@ -9,7 +9,9 @@
 #include "collect/schedule_hint.h"
 #include "collect/watch.h"
 
-enum { BUSY_TRIES_MAX = 10, MECH_TRIES_MAX = 2 };
+enum { SILENT_MS = 750, LOGIN_MS = 5000, LONG_MS = 30 * 1000 };	/* so long a visit has a place at its host */
+
+enum { BUSY_TRIES_MAX = 10 };
 
 struct visit *visit_new(struct collector *c, uint32_t index, uint64_t id, const struct connection *with, enum visit_what what)
 {
@@ -47,6 +49,7 @@ void visit_free(struct visit **out)
 	timer_free(&v->stragglers);
 	buf_wipe(&v->password);
 	buf_end(&v->head);
+	mechs_end(v);
 	free(v);
 	*out = NULL;
 }
@@ -210,7 +213,7 @@ static void attempt_over(struct visit *v)
 	} else if ((v->why.kind == ERR_NET || v->why.kind == ERR_PEER) && !v->lockstep && v->pipeline_stuck) {
 		log_warn(&v->tag, "pipelining seems broken at this server, going on without: %s", v->why.text);
 		v->lockstep = true;
-	} else if (v->why.kind == ERR_NET && v->mechs_new && v->mech_tries++ < MECH_TRIES_MAX) {
+	} else if (v->why.kind == ERR_NET && mechs_again(v)) {
 		log_warn(&v->tag, "the server closed after it refused a mechanism, going on without that: %s", v->why.text);
 	} else if (password_again(v)) {
 		log_info(&v->tag, "the access token holds no more, going on with another one: %s", v->why.text);
@@ -221,6 +224,7 @@ static void attempt_over(struct visit *v)
 	} else if (v->why.kind && worth_another_try(v)) {
 		log_warn(&v->tag, "trying again in %llu s: %s",
 			(unsigned long long)(v->with->retry_interval_ms / 1000), v->why.text);
+		v->ladder.before.tries = 0;
 		v->phase = VISIT_CONNECTING;
 		timer_set(v->retry, v->with->retry_interval_ms, 0);
 		return;
@@ -282,6 +286,11 @@ static void retry_only(struct visit *v)
 {
 	v->phase = VISIT_CLOSED;
 	collector_dirty(v->collector, v);
+}
+
+bool visit_slow(const struct visit *v, uint64_t now_ms)
+{
+	return now_ms - v->heard_ms >= SILENT_MS || now_ms - v->started_ms >= (v->phase <= VISIT_CONNECTING ? LOGIN_MS : LONG_MS);
 }
 
 void visit_move(struct visit *v)
@@ -369,7 +378,7 @@ void visit_start(struct visit *v)
 	struct err e;
 
 	v->phase = VISIT_PREPARING;
-	v->started_ms = loop_now_ms(collector_loop(v->collector));
+	v->started_ms = v->heard_ms = loop_now_ms(collector_loop(v->collector));
 	steps_begin(v);
 	if (!prepare(v, &e)) {
 		visit_fail(v, &e);

@@ -12,6 +12,7 @@
  *   stranger.c      another protocol's greeting
  *   offered.c       certificates that were not trusted are kept
  *   sasl_run.c      steps of a SASL exchange, slow ones in jobs
+ *   mechs.c         which mechanisms, and what became of them (mechs.h)
  *   selection.c     which messages, in what order
  *   list_pop3.c     from UIDL and LIST to a plan
  *   ask.c, listed.c what asking and listing have in common, whatever the protocol
@@ -37,6 +38,7 @@
 #include "base/log.h"
 #include "collect/collect.h"
 #include "collect/listing.h"
+#include "collect/mechs.h"
 #include "collect/password.h"
 #include "collect/routing.h"
 #include "collect/sink.h"
@@ -139,7 +141,7 @@ struct talk_ops {
 	void (*sasl_cancel)(struct visit *v, bool proof_failed, const struct err *why);
 	void (*eof)(struct visit *v);	/* the server closed; v->why tells, or stays empty */
 	void (*left)(struct visit *v);	/* the connection ended behind our goodbye */
-	unsigned (*refused)(const struct visit *v);	/* mechanisms, as bits */
+	const struct ladder *(*ladder)(const struct visit *v);	/* of the session; NULL: there is none */
 	bool (*stuck)(const struct visit *v);	/* it ends as at a server that takes no pipelining */
 	bool (*shifted)(const struct visit *v);	/* an answer came that belongs to no command; NULL: cannot be */
 	void (*listed)(struct visit *v);	/* the ledger stands as the listing says: go on */
@@ -203,7 +205,7 @@ struct visit {
 	bool channel_binding;
 	enum sasl_mech mechs[SASL_MECHS];	/* to be tried, in order */
 	size_t mech_count;
-	unsigned mechs_out, mechs_new, mech_tries;	/* refused by the server: in all, in this attempt */
+	struct visit_mechs ladder;	/* what became of them */
 	struct sasl_run *sasl;
 	bool opened;		/* the session has begun: not while the connection, and implicit TLS, is being made */
 	bool sasl_busy, greeted, securing, compressing, closing, bye;
@@ -243,6 +245,8 @@ struct visit {
 	uint64_t under_way_octets;
 	struct err last_failure;	/* of a target */
 	struct err no_target;		/* none takes anything more in this visit; kind ERR_NONE = not so */
+	uint64_t heard_ms;		/* when octets came last */
+	bool slow;			/* it has no place at its host any more */
 	uint64_t slow_since_ms;		/* the window in which something must come */
 	size_t slow_octets, puts;	/* what came in it; ledger puts since the last slice */
 	size_t uncompared;		/* unidentified items not yet settled */
@@ -256,6 +260,7 @@ void visit_fail(struct visit *v, const struct err *why);	/* this attempt: closes
 void visit_close(struct visit *v);	/* the connection, in order */
 void visit_stop(struct visit *v);
 void visit_drop(struct visit *v);	/* and its connection: no answer to QUIT is waited for */
+bool visit_slow(const struct visit *v, uint64_t now_ms);	/* its server is silent, or it takes long */
 void visit_move(struct visit *v);	/* something changed: go on as far as possible */
 void visit_reset_attempt(struct visit *v);
 void visit_reset_mailbox(struct visit *v);	/* forgets what one listing showed and what came of it */

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "collect/told.h"
 #include "config/nearest.h"
 #include "config/read.h"
 
@@ -28,6 +29,7 @@ struct one {
 	uint64_t ended_ms;
 	struct era *era;	/* NULL when it has ended */
 	struct visit_result result;
+	struct told *steps;	/* of a test */
 };
 
 struct visits {
@@ -56,6 +58,7 @@ static void must(const void *there)
 
 static void forget(struct one *o)
 {
+	told_free(&o->steps);
 	free(o->name);
 	free(o);
 }
@@ -98,9 +101,19 @@ static struct one *find(const struct visits *v, uint64_t id)
 static struct one *under_way(const struct visits *v, const char *name)
 {
 	for (size_t n = 0; v->left && n < v->count; n++)
-		if (!v->all[n]->ended && strcmp(v->all[n]->name, name) == 0)
+		if (!v->all[n]->ended && v->all[n]->what != VISIT_TEST && strcmp(v->all[n]->name, name) == 0)
 			return v->all[n];
 	return NULL;
+}
+
+static struct one *find_at(const struct visits *v, uint64_t at)
+{
+	size_t n = 0;
+
+	while (v->all[n]->at != at)
+		n++;
+	assert(!v->all[n]->ended);
+	return v->all[n];
 }
 
 /* ---- the beat: how fast it goes, and what nobody needs any more */
@@ -166,10 +179,11 @@ static void on_ended(void *user, uint64_t id, const struct connection *connectio
 {
 	struct visits *v = user;
 	const struct tag tag = { NULL, "connection", connection->name };
-	struct one *o = under_way(v, connection->name);
+	struct one *o = find_at(v, id);
 
-	assert(o && o->at == id && v->left);
-	log_info(&tag, "visit end collected=%llu skipped=%llu held=%llu failed=%llu octets=%llu ms=%llu", (unsigned long long)result->collected,
+	assert(v->left);
+	if (o->what != VISIT_TEST)
+		log_info(&tag, "visit end collected=%llu skipped=%llu held=%llu failed=%llu octets=%llu ms=%llu", (unsigned long long)result->collected,
 		(unsigned long long)result->skipped, (unsigned long long)result->held, (unsigned long long)result->failed,
 		(unsigned long long)result->octets, (unsigned long long)result->ms);
 	o->ended = true;
@@ -179,6 +193,8 @@ static void on_ended(void *user, uint64_t id, const struct connection *connectio
 	o->era = NULL;
 	v->left--;
 	v->unread++;
+	if (o->what == VISIT_TEST)
+		return;
 	v->counts.ended++;
 	v->counts.failed += result->why.kind || result->failed;
 	v->counts.messages += result->collected;
@@ -192,6 +208,13 @@ static void on_news(void *user, const char *connection)
 	struct visits *v = user;
 
 	v->with.news(v->with.user, connection);
+}
+
+static void on_slow(void *user, const struct connection *connection)
+{
+	struct visits *v = user;
+
+	v->with.slow(v->with.user, connection->name);
 }
 
 bool visits_watched(const struct visits *v, const char *name, struct collector_watch *watch)
@@ -229,12 +252,25 @@ static const char *nearest(const struct settings *s, const char *name)
 	return found;
 }
 
-bool visits_may(const struct visits *v, const char *name, struct err *e)
+static void on_step(void *user, uint64_t id, const struct connection *connection, const struct visit_step *step)
+{
+	(void)connection;
+	told_add(find_at(user, id)->steps, step);
+}
+
+const struct visit_step *visits_step(const struct visits *v, uint64_t id, size_t n)
+{
+	const struct one *o = find(v, id);
+
+	return o && o->steps ? told_at(o->steps, n) : NULL;
+}
+
+bool visits_may(const struct visits *v, const char *name, enum visit_what what, struct err *e)
 {
 	const struct connection *c = settings_connection(v->settings, name);
 	const char *meant = c ? NULL : nearest(v->settings, name);
 
-	if (c && !c->enabled)
+	if (c && !c->enabled && what != VISIT_TEST)
 		return err_set(e, ERR_CONFIG, "connection %s is disabled; set enabled = true to visit it, and reload", name);
 	if (c)
 		return true;
@@ -255,11 +291,11 @@ static void keep(struct visits *v, struct one *o)
 
 bool visits_start(struct visits *v, const char *name, enum visit_what what, uint64_t *id, struct err *e)
 {
-	const struct one *other = under_way(v, name);
+	const struct one *other = what == VISIT_TEST ? NULL : under_way(v, name);
 	char since[MOMENT_TEXT];
 	struct one *o;
 
-	if (!visits_may(v, name, e))
+	if (!visits_may(v, name, what, e))
 		return false;
 	if (other)
 		return err_set(e, ERR_BUSY, "connection %s is being visited already, since %s", name, moment_text(other->since, since));
@@ -269,6 +305,7 @@ bool visits_start(struct visits *v, const char *name, enum visit_what what, uint
 	o->name = strdup(name);
 	must(o->name);
 	o->what = what;
+	o->steps = what == VISIT_TEST ? told_new() : NULL;
 	o->since = clock_now_s();
 	o->era = v->eras;
 	o->era->visits++;
@@ -277,7 +314,7 @@ bool visits_start(struct visits *v, const char *name, enum visit_what what, uint
 	*id = o->id = ++v->last_id;
 	keep(v, o);
 	o->at = collector_add(v->collector, settings_connection(v->settings, name), what);
-	if (v->with.began)
+	if (v->with.began && what != VISIT_TEST)
 		v->with.began(v->with.user, o->name, what);
 	return true;
 }
@@ -308,7 +345,7 @@ void visits_counts(const struct visits *v, struct visits_counts *counts)
 
 	*counts = v->counts;
 	for (size_t n = 0; v->left && n < v->count; n++) {
-		if (v->all[n]->ended || !collector_show(v->collector, v->all[n]->at, &now))
+		if (v->all[n]->ended || v->all[n]->what == VISIT_TEST || !collector_show(v->collector, v->all[n]->at, &now))
 			continue;
 		*(now.waiting ? &counts->waiting_now : &counts->running_now) += 1;
 		counts->messages += now.so_far.collected;
@@ -392,7 +429,7 @@ bool visits_new(const struct visits_with *with, const struct settings *settings,
 {
 	struct visits *v = calloc(1, sizeof *v);
 	struct collector_with how = { .loop = with->loop, .store = with->store, .tokens = with->tokens, .deliveries = with->deliveries, .max_per_host = settings->max_per_host, .shared = true,
-		.ended = on_ended, .news = with->news ? on_news : NULL, .user = v };
+		.ended = on_ended, .news = with->news ? on_news : NULL, .slow = with->slow ? on_slow : NULL, .step = on_step, .user = v };
 
 	must(v);
 	v->with = *with;

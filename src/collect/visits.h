@@ -9,7 +9,8 @@
  * All calls are for the store's one thread, that of `loop`.  Who drains store_next gives
  * the answers that collector_owns to visits_answered, and calls visits_turn when all are given.
  *
- * A name has one visit at a time (ERR_BUSY).  Ids grow, and are not those of another
+ * A name has one visit at a time (ERR_BUSY); beside it any number of tests (VISIT_TEST), whose steps are kept for
+ * visits_step.  A test counts in no sum, may be of a connection that is disabled, and `began` and `ended` are not told of it.  Ids grow, and are not those of another
  * instance's life.  What came of a visit is kept for VISITS_KEPT_MS, of the last VISITS_KEPT.
  *
  * visits_reload takes over what the settings were, for visits under way go on with the
@@ -54,7 +55,8 @@ struct visits_with {			/* borrowed, and outlive the visits */
 	/* Both may be NULL.  Whoever asked for it: from within visits_start, and from within visits_turn. */
 	void (*began)(void *user, const char *connection, enum visit_what what);
 	void (*ended)(void *user, const char *connection, enum visit_what what, const struct visit_result *result);
-	void (*news)(void *user, const char *connection);	/* as collector_with has it */
+	void (*news)(void *user, const char *connection);	/* as collector_with has it, */
+	void (*slow)(void *user, const char *connection);	/* and this */
 	void *user;
 };
 
@@ -65,10 +67,12 @@ void visits_reload(struct visits *v, struct settings *old, const struct settings
  * behind `after`; NULL when there is none, or when `after` is not there any more. */
 const char *visits_each(const struct visits *v, const char *after);
 /* Whether it could be visited at all: ERR_CONFIG names the nearest, when there is no such connection. */
-[[nodiscard]] bool visits_may(const struct visits *v, const char *name, struct err *e);
+[[nodiscard]] bool visits_may(const struct visits *v, const char *name, enum visit_what what, struct err *e);
 /* ERR_BUSY: it is being visited. */
 [[nodiscard]] bool visits_start(struct visits *v, const char *name, enum visit_what what, uint64_t *id, struct err *e);
 bool visits_show(struct visits *v, uint64_t id, struct visits_shown *shown);	/* false: not known (any more) */
+/* Step number `n`, from 0 on, of a test; NULL: it has not come to that, or is not known.  Lives until the next turn. */
+const struct visit_step *visits_step(const struct visits *v, uint64_t id, size_t n);
 bool visits_watched(const struct visits *v, const char *name, struct collector_watch *watch);	/* as collector_watched */
 void visits_unwatch(struct visits *v, const char *name);
 void visits_counts(const struct visits *v, struct visits_counts *counts);

@@ -348,11 +348,45 @@ static void dropped_amid_silence(void **state)
 	end(s.instance);
 }
 
+/* Beside a visit and each other, of what is disabled, too; their steps are kept, and they count as no visit. */
+static void tests_beside_a_visit(void **state)
+{
+	struct world *w = *state;
+	struct instance *i = begin(w, 1);
+	const struct visit_step *s;
+	struct visits_counts counts;
+	uint64_t visit, one, two, off;
+	struct err e;
+	size_t n = 0;
+
+	drop_fill(&w->drop, 'a', 3);
+	visit = start(i, "box0");
+	assert_true(visits_start(i->visits, "box0", VISIT_TEST, &one, &e) && visits_start(i->visits, "box0", VISIT_TEST, &two, &e));
+	assert_true(visits_start(i->visits, "box1", VISIT_TEST, &off, &e));
+	assert_false(visits_start(i->visits, "box7", VISIT_TEST, &n, &e));
+	assert_null(visits_step(i->visits, one, 0));
+	loop_run(w->loop);
+	expect(i, visit, "box0", 3, ERR_NONE);
+	expect(i, one, "box0", 0, ERR_NONE);
+	expect(i, two, "box0", 0, ERR_NONE);
+	expect(i, off, "box1", 0, ERR_NONE);
+	for (n = 0; (s = visits_step(i->visits, one, n)); n++)
+		if (s->what == STEP_LOGIN)
+			assert_true(s->good && strcmp(s->text, "as anna by USER") == 0 && s->mech_count > 5);
+	assert_int_equal(n, 7);
+	assert_null(visits_step(i->visits, visit, 0));
+	visits_counts(i->visits, &counts);
+	assert_true(counts.ended == 1 && counts.failed == 0 && counts.messages == 3);
+	assert_true(i->began == 1 && i->ended == 1);
+	end(i);
+}
+
 int main(void)
 {
 #define VISITS(name) cmocka_unit_test_setup_teardown(name, world_start, world_stop)
 	const struct CMUnitTest tests[] = {
 		VISITS(one_after_the_other), VISITS(many_at_once), VISITS(names), VISITS(a_reload_amid), VISITS(stopped), VISITS(dropped_amid_silence),
+		VISITS(tests_beside_a_visit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

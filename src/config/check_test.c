@@ -175,6 +175,7 @@ static void defaults(void **state)
 	assert_int_equal(c->delete_after_s, 0);
 	assert_int_equal(c->on_refused, REFUSED_QUARANTINE);
 	assert_int_equal(c->held_max, 1ull << 30);
+	assert_int_equal(c->history_keep_s, 30 * 86400);
 	assert_int_equal(c->interval_ms, 15 * 60 * 1000);
 	assert_int_equal(c->active.count, 1);
 	assert_string_equal(c->active.at[0], "always");
@@ -206,7 +207,7 @@ static void every_key_has_its_effect(void **state)
 		"ciphersuites = TLS_AES_128_GCM_SHA256 certificate = pem key = './pem' ca_certificates = pem crl = pem verify_server = off\n"
 		"verify_host = false verify_depth = 2 pin = '" HEXES "' }\n"
 		"mailbox = {a, b} pull = last-unread search = UNSEEN newer_than = 7d max_size = 25MB max_messages = 100 use_top = true\n"
-		"after = keep delete_after = 30d on_refused = return held_max = 2GB interval = 1h idle = true active = {'Mon-Fri 08:00-18:00', 'Sat 22:00-06:00'}\n"
+		"after = keep delete_after = 30d on_refused = return held_max = 2GB history_keep = 90d interval = 1h idle = true active = {'Mon-Fri 08:00-18:00', 'Sat 22:00-06:00'}\n"
 		"max_retries = 3 retry_interval = 10s delay_failed_host = 1min delay_failed_account = 2min source_address = '::1'\n"
 		"proxy = 'socks5://localhost:1080' connect_timeout = 5s timeout = 1d trace = wire\n"
 		"envelope { headers = {To} source_domain = a target_domain = b recipients = {'a@b'} no_recipient = hold } }"));
@@ -248,6 +249,7 @@ static void every_key_has_its_effect(void **state)
 	assert_int_equal(c->delete_after_s, 30 * 86400);
 	assert_int_equal(c->on_refused, REFUSED_RETURN);
 	assert_int_equal(c->held_max, 2ull << 30);
+	assert_int_equal(c->history_keep_s, 90 * 86400);
 	assert_int_equal(c->interval_ms, 3600000);
 	assert_true(c->active.count == 2 && strcmp(c->active.at[1], "Sat 22:00-06:00") == 0);
 	assert_true(c->max_retries == 3 && c->retry_interval_ms == 10000);

@@ -155,6 +155,7 @@ struct connection {
 	enum on_refused on_refused;
 	const char *postmaster;	/* on_refused = return: whom it tells; never NULL */
 	uint64_t held_max;
+	uint64_t history_keep_s;	/* 0 = for ever */
 	uint64_t interval_ms;	/* 0 = once */
 	struct texts active;	/* windows of time, as value_hours takes them */
 	bool idle;

@@ -142,6 +142,7 @@ const struct option connection_rows[] = {
 	{ "on_refused",           OPTION_CHOICE,  CONN(on_refused), "quarantine", .names = refused_names,
 		.help = "quarantine, keep, delete or return" },
 	{ "held_max",             OPTION_SIZE,    CONN(held_max), "1GB", .help = SIZE },
+	{ "history_keep",         OPTION_SECONDS, CONN(history_keep_s), "30d", .help = "a duration such as 30d, 0 = for ever" },
 	{ "interval",             OPTION_MS,      CONN(interval_ms), "15min", .help = DURATION },
 	{ "idle",                 OPTION_BOOL,    CONN(idle), "false", .help = TRUTH },
 	{ "active",               OPTION_TEXTS,   CONN(active), "always", .form = value_hours, .flags = OPTION_FILLED,

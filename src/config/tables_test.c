@@ -51,7 +51,7 @@ static const char *const connection_keys[] = {
 	"oauth.ca_certificates", "tls.mode", "tls.required",
 	"tls.protocols", "tls.min", "tls.max", "tls.legacy", "tls.ciphers", "tls.ciphersuites", "tls.certificate", "tls.key",
 	"tls.ca_certificates", "tls.crl", "tls.verify_server", "tls.verify_host", "tls.verify_depth", "tls.pin", "mailbox", "pull", "search",
-	"newer_than", "max_size", "max_messages", "use_top", "after", "delete_after", "on_refused", "held_max", "interval", "idle", "active",
+	"newer_than", "max_size", "max_messages", "use_top", "after", "delete_after", "on_refused", "held_max", "history_keep", "interval", "idle", "active",
 	"max_retries", "retry_interval", "delay_failed_host", "delay_failed_account", "source_address", "proxy", "connect_timeout", "timeout",
 	"envelope.headers", "envelope.source_domain", "envelope.target_domain", "envelope.recipients", "envelope.no_recipient", "trace", "deliver",
 };

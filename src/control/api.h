@@ -77,6 +77,8 @@ bool api_done(const struct api_call *c);	/* else `answered` will be called, when
 const json_t *api_reply(const struct api_call *c);	/* once done; NULL: it is an error, */
 const struct err *api_error(const struct api_call *c);	/* this one */
 bool api_notable(const struct api_call *c);	/* worth a line in the log: it may change something */
+/* A step of a test, as programs get it; for people it is said from that, too. */
+json_t *api_step(const char *connection, const struct visit_step *s);
 void api_end(struct api_call **c);	/* any time; what was not answered is broken off */
 
 /* Octets behind the request: `left` are still to be taken; after an error they are to be thrown away. */

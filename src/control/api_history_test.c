@@ -100,7 +100,10 @@ static const struct row rows[] = {
 	{ "history.entries", "{\"ledger\":\"pop|\",\"ids\":[\"zz\"]}", "config: member 0 of ids is no id of history.index" },
 	{ "history.entries", "{\"ledger\":\"pop|\",\"ids\":[]}", "{\"rows\":[],\"given\":0}" },
 	{ "history.forget", "{}", "config: history.forget: connection is missing" },
-	{ "history.forget", "{\"connection\":\"pop\"}", "{\"ledgers\":1,\"entries\":3,\"kept\":0}" },
+	{ "history.forget", "{\"connection\":\"other\",\"ledger\":\"pop|\"}", "config: that ledger is not of connection other" },
+	{ "history.forget", "{\"connection\":\"pop\",\"ledger\":\"pop|none\"}", "config: there is no such ledger any more" },
+	{ "history.forget", "{\"connection\":\"pop\",\"ledger\":\"pop|\"}", "{\"ledgers\":1,\"entries\":3,\"kept\":0}" },
+	{ "history.forget", "{\"connection\":\"pop\"}", "{\"ledgers\":1,\"entries\":0,\"kept\":0}" },
 };
 
 static void what_is_refused_and_forgotten(void **state)

@@ -17,8 +17,10 @@ static bool what_of(const struct api_call *c, enum visit_what *what, struct err 
 {
 	const char *name = call_text(c, "what");
 
-	*what = name && strcmp(name, what_names[VISIT_BASELINE]) == 0 ? VISIT_BASELINE : VISIT_COLLECT;
-	return !name || strcmp(name, what_names[*what]) == 0 || err_set(e, ERR_CONFIG, "what is neither collect nor baseline");
+	*what = VISIT_COLLECT;
+	while (name && *what < COUNT(what_names) && strcmp(name, what_names[*what]) != 0)
+		++*what;
+	return *what < COUNT(what_names) || err_set(e, ERR_CONFIG, "what is none of collect, baseline, test");
 }
 
 /* Else it could not be said where a page goes on. */
@@ -39,14 +41,14 @@ static bool names_once(const json_t *names, struct err *e)
 }
 
 /* All names are good before the first visit begins. */
-static bool names_good(const struct api_call *c, const json_t *names, struct err *e)
+static bool names_good(const struct api_call *c, const json_t *names, enum visit_what what, struct err *e)
 {
 	const struct api_hooks *h = &c->api->hooks;
 	const json_t *one;
 	size_t n;
 
 	json_array_foreach(names, n, one)
-		if (!h->visit_may(h->user, json_string_value(one), e))
+		if (!h->visit_may(h->user, json_string_value(one), what, e))
 			return false;
 	return json_array_size(names) || h->visit_each(h->user, NULL) ||
 	       err_set(e, ERR_CONFIG, "the running instance's configuration has no enabled connection");
@@ -93,7 +95,7 @@ static bool start(struct api_call *c, struct err *e)
 
 	if (!call_running(c, h->visit_start, e) || !what_of(c, &what, e) || !names_once(names, e))
 		return false;
-	if (!call_has(c, "after") && !names_good(c, names, e))
+	if (!call_has(c, "after") && !names_good(c, names, what, e))
 		return false;
 	if (!page_start(&p, c, cursor, sizeof cursor, e))
 		return false;
@@ -139,6 +141,45 @@ static bool progress(struct api_call *c, struct err *e)
 	return call_answer(c, p.rows ? json_pack("{s:o, s:o}", "rows", p.rows, "given", json_number(n)) : NULL, e);
 }
 
+static json_t *mechs_json(const struct visit_step *s)
+{
+	json_t *all = s->what == STEP_LOGIN ? json_array() : json_null();
+
+	for (size_t n = 0; n < s->mech_count; n++)
+		(void)json_array_append_new(all, json_pack("{s:s, s:s, s:o}", "mechanism", s->mechs[n].name, "reason", s->mechs[n].reason,
+			"detail", json_text(s->mechs[n].text)));
+	return all;
+}
+
+json_t *api_step(const char *connection, const struct visit_step *s)
+{
+	return json_pack("{s:o, s:s, s:b, s:o, s:o, s:s, s:o, s:o}", "connection", json_text(connection), "step", visit_step_name(s->what), "ok", s->good,
+		"detail", s->good ? json_text(s->text) : json_null(), "reason", s->good ? json_null() : json_text(s->text),
+		"error_kind", err_kind_name(s->kind), "ms", json_number(s->ms), "mechanisms", mechs_json(s));
+}
+
+/* Of a test, those from number `from` on that fit; more may have come when its state says that it has not ended. */
+static bool steps(struct api_call *c, struct err *e)
+{
+	uint64_t id = call_number(c, "visit", 0), from = call_number(c, "from", 0);
+	const struct api_hooks *h = &c->api->hooks;
+	const struct visit_step *s;
+	struct visits_shown shown;
+	char cursor[2];
+	struct page p;
+	bool known;
+
+	if (!call_running(c, h->visit_step, e) || !page_start(&p, c, cursor, sizeof cursor, e))
+		return false;
+	known = h->visit_show(h->user, id, &shown);
+	while (known && page_room(&p) && (s = h->visit_step(h->user, id, (size_t)from))) {
+		page_add(&p, api_step(shown.connection, s));
+		from++;
+	}
+	return call_answer(c, p.rows ? json_pack("{s:o, s:o, s:s, s:b}", "rows", p.rows, "from", json_number(from),
+		"state", !known ? "unknown" : state_names[shown.state], "more", known && h->visit_step(h->user, id, (size_t)from) != NULL) : NULL, e);
+}
+
 static bool stop(struct api_call *c, struct err *e)
 {
 	const json_t *ids = json_object_get(c->args, "ids"), *one;
@@ -163,9 +204,12 @@ static bool stop(struct api_call *c, struct err *e)
 static const struct arg args_start[] = { { "names", ARG_TEXTS, false, NAMES_MAX }, { "what", ARG_TEXT, false, 16 }, ARGS_PAGE, ARGS_END };
 static const struct arg args_ids[] = { { "ids", ARG_NUMBERS, true, API_ROWS_MAX }, ARGS_END };
 
+static const struct arg args_steps[] = { { "visit", ARG_NUMBER, true, INT64_MAX }, { "from", ARG_NUMBER, false, INT32_MAX }, ARGS_END };
+
 const struct operation api_visits[] = {
 	{ .name = "collect.progress", .quiet = true, .args = args_ids, .run = progress },
 	{ .name = "collect.start", .args = args_start, .run = start },
+	{ .name = "collect.steps", .quiet = true, .args = args_steps, .run = steps },
 	{ .name = "collect.stop", .args = args_ids, .run = stop },
 	{ .name = NULL },
 };

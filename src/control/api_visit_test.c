@@ -4,7 +4,7 @@
 enum { ENABLED = 1203 };
 
 struct seen {
-	unsigned started, stopped, baselines;
+	unsigned started, stopped, baselines, tests;
 };
 
 static struct seen seen;
@@ -34,11 +34,13 @@ static const char *nobody(void *user, const char *after)
 	return NULL;
 }
 
-static bool may(void *user, const char *name, struct err *e)
+static bool may(void *user, const char *name, enum visit_what what, struct err *e)
 {
 	uint64_t n;
 
 	(void)user;
+	if (what == VISIT_TEST && strcmp(name, "off") == 0)
+		return true;
 	return number_of(name, &n) || err_set(e, ERR_CONFIG, "there is no %s", name);
 }
 
@@ -47,7 +49,8 @@ static bool begin(void *user, const char *name, enum visit_what what, uint64_t *
 	uint64_t n = 0;
 
 	(void)user;
-	assert_true(number_of(name, &n));
+	assert_true(number_of(name, &n) || what == VISIT_TEST);
+	seen.tests += what == VISIT_TEST;
 	*id = 1000 + n;
 	if (n == 1)
 		return err_set(e, ERR_BUSY, "%s is being visited", name);
@@ -72,6 +75,17 @@ static bool show(void *user, uint64_t id, struct visits_shown *v)
 	return true;
 }
 
+/* Of visit 1002, which has ended: three; of the others, which run, one. */
+static const struct visit_step *step(void *user, uint64_t id, size_t n)
+{
+	static const struct visit_mech mechs[] = { { "CRAM-MD5", "refused", "refused by the server: n\xff" }, { "PLAIN", "credentials", "no" } };
+	static const struct visit_step steps[] = { { .what = STEP_CONNECT, .good = true, .text = "127.0.0.1", .ms = 3 }, { .what = STEP_GREETING, .good = true, .text = "hi" },
+		{ .what = STEP_LOGIN, .kind = ERR_AUTH, .text = "refused", .mechs = mechs, .mech_count = 2 } };
+
+	(void)user;
+	return n < (id == 1002 ? 3 : 1) && id >= 1000 && id < 1000 + ENABLED ? &steps[n] : NULL;
+}
+
 static void halt(void *user, uint64_t id)
 {
 	(void)user;
@@ -79,13 +93,14 @@ static void halt(void *user, uint64_t id)
 	seen.stopped++;
 }
 
-static const struct api_hooks hooks = { .visit_each = each, .visit_may = may, .visit_start = begin, .visit_show = show, .visit_stop = halt };
+static const struct api_hooks hooks = { .visit_each = each, .visit_may = may, .visit_start = begin, .visit_show = show, .visit_step = step, .visit_stop = halt };
 
 static void without_a_running_instance(void **state)
 {
 	static const struct row rows[] = {
 		{ "collect.start", NULL, "local: postrider is not running*" },
 		{ "collect.progress", "{\"ids\":[1]}", "local: postrider is not running*" },
+		{ "collect.steps", "{\"visit\":1}", "local: postrider is not running*" },
 		{ "collect.stop", "{\"ids\":[1]}", "local: postrider is not running*" },
 	};
 	struct world *w = world(NULL);
@@ -106,13 +121,15 @@ static void started_by_name(void **state)
 		{ "collect.start", "{\"names\":[\"box4\",\"box5\"],\"limit\":1}", "{\"rows\":[{\"connection\":\"box4\",*}],\"next\":\"box4\"}" },
 		{ "collect.start", "{\"names\":[\"box4\",\"box5\"],\"after\":\"box4\"}", "{\"rows\":[{\"connection\":\"box5\",*}]}" },
 		{ "collect.start", "{\"names\":[\"box4\"],\"after\":\"gone\"}", "{\"rows\":[]}" },
+		{ "collect.start", "{\"names\":[\"off\"],\"what\":\"test\"}", "{\"rows\":[{\"connection\":\"off\",\"visit\":1000,*}]}" },
 	};
 	struct world *w = world(&hooks);
 
 	(void)state;
 	seen = (struct seen){ 0 };
 	asks_rows(w, rows, COUNT(rows));
-	assert_int_equal(seen.started, 5);
+	assert_int_equal(seen.started, 6);
+	assert_int_equal(seen.tests, 1);
 	assert_int_equal(seen.baselines, 1);
 	world_end(w);
 }
@@ -123,7 +140,7 @@ static void wrong_requests(void **state)
 	static const struct row rows[] = {
 		{ "collect.start", "{\"names\":[\"box0\",\"bax\"]}", "config: there is no bax" },
 		{ "collect.start", "{\"names\":[\"box0\",\"box2\",\"box0\"]}", "config: names has box0 twice" },
-		{ "collect.start", "{\"names\":[\"box0\"],\"what\":\"test\"}", "config: what is neither collect nor baseline" },
+		{ "collect.start", "{\"names\":[\"box0\"],\"what\":\"retry\"}", "config: what is none of collect, baseline, test" },
 		{ "collect.start", "{\"names\":\"box0\"}", "config: collect.start: names is not an array" },
 		{ "collect.start", "{\"names\":[7]}", "config: collect.start: member 0 of: names is not a text" },
 		{ "collect.start", "{\"after\":\"%\"}", "config: after is not*" },
@@ -193,11 +210,30 @@ static void asked_for_and_stopped(void **state)
 	world_end(w);
 }
 
+static void steps_of_a_test(void **state)
+{
+	struct world *w = world(&hooks);
+
+	(void)state;
+	asks(w, "collect.steps", "{\"visit\":1002}", "{\"rows\":["
+		"{\"connection\":\"box\",\"step\":\"connect\",\"ok\":true,\"detail\":\"127.0.0.1\",\"reason\":null,\"error_kind\":\"none\",\"ms\":3,\"mechanisms\":null},"
+		"{\"connection\":\"box\",\"step\":\"greeting\",*},"
+		"{\"connection\":\"box\",\"step\":\"login\",\"ok\":false,\"detail\":null,\"reason\":\"refused\",\"error_kind\":\"auth\",\"ms\":0,\"mechanisms\":["
+		"{\"mechanism\":\"CRAM-MD5\",\"reason\":\"refused\",\"detail\":\"refused by the server: n\xef\xbf\xbd\"},"
+		"{\"mechanism\":\"PLAIN\",\"reason\":\"credentials\",\"detail\":\"no\"}]}],\"from\":3,\"state\":\"ended\",\"more\":false}");
+	asks(w, "collect.steps", "{\"visit\":1002,\"from\":2}", "{\"rows\":[{*\"step\":\"login\",*}],\"from\":3,\"state\":\"ended\",\"more\":false}");
+	asks(w, "collect.steps", "{\"visit\":1003,\"from\":1}", "{\"rows\":[],\"from\":1,\"state\":\"running\",\"more\":false}");
+	asks(w, "collect.steps", "{\"visit\":7}", "{\"rows\":[],\"from\":0,\"state\":\"unknown\",\"more\":false}");
+	asks(w, "collect.steps", "{}", "config: *visit*");
+	world_end(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(without_a_running_instance), cmocka_unit_test(started_by_name), cmocka_unit_test(wrong_requests),
 		cmocka_unit_test(all_that_are_enabled), cmocka_unit_test(asked_for_and_stopped),
+		cmocka_unit_test(steps_of_a_test),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -66,20 +66,47 @@ static enum found find(struct ask *a, const struct ask_with *with, struct err *e
 	return gone ? FOUND_NOT_YET : FOUND_NOT;
 }
 
-bool ask_open(const struct ask_with *with, struct ask **out, struct err *e)
+static struct ask *ask_new(const struct ask_with *with, struct err *e)
 {
-	uint64_t start = clock_mono_ms();
 	struct ask *a = calloc(1, sizeof *a);
-	enum found found = FOUND_NOT;
 
 	json_wiping();
 	if (a) {
 		a->path = joined(with->state, "control");
 		a->state = strdup(with->state);
 	}
-	if (!a || !a->path || !a->state)
-		(void)err_set(e, ERR_LOCAL, "out of memory");
+	if (a && a->path && a->state)
+		return a;
+	(void)err_set(e, ERR_LOCAL, "out of memory");
+	ask_close(&a);
+	return NULL;
+}
+
+bool ask_running(const struct ask_with *with, struct ask **out)
+{
+	struct ask *a = *out = NULL;
+	struct err e;
+	bool gone;
+
+	if (held_by(with->state) != HELD_BY_RUN)
+		return false;
+	a = ask_new(with, &e);
+	if (a)
+		a->socket = local_connect(a->path, ASK_TIMEOUT_MS, &gone, &e);
+	if (a && a->socket)
+		*out = a;
 	else
+		ask_close(&a);
+	return *out;
+}
+
+bool ask_open(const struct ask_with *with, struct ask **out, struct err *e)
+{
+	uint64_t start = clock_mono_ms();
+	struct ask *a = ask_new(with, e);
+	enum found found = FOUND_NOT;
+
+	if (a)
 		while ((found = find(a, with, e)) == FOUND_NOT_YET && clock_mono_ms() - start < ASK_PATIENCE_MS)
 			(void)poll(NULL, 0, RETRY_MS);
 	*out = a;

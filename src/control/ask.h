@@ -30,6 +30,8 @@ struct ask_with {
 };
 
 [[nodiscard]] bool ask_open(const struct ask_with *with, struct ask **a, struct err *e);
+/* The same, but only of a running instance that answers at once; false: there is none.  Nobody's store is touched. */
+[[nodiscard]] bool ask_running(const struct ask_with *with, struct ask **a);
 void ask_close(struct ask **a);
 /* The store, when this process has it; NULL: a running instance does. */
 struct store *ask_store(const struct ask *a);

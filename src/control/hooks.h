@@ -85,9 +85,10 @@ struct api_hooks {
 	void (*held_kick)(void *user, const char *connection);	/* the same of this connection's */
 	/* Visits, as visits.h has them. */
 	const char *(*visit_each)(void *user, const char *after);
-	bool (*visit_may)(void *user, const char *name, struct err *e);
+	bool (*visit_may)(void *user, const char *name, enum visit_what what, struct err *e);
 	bool (*visit_start)(void *user, const char *name, enum visit_what what, uint64_t *id, struct err *e);
 	bool (*visit_show)(void *user, uint64_t id, struct visits_shown *shown);
+	const struct visit_step *(*visit_step)(void *user, uint64_t id, size_t n);
 	void (*visit_stop)(void *user, uint64_t id);
 	/* Connections in the order of the configuration, the first for NULL; as schedule.h has it. */
 	bool (*schedule_each)(void *user, const char *after, struct schedule_shown *shown);

@@ -39,6 +39,7 @@ void imc_start(struct imc *s, const struct imc_login *login)
 	s->login = login;
 	s->secure = login->secure;
 	s->lockstep = login->lockstep;
+	ladder_start(&s->ladder, login->mechs, login->mech_count, &login->before, s->words);
 	client_lend(s);
 }
 
@@ -334,9 +335,9 @@ bool imc_trying(const struct imc *s)
 	return s->trying;
 }
 
-unsigned imc_mechs_refused(const struct imc *s)
+const struct ladder *imc_ladder(const struct imc *s)
 {
-	return s->refused;
+	return &s->ladder;
 }
 
 bool imc_tls_refused(const struct imc *s)

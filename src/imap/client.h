@@ -95,8 +95,9 @@
  * IMC_NEWS_OVERFLOW, which comes at any time; it tells no more then, of the selected mailbox neither
  * (as after imc_notify_none), until the next imc_notify.  imc_notifying says whether it does.
  * News that names a mailbox comes as an event alone, at any time, and may repeat what is known: compare UIDNEXT.
- * Dovecot (2.3) tells of other mailboxes neither while IDLE is unanswered nor each time without it,
- * but when it answers the next command: beside NOTIFY do not idle, and say imc_noop every now and then.
+ * Dovecot (2.3) is deaf to the selected mailbox without IDLE, may be deaf to all of them within an IDLE
+ * that has told something, and after a second NOTIFY SET; what it held back comes with the answer to
+ * a later command.  So: imc_notify once a session, IDLE beside it, and a new IDLE after each news of any kind.
  *
  * A session at rest is some 200 octets: when imc_may_rest says that nothing is half read, unsent
  * or outstanding (but IDLE), imc_rest packs it into `rested` (imc_rested_size octets, lent) and gives its
@@ -127,7 +128,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "sasl/client.h"
+#include "sasl/ladder.h"
 #include "wire/token.h"
 #include "wire/uidset.h"
 
@@ -152,6 +153,7 @@ struct imc_login {		/* borrowed until IMC_READY or IMC_FAILED */
 	const char *id;		/* what is sent as ID: "(\"name\" \"x\")", or NULL */
 	const enum sasl_mech *mechs;	/* allowed, in the order to try */
 	size_t mech_count;
+	struct ladder_before before;
 	bool detect_capa, detect_greeting;	/* PRODUCT 2.1 `detect` */
 	bool secure;		/* the line is protected from the start (implicit TLS) */
 	bool starttls;		/* use STARTTLS before login */
@@ -264,7 +266,7 @@ enum sasl_mech imc_mechanism(const struct imc *s);	/* that logged in, or is bein
 unsigned imc_offered(const struct imc *s);	/* bits 1 << enum sasl_mech: what the server told; LOGIN (SASL_USER) is not among them */
 bool imc_greeted(const struct imc *s);		/* the server let us in */
 bool imc_trying(const struct imc *s);		/* capabilities are known; it is the login's turn, or was */
-unsigned imc_mechs_refused(const struct imc *s);	/* bits 1 << enum sasl_mech; see p3c_mechs_refused */
+const struct ladder *imc_ladder(const struct imc *s);	/* as p3c_ladder */
 bool imc_tls_refused(const struct imc *s);	/* failed because STARTTLS was not to be had */
 const struct imc_mailbox *imc_selected(const struct imc *s);
 bool imc_can_ask(const struct imc *s);		/* any one command */

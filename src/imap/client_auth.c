@@ -7,7 +7,7 @@
 
 #include "imap/client_internal.h"
 
-enum { TRIES_MAX = 3, MECHS_TEXT = 200, NOTHING_TEXT = 320, LITERAL_MINUS_MAX = 4096 };	/* RFC 7888 section 5 */
+enum { MECHS_TEXT = 200, NOTHING_TEXT = 400, LITERAL_MINUS_MAX = 4096 };	/* RFC 7888 section 5 */
 enum { PART_NONE, PART_USER, PART_PASSWORD };		/* of LOGIN: waits for "+" */
 
 static unsigned bit(enum sasl_mech mech)
@@ -15,25 +15,11 @@ static unsigned bit(enum sasl_mech mech)
 	return 1u << mech;
 }
 
-static bool offered(const struct imc *s, enum sasl_mech mech)
+static unsigned all_offered(const struct imc *s)
 {
-	if (mech == SASL_USER)
-		return !(s->capabilities & IMC_CAPA_LOGINDISABLED);
-	return mech != SASL_APOP && (s->offered & bit(mech));
-}
+	unsigned login = s->capabilities & IMC_CAPA_LOGINDISABLED ? 0 : bit(SASL_USER);
 
-static bool usable(struct imc *s, enum sasl_mech mech)
-{
-	bool clear = sasl_mech_clear(mech) && !s->secure;
-
-	/* LOGINDISABLED is what a server says on a clear line; TLS is the advice then, too. */
-	if (clear && !s->login->clear_allowed && (mech == SASL_USER || offered(s, mech)))
-		s->clear_skipped = true;
-	if (!sasl_mech_built(mech) || (s->refused & bit(mech)) || !offered(s, mech))
-		return false;
-	if (sasl_mech_plus(mech) && !s->login->channel_binding)
-		return false;
-	return !clear || (s->login->clear_allowed && !s->strong_refused);
+	return (s->offered & ~(bit(SASL_APOP) | bit(SASL_USER))) | login;
 }
 
 /* ---- LOGIN */
@@ -109,42 +95,50 @@ static void nothing_left(struct imc *s)
 	char why[NOTHING_TEXT], mechs[MECHS_TEXT];
 
 	sasl_mechs_text(s->offered, mechs, sizeof mechs);
-	(void)snprintf(why, sizeof why, "the server offers none of the mechanisms allowed by auth; it offers %s%s", mechs,
-		offered(s, SASL_USER) ? " (and LOGIN, which is `user` in auth)" : "");
-	if (s->error.kind)	/* the last refusal says it best */
+	if (s->error.kind) {	/* the last refusal says it best */
 		s->failed = true;
-	else if (s->clear_skipped)
+		return;
+	}
+	(void)snprintf(why, sizeof why, "%s; it offers %s%s", ladder_nothing(&s->ladder), mechs,
+		all_offered(s) & bit(SASL_USER) ? " (and LOGIN, which is `user` in auth)" : "");
+	if (s->ladder.weaker_skipped)
+		client_fail(s, ERR_AUTH, why, NOTHING);
+	else if (s->ladder.clear_skipped)
 		client_fail(s, ERR_CONFIG, "the server takes only clear-text passwords and the line is not protected; "
 			"use TLS, or set allow_cleartext = true", NOTHING);
 	else
-		client_fail(s, ERR_CONFIG, why, NOTHING);
+		client_fail(s, s->ladder.refused ? ERR_AUTH : ERR_CONFIG, why, NOTHING);
 }
 
 void auth_next(struct imc *s, struct imc_event *ev)
 {
+	/* LOGINDISABLED is what a server says on a clear line; TLS is the advice then, too. */
+	const struct ladder_offer offer = { .offered = all_offered(s), .behind_tls = bit(SASL_USER), .secure = s->secure,
+		.clear_allowed = s->login->clear_allowed, .channel_binding = s->login->channel_binding };
+
 	s->try_next = false;
 	s->trying = true;
-	while (s->tries < TRIES_MAX && s->mech_at < s->login->mech_count) {
-		enum sasl_mech mech = s->login->mechs[s->mech_at++];
-
-		if (!usable(s, mech))
-			continue;
-		s->mech = mech;
-		s->tries++;
-		s->told_capabilities = false;	/* what it says from now on may hold after the login */
-		if (mech == SASL_USER)
-			begin_login(s);
-		else
-			sasl_begin(s, ev);
+	if (!ladder_next(&s->ladder, &offer)) {
+		nothing_left(s);
 		return;
 	}
-	nothing_left(s);
+	s->told_capabilities = false;	/* what it says from now on may hold after the login */
+	s->mech = s->ladder.now;
+	if (s->mech == SASL_USER)
+		begin_login(s);
+	else
+		sasl_begin(s, ev);
+}
+
+void auth_unable(struct imc *s)
+{
+	ladder_over(&s->ladder, LADDER_UNABLE, span_of(s->error.text));
+	s->try_next = true;
 }
 
 void auth_pass_over(struct imc *s)
 {
-	s->refused |= bit(s->mech);
-	s->strong_refused |= !sasl_mech_clear(s->mech);
+	ladder_over(&s->ladder, LADDER_REFUSED, span_of(s->error.text));
 	s->try_next = true;
 }
 
@@ -155,12 +149,13 @@ void auth_refused(struct imc *s, bool ends)
 	bool plain = kind == ERR_PEER && (s->r.code == CODE_NONE || s->r.code == CODE_ALERT || s->r.code == CODE_OTHER);
 
 	kind = plain ? ERR_AUTH : kind;
-	(void)err_set(&s->error, kind, "login by %s was refused%s%s", s->mech == SASL_USER ? "LOGIN" : sasl_mech_name(s->mech),
-		kind == ERR_AUTH ? "; check " : kind == ERR_BUSY ? " for now; try again later" : "", kind == ERR_AUTH ? sasl_mech_check(s->mech) : "");
-	if (words.len && !client_secret(s, words))
+	(void)err_set(&s->error, kind, "login by %s was refused%s%s", s->ladder.now == SASL_USER ? "LOGIN" : sasl_mech_name(s->ladder.now),
+		kind == ERR_AUTH ? "; check " : kind == ERR_BUSY ? " for now; try again later" : "", kind == ERR_AUTH ? sasl_mech_check(s->ladder.now) : "");
+	if (words.len && client_secret(s, words))
+		words = NOTHING;
+	if (words.len)
 		(void)err_peer(&s->error, words);
-	if (ends || !plain)
-		s->failed = true;
-	else
-		auth_pass_over(s);
+	s->failed = ends || !plain;
+	s->try_next = !s->failed;
+	ladder_over(&s->ladder, s->failed ? LADDER_WRONG : LADDER_REFUSED, words);
 }

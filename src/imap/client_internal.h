@@ -104,7 +104,7 @@ struct imc {
 	enum turn turn;
 	uint32_t tag;			/* the last said */
 	uint32_t unanswering;		/* untagged responses since the last that told something asked for */
-	unsigned capabilities, offered, refused, news;
+	unsigned capabilities, offered, news;
 	enum sasl_mech mech;
 	enum idle idle;
 	uint32_t idle_tag;
@@ -143,9 +143,7 @@ struct imc {
 	bool eof, failed, try_next, enable_next, compress_next, ready, bye;
 	bool closing;			/* what is told may still be of the mailbox before */
 
-	size_t mech_at;
-	unsigned tries;
-	bool clear_skipped, strong_refused;
+	struct ladder ladder;		/* of mechanisms: ladder.now is being tried, or logged in */
 	uint8_t login_part;		/* of LOGIN: what a "+" asks for */
 	struct {
 		bool initial, spoke, last, proof_failed;
@@ -157,6 +155,7 @@ struct imc {
 
 	/* From here on, octets whose count stands above: not cleared at the start,
 	 * so that a session that says little touches few pages. */
+	char words[LADDER_TRIES + 1][LADDER_WORDS];
 	char challenge[CHALLENGE_MAX];
 	char word_memory[IMC_WORD_MAX];
 	char out_memory[IMC_OUT_MAX];
@@ -242,6 +241,7 @@ void login_done(struct imc *s);
 void auth_next(struct imc *s, struct imc_event *ev);
 void auth_more(struct imc *s);		/* "+" to LOGIN */
 void auth_refused(struct imc *s, bool ends);
+void auth_unable(struct imc *s);	/* we cannot, and did not say a word of it; s->error says why */
 void auth_pass_over(struct imc *s);
 
 /* ---- client_sasl.c */

@@ -152,6 +152,7 @@ void imc_secured(struct imc *s)
 void login_done(struct imc *s)
 {
 	s->logged_in = true;
+	ladder_over(&s->ladder, LADDER_WORKED, NOTHING);
 	ask_capabilities(s);
 }
 

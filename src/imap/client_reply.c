@@ -268,6 +268,12 @@ static void on_code_argument(struct imc *s, const struct token *tok, struct imc_
 
 /* ---- the end of a status line */
 
+/* One was refused, and the next is under way: of that nothing is known yet, and it may be tried on another connection. */
+static bool next_is_tried(struct imc *s)
+{
+	return s->ladder.refused && s->ladder.under_way && !client_find(s, VERB_CANCEL);
+}
+
 static void on_bye(struct imc *s)
 {
 	enum err_kind kind = reply_kind(s);
@@ -275,7 +281,7 @@ static void on_bye(struct imc *s)
 	s->bye = true;
 	if (s->phase == PHASE_LOGOUT)
 		return;
-	if (s->error.kind && s->phase == PHASE_LOGIN)	/* a refused login is the news, not the end */
+	if (s->error.kind && s->phase == PHASE_LOGIN && !next_is_tried(s))	/* a refused login is the news, not the end */
 		s->failed = true;
 	else
 		client_fail(s, kind == ERR_PEER ? ERR_NET : kind, "the server ended the session", text_of(s));

@@ -17,17 +17,17 @@ enum { ROUNDS_MAX = 16 };
 static void ask_caller(struct imc *s, bool first, struct span challenge, struct imc_event *ev)
 {
 	s->turn = TURN_SASL;
-	*ev = (struct imc_event){ .what = IMC_SASL, .mech = s->mech, .first = first, .text = challenge };
+	*ev = (struct imc_event){ .what = IMC_SASL, .mech = s->ladder.now, .first = first, .text = challenge };
 }
 
 void sasl_begin(struct imc *s, struct imc_event *ev)
 {
 	memset(&s->sasl, 0, sizeof s->sasl);
-	s->sasl.initial = sasl_mech_first(s->mech) && !sasl_mech_apart(s->mech) && (s->capabilities & IMC_CAPA_SASL_IR);
+	s->sasl.initial = sasl_mech_first(s->ladder.now) && !sasl_mech_apart(s->ladder.now) && (s->capabilities & IMC_CAPA_SASL_IR);
 	if (s->sasl.initial)
 		ask_caller(s, true, NOTHING, ev);
 	else
-		client_command(s, VERB_AUTHENTICATE, span_of(sasl_mech_name(s->mech)));
+		client_command(s, VERB_AUTHENTICATE, span_of(sasl_mech_name(s->ladder.now)));
 }
 
 /* ---- the caller's side */
@@ -50,7 +50,7 @@ static void say_initial(struct imc *s, struct span response)
 	s->sasl.spoke = true;
 	(void)client_begin(s, VERB_AUTHENTICATE);
 	client_say(s, SPAN("AUTHENTICATE "));
-	client_say(s, span_of(sasl_mech_name(s->mech)));
+	client_say(s, span_of(sasl_mech_name(s->ladder.now)));
 	client_say(s, response.len ? SPAN(" ") : SPAN(" ="));
 	say_base64(s, response);
 }
@@ -87,10 +87,12 @@ void imc_sasl_cancel(struct imc *s, bool proof_failed, const struct err *why)
 	s->turn = TURN_SERVER;
 	s->error = *why;
 	s->sasl.proof_failed = proof_failed;
+	if (proof_failed)
+		ladder_over(&s->ladder, LADDER_FALSE_PROOF, span_of(why->text));
 	if (s->sasl.last)
 		s->failed = true;
 	else if (s->sasl.initial)
-		auth_pass_over(s);
+		auth_unable(s);
 	else
 		cancel(s);
 }
@@ -100,7 +102,7 @@ void imc_sasl_cancel(struct imc *s, bool proof_failed, const struct err *why)
 void sasl_more(struct imc *s, struct asked *a, struct imc_event *ev)
 {
 	struct span text = span_trim(buf_span(&s->text));
-	bool ours_first = sasl_mech_first(s->mech);
+	bool ours_first = sasl_mech_first(s->ladder.now);
 	struct buf challenge;
 
 	assert(a->verb == VERB_AUTHENTICATE);
@@ -117,7 +119,7 @@ void sasl_more(struct imc *s, struct asked *a, struct imc_event *ev)
 	buf_lend(&challenge, s->challenge, sizeof s->challenge);
 	if (s->r.cut || !base64_decode(text, &challenge)) {
 		(void)err_set(&s->error, ERR_PEER, "the challenge of %s is not base64, or too long (RFC 3501 section 6.2.2)",
-			sasl_mech_name(s->mech));
+			sasl_mech_name(s->ladder.now));
 		(void)err_peer(&s->error, text);
 		cancel(s);
 		return;
@@ -131,6 +133,8 @@ static void on_cancelled(struct imc *s)
 		s->failed = true;
 	else if (s->r.status == STATUS_OK)
 		client_fail(s, ERR_PEER, "the server accepts an AUTHENTICATE that we cancelled (RFC 3501 section 6.2.2)", buf_span(&s->text));
+	else if (s->error.kind == ERR_CONFIG || s->error.kind == ERR_LOCAL)
+		auth_unable(s);
 	else
 		auth_pass_over(s);
 }
@@ -143,7 +147,7 @@ void sasl_answered(struct imc *s, struct asked *a, struct imc_event *ev)
 	if (cancelled) {
 		on_cancelled(s);
 	} else if (s->r.status != STATUS_OK) {
-		auth_refused(s, s->sasl.rounds > 0 || s->r.status == STATUS_BYE);
+		auth_refused(s, s->r.status == STATUS_BYE || s->sasl.rounds || (s->r.status == STATUS_NO && ladder_shown(s->ladder.now, 0, s->sasl.spoke)));
 	} else if (!s->sasl.spoke) {
 		client_fail(s, ERR_PEER, "the server accepts an AUTHENTICATE without any response of ours", buf_span(&s->text));
 	} else {

@@ -170,6 +170,17 @@ static json_t *page_args(const struct history *h, size_t ledger, const json_t *a
 	return args;
 }
 
+static void read_id(const char *text, uint8_t id[32])
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t n = 0; n < 32 && text[2 * n] && text[2 * n + 1]; n++) {
+		const char *high = strchr(digits, text[2 * n]), *low = strchr(digits, text[2 * n + 1]);
+
+		id[n] = high && low ? (uint8_t)((high - digits) << 4 | (low - digits)) : 0;
+	}
+}
+
 static void take_index(struct history *h, uint32_t ledger, const json_t *reply)
 {
 	const json_t *row;
@@ -177,13 +188,8 @@ static void take_index(struct history *h, uint32_t ledger, const json_t *reply)
 
 	json_array_foreach(json_object_get(reply, "rows"), n, row) {
 		struct order_key key = { .moment = json_moment_read(json_member_text(row, "first_seen")), .ledger = ledger };
-		const char *id = json_member_text(row, "id");
 
-		for (size_t o = 0; o < sizeof key.id && id[2 * o] && id[2 * o + 1]; o++) {
-			const char two[3] = { id[2 * o], id[2 * o + 1], '\0' };
-
-			key.id[o] = (uint8_t)strtoul(two, NULL, 16);
-		}
+		read_id(json_member_text(row, "id"), key.id);
 		order_offer(&h->order, &key);
 	}
 }

@@ -1,4 +1,5 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * postrider rescan: what was seen is forgotten, of a connection or of one mailbox */
 #include <stdio.h>
 
 #include "main/commands.h"

@@ -175,6 +175,7 @@ static bool change(struct instance *i, struct err *e)
 	else
 		settings_end(&old);
 	instance_schedule_reload(i);
+	instance_prune_reload(i);
 	api_reload(i->api, i->cli->settings.main_domain);
 	pam_client_domain(i->pam, i->cli->settings.main_domain);
 	tell_places(i);
@@ -340,7 +341,7 @@ static bool make(struct instance *i, struct err *e)
 	if (!i->loops)
 		return false;
 	i->pulse = pulse_new(i->loops, e);
-	return i->pulse && make_deliveries(i, e) && make_pam(i, e) && instance_schedule_make(i, e) && make_control(i, e) && (!wants_pop3(i) || instance_start_pop3(i, e));
+	return i->pulse && make_deliveries(i, e) && make_pam(i, e) && instance_schedule_make(i, e) && instance_prune_make(i, e) && make_control(i, e) && (!wants_pop3(i) || instance_start_pop3(i, e));
 }
 
 bool instance_new(struct cli *cli, struct instance **out, struct err *e)
@@ -428,6 +429,7 @@ void instance_free(struct instance **instance)
 	tokens_free(&i->tokens);
 	free_timers(i);
 	instance_schedule_free(i);
+	instance_prune_free(i);
 	notify_end(&i->notify);
 	if (i->home)
 		loop_free(&i->home);

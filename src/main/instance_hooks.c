@@ -146,11 +146,11 @@ static const char *visit_each(void *user, const char *after)
 	return instance_visits(user, &v, &e) ? visits_each(v, after) : NULL;
 }
 
-static bool visit_may(void *user, const char *name, struct err *e)
+static bool visit_may(void *user, const char *name, enum visit_what what, struct err *e)
 {
 	struct visits *v;
 
-	return instance_visits(user, &v, e) && visits_may(v, name, e);
+	return instance_visits(user, &v, e) && visits_may(v, name, what, e);
 }
 
 static bool visit_start(void *user, const char *name, enum visit_what what, uint64_t *id, struct err *e)
@@ -160,7 +160,7 @@ static bool visit_start(void *user, const char *name, enum visit_what what, uint
 
 	if (i->drain_until_ms)
 		return err_set(e, ERR_BUSY, "the running instance is ending");
-	if (i->collect_stopped)
+	if (i->collect_stopped && what != VISIT_TEST)
 		return err_set(e, ERR_BUSY, "the service collect is stopped; start it: postrider service start collect");
 	return instance_visits(i, &v, e) && visits_start(v, name, what, id, e);
 }
@@ -170,6 +170,13 @@ static bool visit_show(void *user, uint64_t id, struct visits_shown *shown)
 	struct instance *i = user;
 
 	return i->visits && visits_show(i->visits, id, shown);
+}
+
+static const struct visit_step *visit_step(void *user, uint64_t id, size_t n)
+{
+	const struct instance *i = user;
+
+	return i->visits ? visits_step(i->visits, id, n) : NULL;
 }
 
 static void visit_stop(void *user, uint64_t id)
@@ -293,7 +300,7 @@ struct api_hooks instance_hooks(struct instance *i)
 {
 	return (struct api_hooks){ .user = i, .status = status, .service = service, .sessions = sessions, .blocks = blocks,
 		.block_add = block_made, .block_remove = block_ended, .visit_each = visit_each, .visit_may = visit_may,
-		.visit_start = visit_start, .visit_show = visit_show, .visit_stop = visit_stop, .schedule_each = schedule_shown, .reload = reload, .tokens_changing = changing, .tokens_changed = changed,
+		.visit_start = visit_start, .visit_show = visit_show, .visit_step = visit_step, .visit_stop = visit_stop, .schedule_each = schedule_shown, .reload = reload, .tokens_changing = changing, .tokens_changed = changed,
 		.token_expires = token_expires,
 		.trust_changed = trust_changed,
 		.held_retry = held_retry, .held_kick = held_kick };

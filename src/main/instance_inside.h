@@ -36,6 +36,7 @@ struct instance {
 	bool held_asked;		/* a connection that was busy may have passed by what is due: look again at the end of a visit */
 	struct visits *visits;		/* NULL: none was begun yet */
 	struct schedule *schedule;
+	struct instance_prune *prune;
 	int64_t collect_since;
 	bool collect_stopped;		/* by hand */
 	struct api *api;
@@ -60,6 +61,10 @@ void instance_schedule_again(struct instance *i);
 void instance_schedule_free(struct instance *i);
 /* People trust other certificates: those that failed because of one are due. */
 void instance_schedule_trusted(struct instance *i);
+/* What is old in ledgers is forgotten, from the start on; the configuration was read again; freed with the loop's timers. */
+[[nodiscard]] bool instance_prune_make(struct instance *i, struct err *e);
+void instance_prune_reload(struct instance *i);
+void instance_prune_free(struct instance *i);
 /* Held messages are due, of this connection or (NULL) of any: they are looked for now. */
 void instance_schedule_held(struct instance *i, const char *connection);
 [[nodiscard]] bool instance_reload(struct instance *i, struct err *e);

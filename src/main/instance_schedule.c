@@ -57,6 +57,8 @@ static void on_ended(void *user, const char *name, enum visit_what what, const s
 		once_more(i, name, result, now);
 		return;
 	}
+	if (result->answered)
+		schedule_answered(i->schedule, name);
 	schedule_ended(i->schedule, name, &result->why, now);
 	if (visits_watched(i->visits, name, &watch))
 		schedule_watched(i->schedule, name, now);
@@ -76,6 +78,15 @@ static void on_news(void *user, const char *name)
 	timer_set(i->visiting, 0, 0);
 }
 
+/* Others of its host may begin. */
+static void on_slow(void *user, const char *name)
+{
+	struct instance *i = user;
+
+	schedule_slow(i->schedule, name);
+	timer_set(i->visiting, 0, 0);
+}
+
 /* Outside of its windows nothing of a connection goes on. */
 static void close_watch(const struct instance *i, const char *name, int64_t now)
 {
@@ -86,7 +97,7 @@ static void close_watch(const struct instance *i, const char *name, int64_t now)
 bool instance_visits(struct instance *i, struct visits **v, struct err *e)
 {
 	const struct visits_with with = { .loop = i->home, .store = i->cli->store, .tokens = i->tokens, .deliveries = i->deliveries,
-		.trust = i->trust, .began = on_began, .ended = on_ended, .news = on_news, .user = i };
+		.trust = i->trust, .began = on_began, .ended = on_ended, .news = on_news, .slow = on_slow, .user = i };
 
 	if (!i->visits && !visits_new(&with, &i->cli->settings, &i->visits, e))
 		return false;
@@ -143,6 +154,14 @@ void instance_schedule_held(struct instance *i, const char *connection)
 	timer_set(i->visiting, 0, 0);
 }
 
+/* Not as late as the second had begun when we last looked. */
+static void wait_until(struct instance *i, int64_t moment)
+{
+	int64_t left = moment * SECOND_MS - clock_now_ms();
+
+	timer_set(i->visiting, left > 0 ? (uint64_t)left + 1 : 1, 0);
+}
+
 static void on_time(void *user)
 {
 	struct instance *i = user;
@@ -159,7 +178,7 @@ static void on_time(void *user)
 		next = i->held_look;
 	if (next > now + SCHEDULE_LOOK_S)
 		next = now + SCHEDULE_LOOK_S;
-	timer_set(i->visiting, (uint64_t)(next - now) * SECOND_MS, 0);
+	wait_until(i, next);
 }
 
 /* Those that the configuration has no more. */

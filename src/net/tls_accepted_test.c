@@ -37,7 +37,8 @@ static const struct { enum who issuer, shown_too; struct pki_wish wish; } wishes
 	[DEEP] = { OLD_INTER, OLD_INTER, { .name = "deep", .names = "DNS:localhost" } },
 };
 
-enum flags { ELSEWHERE = 1, FOR_ALL = 2, NO_CA = 4, PIN = 8, CRL = 16, NO_HOST = 32, NO_SERVER = 64, DEPTH_1 = 128, CRL_OTHER = 256 };
+enum flags { ELSEWHERE = 1, FOR_ALL = 2, NO_CA = 4, PIN = 8, CRL = 16, NO_HOST = 32, NO_SERVER = 64, DEPTH_1 = 128, CRL_OTHER = 256,
+	ROOT_KNOWN = 512 };
 #define KEY TLS_TRUST_KEY
 #define AUTHORITY TLS_TRUST_AUTHORITY
 #define ANOTHER "this is another certificate than the one that was accepted for this server: "
@@ -73,6 +74,8 @@ static const struct row {
 	{ "another authority", LEAF, AUTHORITY, OLD_INTER, 0, ANOTHER },
 	{ "its authority, revoked by it", LEAF, AUTHORITY, INTER, CRL, "the server's certificate (leaf) was revoked by" },
 	{ "its authority, and a list that has others", LEAF, AUTHORITY, INTER, CRL_OTHER, NULL },
+	{ "its key, but the settings know it as revoked", LEAF, KEY, LEAF, CRL | ROOT_KNOWN, "): the server's certificate (leaf) was revoked by" },
+	{ "its authority, but the settings know it as revoked", LEAF, AUTHORITY, INTER, CRL | ROOT_KNOWN, "): the server's certificate (leaf) was revoked by" },
 	{ "its authority, too far above", LEAF, AUTHORITY, ROOT, DEPTH_1, "stands 2 certificates above" },
 	{ "its authority, directly above", LEAF, AUTHORITY, INTER, DEPTH_1, NULL },
 	{ "its root for all", LEAF, AUTHORITY, ROOT, FOR_ALL | NO_CA, NULL },
@@ -156,7 +159,7 @@ static void run(const struct row *r)
 	char ca[100], crl[100], pin[PKI_PIN_TEXT];
 	struct tls_settings s = {
 		.versions = 1u << TLS_1_2 | 1u << TLS_1_3, .verify_server = !(r->flags & NO_SERVER), .verify_host = !(r->flags & NO_HOST),
-		.verify_depth = r->flags & DEPTH_1 ? 1 : 9, .ca_certificates = r->flags & NO_CA ? NULL : path("known", ca),
+		.verify_depth = r->flags & DEPTH_1 ? 1 : 9, .ca_certificates = r->flags & NO_CA ? NULL : path(r->flags & ROOT_KNOWN ? "root" : "known", ca),
 		.crl = r->flags & CRL ? path("crl-leaf", crl) : r->flags & CRL_OTHER ? path("crl-other", crl) : NULL,
 	};
 	struct world w;

@@ -28,6 +28,7 @@ void p3c_start(struct p3c *s, const struct p3c_login *login)
 	memset(s, 0, offsetof(struct p3c, stamp));
 	s->login = login;
 	s->secure = login->secure;
+	ladder_start(&s->ladder, login->mechs, login->mech_count, &login->before, s->words);
 	lines_start(&s->lines, s->line_memory, sizeof s->line_memory);
 	buf_lend(&s->out, s->out_memory, sizeof s->out_memory);
 	(void)client_push(s, VERB_GREETING);
@@ -276,7 +277,7 @@ unsigned p3c_capabilities(const struct p3c *s)
 
 enum sasl_mech p3c_mechanism(const struct p3c *s)
 {
-	return s->mech;
+	return s->ladder.now;
 }
 
 unsigned p3c_offered(const struct p3c *s)
@@ -294,9 +295,9 @@ bool p3c_trying(const struct p3c *s)
 	return s->trying;
 }
 
-unsigned p3c_mechs_refused(const struct p3c *s)
+const struct ladder *p3c_ladder(const struct p3c *s)
 {
-	return s->refused;
+	return &s->ladder;
 }
 
 bool p3c_pipelined(const struct p3c *s)

@@ -44,9 +44,9 @@
  * the line's protection allows; P3C_SASL asks the caller to run a SASL step
  * (its own clock, threads and memory) and to answer by p3c_sasl_answer or
  * p3c_sasl_cancel.  A refusal that names the credentials ([AUTH], or a plain
- * -ERR to PASS) is ERR_AUTH; [IN-USE], [LOGIN-DELAY], [SYS/TEMP] are ERR_BUSY.
- * A plain -ERR to AUTH before any challenge, to APOP or to USER says nothing of
- * the password, so the next mechanism is tried: at most three, never one of
+ * -ERR to PASS, within an exchange, or to an AUTH that brought them) is ERR_AUTH; [IN-USE], [LOGIN-DELAY], [SYS/TEMP] are ERR_BUSY.
+ * A plain -ERR to AUTH before any of that, to APOP or to USER says nothing of
+ * the password, so the next mechanism is tried by the rules of sasl/ladder.h: at most three, never one of
  * clear text on an unprotected line after a stronger one, and never any after
  * the caller cancelled with a wrong server proof.  Where the server offers
  * UTF8 (RFC 6856) the session switches it on before the login.
@@ -65,7 +65,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "sasl/client.h"
+#include "sasl/ladder.h"
 #include "wire/dot.h"
 #include "wire/line.h"
 
@@ -81,6 +81,7 @@ struct p3c_login {		/* borrowed until P3C_READY or P3C_FAILED */
 	struct span password;	/* for USER/PASS and APOP; SASL steps are the caller's */
 	const enum sasl_mech *mechs;	/* allowed, in the order to try */
 	size_t mech_count;
+	struct ladder_before before;
 	bool detect_capa, detect_auth, detect_greeting;	/* PRODUCT 2.1 `detect` */
 	bool secure;		/* the line is protected from the start (implicit TLS) */
 	bool stls;		/* use STLS before login */
@@ -141,9 +142,9 @@ enum sasl_mech p3c_mechanism(const struct p3c *s);	/* that logged in, or is bein
 unsigned p3c_offered(const struct p3c *s);	/* bits 1 << enum sasl_mech: what CAPA or AUTH told; USER and APOP are not among them */
 bool p3c_greeted(const struct p3c *s);		/* the server let us in */
 bool p3c_trying(const struct p3c *s);		/* capabilities are known; it is the login's turn, or was */
-/* Bits 1 << enum sasl_mech: refused, and not for the credentials.  If the
- * server closed after that, reconnect without them. */
-unsigned p3c_mechs_refused(const struct p3c *s);
+/* What became of each mechanism so far.  If the server closed after it refused some, and not for the credentials, come
+ * again with its `refused` and `tries` in login.before. */
+const struct ladder *p3c_ladder(const struct p3c *s);
 bool p3c_pipelined(const struct p3c *s);
 bool p3c_pipelining_broken(const struct p3c *s);
 bool p3c_tls_refused(const struct p3c *s);	/* failed because STLS was not to be had */

@@ -8,7 +8,7 @@
 #include "pop3/client_internal.h"
 #include "sasl/apop.h"
 
-enum { TRIES_MAX = 3, MECHS_TEXT = 200, NOTHING_TEXT = 300 };
+enum { MECHS_TEXT = 200, NOTHING_TEXT = 400 };
 
 static unsigned bit(enum sasl_mech mech)
 {
@@ -26,16 +26,12 @@ static bool offered(const struct p3c *s, enum sasl_mech mech)
 	return s->offered & bit(mech);
 }
 
-static bool usable(struct p3c *s, enum sasl_mech mech)
+static unsigned all_offered(const struct p3c *s)
 {
-	if (!sasl_mech_built(mech) || (s->refused & bit(mech)) || !offered(s, mech))
-		return false;
-	if (sasl_mech_plus(mech) && !s->login->channel_binding)
-		return false;
-	if (!sasl_mech_clear(mech) || s->secure)
-		return true;
-	s->clear_skipped |= !s->login->clear_allowed;
-	return s->login->clear_allowed && !s->strong_refused;
+	unsigned all = s->offered;
+
+	all |= offered(s, SASL_APOP) ? bit(SASL_APOP) : 0;
+	return all | (offered(s, SASL_USER) ? bit(SASL_USER) : 0);
 }
 
 /* Refused once, here: CR and LF would be commands of somebody else's, and no
@@ -63,8 +59,8 @@ static void begin_apop(struct p3c *s)
 	char digest[APOP_DIGEST];
 
 	if (!apop_digest((struct span){ s->stamp, s->stamp_len }, s->login->password, digest)) {
-		p3_auth_pass_over(s);
 		(void)err_set(&s->error, ERR_LOCAL, "APOP needs MD5, which this system's OpenSSL refuses");
+		p3_auth_unable(s);
 		return;
 	}
 	p3_client_command(s, VERB_APOP, span_of(s->login->user), span_of(digest));
@@ -73,8 +69,6 @@ static void begin_apop(struct p3c *s)
 
 static void begin(struct p3c *s, enum sasl_mech mech, struct p3c_event *ev)
 {
-	s->mech = mech;
-	s->tries++;
 	if (mech != SASL_USER && mech != SASL_APOP)
 		p3_sasl_begin(s, ev);
 	else if (!sendable(span_of(s->login->user)))
@@ -92,63 +86,72 @@ static void nothing_left(struct p3c *s)
 	char why[NOTHING_TEXT], mechs[MECHS_TEXT];
 
 	sasl_mechs_text(s->offered | (offered(s, SASL_USER) ? bit(SASL_USER) : 0), mechs, sizeof mechs);
-	(void)snprintf(why, sizeof why, "the server offers none of the mechanisms allowed by auth; it offers %s", mechs);
-	if (s->error.kind)	/* the last refusal says it best */
+	if (s->error.kind) {	/* the last refusal says it best */
 		s->failed = true;
-	else if (s->clear_skipped)
+		return;
+	}
+	(void)snprintf(why, sizeof why, "%s; it offers %s", ladder_nothing(&s->ladder), mechs);
+	if (s->ladder.weaker_skipped)
+		p3_client_fail(s, ERR_AUTH, why, NOTHING);
+	else if (s->ladder.clear_skipped)
 		p3_client_fail(s, ERR_CONFIG, "the server takes only clear-text passwords and the line is not protected; "
 			"use TLS, or set allow_cleartext = true", NOTHING);
 	else
-		p3_client_fail(s, ERR_CONFIG, why, NOTHING);
+		p3_client_fail(s, s->ladder.refused ? ERR_AUTH : ERR_CONFIG, why, NOTHING);
 }
 
 void p3_auth_next(struct p3c *s, struct p3c_event *ev)
 {
+	const struct ladder_offer offer = { .offered = all_offered(s), .secure = s->secure, .clear_allowed = s->login->clear_allowed,
+		.channel_binding = s->login->channel_binding };
+
 	s->try_next = false;
 	s->trying = true;
-	while (s->tries < TRIES_MAX && s->mech_at < s->login->mech_count) {
-		enum sasl_mech mech = s->login->mechs[s->mech_at++];
+	if (ladder_next(&s->ladder, &offer))
+		begin(s, s->ladder.now, ev);
+	else
+		nothing_left(s);
+}
 
-		if (!usable(s, mech))
-			continue;
-		begin(s, mech, ev);
-		return;
-	}
-	nothing_left(s);
+void p3_auth_unable(struct p3c *s)
+{
+	ladder_over(&s->ladder, LADDER_UNABLE, span_of(s->error.text));
+	s->try_next = true;
 }
 
 void p3_auth_pass_over(struct p3c *s)
 {
-	s->refused |= bit(s->mech);
-	s->strong_refused |= !sasl_mech_clear(s->mech);
+	ladder_over(&s->ladder, LADDER_REFUSED, span_of(s->error.text));
 	s->try_next = true;
 }
 
 /* The server's words, unless it repeats the password in them. */
-static void add_words(struct p3c *s, struct span line)
+static struct span add_words(struct p3c *s, struct span line)
 {
 	struct span secret = s->login->password;
 
-	if (!secret.len || !memmem(line.at, line.len, secret.at, secret.len))
-		(void)err_peer(&s->error, line);
+	if (secret.len && memmem(line.at, line.len, secret.at, secret.len))
+		return NOTHING;
+	(void)err_peer(&s->error, line);
+	return line;
 }
 
 void p3_auth_refused(struct p3c *s, struct span line, bool ends)
 {
 	enum p3_reply_code code = p3_reply_code(line);
 	enum err_kind kind = ERR_AUTH;
+	struct span words;
 
 	if (code == REPLY_CODE_BUSY)
 		kind = ERR_BUSY;
 	else if (code == REPLY_CODE_OTHER)
 		kind = ERR_PEER;
-	(void)err_set(&s->error, kind, "login by %s was refused%s%s", sasl_mech_name(s->mech),
-		kind == ERR_AUTH ? "; check " : kind == ERR_BUSY ? " for now; try again later" : "", kind == ERR_AUTH ? sasl_mech_check(s->mech) : "");
-	add_words(s, line);
-	if (ends || code != REPLY_CODE_NONE)
-		s->failed = true;
-	else
-		p3_auth_pass_over(s);
+	(void)err_set(&s->error, kind, "login by %s was refused%s%s", sasl_mech_name(s->ladder.now),
+		kind == ERR_AUTH ? "; check " : kind == ERR_BUSY ? " for now; try again later" : "", kind == ERR_AUTH ? sasl_mech_check(s->ladder.now) : "");
+	words = add_words(s, line);
+	s->failed = ends || code != REPLY_CODE_NONE;
+	s->try_next = !s->failed;
+	ladder_over(&s->ladder, s->failed ? LADDER_WRONG : LADDER_REFUSED, words);
 }
 
 /* Where PASS went out with USER, its answer comes before anything else is said,

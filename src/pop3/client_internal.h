@@ -51,7 +51,7 @@ struct p3c {
 	uint32_t head, count, sent;	/* of asked */
 	uint32_t listed;		/* lines of the listing that comes in */
 	uint32_t ahead;			/* commands that are out and that the caller has still to ask: 2 = STAT, UIDL */
-	unsigned capabilities, offered, refused;	/* enum p3c_capa; bits 1 << enum sasl_mech */
+	unsigned capabilities, offered;	/* enum p3c_capa; bits 1 << enum sasl_mech */
 
 	bool secure;		/* the line is protected */
 	bool clear_agreed;	/* STLS is not to be had, and need not be */
@@ -63,11 +63,7 @@ struct p3c {
 	bool ready;		/* P3C_READY is to be told */
 	bool pipelining_used, pipelining_proved, pipelining_broken;
 
-	enum sasl_mech mech;	/* being tried, or that logged in */
-	size_t mech_at;		/* in login->mechs: the next to look at */
-	unsigned tries;
-	bool clear_skipped;	/* a mechanism was passed over for showing the password */
-	bool strong_refused;	/* one that hides it was refused */
+	struct ladder ladder;	/* of mechanisms: ladder.now is being tried, or logged in */
 	bool pass_void;		/* PASS is out, but USER was refused meanwhile */
 	struct {		/* of the AUTH exchange under way */
 		bool initial;	/* the caller computes what goes with AUTH itself */
@@ -83,6 +79,7 @@ struct p3c {
 	/* From here on, octets and slots whose count stands above: not cleared at
 	 * the start, so that a session that says little touches few pages. */
 	char stamp[STAMP_MAX];
+	char words[LADDER_TRIES + 1][LADDER_WORDS];
 	char challenge[CHALLENGE_MAX];
 	char line_memory[P3C_LINE_MAX];
 	char out_memory[P3C_OUT_MAX];
@@ -123,7 +120,9 @@ void p3_auth_next(struct p3c *s, struct p3c_event *ev);	/* tries the next mechan
 void auth_reply(struct p3c *s, enum reply kind, struct span line);	/* to USER, PASS, APOP */
 /* `ends`: the refusal names the credentials even without a response code. */
 void p3_auth_refused(struct p3c *s, struct span line, bool ends);
-void p3_auth_pass_over(struct p3c *s);	/* this mechanism is not to be tried again */
+/* This mechanism is not to be tried again, s->error says why: the server will not; we cannot, and did not say a word of it. */
+void p3_auth_pass_over(struct p3c *s);
+void p3_auth_unable(struct p3c *s);
 
 /* ---- client_sasl.c */
 

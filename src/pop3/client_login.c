@@ -147,6 +147,7 @@ static void on_mechs(struct p3c *s, enum reply kind)
 void p3_login_done(struct p3c *s)
 {
 	s->logged_in = true;
+	ladder_over(&s->ladder, LADDER_WORKED, NOTHING);
 	s->pipelining_proved = false;	/* other commands, often another process */
 	if (!(s->capabilities & P3C_CAPA_ANSWERED)) {
 		after_capabilities(s);

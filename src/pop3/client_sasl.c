@@ -18,7 +18,7 @@ static void ask_caller(struct p3c *s, bool first, struct span challenge, struct 
 {
 	s->turn = TURN_SASL;
 	ev->what = P3C_SASL;
-	ev->mech = s->mech;
+	ev->mech = s->ladder.now;
 	ev->first = first;
 	ev->text = challenge;
 }
@@ -26,11 +26,11 @@ static void ask_caller(struct p3c *s, bool first, struct span challenge, struct 
 void p3_sasl_begin(struct p3c *s, struct p3c_event *ev)
 {
 	memset(&s->sasl, 0, sizeof s->sasl);
-	s->sasl.initial = sasl_mech_first(s->mech) && !sasl_mech_apart(s->mech) && (s->capabilities & P3C_CAPA_ANSWERED);
+	s->sasl.initial = sasl_mech_first(s->ladder.now) && !sasl_mech_apart(s->ladder.now) && (s->capabilities & P3C_CAPA_ANSWERED);
 	if (s->sasl.initial)
 		ask_caller(s, true, NOTHING, ev);
 	else
-		p3_client_command(s, VERB_AUTH, span_of(sasl_mech_name(s->mech)), NOTHING);
+		p3_client_command(s, VERB_AUTH, span_of(sasl_mech_name(s->ladder.now)), NOTHING);
 }
 
 /* ---- the caller's side */
@@ -51,11 +51,11 @@ static void say_initial(struct p3c *s, struct span response)
 {
 	char memory[COMMAND_MAX];
 	struct buf text;
-	size_t room = COMMAND_MAX - strlen("AUTH  \r\n") - strlen(sasl_mech_name(s->mech));
+	size_t room = COMMAND_MAX - strlen("AUTH  \r\n") - strlen(sasl_mech_name(s->ladder.now));
 
 	buf_lend(&text, memory, room);
 	s->sasl.spoke = response.len ? base64_encode(response, &text) : buf_add(&text, SPAN("="));
-	p3_client_command(s, VERB_AUTH, span_of(sasl_mech_name(s->mech)), buf_span(&text));
+	p3_client_command(s, VERB_AUTH, span_of(sasl_mech_name(s->ladder.now)), buf_span(&text));
 	wipe(memory, sizeof memory);
 }
 
@@ -92,10 +92,12 @@ void p3c_sasl_cancel(struct p3c *s, bool proof_failed, const struct err *why)
 	s->turn = TURN_SERVER;
 	s->error = *why;
 	s->sasl.proof_failed = proof_failed;
+	if (proof_failed)
+		ladder_over(&s->ladder, LADDER_FALSE_PROOF, span_of(why->text));
 	if (s->sasl.last)
 		s->failed = true;
 	else if (s->sasl.initial)
-		p3_auth_pass_over(s);
+		p3_auth_unable(s);
 	else
 		cancel(s);
 }
@@ -104,7 +106,7 @@ void p3c_sasl_cancel(struct p3c *s, bool proof_failed, const struct err *why)
 
 static void on_challenge(struct p3c *s, struct span text, struct p3c_event *ev)
 {
-	bool ours_first = sasl_mech_first(s->mech);
+	bool ours_first = sasl_mech_first(s->ladder.now);
 	struct buf challenge;
 
 	if (++s->sasl.rounds > ROUNDS_MAX) {
@@ -119,7 +121,7 @@ static void on_challenge(struct p3c *s, struct span text, struct p3c_event *ev)
 	}
 	buf_lend(&challenge, s->challenge, sizeof s->challenge);
 	if (!base64_decode(text, &challenge)) {
-		(void)err_set(&s->error, ERR_PEER, "the challenge of %s is not base64 (RFC 5034 section 4)", sasl_mech_name(s->mech));
+		(void)err_set(&s->error, ERR_PEER, "the challenge of %s is not base64 (RFC 5034 section 4)", sasl_mech_name(s->ladder.now));
 		(void)err_peer(&s->error, text);
 		cancel(s);
 		return;
@@ -132,9 +134,11 @@ static void on_cancelled(struct p3c *s, enum reply kind, struct span line)
 	p3_client_pop(s);
 	if (s->sasl.proof_failed)
 		s->failed = true;
-	else if (kind == REPLY_OK && s->tries)
+	else if (kind == REPLY_OK && s->trying)
 		p3_client_fail(s, ERR_PEER, "the server accepts an AUTH that we cancelled (RFC 5034 section 4)", line);
-	else if (s->tries)
+	else if (s->trying && (s->error.kind == ERR_CONFIG || s->error.kind == ERR_LOCAL))
+		p3_auth_unable(s);
+	else if (s->trying)
 		p3_auth_pass_over(s);
 	else			/* it was AUTH alone, to see the mechanisms */
 		s->try_next = true;
@@ -162,6 +166,6 @@ void sasl_reply(struct p3c *s, enum reply kind, struct span line, struct p3c_eve
 		on_accepted(s, line, ev);
 	} else {
 		p3_client_pop(s);
-		p3_auth_refused(s, line, s->sasl.rounds > 0);
+		p3_auth_refused(s, line, ladder_shown(s->ladder.now, s->sasl.rounds, s->sasl.spoke));
 	}
 }

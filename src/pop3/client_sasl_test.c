@@ -61,8 +61,10 @@ static const struct story_row rows[] = {
 	  .want = "sasl LOGIN first [x];failed net;", .why = "before it answered AUTH" },
 
 	/* ---- refusals */
-	{ "refused at once: the next", .mechs = "plain user", .peer = SPAN(HI "+OK\r\nUSER\r\nSASL PLAIN\r\n.\r\n" STEP ERR OK OK SASL("")),
-	  .answers = "x", .want = "sasl PLAIN first;ready;", .sent = "CAPA\r\nAUTH PLAIN eA==\r\nUSER anna\r\nPASS s3cret\r\nCAPA\r\n" },
+	{ "refused at once, with what showed the password: no other", .mechs = "plain user", .peer = SPAN(HI "+OK\r\nUSER\r\nSASL PLAIN\r\n.\r\n" STEP ERR),
+	  .answers = "x", .want = "sasl PLAIN first;failed auth;", .sent = "CAPA\r\nAUTH PLAIN eA==\r\n" },
+	{ "refused at once, with a name alone: the next", .mechs = "scram-sha-1 user", .peer = SPAN(HI "+OK\r\nUSER\r\nSASL SCRAM-SHA-1\r\n.\r\n" STEP ERR OK OK SASL("")),
+	  .answers = "x", .want = "sasl SCRAM-SHA-1 first;ready;", .sent = "CAPA\r\nAUTH SCRAM-SHA-1 eA==\r\nUSER anna\r\nPASS s3cret\r\nCAPA\r\n" },
 	{ "refused after a challenge: the credentials", .mechs = "login user", .peer = SPAN(HI "+OK\r\nUSER\r\nSASL LOGIN\r\n.\r\n+ eA==\r\n" STEP ERR),
 	  .answers = "a", .want = "sasl LOGIN first [x];failed auth;", .sent = "CAPA\r\nAUTH LOGIN\r\nYQ==\r\n" },
 	{ "refused by code", .mechs = "plain user", .peer = SPAN(HI "+OK\r\nUSER\r\nSASL PLAIN\r\n.\r\n" STEP "-ERR [AUTH] no\r\n"),

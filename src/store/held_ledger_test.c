@@ -207,10 +207,46 @@ static void what_waits_stays_mentioned([[maybe_unused]] void **state)
 	assert_int_equal(entry.target_count, 1);
 }
 
+static void put_alias(uint8_t id, uint8_t owner)
+{
+	struct ledger_entry alias = { .id = { id }, .state = LEDGER_ALIAS, .has_digest = true, .digest = { owner }, .first_seen = NOW, .changed = NOW };
+
+	ledger_put(ledger, &alias, 0);
+}
+
+/* One mailbox is forgotten, and at Gmail the aliases that it owns; but for what is held, of which another label would be a second copy. */
+static void a_rescan_of_one_mailbox([[maybe_unused]] void **state)
+{
+	struct ledger_name name = { .connection = "work", .mailbox = "INBOX" };
+	struct held_rescanned r;
+	struct ledger_entry e;
+	struct ledger *other;
+
+	must(ledger_open(store, "work", "other", &other, &fixture_err));
+	put(inbox, 1, LEDGER_ACCEPTED, "", 0);
+	put(inbox, 2, LEDGER_HELD, "H", hold(2, "INBOX", HELD_WAITING));
+	put(other, 3, LEDGER_ACCEPTED, "", 0);
+	put_alias(11, 1);
+	put_alias(12, 2);
+	put_alias(13, 3);
+	(void)fixture_drain(store);
+	must(held_rescan_one(store, &name, &r, &fixture_err));
+	assert_int_equal(r.ledgers, 1);
+	assert_int_equal(r.forgotten, 1);
+	assert_int_equal(r.kept, 1);
+	assert_false(ledger_get(inbox, (const uint8_t[32]){ 1 }, &e));
+	assert_true(ledger_get(inbox, (const uint8_t[32]){ 2 }, &e) && e.state == LEDGER_HELD);
+	assert_true(ledger_get(other, (const uint8_t[32]){ 3 }, &e));
+	assert_false(ledger_get(ledger, (const uint8_t[32]){ 11 }, &e));
+	assert_true(ledger_get(ledger, (const uint8_t[32]){ 12 }, &e));
+	assert_true(ledger_get(ledger, (const uint8_t[32]){ 13 }, &e));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_rescan_keeps_what_is_held, begin, end),
+		cmocka_unit_test_setup_teardown(a_rescan_of_one_mailbox, begin, end),
 		cmocka_unit_test_setup_teardown(who_is_asked_again, begin, end),
 		cmocka_unit_test_setup_teardown(a_copy_that_goes_is_not_mentioned, begin, end),
 		cmocka_unit_test_setup_teardown(what_waits_stays_mentioned, begin, end),

@@ -125,6 +125,7 @@ enum ledger_note {
 	 * all that was in it was settled; ACCOUNT stands for host and user; 0 = not known. */
 	LEDGER_NOTE_VALIDITY, LEDGER_NOTE_ACCOUNT, LEDGER_NOTE_SETTLED_MODSEQ, LEDGER_NOTE_SETTLED_NEXT, LEDGER_NOTE_SETTLED_EXISTS,
 	LEDGER_NOTE_REMOVING,	/* a moment: there may be entries with `removal`; ledger_put sees to it */
+	LEDGER_NOTE_PRUNED,	/* a moment: all of it was looked through for what may be forgotten */
 	LEDGER_NOTES
 };
 /* Asynchronous, as a put; `ticket` also tells that all puts before it are durable. */

@@ -21,6 +21,7 @@ static bool is_needed(enum ledger_note note)
 	case LEDGER_NOTE_SETTLED_MODSEQ:
 	case LEDGER_NOTE_SETTLED_NEXT:
 	case LEDGER_NOTE_SETTLED_EXISTS:
+	case LEDGER_NOTE_PRUNED:
 	case LEDGER_NOTES:
 		break;
 	}

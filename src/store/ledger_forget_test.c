@@ -89,6 +89,7 @@ static void stays(void)
 		case LEDGER_NOTE_SETTLED_MODSEQ:
 		case LEDGER_NOTE_SETTLED_NEXT:
 		case LEDGER_NOTE_SETTLED_EXISTS:
+		case LEDGER_NOTE_PRUNED:
 		case LEDGER_NOTES:
 			assert_int_equal(ledger_noted(ledger, (enum ledger_note)n), 0);
 			break;

@@ -98,6 +98,8 @@ void visited_forget(struct store *s, const char *name)
 		return;
 	b = store_batch(visits());
 	store_must(batch_remove(b, key));
+	at[0] = 'l';		/* what visited_login.c knows of it */
+	store_must(batch_remove(b, key));
 	commit(s, b);
 }
 

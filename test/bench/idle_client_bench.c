@@ -27,6 +27,7 @@ enum { USUAL = 1000, MOST = 20000, SPARE = 100, AT_ONCE = 32, PATIENCE_MS = 6000
 struct bench {
 	struct loop *loop;
 	struct conn_settings to;
+	bool deflate;
 	unsigned count, opened, answered, resumed, closed;
 };
 
@@ -76,8 +77,14 @@ static void greet(void *user)
 static size_t answer(void *user, struct span in)
 {
 	struct guest *g = user;
+	struct err e;
 
-	(void)!conn_send(g->conn, SPAN("+ idling\r\n"));
+	if (span_starts(in, SPAN("a0 COMPRESS"))) {
+		(void)!conn_send(g->conn, SPAN("a0 OK\r\n"));
+		(void)!conn_start_deflate(g->conn, &e);
+	} else {
+		(void)!conn_send(g->conn, SPAN("+ idling\r\n"));
+	}
 	return in.len;
 }
 
@@ -122,9 +129,18 @@ static size_t turn(void *user, struct span in)
 {
 	struct guest *g = user;
 	struct bench *b = g->bench;
+	unsigned n = g->turns++;
+	struct err e;
 
-	if (!g->turns++) {
+	if (b->deflate && !n) {
+		(void)!conn_send(g->conn, SPAN("a0 COMPRESS DEFLATE\r\n"));
+		return in.len;
+	}
+	if (n == b->deflate) {
+		if (b->deflate && !conn_start_deflate(g->conn, &e))
+			abort();
 		(void)!conn_send(g->conn, SPAN("a1 IDLE\r\n"));
+		conn_rest(g->conn);
 		return in.len;
 	}
 	b->answered++;
@@ -218,16 +234,17 @@ static void run(struct bench *b, const char *name, unsigned count, unsigned seco
 
 static const struct row {
 	const char *name;
-	bool tls, rsa, resumed;
+	bool tls, rsa, resumed, deflate;
 	unsigned above;			/* certificates between the server's and the authority's */
 	enum tls_version version;
 } rows[] = {
 	{ .name = "clear" },
-	{ "ECDSA, one between, TLSv1.3", true, false, false, 1, TLS_1_3 },
-	{ "RSA, two between, TLSv1.3", true, true, false, 2, TLS_1_3 },
-	{ "the same, resumed", true, true, true, 2, TLS_1_3 },
-	{ "RSA, two between, TLSv1.2", true, true, false, 2, TLS_1_2 },
-	{ "the same, resumed", true, true, true, 2, TLS_1_2 },
+	{ "ECDSA, one between, TLSv1.3", true, false, false, false, 1, TLS_1_3 },
+	{ "RSA, two between, TLSv1.3", true, true, false, false, 2, TLS_1_3 },
+	{ "the same, resumed", true, true, true, false, 2, TLS_1_3 },
+	{ "the same, compressed, at rest", true, true, true, true, 2, TLS_1_3 },
+	{ "RSA, two between, TLSv1.2", true, true, false, false, 2, TLS_1_2 },
+	{ "the same, resumed", true, true, true, false, 2, TLS_1_2 },
 };
 
 static void make_files(const struct row *r, const char *server, const char *authority)
@@ -255,7 +272,7 @@ static void bench_row(const struct row *r, const char *server, const char *autho
 	struct tls_settings how = { .versions = 1u << r->version, .verify_server = true, .verify_host = true, .verify_depth = 5, .ca_certificates = authority };
 	struct err e;
 	int fd = listen_socket(&(struct listen_settings){ .address = "127.0.0.1" }, &e);
-	struct bench b = { .to = { .host = "127.0.0.1", .port = listen_port(fd), .connect_timeout_ms = PATIENCE_MS, .timeout_ms = PATIENCE_MS } };
+	struct bench b = { .deflate = r->deflate, .to = { .host = "127.0.0.1", .port = listen_port(fd), .connect_timeout_ms = PATIENCE_MS, .timeout_ms = PATIENCE_MS } };
 	struct tls_contexts *all;
 	pid_t child;
 

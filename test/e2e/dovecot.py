@@ -257,7 +257,8 @@ class Dovecot:
     def give(self, top):
         for base, dirs, files in os.walk(top):
             for name in [base, *(os.path.join(base, n) for n in dirs + files)]:
-                os.chown(name, self.uid, self.gid)
+                with contextlib.suppress(FileNotFoundError):    # Dovecot's own, of a moment
+                    os.chown(name, self.uid, self.gid)
 
     def folder(self, user, name="INBOX"):
         """Where a folder lies: Maildir++."""
@@ -268,13 +269,15 @@ class Dovecot:
         box = self.folder(user, folder)
         for name in ("tmp", "new", "cur"):
             os.makedirs(os.path.join(box, name), exist_ok=True)
+        self.give(self.path("mail", user))
         for octets in messages:
             self.filled += 1
             name = f"{1_700_000_000 + self.filled}.M{self.filled:06d}P1.test"
-            path = os.path.join(box, "new", name)
+            path = os.path.join(box, "tmp", name)
             with open(path, "wb") as f:
                 f.write(octets)
-        self.give(self.path("mail", user))
+            os.chown(path, self.uid, self.gid)
+            os.rename(path, os.path.join(box, "new", name))     # whole and Dovecot's: a session may watch
 
     def fresh(self, messages=()):
         """A user nobody had before, with these messages → the name."""

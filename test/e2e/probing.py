@@ -19,6 +19,8 @@ from pop3d import Maildrop, Pop3d
 
 both = pytest.mark.parametrize("protocol", ["pop3", "imap"])
 STEPS = ["settings", "password", "connect", "TLS", "greeting", "capabilities", "login", "mailbox", "logout"]
+REASONS = {"not_built", "not_offered", "no_binding", "clear_line", "clear_after_stronger", "weaker", "downgrade", "tried_enough", "unable", "refused",
+           "credentials", "false_proof", "worked", "unasked", "no_certificate", "no_oauth", "oauth", "no_password", "only_named"}
 TOUCHES = {"RETR", "TOP", "DELE", "UIDL", "LIST 1", "FETCH", "STORE", "SELECT", "CREATE", "SEARCH", "EXPUNGE", "UID", "COPY", "MOVE"}
 
 
@@ -89,7 +91,10 @@ def steps(p, *names, code=1, limit=30):
     assert not os.path.exists(p.state), "a test needs no state"
     rows = done.rows()
     for row in rows:
-        assert set(row) == {"connection", "step", "ok", "detail", "reason", "error_kind", "ms"} and row["step"] in STEPS
+        assert set(row) == {"connection", "step", "ok", "detail", "reason", "error_kind", "ms", "mechanisms"} and row["step"] in STEPS
+        assert (row["mechanisms"] is None) is (row["step"] != "login")
+        for one in row["mechanisms"] or ():
+            assert set(one) == {"mechanism", "reason", "detail"} and one["reason"] in REASONS and one["detail"], one
         assert (row["detail"] is None) is not row["ok"] and (row["reason"] is None) is row["ok"] and row["ms"] >= 0
         assert (row["error_kind"] == "none") is row["ok"]
         assert "postrider trust" not in (row["reason"] or ""), "nothing was kept"

@@ -47,6 +47,20 @@ def test_names_and_patterns(p, authority, dovecot, folders, patterns, want):
     visit(p, collected=0)
 
 
+def test_one_folder_is_forgotten(p, authority, dovecot, folders):
+    user, made = folders
+    p.connection("box", **keys(dovecot, authority, user), after="keep", mailbox=["*"])
+    visit(p, collected=sum(map(len, made.values())))
+    done = p.good("rescan", "box", "--mailbox", "Entwürfe/日本")
+    assert f"{len(made['Entwürfe/日本'])} entries forgotten" in done.out, done
+    visit(p, collected=len(made["Entwürfe/日本"]))
+    p.good("rescan", "box", "--mailbox", "inbox")
+    visit(p, collected=len(made["INBOX"]))
+    visit(p, collected=0)
+    done = p("rescan", "box", "--mailbox", "lists")
+    assert done.code == 2 and "a mailbox lists" in done.err, done
+
+
 def test_the_folder_to_move_to_is_left_out(p, authority, dovecot, folders):
     user, made = folders
     old = corpus.small(3, seed=77)
