@@ -76,6 +76,8 @@ static const struct story_row rows[] = {
 	{ "binding where there is one", .how = BINDING, .mechs = "scram-sha-1-plus cram-md5",
 	  .peer = SPAN(HI CAPA("SASL SCRAM-SHA-1-PLUS CRAM-MD5\r\n")), .answers = "hi", .want = "sasl SCRAM-SHA-1-PLUS first;",
 	  .sent = "CAPA\r\nAUTH SCRAM-SHA-1-PLUS aGk=\r\n" },
+	{ "NTLM says nothing beside its command",
+	  .mechs = "ntlm user", .peer = SPAN(HI CAPA("USER\r\nSASL NTLM\r\n")), .want = "", .sent = "CAPA\r\nAUTH NTLM\r\n" },
 	{ "what is not offered is passed over", .mechs = "gssapi ntlm digest-md5 xoauth2 oauthbearer user",
 	  .peer = SPAN(HI CAPA("USER\r\nSASL PLAIN\r\n")), .want = "", .sent = "CAPA\r\nUSER anna\r\n" },
 
