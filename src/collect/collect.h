@@ -51,6 +51,7 @@
 enum { COLLECTOR_DROP_MS = 6000 };
 
 struct collector;
+struct visited_login;
 
 enum visit_what {
 	VISIT_COLLECT,
@@ -134,8 +135,13 @@ struct collector_with {
 	void (*step)(void *user, uint64_t id, const struct connection *connection, const struct visit_step *step);	/* may be NULL */
 	/* What a server offered whose certificate is not trusted; NULL: it is kept in `store`. */
 	void (*offered)(void *user, const char *host, uint16_t port, const struct conn_offered *offered);
+	/* Of tests without a store: what was known of the connection's logins (login_recall) while somebody had it; NULL: nothing. */
+	bool (*recalled)(void *user, const struct connection *connection, struct visited_login *login);
 	void *user;
 };
+
+/* How this connection logged in, with these settings, as `store` has it; false: it has nothing.  Changes nothing. */
+bool login_recall(struct store *store, const struct connection *connection, struct visited_login *login);
 
 [[nodiscard]] bool collector_new(const struct collector_with *with, struct collector **c, struct err *e);
 /* Returns the visit's id: never 0, and they grow. */

@@ -67,6 +67,11 @@ bool collector_offered(struct collector *c, const struct visit *v, const struct 
 	return c->with.offered || c->with.store;
 }
 
+bool collector_recalled(struct collector *c, const struct visit *v, struct visited_login *login)
+{
+	return c->with.recalled && c->with.recalled(c->with.user, v->with, login);
+}
+
 struct tls_contexts *collector_contexts(struct collector *c)
 {
 	return c->with.contexts;

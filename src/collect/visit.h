@@ -429,6 +429,7 @@ struct message *queue_take(struct queue *q);
 /* collector.c */
 struct loop *collector_loop(struct collector *c);
 struct store *collector_store(struct collector *c);
+bool collector_recalled(struct collector *c, const struct visit *v, struct visited_login *login);	/* without a store */
 struct store *collector_vault(struct collector *c);	/* where passwords vault:NAME are; NULL: nowhere */
 struct tls_contexts *collector_contexts(struct collector *c);
 struct tokens *collector_tokens(struct collector *c);
