@@ -226,6 +226,32 @@ static int64_t token_expires(void *user, const char *connection)
 	return shown.expires;
 }
 
+static bool device_start(void *user, const char *connection, uint64_t *id, struct err *e)
+{
+	const struct instance *i = user;
+	const struct connection *with = settings_connection(&i->cli->settings, connection);
+
+	if (i->drain_until_ms)
+		return err_set(e, ERR_BUSY, "the running instance is ending");
+	if (!with)
+		return err_set(e, ERR_CONFIG, "the running instance has no connection %s; reload it", connection);
+	return device_logins_start(i->device_logins, with, id, e);
+}
+
+static bool device_show(void *user, uint64_t id, struct device_logins_shown *shown)
+{
+	const struct instance *i = user;
+
+	return device_logins_show(i->device_logins, id, shown);
+}
+
+static void device_stop(void *user, uint64_t id)
+{
+	const struct instance *i = user;
+
+	device_logins_stop(i->device_logins, id);
+}
+
 static bool reload(void *user, struct err *e)
 {
 	return instance_reload(user, e);
@@ -301,7 +327,7 @@ struct api_hooks instance_hooks(struct instance *i)
 	return (struct api_hooks){ .user = i, .status = status, .service = service, .sessions = sessions, .blocks = blocks,
 		.block_add = block_made, .block_remove = block_ended, .visit_each = visit_each, .visit_may = visit_may,
 		.visit_start = visit_start, .visit_show = visit_show, .visit_step = visit_step, .visit_stop = visit_stop, .schedule_each = schedule_shown, .reload = reload, .tokens_changing = changing, .tokens_changed = changed,
-		.token_expires = token_expires,
+		.token_expires = token_expires, .device_start = device_start, .device_show = device_show, .device_stop = device_stop,
 		.trust_changed = trust_changed,
 		.held_retry = held_retry, .held_kick = held_kick };
 }
