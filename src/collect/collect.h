@@ -146,6 +146,9 @@ bool login_recall(struct store *store, const struct connection *connection, stru
 [[nodiscard]] bool collector_new(const struct collector_with *with, struct collector **c, struct err *e);
 /* Returns the visit's id: never 0, and they grow. */
 uint64_t collector_add(struct collector *c, const struct connection *connection, enum visit_what what);
+/* A VISIT_BASELINE that was added just now is of this mailbox alone (IMAP; as people write it), which the connection's `mailbox` must
+ * name, by itself or by a pattern. */
+void collector_only(struct collector *c, uint64_t id, const char *mailbox);
 const char *visit_step_name(enum visit_step_what what);	/* "connect" */
 void collector_change(struct collector *c, struct tls_contexts *contexts, uint32_t max_per_host);
 static inline bool collector_owns(uint64_t ticket)

@@ -414,6 +414,15 @@ static struct visit *find(const struct collector *c, uint64_t id)
 	return v && v->id == id ? v : NULL;
 }
 
+void collector_only(struct collector *c, uint64_t id, const char *mailbox)
+{
+	struct visit *v = find(c, id);
+
+	assert(v && v->what == VISIT_BASELINE && !v->only);
+	if (!(v->only = strdup(mailbox)))
+		abort();	/* as of any small thing of the store's: nobody could be told */
+}
+
 bool collector_show(const struct collector *c, uint64_t id, struct collector_visit *shown)
 {
 	const struct visit *v = find(c, id);

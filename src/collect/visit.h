@@ -205,6 +205,7 @@ struct visit {
 	bool channel_binding;
 	enum sasl_mech mechs[SASL_MECHS];	/* to be tried, in order */
 	size_t mech_count;
+	char *only;			/* a baseline's: no other mailbox, as people write it; NULL: all */
 	struct visit_mechs ladder;	/* what became of them */
 	struct sasl_run *sasl;
 	bool opened;		/* the session has begun: not while the connection, and implicit TLS, is being made */

@@ -88,6 +88,7 @@ struct api_hooks {
 	const char *(*visit_each)(void *user, const char *after);
 	bool (*visit_may)(void *user, const char *name, enum visit_what what, struct err *e);
 	bool (*visit_start)(void *user, const char *name, enum visit_what what, uint64_t *id, struct err *e);
+	void (*visit_only)(void *user, uint64_t id, const char *mailbox);
 	bool (*visit_show)(void *user, uint64_t id, struct visits_shown *shown);
 	const struct visit_step *(*visit_step)(void *user, uint64_t id, size_t n);
 	void (*visit_stop)(void *user, uint64_t id);

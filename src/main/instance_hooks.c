@@ -165,6 +165,13 @@ static bool visit_start(void *user, const char *name, enum visit_what what, uint
 	return instance_visits(i, &v, e) && visits_start(v, name, what, id, e);
 }
 
+static void visit_only(void *user, uint64_t id, const char *mailbox)
+{
+	const struct instance *i = user;
+
+	visits_only(i->visits, id, mailbox);
+}
+
 static bool visit_show(void *user, uint64_t id, struct visits_shown *shown)
 {
 	struct instance *i = user;
@@ -326,7 +333,8 @@ struct api_hooks instance_hooks(struct instance *i)
 {
 	return (struct api_hooks){ .user = i, .status = status, .service = service, .sessions = sessions, .blocks = blocks,
 		.block_add = block_made, .block_remove = block_ended, .visit_each = visit_each, .visit_may = visit_may,
-		.visit_start = visit_start, .visit_show = visit_show, .visit_step = visit_step, .visit_stop = visit_stop, .schedule_each = schedule_shown, .reload = reload, .tokens_changing = changing, .tokens_changed = changed,
+		.visit_start = visit_start, .visit_only = visit_only, .visit_show = visit_show, .visit_step = visit_step,
+		.visit_stop = visit_stop, .schedule_each = schedule_shown, .reload = reload, .tokens_changing = changing, .tokens_changed = changed,
 		.token_expires = token_expires, .device_start = device_start, .device_show = device_show, .device_stop = device_stop,
 		.trust_changed = trust_changed,
 		.held_retry = held_retry, .held_kick = held_kick };
