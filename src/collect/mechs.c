@@ -191,16 +191,30 @@ void mechs_unproved(struct visit *v, struct span challenge, const struct err *wh
 	v->talk->sasl_cancel(v, ends, why);
 }
 
+/* It was tried, and the connection is gone.  A deadline is another matter: there the server may not have seen it. */
+static void not_answered(struct visit *v, const struct ladder *l)
+{
+	size_t len = strlen(v->why.text);
+
+	v->ladder.fates[l->now] = LADDER_UNANSWERED;
+	v->ladder.unanswered = l->shown && !v->ladder.fresh && !(v->conn && conn_timed_out(v->conn));
+	if (v->ladder.unanswered)
+		(void)snprintf(v->why.text + len, sizeof v->why.text - len, "; that may be its way to refuse the login: check %s", sasl_mech_check(l->now));
+}
+
 void mechs_over(struct visit *v)
 {
 	const struct ladder *l = v->talk->ladder(v);
 
+	v->ladder.unanswered = false;
 	if (!l || !l->count)
 		return;
 	take_fates(v, l);
 	v->ladder.fresh = l->refused & ~v->ladder.before.refused;
 	v->ladder.before.refused = l->refused;
 	v->ladder.before.tries = l->tries - l->under_way;	/* what was not answered is no try */
+	if (l->under_way && v->why.kind == ERR_NET)
+		not_answered(v, l);
 	if (v->ladder.unproved.kind && v->why.kind && v->why.kind != ERR_AUTH) {
 		v->why = v->ladder.unproved;
 		(void)err_in(&v->why, "%s:%u", v->with->host, v->conn_settings.port);
