@@ -13,6 +13,7 @@ import pytest
 import corpus
 import postfix
 from dovecot import Dovecot, PASSWORD, available
+from pop3d import Maildrop, Pop3d
 from postrider import Postrider, section
 from probing import Raw, both, steps, tls
 from serving import Server, until
@@ -78,15 +79,16 @@ def lines_now(server):
 
 @needs_postfix
 @pytest.mark.parametrize("auth", ["auto", *ALL])
-def test_one_failure_at_postfix(p, taking, authority, origin, auth):
+def test_one_failure_at_postfix(p, taking, authority, auth):
     """With several messages for two connections."""
     p.secrets.add(WRONG)
     p.sections["relay"] = section("target relay", {
         "type": "smtp", "host": "127.0.0.1", "port": taking.port, "user": "anna", "password": WRONG, "tls__ca_certificates": authority.ca,
         "envelope__recipients": ["anna@" + postfix.DOMAIN], **({} if auth == "auto" else {"auth": [auth]})})
     before = len(re.findall(r"SASL \S+ authentication failed", lines_now(taking)))
-    p.clear("box", origin, after="keep", deliver=["relay"])
-    done = p("collect", "box")
+    with Pop3d(Maildrop(corpus.small(3))) as origin:
+        p.clear("box", origin, after="keep", deliver=["relay"])
+        done = p("collect", "box")
     assert "check `user` and `password`" in done.err, done
     assert done.summary()["box"]["held"] > 1, done
     assert len(re.findall(r"SASL \S+ authentication failed", lines_now(taking))) == before + 1, taking.log()[-3000:]
