@@ -119,6 +119,10 @@ void mechs_settle(struct visit *v)
 
 		if (hopeless(with, m))
 			continue;
+		if (with->auth_auto && sasl_mech_disputed(m, span_of(with->user), buf_span(&v->password))) {
+			v->ladder.disputed |= bit(m);
+			continue;
+		}
 		if (with->auth_auto && v->ladder.kept.worked != m && (v->ladder.kept.refused & bit(m)))
 			late |= bit(m);
 		else
@@ -263,6 +267,7 @@ static struct visit_mech row(const struct visit *v, enum sasl_mech m, unsigned w
 	static const struct { const char *name, *text; } more[] = {
 		{ "no_certificate", "no tls.certificate" }, { "no_oauth", "no oauth section" }, { "oauth", "the login is by access tokens, as section oauth says" },
 		{ "no_password", "no password" }, { "only_named", "only where auth names it" },
+		{ "disputed", "servers disagree on letters beyond ASCII in it: only where auth names it" },
 	};
 	static_assert(COUNT(more) == MECH_REASONS - LADDER_FATES, "words for each reason");
 	const char *name = m == SASL_USER && v->with->protocol == PROTOCOL_IMAP ? "USER (LOGIN of IMAP)" : sasl_mech_name(m);
@@ -306,7 +311,7 @@ size_t mechs_tell(struct visit *v, struct visit_mech rows[SASL_MECHS])
 
 	for (enum sasl_mech m = 0; with->auth_auto && m < SASL_MECHS; m++)
 		if (!listed(v, m) && !(imap && m == SASL_APOP))
-			rows[count++] = row(v, m, not_listed(with, m));
+			rows[count++] = row(v, m, v->ladder.disputed & bit(m) ? MECH_DISPUTED : not_listed(with, m));
 	for (size_t n = 0; n < v->mech_count; n++) {
 		enum sasl_mech m = v->mechs[n];
 

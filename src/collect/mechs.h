@@ -26,7 +26,7 @@
 struct visit;
 
 enum mech_reason {		/* why one is not in the list at all, for auth = auto; on top of enum ladder_fate */
-	MECH_NO_CERTIFICATE = LADDER_FATES, MECH_NO_OAUTH, MECH_OAUTH, MECH_NO_PASSWORD, MECH_ONLY_NAMED, MECH_REASONS
+	MECH_NO_CERTIFICATE = LADDER_FATES, MECH_NO_OAUTH, MECH_OAUTH, MECH_NO_PASSWORD, MECH_ONLY_NAMED, MECH_DISPUTED, MECH_REASONS
 };
 
 struct visit_mechs {
@@ -34,6 +34,7 @@ struct visit_mechs {
 	struct visited_login kept;
 	bool recalled;			/* kept is there; */
 	bool remembered;		/* this attempt's login is in it */
+	unsigned disputed;		/* passed over, by auto: sasl_mech_disputed */
 	bool unanswered;		/* the server ended this attempt's connection in place of an answer to the password */
 	unsigned fresh, connections;	/* refused in this attempt; more were opened for that */
 	struct err unproved;		/* kind ERR_NONE: not so */
