@@ -27,20 +27,21 @@ static void must(bool good)
 	assert(good);
 }
 
-/* name="text" out of a response, without its backslashes; false: it has none. */
-static bool text_of(const char *response, const char *name, char out[TEXT], size_t *len)
+/* The next of a response, name="text", without its backslashes; false: it is another one. */
+static bool text_of(const char **at, const char *name, char out[TEXT], size_t *len)
 {
-	const char *at = strstr(response, name);
+	const char *p = *at + strlen(name);
 
 	*len = 0;
-	if (!at)
+	if (strncmp(*at, name, strlen(name)) != 0)
 		return false;
-	for (at += strlen(name); *at != '"'; at++) {
-		at += *at == '\\';
-		assert(*at);
-		out[(*len)++] = *at;
+	for (; *p != '"'; p++) {
+		p += *p == '\\';
+		assert(*p);
+		out[(*len)++] = *p;
 	}
-	assert(at[1] == ',');
+	assert(p[1] == ',');
+	*at = p + 1;
 	return true;
 }
 
@@ -83,9 +84,9 @@ static void digest(const struct digest_with *with, const char *response, const c
 	unsigned char raw[16];
 	struct buf b;
 
-	must(text_of(response, "username=\"", user, &user_len));
-	must(text_of(response, ",nonce=\"", nonce, &nonce_len));
-	(void)text_of(response, ",realm=\"", realm, &realm_len);
+	must(text_of(&response, "username=\"", user, &user_len));
+	(void)text_of(&response, ",realm=\"", realm, &realm_len);
+	must(text_of(&response, ",nonce=\"", nonce, &nonce_len));
 	buf_start(&b, 1 << 16);
 	add(&b, user, user_len);
 	add(&b, ":", 1);
@@ -113,14 +114,14 @@ static void digest(const struct digest_with *with, const char *response, const c
 static void check(const struct digest_with *with, const char *response, const char rspauth[DIGEST_HEX])
 {
 	char user[TEXT], want[DIGEST_HEX], proves[64];
-	const char *said = NULL;	/* behind all that may have the server's words in it */
+	const char *said = NULL, *first = response;	/* said: behind all that may have the server's words in it */
 	struct err e;
 	size_t len;
 
 	for (const char *at = response; (at = strstr(at, ",response=")); at++)
 		said = at;
 	assert(said);
-	must(text_of(response, "username=\"", user, &len));
+	must(text_of(&first, "username=\"", user, &len));
 	assert(len <= with->user.len && !memcmp(user, with->user.at, len));
 	assert(len == with->user.len || with->user.at[len] == '@');
 	digest(with, response, "AUTHENTICATE", want);
