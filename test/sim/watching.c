@@ -2,9 +2,8 @@
  * An instance as main makes one: the schedule begins visits, sessions watch in between, and at any moment mail comes,
  * the server restarts, packets are lost, the clock is set, a person stops or reloads.
  *
- * Liveness: once nothing breaks any more, all that lies in the mailbox is in the targets after PATIENCE_S, whatever was
- * before; and in a life in which nothing breaks at all each message is there after PROMPT_S, well before the schedule
- * would look by itself.  What a server ends again and again is polled, `interval` apart.  Nothing of that by asking all the
+ * Liveness: where nothing breaks (any more, for PATIENCE_S: back-offs are over, and what was refused is asked for again) each
+ * message is in the targets after PROMPT_S, well before the schedule would look by itself.  What a server ends again and again is polled, `interval` apart.  Nothing of that by asking all the
  * time: visits need a reason. */
 #include <assert.h>
 #include <stdio.h>
@@ -239,18 +238,16 @@ static void on_peace(void *user)
 	(void)user;
 	told("peace");
 	world->peace = true;
-	w.calm_us = world->now_us;
+	w.calm_us = world->now_us + (uint64_t)PATIENCE_S * SECOND_US;
 	net_peace();
 	on_started(NULL);
 }
 
 /* ---- is it there in time? */
 
-static uint64_t patience_us(void)
+static uint64_t promptly_us(void)
 {
-	uint64_t s = !world->calm ? PATIENCE_S : world->plan.idle == IDLE_GOES_ON ? PROMPT_S : PROMPT_POLLED_S;
-
-	return s * SECOND_US;
+	return (uint64_t)(world->plan.idle == IDLE_GOES_ON ? PROMPT_S : PROMPT_POLLED_S) * SECOND_US;
 }
 
 static void on_look(void *user)
@@ -261,7 +258,7 @@ static void on_look(void *user)
 		const struct mail *m = &world->mails[n];
 		uint64_t since = m->arrived_us > w.calm_us ? m->arrived_us : w.calm_us;
 
-		if (m->present && since + patience_us() < world->now_us && !oracle_everywhere(m))
+		if (m->present && since + promptly_us() < world->now_us && !oracle_everywhere(m))
 			violation("liveness: message %zu lies in the mailbox, and after %u s it is nowhere else", n,
 				(unsigned)((world->now_us - since) / SECOND_US));
 	}
@@ -301,7 +298,7 @@ void watching(struct loop *loop)
 	uint64_t trouble_us = world->calm ? 0 : log_below(3ull * HOUR_S * SECOND_US);
 
 	begin(loop);
-	w.ends_us = world->now_us + trouble_us + patience_us() + (uint64_t)HOUR_S * SECOND_US;
+	w.ends_us = world->now_us + trouble_us + (uint64_t)((world->calm ? 0 : PATIENCE_S) + HOUR_S) * SECOND_US;
 	again_at(HOUR_S / 4, on_arrival);
 	if (world->plan.jumps)
 		again_at(HOUR_S, on_jump);
