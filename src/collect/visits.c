@@ -322,6 +322,14 @@ bool visits_start(struct visits *v, const char *name, enum visit_what what, uint
 	return true;
 }
 
+void visits_only(struct visits *v, uint64_t id, const char *mailbox)
+{
+	const struct one *o = find(v, id);
+
+	if (o && !o->ended)
+		collector_only(v->collector, o->at, mailbox);
+}
+
 bool visits_show(struct visits *v, uint64_t id, struct visits_shown *shown)
 {
 	struct one *o = find(v, id);
