@@ -223,6 +223,8 @@ void mechs_over(struct visit *v)
 		v->why = v->ladder.unproved;
 		(void)err_in(&v->why, "%s:%u", v->with->host, v->conn_settings.port);
 	}
+	if (l->fates[l->now] == LADDER_FALSE_PROOF && !v->ladder.unproved.kind)	/* the session saw it, before our client was asked */
+		doubt(v, l->now);
 	/* A server that sees another binding than ours says no more than that. */
 	if (v->why.kind == ERR_AUTH && sasl_mech_plus(l->now) && l->fates[l->now] == LADDER_WRONG)
 		doubt(v, l->now);
