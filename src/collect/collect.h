@@ -149,7 +149,8 @@ static inline bool collector_owns(uint64_t ticket)
 /* A connection that was told of in `ended` is watched from then on; false: it is not. */
 bool collector_watched(const struct collector *c, const char *connection, struct collector_watch *watch);
 void collector_unwatch(struct collector *c, const char *connection);	/* NULL: all; nothing is told of it */
-/* Those of connections that are others now, or are not there, are watched no more. */
+/* Those of connections that are others now, or are not there, are watched no more; nor are those whose visit under way began with other
+ * settings.  `settings` is borrowed until the next call, or the end; the struct may be the same one with other contents. */
 void collector_watch_only(struct collector *c, const struct settings *settings);
 void collector_answered(struct collector *c, const struct store_done *done);
 void collector_turn(struct collector *c);

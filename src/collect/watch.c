@@ -20,7 +20,9 @@ struct watch {			/* of one connection; it stays when its session has ended */
 	struct imc *session;		/* NULL: it rests, */
 	struct imc_rested *rested;	/* and is kept here */
 	bool told, ending;
+	const char *lost;	/* how its session ends, when we end it for what the server did; else NULL */
 	unsigned shorts;		/* sessions in a row that ended soon */
+	uint64_t notified;		/* struct imap_visit has it meanwhile */
 	uint64_t began_ms, heard_ms, denied_until_ms;
 	int64_t since, heard;		/* the same for people */
 };
@@ -29,6 +31,7 @@ struct watches {
 	struct loop *loop;
 	struct watch *first;
 	struct imc *spare;		/* memory for the next one that wakes; may be NULL */
+	const struct settings *settings;	/* that are in force; NULL: those with which visits begin */
 	void (*news)(void *user, const char *connection);
 	void *user;
 };
@@ -57,6 +60,18 @@ static bool of_settings(const struct watch *w, const struct connection *c)
 
 	schedule_sum(c, sum_key, sum);
 	return memcmp(sum, w->sum, sizeof sum) == 0;
+}
+
+static bool in_force(const struct settings *settings, const struct connection *c)
+{
+	const struct connection *now = settings_connection(settings, c->name);
+	uint8_t sum[VISITED_SUM], other[VISITED_SUM];
+
+	if (!now || !now->enabled || !now->idle)
+		return false;
+	schedule_sum(now, sum_key, sum);
+	schedule_sum(c, sum_key, other);
+	return memcmp(sum, other, sizeof sum) == 0;
 }
 
 static void forget(struct watch *w)
@@ -168,11 +183,11 @@ static void on_event(struct watch *w, const struct imc_event *ev)
 		tell(w);
 	} else if (ev->what == IMC_REFUSED) {
 		refused(w);
-	} else if (ev->what == IMC_DONE) {	/* the server ended it by itself */
-		tell(w);
-		w->ending = true;
-	} else if (ev->what == IMC_BYE || ev->what == IMC_FAILED) {
+	} else if (ev->what == IMC_DONE) {
+		w->lost = "the server ended it by itself";
 		conn_close(w->conn);		/* closed() tells */
+	} else if (ev->what == IMC_BYE || ev->what == IMC_FAILED) {
+		conn_close(w->conn);
 	}
 }
 
@@ -220,7 +235,7 @@ static void on_closed(void *user, const struct err *why)
 	drop_session(w);
 	if (w->ending)
 		return;
-	log_info(&tag, "idle lost after=%llus: %s", (unsigned long long)(lived_ms / 1000), why->kind ? why->text : "the server closed the connection");
+	log_info(&tag, "idle lost after=%llus: %s", (unsigned long long)(lived_ms / 1000), w->lost ? w->lost : why->kind ? why->text : "the server closed the connection");
 	w->shorts = lived_ms < (uint64_t)WATCH_SHORT_S * 1000 ? w->shorts + 1 : 0;
 	if (w->shorts < WATCH_SHORT_MAX) {
 		tell(w);
@@ -257,6 +272,8 @@ static void take_over(struct watch *w, struct visit *v)
 	w->began_ms = w->heard_ms = loop_now_ms(w->all->loop);
 	w->since = w->heard = clock_now_s();
 	w->told = w->ending = false;
+	w->lost = NULL;
+	w->notified = v->imap->notified;
 	v->conn = NULL;
 	v->imap->session = NULL;
 	conn_adopt(w->conn, &user);
@@ -269,9 +286,13 @@ void watch_begin(struct visit *v, bool again)
 	struct watches *all = collector_watches(v->collector);
 	struct watch *w = find(all, v->with->name);
 
+	if (v->stopping || (all->settings && !in_force(all->settings, v->with))) {
+		visit_close(v);
+		return;
+	}
 	if (!w)
 		w = make(all, v->with);
-	if (!w || w->conn || !of_settings(w, v->with)) {	/* no memory; or others are in force by now */
+	if (!w || w->conn || !of_settings(w, v->with)) {	/* no memory; or a session of other settings is there */
 		visit_close(v);
 		return;
 	}
@@ -302,11 +323,27 @@ bool watch_take(struct visit *v, const struct conn_user *user)
 		return false;
 	v->conn = w->conn;
 	v->imap->session = w->session;
+	v->imap->notified = w->notified;
 	w->conn = NULL;
 	w->session = NULL;
 	conn_adopt(v->conn, user);
 	(void)imc_idle_done(v->imap->session);
 	return true;
+}
+
+void watch_answered(const struct visit *v)
+{
+	struct watch *w = find(collector_watches(v->collector), v->with->name);
+
+	if (w)
+		w->shorts = 0;
+}
+
+void watch_anew(const struct visit *v)
+{
+	const struct watches *all = collector_watches(v->collector);
+
+	all->news(all->user, v->with->name);
 }
 
 /* ---- too many */
@@ -377,6 +414,7 @@ static void remove_at(struct watch **at)
 
 void watches_settle(struct watches *all, const struct settings *settings)
 {
+	all->settings = settings;
 	for (struct watch **at = &all->first; *at;)
 		if (goes_on(*at, settings))
 			at = &(*at)->next;

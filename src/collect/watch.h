@@ -10,12 +10,12 @@
  * a visit whose session does not answer goes on with a fresh one.
  * What the server told from the moment on at which the visit began to list, counts too: nothing is missed in between.
  *
- * A server that refuses IDLE, that ends it within WATCH_SHORT_S three times in a row, or that has too many sessions of an
+ * A server that refuses IDLE, that ends it within WATCH_SHORT_S three times in a row (with no IDLE in between that a visit ended), or that has too many sessions of an
  * account (watch_crowded), is not asked for that connection for WATCH_DENIED_S: it is polled.  When an account is crowded,
  * one more session of it ends, so that visits find room; that connection is polled too.
  *
- * Everything runs on the loop's thread.  A watch borrows nothing of the settings: watches_settle, told of new ones, ends those
- * whose connection is another now. */
+ * Everything runs on the loop's thread.  A watch borrows nothing of the settings with which it began: watches_settle, told of new
+ * ones, ends those whose connection is another now, and a visit that began with others than those in force leaves no session behind. */
 #pragma once
 
 #include "collect/collect.h"
@@ -29,7 +29,7 @@ struct watches;
 /* `news` as in collector_with. */
 [[nodiscard]] struct watches *watches_new(struct loop *loop, void (*news)(void *user, const char *connection), void *user);
 void watches_free(struct watches **w);		/* their connections are forgotten at once */
-void watches_settle(struct watches *w, const struct settings *settings);
+void watches_settle(struct watches *w, const struct settings *settings);	/* borrowed until the next call, or the end */
 /* Says goodbye without waiting for an answer; NULL: to all.  Nothing is told of it. */
 void watches_end(struct watches *w, const char *connection);
 void watches_distrust(struct watches *w);	/* trust has changed: those to servers that lost it end, and a visit is wanted */
@@ -42,4 +42,7 @@ void watch_begin(struct visit *v, bool again);
 bool watch_waits(const struct visit *v);	/* there is a session for this visit */
 /* Its connection and its session become the visit's; false: there is none (any more). */
 bool watch_take(struct visit *v, const struct conn_user *user);
+void watch_answered(const struct visit *v);	/* the session that watched has answered: IDLE lasted until we ended it */
+/* The server watches other mailboxes than are there now: this session ends, and another visit begins one of its own. */
+void watch_anew(const struct visit *v);
 void watch_crowded(struct visit *v);		/* the server let us not in: too many sessions */
