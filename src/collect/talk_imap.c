@@ -8,7 +8,6 @@
 #include "collect/sasl_run.h"
 #include "collect/trace.h"
 #include "collect/visit_imap.h"
-#include "collect/watch.h"
 #include "wire/header.h"
 
 static const char *const event_names[] = {
@@ -141,13 +140,11 @@ static void on_not_told(struct visit *v, const struct imc_event *ev)
 /* ---- answers */
 
 /* The session that watched has answered: all that it saw is looked for now. */
-static void on_awake(struct visit *v, bool done)
+static void on_awake(struct visit *v)
 {
 	if (v->phase != VISIT_CONNECTING)
 		return;
 	log_debug(&v->tag, "idle end");
-	if (done)
-		watch_answered(v);
 	v->adopts = false;
 	v->phase = VISIT_LISTING;
 	folders_start(v);
@@ -184,7 +181,7 @@ static void on_answer(struct visit *v, const struct imc_event *ev)
 			dispose_flags(v, ev);
 		return;
 	case IMC_ASK_IDLE:
-		on_awake(v, ev->what == IMC_DONE);
+		on_awake(v);
 		return;
 	case IMC_ASK_NOTIFY:
 	case IMC_ASK_CLOSE:
