@@ -3,6 +3,7 @@
 
 What is to happen at a certain moment of a visit happens inside the server's event for it: the visit waits meanwhile.
 """
+import os
 import threading
 
 import pytest
@@ -161,3 +162,38 @@ def test_a_session_that_answers_and_ends_says_nothing_of_its_host(p):
             rows = {r["connection"]: r for r in p.good("status", "--json").rows()[0]["connections"]}
             assert rows["box"]["error_class"] == "counted"
             assert rows["other"]["backoff_until"] is None
+
+
+def from_command(p, origin, **more):
+    """A password that is got anew for each login; how often it was, is what the function says."""
+    ran = os.path.join(p.home, "ran")
+    box(p, origin, password=f"command:echo x >> {ran}; echo {origin.password}", trace="wire", **more)
+
+    def times():
+        with open(ran, encoding="ascii") as f:
+            return len(f.readlines())
+    return times
+
+
+def test_a_server_that_says_the_password_back_long_after_the_login(p):
+    """The next visit has not got it for itself; it is hidden all the same."""
+    with server(script=LASTS + ANSWERED + "> EXAMINE *\n! faithful\n> EXAMINE *\n< {tag} NO not with geheim-7Q2x\n") as origin:
+        times = from_command(p, origin)
+        p.secrets.add(origin.password)
+        with Watching(p, "-v", "-v") as w:
+            w.idles()
+            assert p("collect", "box").code == 1
+            w.says(r"not with \*+")
+            assert (times(), origin.met) == (1, 1)
+            assert origin.password not in w.text()
+
+
+@pytest.mark.parametrize("ends", ["> DONE\n! close\n", ANSWERED + "> EXAMINE *\n! faithful\n> EXAMINE *\n! close\n> EXAMINE *\n! faithful\n"],
+                         ids=["dead", "dies"])
+def test_a_password_is_not_used_again_when_the_session_is_gone(p, ends):
+    with server(script=LASTS + ends) as origin:
+        times = from_command(p, origin, max_retries=1, retry_interval="1s")
+        with Watching(p, "-v", "-v") as w:
+            w.idles()
+            p.good("collect", "box")
+            assert (times(), origin.met) == (2, 2)
