@@ -97,7 +97,7 @@ static void end(struct visit *v)
 		steps_end(v);
 	else if (v->why.kind)
 		log_error(&v->tag, "%s", v->why.text);
-	if (v->why.kind && hint_read(&v->why).crowded)
+	if (v->why.kind && v->what != VISIT_TEST && hint_read(&v->why).crowded)
 		watch_crowded(v);
 	store_lock_drop(&v->lock);
 	collector_ended(v->collector, v);

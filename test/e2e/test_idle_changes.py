@@ -197,3 +197,17 @@ def test_a_password_is_not_used_again_when_the_session_is_gone(p, ends):
             w.idles()
             p.good("collect", "box")
             assert (times(), origin.met) == (2, 2)
+
+
+def test_a_test_that_finds_no_room_changes_nothing(p):
+    """Visits that find too many sessions end one; a test, which only looks, leaves those that watch as they are."""
+    crowded = "> AUTHENTICATE *\n! faithful\n> AUTHENTICATE *\n< {tag} NO [LIMIT] too many sessions\n"
+    with server(script=LASTS + LASTS + ANSWERED + crowded) as origin:
+        box(p, origin)
+        with Watching(p, "-v", "-v") as w:
+            w.idles()
+            done = p("test", "box")
+            assert done.code == 1 and "too many sessions" in done.text, done
+            p.good("collect", "box")
+            w.idles(2)
+            assert origin.met == 2
