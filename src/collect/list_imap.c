@@ -106,6 +106,7 @@ void list_imap_open(struct visit *v)
 		validity = (uint32_t)ledger_noted(v->ledger, LEDGER_NOTE_VALIDITY);
 	v->phase = VISIT_LISTING;
 	i->step = IMAP_OPENING;
+	v->parks_again |= i->folders.at > 1 && imc_news(i->session) & IMC_NEWS_MAIL;	/* of the one before, since it was listed */
 	imc_news_clear(i->session);
 	(void)imc_select_since(i->session, span_of(name), !wants_dispositions(v) && !listed_removals(v, v->ledger), validity,
 		validity ? (uint64_t)ledger_noted(v->ledger, LEDGER_NOTE_SETTLED_MODSEQ) : 0);

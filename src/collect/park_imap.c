@@ -24,6 +24,7 @@ static void open_first(struct visit *v)
 {
 	struct imap_visit *i = v->imap;
 
+	v->parks_again |= (imc_news(i->session) & IMC_NEWS_MAIL) != 0;	/* of the last one, which will not be selected any more */
 	imc_news_clear(i->session);
 	i->park = imc_examine(i->session, span_of(i->folders.names[0].name));
 }
@@ -35,7 +36,7 @@ static bool ask_notify(struct visit *v)
 	struct span names[IMC_WATCH_MAX];
 	struct imc_watch watch = { .names = names, .name_count = i->folders.count, .selected = true };
 
-	if (!(imc_capabilities(i->session) & IMC_CAPA_NOTIFY) || watch.name_count > COUNT(names))
+	if (!(imc_capabilities(i->session) & IMC_CAPA_NOTIFY) || watch.name_count > COUNT(names) || !watch_may_notify(v))
 		return false;
 	for (size_t n = 0; n < i->folders.count; n++)
 		names[n] = span_of(i->folders.names[n].name);
@@ -67,6 +68,7 @@ void park_event(struct visit *v, const struct imc_event *ev)
 	if (ev->id != i->park || (ev->what != IMC_DONE && ev->what != IMC_REFUSED))
 		return;
 	if (ev->verb == IMC_ASK_NOTIFY && ev->what == IMC_DONE) {
+		i->notified = true;
 		park(v, true);		/* what came before NOTIFY held was not told */
 	} else if (ev->verb == IMC_ASK_NOTIFY) {
 		open_first(v);

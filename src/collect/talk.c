@@ -225,6 +225,10 @@ void talk_park(struct visit *v)
 	v->parks = false;
 	if (!v->conn || v->closing)
 		return;
+	if (v->stopping) {
+		visit_close(v);
+		return;
+	}
 	watch_begin(v, v->parks_again);
 	if (v->conn)
 		return;			/* it is closed instead */

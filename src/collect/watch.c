@@ -21,6 +21,7 @@ struct watch {			/* of one connection; it stays when its session has ended */
 	struct imc_rested *rested;	/* and is kept here */
 	bool told, ending;
 	unsigned shorts;		/* sessions in a row that ended soon */
+	unsigned notifies;		/* NOTIFY in a row of which nothing came but that it holds no more */
 	uint64_t began_ms, heard_ms, denied_until_ms;
 	int64_t since, heard;		/* the same for people */
 };
@@ -28,6 +29,7 @@ struct watch {			/* of one connection; it stays when its session has ended */
 struct watches {
 	struct loop *loop;
 	struct watch *first;
+	const struct settings *settings;	/* those in force; NULL: nobody said */
 	struct imc *spare;		/* memory for the next one that wakes; may be NULL */
 	void (*news)(void *user, const char *connection);
 	void *user;
@@ -125,6 +127,23 @@ static void drop_session(struct watch *w)
 	give_back(w);
 }
 
+static void end_session(struct watch *w)
+{
+	if (!w->conn)
+		return;
+	conn_forget(&w->conn);
+	drop_session(w);
+}
+
+static void remove_at(struct watch **at)
+{
+	struct watch *w = *at;
+
+	*at = w->next;
+	end_session(w);
+	forget(w);
+}
+
 static void deny(struct watch *w)
 {
 	w->denied_until_ms = loop_now_ms(w->all->loop) + (uint64_t)WATCH_DENIED_S * 1000;
@@ -157,6 +176,21 @@ static void refused(struct watch *w)
 	w->ending = true;
 }
 
+/* By the server: once is worth another look, always to do so is not. */
+static void ended(struct watch *w)
+{
+	const struct tag tag = tag_of(w);
+
+	w->shorts = loop_now_ms(w->all->loop) - w->began_ms < (uint64_t)WATCH_SHORT_S * 1000 ? w->shorts + 1 : 0;
+	if (w->shorts < WATCH_SHORT_MAX) {
+		tell(w);
+		return;
+	}
+	log_warn(&tag, "the server ends IDLE soon, again and again: the mailbox is polled instead, for an hour");
+	w->shorts = 0;
+	deny(w);
+}
+
 static void on_event(struct watch *w, const struct imc_event *ev)
 {
 	const struct tag tag = tag_of(w);
@@ -169,7 +203,7 @@ static void on_event(struct watch *w, const struct imc_event *ev)
 	} else if (ev->what == IMC_REFUSED) {
 		refused(w);
 	} else if (ev->what == IMC_DONE) {	/* the server ended it by itself */
-		tell(w);
+		ended(w);
 		w->ending = true;
 	} else if (ev->what == IMC_BYE || ev->what == IMC_FAILED) {
 		conn_close(w->conn);		/* closed() tells */
@@ -221,14 +255,7 @@ static void on_closed(void *user, const struct err *why)
 	if (w->ending)
 		return;
 	log_info(&tag, "idle lost after=%llus: %s", (unsigned long long)(lived_ms / 1000), why->kind ? why->text : "the server closed the connection");
-	w->shorts = lived_ms < (uint64_t)WATCH_SHORT_S * 1000 ? w->shorts + 1 : 0;
-	if (w->shorts < WATCH_SHORT_MAX) {
-		tell(w);
-		return;
-	}
-	log_warn(&tag, "the server ends IDLE soon, again and again: the mailbox is polled instead, for an hour");
-	w->shorts = 0;
-	deny(w);
+	ended(w);
 }
 
 /* ---- from a visit, and to the next */
@@ -264,17 +291,48 @@ static void take_over(struct watch *w, struct visit *v)
 	conn_background(w->conn);
 }
 
+static bool in_force(const struct watches *all, const struct connection *c)
+{
+	const struct connection *now = all->settings ? settings_connection(all->settings, c->name) : c;
+	uint8_t sums[2][VISITED_SUM];
+
+	if (!now || !now->enabled || !now->idle)
+		return false;
+	schedule_sum(c, sum_key, sums[0]);
+	schedule_sum(now, sum_key, sums[1]);
+	return memcmp(sums[0], sums[1], VISITED_SUM) == 0;
+}
+
+/* Whose session the visit's becomes, in place of any other: one that is ending, or that the visit could not take. */
+static struct watch *place_for(struct watches *all, const struct connection *c)
+{
+	struct watch **at = &all->first;
+
+	if (!in_force(all, c))
+		return NULL;
+	while (*at && strcmp((*at)->name, c->name) != 0)
+		at = &(*at)->next;
+	if (*at && of_settings(*at, c)) {
+		end_session(*at);
+		return *at;
+	}
+	if (*at)
+		remove_at(at);
+	return make(all, c);
+}
+
 void watch_begin(struct visit *v, bool again)
 {
-	struct watches *all = collector_watches(v->collector);
-	struct watch *w = find(all, v->with->name);
+	struct watch *w = place_for(collector_watches(v->collector), v->with);
 
-	if (!w)
-		w = make(all, v->with);
-	if (!w || w->conn || !of_settings(w, v->with)) {	/* no memory; or others are in force by now */
+	if (!w) {		/* no memory; or others are in force by now */
 		visit_close(v);
 		return;
 	}
+	if (v->imap->notified)
+		w->notifies++;
+	else if (imc_notifying(v->imap->session))
+		w->notifies = 0;
 	take_over(w, v);
 	log_debug(&v->tag, "idle begin");
 	if (again || imc_news(w->session) & IMC_NEWS_MAIL)
@@ -282,6 +340,13 @@ void watch_begin(struct visit *v, bool again)
 	(void)imc_idle(w->session);
 	take_events(w);
 	rest(w);
+}
+
+bool watch_may_notify(const struct visit *v)
+{
+	const struct watch *w = find(collector_watches(v->collector), v->with->name);
+
+	return !w || w->notifies < WATCH_SHORT_MAX;
 }
 
 bool watch_waits(const struct visit *v)
@@ -304,8 +369,9 @@ bool watch_take(struct visit *v, const struct conn_user *user)
 	v->imap->session = w->session;
 	w->conn = NULL;
 	w->session = NULL;
+	w->shorts = 0;
 	conn_adopt(v->conn, user);
-	(void)imc_idle_done(v->imap->session);
+	imc_idle_done(v->imap->session);
 	return true;
 }
 
@@ -314,14 +380,6 @@ bool watch_take(struct visit *v, const struct conn_user *user)
 static bool same_account(const struct watch *w, const struct visit *v)
 {
 	return w->port == v->conn_settings.port && strcasecmp(w->host, v->with->host) == 0 && strcmp(w->user, v->with->user) == 0;
-}
-
-static void end_session(struct watch *w)
-{
-	if (!w->conn)
-		return;
-	conn_forget(&w->conn);
-	drop_session(w);
 }
 
 void watch_crowded(struct visit *v)
@@ -366,17 +424,9 @@ static bool goes_on(const struct watch *w, const struct settings *settings)
 	return c && c->enabled && c->idle && of_settings(w, c);
 }
 
-static void remove_at(struct watch **at)
-{
-	struct watch *w = *at;
-
-	*at = w->next;
-	end_session(w);
-	forget(w);
-}
-
 void watches_settle(struct watches *all, const struct settings *settings)
 {
+	all->settings = settings;
 	for (struct watch **at = &all->first; *at;)
 		if (goes_on(*at, settings))
 			at = &(*at)->next;

@@ -10,12 +10,12 @@
  * a visit whose session does not answer goes on with a fresh one.
  * What the server told from the moment on at which the visit began to list, counts too: nothing is missed in between.
  *
- * A server that refuses IDLE, that ends it within WATCH_SHORT_S three times in a row, or that has too many sessions of an
+ * A server that refuses IDLE, that ends it (or the connection) within WATCH_SHORT_S three times in a row, or that has too many sessions of an
  * account (watch_crowded), is not asked for that connection for WATCH_DENIED_S: it is polled.  When an account is crowded,
  * one more session of it ends, so that visits find room; that connection is polled too.
  *
  * Everything runs on the loop's thread.  A watch borrows nothing of the settings: watches_settle, told of new ones, ends those
- * whose connection is another now. */
+ * whose connection is another now, and from then on takes no session of a visit that began by others. */
 #pragma once
 
 #include "collect/collect.h"
@@ -29,14 +29,16 @@ struct watches;
 /* `news` as in collector_with. */
 [[nodiscard]] struct watches *watches_new(struct loop *loop, void (*news)(void *user, const char *connection), void *user);
 void watches_free(struct watches **w);		/* their connections are forgotten at once */
-void watches_settle(struct watches *w, const struct settings *settings);
+void watches_settle(struct watches *w, const struct settings *settings);	/* borrowed until the next call */
 /* Says goodbye without waiting for an answer; NULL: to all.  Nothing is told of it. */
 void watches_end(struct watches *w, const char *connection);
 void watches_distrust(struct watches *w);	/* trust has changed: those to servers that lost it end, and a visit is wanted */
 bool watches_show(const struct watches *w, const char *connection, struct collector_watch *shown);
 
 bool watch_wanted(const struct visit *v);	/* the server can, and nothing speaks against it */
-/* Not from within a call of the connection or the session.  The visit has no connection then, as if it had left.
+bool watch_may_notify(const struct visit *v);	/* false: it holds at this server for a moment only, again and again */
+/* Not from within a call of the connection or the session.  The visit has no connection then, as if it had left; or it is
+ * closed instead.  What watched for that connection until now ends.
  * `again`: a visit is wanted behind this one. */
 void watch_begin(struct visit *v, bool again);
 bool watch_waits(const struct visit *v);	/* there is a session for this visit */

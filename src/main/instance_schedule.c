@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "main/instance_inside.h"
+#include "net/loop.h"
 #include "store/held.h"
 
 enum { SECOND_MS = 1000, HELD_LOOK_S = 15 };
@@ -75,6 +76,25 @@ static void on_news(void *user, const char *name)
 	struct instance *i = user;
 
 	schedule_news(i->schedule, name, clock_now_s());
+	timer_set(i->visiting, 0, 0);
+}
+
+/* The machine slept, or its clock was set: a server may have forgotten whom it was to tell, and its side of a
+ * connection may be gone without a word.  Each is looked at now, and not when the schedule would. */
+static void on_jump(void *user, const struct loop_jump *j)
+{
+	struct instance *i = user;
+	const struct settings *s = &i->cli->settings;
+	struct collector_watch watch;
+	unsigned count = 0;
+
+	for (size_t n = 0; i->visits && n < s->connection_count; n++) {
+		if (!visits_watched(i->visits, s->connections[n]->name, &watch))
+			continue;
+		schedule_news(i->schedule, s->connections[n]->name, clock_now_s());
+		count++;
+	}
+	log_info(NULL, "clock jump slept=%llds set=%llds watched=%u", (long long)(j->slept_ms / SECOND_MS), (long long)(j->set_ms / SECOND_MS), count);
 	timer_set(i->visiting, 0, 0);
 }
 
@@ -214,7 +234,7 @@ bool instance_schedule_make(struct instance *i, struct err *e)
 	}
 	forget_others(i);
 	timer_set(i->visiting, 0, 0);
-	return true;
+	return loop_on_jump(i->home, on_jump, i, e);
 }
 
 void instance_schedule_reload(struct instance *i)
@@ -238,6 +258,10 @@ void instance_schedule_trusted(struct instance *i)
 
 void instance_schedule_free(struct instance *i)
 {
+	struct err e;
+
+	if (i->home)
+		(void)loop_on_jump(i->home, NULL, NULL, &e);	/* ending it cannot fail */
 	if (i->visiting)
 		timer_free(&i->visiting);
 	schedule_free(&i->schedule);

@@ -16,7 +16,7 @@ int __wrap_pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex);
 
 int64_t __wrap_clock_now_s(void)
 {
-	return EPOCH_S + (int64_t)(world->now_us / 1000000);
+	return EPOCH_S + world->set_s + (int64_t)(world->now_us / 1000000);
 }
 
 uint64_t __wrap_clock_mono_ms(void)

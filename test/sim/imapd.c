@@ -96,7 +96,7 @@ static const char *capabilities(char out[200])
 {
 	unsigned c = world->plan.capabilities;
 
-	(void)snprintf(out, 200, "IMAP4rev1%s%s%s%s", c & IMAPD_UIDPLUS ? " UIDPLUS" : "", c & IMAPD_MOVE ? " MOVE" : "",
+	(void)snprintf(out, 200, "IMAP4rev1%s%s%s%s%s", c & IMAPD_IDLE ? " IDLE" : "", c & IMAPD_UIDPLUS ? " UIDPLUS" : "", c & IMAPD_MOVE ? " MOVE" : "",
 		c & IMAPD_ESEARCH ? " ESEARCH" : "", c & IMAPD_CONDSTORE ? " CONDSTORE" : "");
 	return out;
 }
@@ -205,6 +205,70 @@ static void search(struct session *s, struct span args)
 	imapd_ok(s, "done");
 }
 
+/* ---- IDLE */
+
+static void end_idle(struct session *s, enum idle_way way)
+{
+	s->idling = false;
+	switch (way) {
+	case IDLE_GOES_ON:
+	case IDLE_WAYS:
+		s->idling = true;
+		return;
+	case IDLE_REFUSED:
+		imapd_no(s, "not now");
+		return;
+	case IDLE_ENDED:
+		imapd_ok(s, "that was long enough");
+		return;
+	case IDLE_BYE:
+		session_say(s, "* BYE that was long enough");
+		s->closing = true;
+		return;
+	case IDLE_CUT:
+		s->cut = one_in(2) ? CUT_END : CUT_RESET;
+		return;
+	}
+}
+
+static void idle(struct session *s)
+{
+	if (world->plan.idle == IDLE_REFUSED || fault(40)) {
+		end_idle(s, IDLE_REFUSED);
+		return;
+	}
+	s->idling = true;
+	s->deaf = fault(8);
+	if (one_in(8))
+		imapd_tell_changes(s);
+	session_say(s, "+ idling");
+	if (!s->deaf)
+		imapd_tell_changes(s);
+	end_idle(s, fault(30) ? IDLE_REFUSED + (enum idle_way)below(IDLE_WAYS - IDLE_REFUSED) : world->plan.idle);
+}
+
+static void idle_line(struct session *s, struct span line)
+{
+	if (!span_equal_nocase(line, SPAN("DONE")))
+		violation("the client says %.*s amid IDLE", (int)line.len, line.at);
+	s->idling = false;
+	if (!s->deaf || one_in(2))
+		imapd_tell_changes(s);
+	imapd_ok(s, "done");
+}
+
+void imapd_news(struct session *s)
+{
+	if (!s->idling || s->gone || s->closing || s->deaf)
+		return;
+	if (fault(20))
+		end_idle(s, IDLE_ENDED + (enum idle_way)below(IDLE_WAYS - IDLE_ENDED));
+	else if (fault(20))
+		s->deaf = true;
+	else
+		imapd_tell_changes(s);
+}
+
 /* ---- dispatch */
 
 static void uid_command(struct session *s, struct span args)
@@ -243,6 +307,8 @@ static void logged_in_command(struct session *s, struct span verb, struct span a
 		uid_command(s, args);
 	else if (s->selected && span_equal_nocase(verb, SPAN("EXPUNGE")))
 		imapd_expunge(s, NULL);
+	else if (s->selected && span_equal_nocase(verb, SPAN("IDLE")) && world->plan.capabilities & IMAPD_IDLE)
+		idle(s);
 	else
 		session_say(s, "%s BAD what is that?", s->tag);
 }
@@ -251,13 +317,21 @@ void imapd_line(struct session *s, struct span line)
 {
 	struct span tag, verb;
 
+	if (s->idling) {
+		idle_line(s, line);
+		return;
+	}
+	if (world->plan.watched && span_equal_nocase(line, SPAN("DONE"))) {	/* it crossed our end of IDLE */
+		session_say(s, one_in(2) ? "DONE BAD what is that?" : "* BAD what is that?");
+		return;
+	}
 	if (!span_word(&line, &tag) || !span_word(&line, &verb) || tag.len >= sizeof s->tag) {
 		session_say(s, "* BAD what is that?");
 		return;
 	}
 	memcpy(s->tag, tag.at, tag.len);
 	s->tag[tag.len] = '\0';
-	if (!world->calm && s->selected && one_in(12))
+	if (!peaceful() && s->selected && one_in(12))
 		origin_others();
 	if (span_equal_nocase(verb, SPAN("CAPABILITY"))) {
 		capability(s);

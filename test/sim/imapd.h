@@ -8,7 +8,7 @@
 
 #define IMAPD_FOLDER "Done"
 
-enum { IMAPD_UIDPLUS = 1, IMAPD_MOVE = 2, IMAPD_ESEARCH = 4, IMAPD_CONDSTORE = 8, IMAPD_ALL = 15, IMAPD_FOLDER_VALIDITY = 77 };
+enum { IMAPD_UIDPLUS = 1, IMAPD_MOVE = 2, IMAPD_ESEARCH = 4, IMAPD_CONDSTORE = 8, IMAPD_ALL = 15, IMAPD_IDLE = 16, IMAPD_FOLDER_VALIDITY = 77 };
 
 bool imapd_in_set(struct span set, uint32_t uid);
 struct mail *imapd_mail(const struct session *s, size_t at);	/* in the session's view, at + 1 to the client */

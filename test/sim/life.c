@@ -115,6 +115,7 @@ static void birth(void)
 	struct err e;
 
 	world->lives++;
+	world->peace = false;
 	if (!world->calm && percent(world->plan.crash_percent)) {
 		if (one_in(3))
 			world->crash_at_step = world->steps + 1 + log_below(5000);
@@ -173,15 +174,18 @@ static void calm_down(void)
 void life(void)
 {
 	birth();
+	if (world->plan.watched)
+		watching(loop);
 	if (world->calm) {
 		calm_down();
 		death();
 	}
 	do {
-		visit(VISIT_COLLECT);
+		if (!world->plan.watched)
+			visit(VISIT_COLLECT);
 		pass_time();
 		world->plan.visits -= world->plan.visits > 0;
-	} while (world->plan.visits && !one_in(4));
+	} while (!world->plan.watched && world->plan.visits && !one_in(4));
 	world->crash_at_step = world->crash_at_deed = 0;
 	death();
 }

@@ -1,47 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * In place of src/net's connections: a client's end, a model server's end, and
  * between them two directions with delays, pieces and cuts, all seeded. */
-#include "net/conn.h"
-
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "net/tls.h"
-#include "server.h"
-#include "sim.h"
+#include "net_inside.h"
 
-enum { CONNS_MAX = 256, PIECES = 4, LATENCY_US = 40000, SECOND_US = 1000000 };
+struct net net;
 
-enum state { DIALLING, OPEN, LEAVING, ENDED, GONE };
-
-struct way {			/* one direction */
-	char *at;
-	size_t len, cap;
-	uint64_t left;		/* octets until the cut */
-	bool moving;		/* an event will carry on */
-};
-
-struct conn {
-	struct conn_user user;
-	enum state state;
-	struct session *session;
-	struct way up;		/* to the server; down is the session's `out` */
-	uint64_t down_left;
-	bool down_moving, paused, high, silent, heard_end, background;
-	enum cut cut;		/* how it will break */
-	size_t grain;		/* octets a piece */
-	uint64_t latency_us;
-	uint64_t deadline_us, deadline_at;
-	const char *deadline_name;
-	bool deadline_queued;
-	struct err why;
-};
-
-static struct conn *conns[CONNS_MAX];
-static size_t conn_count;
-
-static void move_down(struct conn *c);
 static void move_up(struct conn *c);
 
 /* ---- the end */
@@ -49,7 +16,7 @@ static void move_up(struct conn *c);
 /* The server gets what is still under way, or a part of it, and then the end. */
 static void leave_server(struct conn *c)
 {
-	size_t n = one_in(3) && !world->calm ? below(c->up.len + 1) : c->up.len;
+	size_t n = one_in(3) && !peaceful() ? below(c->up.len + 1) : c->up.len;
 
 	if (!c->session || c->session->gone)
 		return;
@@ -82,8 +49,7 @@ static void finish(struct conn *c, enum err_kind kind, const char *what)
 	event_at(log_below(c->latency_us), on_ended, c);
 }
 
-/* It breaks on the way. */
-static void cut(struct conn *c, enum cut how)
+void net_cut(struct conn *c, enum cut how)
 {
 	if (c->silent || c->state >= ENDED)
 		return;
@@ -103,7 +69,7 @@ static void cut(struct conn *c, enum cut how)
 		c->session->closing = true;
 		if (one_in(2))
 			c->session->out_len = c->session->out_at;
-		move_down(c);
+		net_move_down(c);
 		return;
 	case CUT_SILENT:
 		told("net: silence");
@@ -115,9 +81,9 @@ static void cut(struct conn *c, enum cut how)
 
 void net_crash(void)
 {
-	for (size_t n = 0; n < conn_count; n++)
-		if (conns[n]->state != GONE && conns[n]->state != DIALLING)
-			leave_server(conns[n]);
+	for (size_t n = 0; n < net.count; n++)
+		if (net.conns[n]->state != GONE && net.conns[n]->state != DIALLING)
+			leave_server(net.conns[n]);
 }
 
 /* ---- moving octets */
@@ -155,11 +121,11 @@ static void on_down(void *user)
 			violation("net: a turn consumed %zu of %zu octets", used, n);
 	}
 	if (!c->down_left)
-		cut(c, c->cut);
-	move_down(c);
+		net_cut(c, c->cut);
+	net_move_down(c);
 }
 
-static void move_down(struct conn *c)
+void net_move_down(struct conn *c)
 {
 	if (c->down_moving || c->paused || c->silent || c->state != OPEN)
 		return;
@@ -183,9 +149,9 @@ static void feed_server(struct conn *c, size_t n)
 	memmove(c->up.at, c->up.at + n, c->up.len - n);
 	c->up.len -= n;
 	if (!c->up.left)
-		cut(c, c->cut);
+		net_cut(c, c->cut);
 	else if (c->session->cut)
-		cut(c, c->session->cut);
+		net_cut(c, c->session->cut);
 	c->session->cut = CUT_NEVER;
 }
 
@@ -210,7 +176,7 @@ static void on_up(void *user)
 		c->user.drained(c->user.user);
 	}
 	move_up(c);
-	move_down(c);
+	net_move_down(c);
 }
 
 static void move_up(struct conn *c)
@@ -233,11 +199,12 @@ static enum cut some_cut(void)
 static void settle(struct conn *c)
 {
 	static const size_t grains[] = { 1, 1, 7, 60, 600, 1460, 1460, CONN_IN_MAX };
+	size_t slow = world->plan.watched && peaceful() ? 3 : 0;	/* they would take longer than what is promised then */
 
-	c->grain = grains[below(COUNT(grains))];
+	c->grain = grains[slow + below(COUNT(grains) - slow)];
 	c->latency_us = 2 + log_below(LATENCY_US);
 	c->down_left = c->up.left = UINT64_MAX;
-	if (world->calm || !percent(world->plan.fault_percent))
+	if (peaceful() || !percent(world->plan.fault_percent))
 		return;
 	c->cut = some_cut();
 	if (one_in(3))
@@ -252,6 +219,15 @@ static void on_dialled(void *user)
 
 	if (c->state != DIALLING)
 		return;
+	if (net.refuses_until_us > world->now_us) {
+		finish(c, ERR_NET, "connection refused");
+		return;
+	}
+	if (net.mute_until_us > world->now_us) {
+		c->latency_us = 60ull * SECOND_US;
+		finish(c, ERR_NET, "no connection within 30 s");
+		return;
+	}
 	if (fault(30)) {
 		finish(c, ERR_NET, "connection refused");
 		return;
@@ -266,7 +242,20 @@ static void on_dialled(void *user)
 	told("net: connected, pieces of %zu", c->grain);
 	c->state = OPEN;
 	c->user.opened(c->user.user);
-	move_down(c);
+	net_move_down(c);
+}
+
+/* Those that are gone make room. */
+static void remember(struct conn *c)
+{
+	size_t kept = 0;
+
+	for (size_t n = 0; net.count == CONNS_MAX && n < CONNS_MAX; n++)
+		if (net.conns[n]->state != GONE)
+			net.conns[kept++] = net.conns[n];
+	net.count = net.count == CONNS_MAX ? kept : net.count;
+	assert(net.count < CONNS_MAX);
+	net.conns[net.count++] = c;
 }
 
 struct conn *conn_open(struct loop *l, const struct conn_settings *s, const struct conn_user *u, struct err *e)
@@ -274,13 +263,13 @@ struct conn *conn_open(struct loop *l, const struct conn_settings *s, const stru
 	struct conn *c = calloc(1, sizeof *c);
 
 	(void)l;
-	assert(c && conn_count < CONNS_MAX && s->tls == CONN_TLS_NONE);
+	assert(c && s->tls == CONN_TLS_NONE);
 	if (fault(500)) {
 		(void)err_set(e, ERR_LOCAL, "no descriptors left (simulated)");
 		free(c);
 		return NULL;
 	}
-	conns[conn_count++] = c;
+	remember(c);
 	c->user = *u;
 	c->latency_us = 1000;
 	loop_hold(1);
@@ -353,7 +342,7 @@ void conn_pause(struct conn *c, bool on)
 	c->paused = on;
 	if (on || !was || c->state != OPEN)
 		return;
-	move_down(c);
+	net_move_down(c);
 	if (c->deadline_us)
 		conn_deadline(c, (uint32_t)(c->deadline_us / 1000), c->deadline_name);
 }
@@ -424,77 +413,4 @@ void conn_rest([[maybe_unused]] struct conn *c)
 bool conn_is_open(const struct conn *c)
 {
 	return c->state == OPEN;
-}
-
-void conn_start_tls(struct conn *c)
-{
-	(void)c;
-	violation("net: TLS was asked for, and nobody offered it");
-}
-
-bool conn_tls_technical([[maybe_unused]] const struct conn *c)
-{
-	return false;
-}
-
-bool conn_tls_offered(const struct conn *c, struct conn_offered *offered)
-{
-	(void)c;
-	(void)offered;
-	return false;
-}
-
-bool conn_tls_trusted([[maybe_unused]] const struct conn *c)
-{
-	return true;
-}
-
-bool conn_start_deflate(struct conn *c, struct err *e)
-{
-	(void)c;
-	return err_set(e, ERR_LOCAL, "no compression here");
-}
-
-void conn_tls_certificate(const struct conn *c, char *out, size_t size)
-{
-	(void)c;
-	assert(size);
-	out[0] = '\0';
-}
-
-bool conn_is_tls([[maybe_unused]] const struct conn *c)
-{
-	return false;
-}
-
-const char *conn_peer([[maybe_unused]] const struct conn *c)
-{
-	return "192.0.2.1:110";
-}
-
-const char *conn_tls_text([[maybe_unused]] const struct conn *c)
-{
-	return "";
-}
-
-size_t conn_tls_exporter(const struct conn *c, char out[32])
-{
-	(void)c;
-	(void)out;
-	return 0;
-}
-
-size_t conn_tls_unique(const struct conn *c, char out[64])
-{
-	(void)c;
-	(void)out;
-	return 0;
-}
-
-struct tls_client *tls_client_get(struct tls_contexts *all, const struct tls_settings *s, struct err *e)
-{
-	(void)all;
-	(void)s;
-	(void)err_set(e, ERR_CONFIG, "no TLS in the simulation");
-	return NULL;
 }

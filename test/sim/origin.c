@@ -78,6 +78,7 @@ void origin_arrives(void)
 	m->number = world->uid_next;
 	world->uid_next += one_in(4) ? 1 + (uint32_t)log_below(100000) : 1;
 	m->present = true;
+	m->arrived_us = world->now_us;
 	world->modseq++;
 	world->mail_count++;
 	told("origin: message %zu comes, %s, %zu octets", index, m->uid, m->len);
@@ -153,6 +154,11 @@ static void change_validity(void)
 	for (size_t n = 0; n < world->mail_count; n++)
 		if (world->mails[n].present)
 			world->mails[n].number = world->uid_next++;
+}
+
+void origin_moves(void)
+{
+	change_validity();
 }
 
 void origin_others(void)

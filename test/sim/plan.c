@@ -112,6 +112,21 @@ static void plan_imap(struct plan *p)
 	world->folder_there = one_in(2);
 }
 
+/* An instance for some hours, at a server that can IDLE; most do it well. */
+static void plan_watched(struct plan *p)
+{
+	p->watched = true;
+	p->protocol = PROTOCOL_IMAP;
+	plan_targets(p);
+	plan_imap(p);
+	p->capabilities |= IMAPD_IDLE;
+	p->idle = one_in(8) ? (enum idle_way)below(IDLE_WAYS) : IDLE_GOES_ON;
+	p->jumps = one_in(2);
+	p->reader = p->reader && !p->jumps;	/* an intent that is older than a day is PRODUCT's exception */
+	p->twins = false;			/* which of them is missing could not be said */
+	p->max_messages = 0;			/* what comes above that waits for the next visit */
+}
+
 void plan_make(void)
 {
 	struct plan *p = &world->plan;
@@ -119,21 +134,25 @@ void plan_make(void)
 	*p = (struct plan){ .protocol = one_in(2) ? PROTOCOL_POP3 : PROTOCOL_IMAP };
 	if (world->seed < HANDED_FROM)
 		plan_targets(p);
-	else
+	else if (world->seed < WATCHED_FROM)
 		plan_handed(p);
+	else
+		plan_watched(p);
 	if (p->protocol == PROTOCOL_POP3)
 		plan_pop3(p);
-	else
+	else if (!p->watched)
 		plan_imap(p);
 	p->power = one_in(2);
 	p->retries = one_in(3) ? 1 + (uint32_t)below(2) : 0;
-	p->visits = 2 + (uint32_t)below(10);
+	p->visits = p->watched ? 1 + (uint32_t)below(3) : 2 + (uint32_t)below(10);
 	p->fault_percent = one_in(6) ? 0 : 20 + (uint32_t)below(60);
 	p->crash_percent = one_in(6) ? 0 : 20 + (uint32_t)below(75);
 	told("plan: %s after=%d mailbox=%d maildir=%d reader=%d uids=%d twins=%d wholesale=%d power=%d max=%u delete_after=%u capabilities=%u",
 		p->protocol == PROTOCOL_POP3 ? "pop3" : "imap", (int)p->after,
 		p->aims[AIM_MAILBOX], p->aims[AIM_MAILDIR], p->reader, (int)p->uids, p->twins, p->wholesale, p->power, (unsigned)p->max_messages,
 		(unsigned)p->delete_after_s, p->capabilities);
+	if (p->watched)
+		told("plan: watched idle=%d jumps=%d", (int)p->idle, p->jumps);
 	if (p->handed)
 		told("plan: program=%d server=%d recipients=%u parallel=%u on_refused=%d held_max=%u quota=%u envelope=%d refuse=%u moody=%u "
 			"lost=%u drops=%d leaves=%d",
@@ -163,7 +182,7 @@ void plan_connection(struct connection *with, const struct target *deliver[AIMS]
 		.name = "sim", .enabled = true, .protocol = p->protocol, .host = "192.0.2.1", .user = "anna", .port_set = true,
 		.port = p->protocol == PROTOCOL_POP3 ? 110 : 143, .mailboxes = { inbox, 1 }, .move_folder = IMAPD_FOLDER,
 		.password = { SECRET_LITERAL, "secret" }, .auth = auth, .auth_count = COUNT(auth), .allow_cleartext = true,
-		.detect_capa = true, .tls = { .mode = MODE_NONE }, .after = p->after, .max_messages = p->max_messages,
+		.detect_capa = true, .tls = { .mode = MODE_NONE }, .after = p->after, .idle = p->watched, .max_messages = p->max_messages,
 		.use_top = p->use_top, .delete_after_s = p->delete_after_s, .max_retries = p->retries,
 		.retry_interval_ms = p->retries ? 5000 : 0, .connect_timeout_ms = 30000, .timeout_ms = 20000,
 		.deliver = deliver, .deliver_count = count,

@@ -59,7 +59,7 @@ struct session *session_new(void)
 	struct session *s = calloc(1, sizeof *s);
 
 	assert(s);
-	if (!world->calm && percent(world->plan.fault_percent)) {
+	if (!peaceful() && percent(world->plan.fault_percent)) {
 		s->lost_word = word_to_lose();
 		s->lost_count = 1 + (uint32_t)log_below(s->lost_word ? 8 : 60);
 		s->lost_after = one_in(2);
@@ -98,6 +98,7 @@ static void take_line(struct session *s, struct span line)
 	bool lost = loses(s, line);
 
 	told("C: %.*s", (int)line.len, line.at);
+	s->heard_us = world->now_us;
 	if (lost && !s->lost_after) {
 		told("server: breaks before that is done");
 		s->cut = some_cut();

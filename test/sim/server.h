@@ -31,6 +31,8 @@ struct session {
 	uint32_t lost_count;		/* the how-many-th; 0 = never, */
 	bool lost_after;		/* when it was done, or before it is */
 	char tag[32];			/* IMAP */
+	bool idling, deaf;		/* IDLE is unanswered; it tells nothing in it */
+	uint64_t heard_us;		/* when the last line came */
 };
 
 struct session *session_new(void);
@@ -45,11 +47,13 @@ void pop3d_line(struct session *s, struct span line);
 void pop3d_gone(struct session *s);
 void imapd_start(struct session *s);
 void imapd_line(struct session *s, struct span line);
+void imapd_news(struct session *s);	/* something happened to the mailbox: who is idle is told */
 
 /* origin.c */
 void origin_found(void);		/* the first messages of a run */
 void origin_between(void);		/* what happens while nobody visits */
 void origin_others(void);		/* other clients, at any time (IMAP) */
 void origin_arrives(void);
+void origin_moves(void);		/* to another machine: other ids (IMAP) */
 size_t origin_present(void);
 void origin_remove(struct mail *m, bool ours);

@@ -25,8 +25,9 @@
 
 enum { MAILS_MAX = 96, FILES_MAX = 1024, COPIES_MAX = 512, TRACE_LINES = 256, TRACE_LINE = 200, FILE_NAME = 160, UID_TEXT = 64,
 	RECIPIENTS = 3, TAKEN_MAX = 4096, OVERLAPS = 64 };
-/* Seeds below are of the world without servers and programs, and tell the stories for which they stand in test/sim/seeds. */
-enum { HANDED_FROM = 1000000 };
+/* Seeds below are of the world without servers and programs, and tell the stories for which they stand in test/sim/seeds.
+ * From WATCHED_FROM on an instance goes by its schedule, and watches its mailbox between visits (watching.c). */
+enum { HANDED_FROM = 1000000, WATCHED_FROM = 1000000000 };
 enum aim { AIM_MAILBOX, AIM_MAILDIR, AIM_PROGRAM, AIM_SERVER, AIMS };	/* the kinds of targets, one each */
 
 enum place { PLACE_NONE, PLACE_TMP, PLACE_NEW, PLACE_CUR, PLACE_TAKEN };
@@ -52,6 +53,7 @@ struct mail {			/* a message at the origin; its truth */
 	bool marked;			/* \\Deleted by our client */
 	uint32_t copies;		/* in the other folder */
 	bool copy_told;			/* our client knows of one */
+	uint64_t arrived_us;
 	uint32_t again;			/* so often another client took its \\Seen away: it is new again */
 };
 
@@ -68,6 +70,8 @@ struct table {
 	size_t count, cap;
 };
 
+enum idle_way { IDLE_GOES_ON, IDLE_REFUSED, IDLE_ENDED, IDLE_BYE, IDLE_CUT, IDLE_WAYS };	/* what the server does to each IDLE */
+
 struct plan {			/* what a seed decided for its run */
 	enum protocol protocol;
 	enum after after;
@@ -79,6 +83,8 @@ struct plan {			/* what a seed decided for its run */
 	uint64_t max_messages, delete_after_s;
 	uint32_t retries, visits, fault_percent, crash_percent;
 	unsigned capabilities;		/* IMAP: enum in imapd.h */
+	bool watched, jumps;		/* jumps: the clock is set now and then */
+	enum idle_way idle;
 	/* with targets that do not take everything */
 	bool handed, envelope;		/* envelope: for all targets, not the server alone */
 	bool drops, leaves;		/* those that name nobody whom they are for; else they are quarantined */
@@ -105,7 +111,9 @@ struct world {
 	uint64_t seed, random[2], now_us;
 	uint64_t steps, deeds, crash_at_step, crash_at_deed;	/* 0 = never */
 	uint64_t visit_until_us;
+	int64_t set_s;			/* the wall clock, against the time that went by */
 	bool calm;			/* no faults any more */
+	bool peace;			/* nor until this life's end */
 	bool crashed, done;
 	struct plan plan;
 	struct mail mails[MAILS_MAX];
@@ -154,7 +162,8 @@ _Noreturn void violation(const char *format, ...) __attribute__((format(printf, 
  * something durable is a deed. */
 void step(void);
 void deed(void);
-bool fault(uint64_t n);			/* one in `n`, unless it is calm */
+bool peaceful(void);
+bool fault(uint64_t n);			/* one in `n`, unless it is peaceful */
 
 /* loop.c */
 typedef void event_run(void *user);
@@ -167,6 +176,11 @@ struct deliveries *deliver_new(void);	/* of a new life */
 /* net.c, disk.c, maildir.c, deliver.c: what a crash leaves */
 void deliver_crash(void);
 void net_crash(void);
+void net_look(void);			/* the mailbox is another: sessions that are idle hear of it */
+void net_restart(uint64_t away_us);
+void net_mute(uint64_t us);
+void net_peace(void);
+void net_heard(void);			/* is each IDLE young enough? */
 void disk_crash(void);
 void maildir_crash(void);
 void disk_push(void);			/* the committer's next step, now */
@@ -186,6 +200,10 @@ extern const char *const plan_names[AIMS], *const plan_recipients_are[RECIPIENTS
 extern const char *life_state;		/* a directory for locks */
 extern struct store *life_store;	/* NULL: not open */
 _Noreturn void life(void);
+
+/* watching.c: an instance that watches its mailbox, for some hours; strictly where it is calm */
+struct loop;
+void watching(struct loop *loop);
 
 /* person.c: who runs this, and looks at what is held now and then */
 void person_sets_quota(void);

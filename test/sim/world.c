@@ -100,9 +100,14 @@ uint64_t log_below(uint64_t n)
 	return some & ((1ull << below(bits + 1)) - 1);
 }
 
+bool peaceful(void)
+{
+	return world->calm || world->peace;
+}
+
 bool fault(uint64_t n)
 {
-	if (world->calm || !one_in(n))
+	if (peaceful() || !one_in(n))
 		return false;
 	world->faults++;
 	return true;
