@@ -158,6 +158,7 @@ static bool act(struct session *s, char what)
 		return false;
 	case 'W':
 	case 'V':
+		locked_add(s->w, &s->w->waits);
 		return sem_wait(&s->w->go[what == 'V']) == 0;
 	default:
 		assert(what == 'C');

@@ -31,7 +31,7 @@ struct watched {
 	size_t thread_count;
 	size_t taken[16];		/* of each rule */
 	unsigned mails[2];		/* in INBOX, in b */
-	unsigned logins, idles, notifies, examines, selects, ends;
+	unsigned logins, idles, notifies, examines, selects, ends, waits;
 	sem_t go[2];
 	/* ours */
 	struct collector *collector;
