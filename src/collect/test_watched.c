@@ -103,19 +103,17 @@ static bool opens(struct session *s)
 
 static bool fetches(struct session *s)
 {
-	unsigned first = 0, last = 0;
-	const char *set = s->command + 10;
+	char *end;
+	unsigned long first = strtoul(s->command + sizeof "UID FETCH", &end, 10), last = *end == ':' ? strtoul(end + 1, NULL, 10) : first;
 
-	if (sscanf(set, "%u:%u", &first, &last) != 2)
-		last = first;
-	for (unsigned n = first; n <= last && n <= mails(s); n++) {
+	for (unsigned long n = first; n <= last && n <= mails(s); n++) {
 		char text[64];
-		int len = snprintf(text, sizeof text, "Subject: box %d number %u\r\n\r\nhello\r\n", s->box, n);
+		int len = snprintf(text, sizeof text, "Subject: box %d number %lu\r\n\r\nhello\r\n", s->box, n);
 
 		if (strstr(s->command, "BODY"))
-			(void)say(s, "* %u FETCH (UID %u BODY[] {%d}\r\n%s)\r\n", n, n, len, text);
+			(void)say(s, "* %lu FETCH (UID %lu BODY[] {%d}\r\n%s)\r\n", n, n, len, text);
 		else
-			(void)say(s, "* %u FETCH (UID %u FLAGS () RFC822.SIZE %d)\r\n", n, n, len);
+			(void)say(s, "* %lu FETCH (UID %lu FLAGS () RFC822.SIZE %d)\r\n", n, n, len);
 	}
 	return say(s, "%s OK done\r\n", s->tag);
 }
