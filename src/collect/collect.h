@@ -51,6 +51,7 @@
 enum { COLLECTOR_DROP_MS = 6000 };
 
 struct collector;
+struct visited_login;
 
 enum visit_what {
 	VISIT_COLLECT,
@@ -134,12 +135,20 @@ struct collector_with {
 	void (*step)(void *user, uint64_t id, const struct connection *connection, const struct visit_step *step);	/* may be NULL */
 	/* What a server offered whose certificate is not trusted; NULL: it is kept in `store`. */
 	void (*offered)(void *user, const char *host, uint16_t port, const struct conn_offered *offered);
+	/* Of tests without a store: what was known of the connection's logins (login_recall) while somebody had it; NULL: nothing. */
+	bool (*recalled)(void *user, const struct connection *connection, struct visited_login *login);
 	void *user;
 };
+
+/* How this connection logged in, with these settings, as `store` has it; false: it has nothing.  Changes nothing. */
+bool login_recall(struct store *store, const struct connection *connection, struct visited_login *login);
 
 [[nodiscard]] bool collector_new(const struct collector_with *with, struct collector **c, struct err *e);
 /* Returns the visit's id: never 0, and they grow. */
 uint64_t collector_add(struct collector *c, const struct connection *connection, enum visit_what what);
+/* A VISIT_BASELINE that was added just now is of this mailbox alone (IMAP; as people write it), which the connection's `mailbox` must
+ * name, by itself or by a pattern. */
+void collector_only(struct collector *c, uint64_t id, const char *mailbox);
 const char *visit_step_name(enum visit_step_what what);	/* "connect" */
 void collector_change(struct collector *c, struct tls_contexts *contexts, uint32_t max_per_host);
 static inline bool collector_owns(uint64_t ticket)

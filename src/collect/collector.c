@@ -67,6 +67,11 @@ bool collector_offered(struct collector *c, const struct visit *v, const struct 
 	return c->with.offered || c->with.store;
 }
 
+bool collector_recalled(struct collector *c, const struct visit *v, struct visited_login *login)
+{
+	return c->with.recalled && c->with.recalled(c->with.user, v->with, login);
+}
+
 struct tls_contexts *collector_contexts(struct collector *c)
 {
 	return c->with.contexts;
@@ -407,6 +412,15 @@ static struct visit *find(const struct collector *c, uint64_t id)
 	struct visit *v = slot < c->count ? c->visits[slot] : NULL;
 
 	return v && v->id == id ? v : NULL;
+}
+
+void collector_only(struct collector *c, uint64_t id, const char *mailbox)
+{
+	struct visit *v = find(c, id);
+
+	assert(v && v->what == VISIT_BASELINE && !v->only);
+	if (!(v->only = strdup(mailbox)))
+		abort();	/* as of any small thing of the store's: nobody could be told */
 }
 
 bool collector_show(const struct collector *c, uint64_t id, struct collector_visit *shown)

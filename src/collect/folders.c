@@ -52,7 +52,7 @@ static bool needs_delimiter(const struct visit *v)
 	for (size_t n = 0; n < v->with->mailboxes.count; n++)
 		if (strchr(v->with->mailboxes.at[n], '/'))
 			return true;
-	return moves(v) && strchr(v->with->move_folder, '/');
+	return (moves(v) && strchr(v->with->move_folder, '/')) || (v->only && strchr(v->only, '/'));
 }
 
 /* As the server spells it; NULL when no server could have it. */
@@ -185,6 +185,22 @@ static void leave_out(struct folders *f, const char *target)
 	f->count = kept;
 }
 
+/* A baseline of one mailbox; false: it is none of the connection's. */
+static bool leave_only(struct visit *v)
+{
+	struct folders *f = folders_of(v);
+	const char *name = on_the_wire(v, v->only);
+	size_t kept = 0;
+
+	for (size_t n = 0; n < f->count && name; n++)
+		if (strcmp(f->names[n].name, name) == 0)
+			f->names[kept++] = f->names[n];
+	f->count = kept;
+	if (!kept)
+		fail(v, v->only, "is none of those that the connection's `mailbox` names, or it is not on the server");
+	return kept;
+}
+
 /* All that was asked is answered. */
 static void names_known(struct visit *v)
 {
@@ -204,6 +220,8 @@ static void names_known(struct visit *v)
 	}
 	leave_out(f, f->target);
 	leave_out(f, deletes(v) ? f->trash : NULL);
+	if (v->only && !leave_only(v))
+		return;
 	if (v->what == VISIT_TEST)		/* a test tells what is there */
 		v->imap->step = IMAP_BETWEEN;
 	else if (f->count)

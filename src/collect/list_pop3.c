@@ -53,6 +53,11 @@ void listing_over(struct visit *v)
 	struct err e;
 	bool good;
 
+	if (v->only) {
+		(void)err_set(&e, ERR_CONFIG, "mailbox %.200s: POP3 has none", v->only);
+		visit_fail(v, &e);
+		return;
+	}
 	ledger_pop3_base(span_of(v->with->host), span_of(v->with->user), (struct span){ 0 }, empty);
 	good = v->no_ids ? without_ids(v, &e) : listing_gaps(&v->listing, v->stat_count, LISTING_GAPS_MAX, empty, &e);
 	if (v->listing.incomplete)

@@ -18,29 +18,34 @@ static unsigned bit(enum sasl_mech mech)
 
 /* ---- what is remembered */
 
-static void sum_of(const struct visit *v, struct store *store, uint8_t sum[VISITED_SUM])
+static void sum_of(const struct connection *with, struct store *store, uint8_t sum[VISITED_SUM])
 {
 	uint8_t key[VISITED_KEY];
 
 	visited_key(store, key);
-	schedule_sum(v->with, key, sum);
+	schedule_sum(with, key, sum);
 	wipe(key, sizeof key);
+}
+
+/* The key is made when it is needed first: not where there is nothing to compare. */
+bool login_recall(struct store *store, const struct connection *with, struct visited_login *login)
+{
+	uint8_t sum[VISITED_SUM];
+
+	if (!visited_login_get(store, with->name, login))
+		return false;
+	sum_of(with, store, sum);
+	return memcmp(login->sum, sum, sizeof sum) == 0;
 }
 
 static void recall(struct visit *v)
 {
 	struct visited_login *kept = &v->ladder.kept;
 	struct store *store = collector_vault(v->collector);	/* a test may have no other */
-	uint8_t sum[VISITED_SUM] = { 0 };
-	bool there;
 
 	v->ladder.recalled = true;
-	if (store)
-		sum_of(v, store, sum);
-	there = store && visited_login_get(store, v->with->name, kept) && memcmp(kept->sum, sum, sizeof sum) == 0;
-	if (!there)
+	if (!(store ? login_recall(store, v->with, kept) : collector_recalled(v->collector, v, kept)))
 		*kept = (struct visited_login){ .worked = VISITED_NO_MECH, .unproved = VISITED_NO_MECH };
-	memcpy(kept->sum, sum, sizeof sum);
 	if (kept->worked >= SASL_MECHS)
 		kept->worked = VISITED_NO_MECH;
 	if (kept->unproved >= SASL_MECHS)
@@ -51,8 +56,10 @@ static void keep(struct visit *v)
 {
 	struct store *store = collector_store(v->collector);
 
-	if (store && v->what != VISIT_TEST)
-		visited_login_note(store, v->with->name, &v->ladder.kept);
+	if (!store || v->what == VISIT_TEST)
+		return;
+	sum_of(v->with, store, v->ladder.kept.sum);
+	visited_login_note(store, v->with->name, &v->ladder.kept);
 }
 
 /* Nobody in between can have a say in what the server offers. */
@@ -148,7 +155,6 @@ static void remember(struct visit *v, const struct ladder *l)
 		log_warn(&v->tag, "logged in by %s, since %s, by which the last login was, is not to be had any more", sasl_mech_name(l->now),
 			sasl_mech_name((enum sasl_mech)kept->worked));
 	*kept = (struct visited_login){ .worked = (uint8_t)l->now, .refused = refused, .unproved = VISITED_NO_MECH };
-	sum_of(v, collector_store(v->collector), kept->sum);
 	if (!same)
 		keep(v);
 }
@@ -199,6 +205,8 @@ void mechs_over(struct visit *v)
 		v->why = v->ladder.unproved;
 		(void)err_in(&v->why, "%s:%u", v->with->host, v->conn_settings.port);
 	}
+	if (l->fates[l->now] == LADDER_FALSE_PROOF && !v->ladder.unproved.kind)	/* the session saw it, before our client was asked */
+		doubt(v, l->now);
 	/* A server that sees another binding than ours says no more than that. */
 	if (v->why.kind == ERR_AUTH && sasl_mech_plus(l->now) && l->fates[l->now] == LADDER_WRONG)
 		doubt(v, l->now);

@@ -13,7 +13,7 @@
  * A server that could not prove who it is (SCRAM's signature, a channel binding, DIGEST-MD5's rspauth) ends the visit,
  * whatever it says or does not say then; and none weaker than that mechanism is tried in later visits, until a login was
  * good.  All of it counts for the settings with which it was: a change in the connection's section begins anew.
- * A test goes by what is remembered, where there is a store, and changes nothing of it. */
+ * A test goes by what is remembered, in a store or by whoever read one before (collector_with.recalled), and changes nothing of it. */
 #pragma once
 
 #include "collect/collect.h"

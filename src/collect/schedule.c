@@ -116,11 +116,13 @@ static int64_t seconds(uint64_t ms)
 /* `p` is new, or as it was under other settings. */
 static void begin_anew(struct schedule *s, struct planned *p, const struct connection *c, int64_t now, int64_t due)
 {
-	bool running = p->running;
+	bool running = p->running, slow = p->slow;
 
 	host_running(p, false);
 	p->host = host_of(s, c->host, c->port);
 	host_running(p, running);
+	if (slow)
+		host_slow(p);
 	p->again = p->stale = running;	/* then with what it is now */
 	p->once_done = false;
 	p->interval = seconds(c->interval_ms);
@@ -133,7 +135,7 @@ static void begin_anew(struct schedule *s, struct planned *p, const struct conne
 	p->known = now;
 	p->kept.backoff_until = 0;
 	p->kept.failures = p->kept.throttled = 0;
-	p->kept.of_host = false;
+	p->kept.of_host = p->kept.untrusted = false;
 	if (p->host && p->host->failures) {	/* who changes something wants to see what comes of it */
 		p->host->failures = 0;
 		p->host->until = p->host->noted = 0;
@@ -300,11 +302,13 @@ static void next_interval(struct schedule *s, struct planned *p, int64_t now)
 	p->again = false;
 }
 
-/* No more than its back-off keeps it from watching again. */
+/* No more than its back-off keeps it from watching again; where that is none, a pause. */
 static void soon(struct planned *p, int64_t now)
 {
-	if (p->idle && p->class == SCHEDULE_COUNTED && p->due > now)
-		p->due = now;
+	int64_t again = p->host_delay ? now : now + SCHEDULE_AGAIN_S;
+
+	if (p->idle && p->class == SCHEDULE_COUNTED && p->due > again)
+		p->due = again;
 }
 
 void schedule_ended(struct schedule *s, const char *name, const struct err *why, int64_t now)

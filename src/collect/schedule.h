@@ -23,7 +23,7 @@
  *              SCHEDULE_HOST_MAX_S; then one of them goes first, and any answer of the host frees the others.
  *              A server that broke its protocol, or said why it ends: that connection alone, delay_failed_host doubling to delay_failed_account.
  *   fatal      credentials, configuration, certificates: delay_failed_account, doubling to SCHEDULE_ACCOUNT_MAX_S.
- * A connection with `idle` comes again as soon as its host's back-off is over, and that begins with SCHEDULE_AGAIN_S.
+ * A connection with `idle` comes again as soon as its host's back-off is over, and that begins with SCHEDULE_AGAIN_S; where there is none, after that.
  * A delay of 0 is none.  A visit without an error ends it; a reload with other settings of the connection, too.
  *
  * How late a connection is (lag): since when we should have had a complete look at its server, and had none.  A look is a visit without an

@@ -121,6 +121,7 @@ bool backoff_note(struct schedule *s, struct planned *p, const struct err *why, 
 
 	p->kept.backoff_until = 0;
 	p->kept.of_host = false;
+	p->kept.untrusted = why->kind == ERR_TLS;
 	if (!asked)
 		p->kept.throttled = 0;
 	switch (p->class) {
@@ -150,9 +151,10 @@ void schedule_trusted(struct schedule *s, int64_t now)
 	for (size_t n = 0; n < s->count; n++) {
 		struct planned *p = s->all[n];
 
-		if (p->why.kind != ERR_TLS)
+		if (!p->kept.untrusted)
 			continue;
 		p->kept.backoff_until = 0;
+		p->kept.untrusted = false;
 		p->again |= p->running;
 		p->once_done = false;
 		p->due = now;

@@ -278,6 +278,38 @@ static void who_was_not_trusted_comes_again(void **state)
 	plans_end(p);
 }
 
+/* What kept it from its visits outlives the process that found out. */
+static void who_was_not_trusted_before_a_restart_comes_again(void **state)
+{
+	static const enum err_kind kinds[] = { ERR_TLS, ERR_AUTH };
+	struct plans *p = plans_new(8);
+	struct visited kept[COUNT(kinds)];
+
+	(void)state;
+	for (size_t n = 0; n < COUNT(kinds); n++)
+		(void)plans_add(p, p->names[n]);
+	plans_begin(p);
+	for (size_t n = 0; n < COUNT(kinds); n++)
+		assert_non_null(plans_next(p));
+	for (size_t n = 0; n < COUNT(kinds); n++)
+		plans_over(p, p->names[n], 1, kinds[n], NULL);
+	for (size_t n = 0; n < COUNT(kinds); n++)
+		assert_true(schedule_kept(p->schedule, p->names[n], &kept[n]));
+	schedule_free(&p->schedule);
+	plans_begin(p);
+	for (size_t n = 0; n < COUNT(kinds); n++)
+		schedule_recall(p->schedule, p->names[n], &kept[n], p->now);
+	assert_null(schedule_due(p->schedule, p->now));
+	schedule_trusted(p->schedule, p->now);
+	assert_non_null(schedule_due(p->schedule, p->now));
+	assert_string_equal(plans_next(p), "box0");
+	assert_null(schedule_due(p->schedule, p->now));
+	plans_over(p, "box0", 1, ERR_NET, NULL);	/* that is another reason */
+	schedule_trusted(p->schedule, p->now);
+	assert_null(schedule_due(p->schedule, p->now));
+	plans_end(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -294,6 +326,7 @@ int main(void)
 		cmocka_unit_test(what_does_not_tell_of_the_host_frees_nobody),
 		cmocka_unit_test(a_hint_about_this_machine_is_the_hosts),
 		cmocka_unit_test(who_was_not_trusted_comes_again),
+		cmocka_unit_test(who_was_not_trusted_before_a_restart_comes_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

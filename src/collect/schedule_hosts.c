@@ -68,14 +68,20 @@ bool hosts_room(const struct schedule *s, const struct host *h)
 	return !h || !s->max_per_host || (h->all->running - h->all->slow < s->max_per_host && h->all->running < schedule_places(s->max_per_host));
 }
 
+void host_slow(struct planned *p)
+{
+	if (!p->running || p->slow || !p->host)
+		return;
+	p->slow = true;
+	p->host->all->slow++;
+}
+
 void schedule_slow(struct schedule *s, const char *name)
 {
 	struct planned *p = schedule_one(s, name);
 
-	if (!p || !p->running || p->slow || !p->host)
-		return;
-	p->slow = true;
-	p->host->all->slow++;
+	if (p)
+		host_slow(p);
 }
 
 void schedule_answered(struct schedule *s, const char *name)

@@ -49,6 +49,28 @@ static void slow_ones_give_their_places_away(void **state)
 	plans_end(p);
 }
 
+/* What is told of a visit once is not told again because somebody reads the configuration. */
+static void a_slow_one_whose_settings_change_is_slow_all_the_same(void **state)
+{
+	struct plans *p = crowd("a.example", 995);
+
+	(void)state;
+	assert_int_equal(begin_all(p), 8);
+	schedule_slow(p->schedule, "box0");
+	assert_int_equal(begin_all(p), 1);
+	p->connections[0].interval_ms /= 2;
+	schedule_reload(p->schedule, &p->settings, p->now);
+	schedule_slow(p->schedule, "box1");
+	assert_int_equal(begin_all(p), 1);
+	p->connections[0].host = "b.example";
+	schedule_reload(p->schedule, &p->settings, p->now);
+	assert_int_equal(begin_all(p), 0);
+	plans_over(p, "box0", 0, ERR_NONE, NULL);
+	schedule_slow(p->schedule, "box2");
+	assert_int_equal(begin_all(p), 2);		/* it, and another */
+	plans_end(p);
+}
+
 static void they_begin_anew_with_a_place(void **state)
 {
 	struct plans *p = plans_new(3);
@@ -108,6 +130,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(slow_ones_give_their_places_away),
+		cmocka_unit_test(a_slow_one_whose_settings_change_is_slow_all_the_same),
 		cmocka_unit_test(they_begin_anew_with_a_place),
 		cmocka_unit_test(ports_share_places_and_no_failures),
 		cmocka_unit_test(who_was_greeted_fails_alone),

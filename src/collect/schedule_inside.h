@@ -58,6 +58,7 @@ void schedule_must(const void *there);	/* memory */
 struct host *host_of(struct schedule *s, const char *name, uint16_t port);	/* NULL for NULL */
 void hosts_drop(struct schedule *s);	/* those that no connection has any more */
 void host_running(struct planned *p, bool running);
+void host_slow(struct planned *p);	/* it runs, and gives its place away */
 bool hosts_room(const struct schedule *s, const struct host *h);
 void schedule_clock(struct schedule *s, int64_t now);	/* first of all: it may have been put back */
 struct planned *schedule_one(const struct schedule *s, const char *name);	/* NULL: there is none */

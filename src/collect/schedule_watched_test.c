@@ -75,6 +75,23 @@ static void news_are_visited_at_once(void **state)
 	plans_end(p);
 }
 
+/* A delay of 0 is none, and would be no pause either. */
+static void what_is_lost_is_not_looked_for_without_pause(void **state)
+{
+	struct plans *p = plans_new(6);
+	struct connection *c = watched(p, "a.example");
+
+	(void)state;
+	c->delay_failed_host_ms = c->delay_failed_account_ms = 0;
+	plans_begin(p);
+	assert_non_null(plans_next(p));
+	for (unsigned n = 0; n < 3; n++)
+		assert_int_equal(plans_wait(p, ERR_NET, NULL), SCHEDULE_AGAIN_S);
+	schedule_answered(p->schedule, "box0");
+	assert_int_equal(plans_wait(p, ERR_PEER, NULL), SCHEDULE_AGAIN_S);
+	plans_end(p);
+}
+
 static void looked_for_soon(const char *words)
 {
 	struct plans *p = plans_new(5);
@@ -153,6 +170,7 @@ int main(void)
 		cmocka_unit_test(a_watched_one_is_looked_into_all_the_same),
 		cmocka_unit_test(a_short_interval_holds),
 		cmocka_unit_test(news_are_visited_at_once),
+		cmocka_unit_test(what_is_lost_is_not_looked_for_without_pause),
 		cmocka_unit_test(a_server_that_is_gone_is_looked_for_soon),
 		cmocka_unit_test(others_of_that_host_wait_as_ever),
 		cmocka_unit_test(what_is_refused_waits_as_ever),

@@ -50,6 +50,7 @@ void visit_free(struct visit **out)
 	buf_wipe(&v->password);
 	buf_end(&v->head);
 	mechs_end(v);
+	free(v->only);
 	free(v);
 	*out = NULL;
 }

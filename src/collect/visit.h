@@ -205,6 +205,7 @@ struct visit {
 	bool channel_binding;
 	enum sasl_mech mechs[SASL_MECHS];	/* to be tried, in order */
 	size_t mech_count;
+	char *only;			/* a baseline's: no other mailbox, as people write it; NULL: all */
 	struct visit_mechs ladder;	/* what became of them */
 	struct sasl_run *sasl;
 	bool opened;		/* the session has begun: not while the connection, and implicit TLS, is being made */
@@ -429,6 +430,7 @@ struct message *queue_take(struct queue *q);
 /* collector.c */
 struct loop *collector_loop(struct collector *c);
 struct store *collector_store(struct collector *c);
+bool collector_recalled(struct collector *c, const struct visit *v, struct visited_login *login);	/* without a store */
 struct store *collector_vault(struct collector *c);	/* where passwords vault:NAME are; NULL: nowhere */
 struct tls_contexts *collector_contexts(struct collector *c);
 struct tokens *collector_tokens(struct collector *c);

@@ -70,6 +70,7 @@ const char *visits_each(const struct visits *v, const char *after);
 [[nodiscard]] bool visits_may(const struct visits *v, const char *name, enum visit_what what, struct err *e);
 /* ERR_BUSY: it is being visited. */
 [[nodiscard]] bool visits_start(struct visits *v, const char *name, enum visit_what what, uint64_t *id, struct err *e);
+void visits_only(struct visits *v, uint64_t id, const char *mailbox);	/* as collector_only, right behind visits_start */
 bool visits_show(struct visits *v, uint64_t id, struct visits_shown *shown);	/* false: not known (any more) */
 /* Step number `n`, from 0 on, of a test; NULL: it has not come to that, or is not known.  Lives until the next turn. */
 const struct visit_step *visits_step(const struct visits *v, uint64_t id, size_t n);

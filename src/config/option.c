@@ -302,10 +302,20 @@ bool option_set(const struct given *g, void *base, struct arena *a, struct err *
 	return false;
 }
 
+/* Those that may be there, and one that is none: a list ends in NULL. */
+static size_t count_words(const struct option *o, struct span text)
+{
+	size_t count = 2;
+
+	for (size_t n = 0; option_is_list(o) && n < text.len; n++)
+		count += text.at[n] == ',';
+	return count;
+}
+
 struct texts option_split(const struct option *o, const char *text, struct arena *a)
 {
 	struct span rest = span_of(text);
-	struct texts values = { arena_take(a, (rest.len + 2) * sizeof *values.at), 0 };
+	struct texts values = { arena_take(a, count_words(o, rest) * sizeof *values.at), 0 };
 
 	if (!option_is_list(o)) {
 		values.at[values.count++] = arena_text(a, rest);

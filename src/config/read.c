@@ -18,6 +18,7 @@
 
 struct reading {
 	struct settings *settings;
+	struct arena scratch;		/* what the settings can do without when they are read: most of it */
 	struct report report;
 	struct source source;
 	size_t sections_ended;
@@ -149,8 +150,6 @@ static bool stands_alone(const struct option *o)
 
 static void gather(struct reading *r, const cfg_t *cfg, const struct option *rows, const char *prefix, const struct given *outer, struct section *to)
 {
-	struct arena *a = &r->settings->arena;
-
 	for (size_t n = 0; rows[n].name; n++) {
 		const struct option *o = &rows[n];
 		const cfg_opt_t *opt = &cfg->opts[n];
@@ -159,7 +158,7 @@ static void gather(struct reading *r, const cfg_t *cfg, const struct option *row
 
 		if (!opt->nvalues || stands_alone(o))
 			continue;
-		g.name = key_name(a, prefix, o->name);
+		g.name = key_name(&r->scratch, prefix, o->name);
 		for (unsigned v = 0; o->type == OPTION_SECTION && v < opt->nvalues; v++) {
 			const cfg_t *inner = opt->values[v]->section;
 
@@ -172,7 +171,7 @@ static void gather(struct reading *r, const cfg_t *cfg, const struct option *row
 		place = script_place(&r->source.script, (int)opt->def.number);
 		g.where = place->where;
 		g.exposed = place->exposed && !place->expands;
-		g.values = values_of(a, opt);
+		g.values = values_of(&r->settings->arena, opt);
 		to->given[to->count++] = g;
 	}
 }
@@ -180,13 +179,12 @@ static void gather(struct reading *r, const cfg_t *cfg, const struct option *row
 static struct section section_of(struct reading *r, const cfg_t *cfg, const struct option *rows, const char *what)
 {
 	const struct given whole = { .kept = true };
-	struct arena *a = &r->settings->arena;
-	struct section s = { .what = what, .given = arena_take(a, (count_given(cfg, rows) + 1) * sizeof *s.given) };
+	struct section s = { .what = what, .given = arena_take(&r->scratch, (count_given(cfg, rows) + 1) * sizeof *s.given) };
 
 	if (what)
 		s.where = script_place(&r->source.script, cfg->line)->where;
 	if (cfg->title)
-		s.title = arena_text(a, span_of(cfg->title));
+		s.title = arena_text(&r->settings->arena, span_of(cfg->title));
 	gather(r, cfg, rows, "", &whole, &s);
 	return s;
 }
@@ -226,7 +224,7 @@ static bool parse(struct reading *r, cfg_t *cfg)
 /* These sections as ours.  The targets first: connections name them. */
 static struct section *gather_all(struct reading *r, const cfg_opt_t *opt, const struct option *rows, const char *what, size_t *count)
 {
-	struct section *all = arena_take(&r->settings->arena, (opt->nvalues + 1) * sizeof *all);
+	struct section *all = arena_take(&r->scratch, (opt->nvalues + 1) * sizeof *all);
 
 	for (*count = 0; *count < opt->nvalues; (*count)++)
 		all[*count] = section_of(r, opt->values[*count]->section, rows, what);
@@ -259,7 +257,7 @@ static void misplaced(struct reading *r, struct where where, const char *name)
 
 static bool read_one(struct reading *r, const char *path, struct where from, struct gathered *g, bool top)
 {
-	cfg_opt_t *options = table(&r->settings->arena, settings_rows);
+	cfg_opt_t *options = table(&r->scratch, settings_rows);
 	cfg_t *cfg;
 	bool good;
 
@@ -303,7 +301,7 @@ static int is_configuration(const struct dirent *entry)
 /* The files *.conf of connections_dir; by default of connections.d beside the configuration, if that is there. */
 static bool read_folder(struct reading *r, struct gathered *g)
 {
-	struct arena *a = &r->settings->arena;
+	struct arena *a = &r->scratch;
 	const char *set = r->settings->connections_dir;
 	const char *folder = set ? set : path_absolute(a, r->settings->file, "connections.d");
 	struct dirent **entries = NULL;
@@ -352,7 +350,7 @@ bool settings_read(const char *path, struct settings *s, struct buf *report)
 	settings_none(s);
 	s->file = arena_text(&s->arena, span_of(path));
 	report_start(&r.report, &s->arena);
-	source_start(&r.source, settings_rows, &s->arena, &r.report);
+	source_start(&r.source, settings_rows, &r.scratch, &s->arena, &r.report);
 	now = &r;
 	read_all(&r);
 	now = NULL;
@@ -361,6 +359,7 @@ bool settings_read(const char *path, struct settings *s, struct buf *report)
 	report_errors(&r.report, report);
 	report_warnings(&r.report, s);
 	report_end(&r.report);
+	arena_end(&r.scratch);
 	if (!good)
 		settings_end(s);
 	return good;

@@ -35,9 +35,9 @@ static size_t count_rows(const struct option *rows)
 	return n;
 }
 
-void source_start(struct source *s, const struct option *rows, struct arena *a, struct report *r)
+void source_start(struct source *s, const struct option *rows, struct arena *a, struct arena *names, struct report *r)
 {
-	*s = (struct source){ .arena = a, .report = r, .rows = rows };
+	*s = (struct source){ .arena = a, .names = names, .report = r, .rows = rows };
 	script_start(&s->script);
 	s->seen = arena_take(a, (count_rows(rows) + 1) * sizeof *s->seen);
 }
@@ -459,7 +459,7 @@ static bool load(struct file *f, struct err *e)
 
 static bool read_file(struct source *s, struct frame *frame, const char *path, struct where from)
 {
-	struct file f = { .path = arena_text(s->arena, span_of(path)) };
+	struct file f = { .path = arena_text(s->names, span_of(path)) };
 	struct err e;
 	bool good;
 

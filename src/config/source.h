@@ -34,7 +34,8 @@ struct title {			/* of a section that was read */
 };
 
 struct source {
-	struct arena *arena;
+	struct arena *arena;		/* for what lasts as long as the reading, */
+	struct arena *names;		/* and for names of files, which settings keep */
 	struct report *report;
 	struct script script;
 	const struct option *rows;	/* of the top level */
@@ -43,7 +44,7 @@ struct source {
 	unsigned files, includes, nesting;
 };
 
-void source_start(struct source *s, const struct option *rows, struct arena *a, struct report *r);
+void source_start(struct source *s, const struct option *rows, struct arena *a, struct arena *names, struct report *r);
 /* False: an error of syntax (reported); the script is of no use.  `from` is
  * where the path was named, if anywhere. */
 [[nodiscard]] bool source_read(struct source *s, const char *path, struct where from);

@@ -15,7 +15,7 @@ static const char *written(struct span text)
 	scratch_write("c.conf", text, 0640);
 	buf_lend(&out, memory, sizeof memory);
 	report_start(&report, &arena);
-	source_start(&s, settings_rows, &arena, &report);
+	source_start(&s, settings_rows, &arena, &arena, &report);
 	if (source_read(&s, "c.conf", (struct where){ 0 }) && !report.wrong) {
 		assert_true(buf_add(&out, buf_span(&s.script.text)));
 		for (size_t n = 0; n < s.script.place_count; n++) {

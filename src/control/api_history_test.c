@@ -93,6 +93,10 @@ static void the_index_and_its_entries(void **state)
 }
 
 static const struct row rows[] = {
+	{ "history.check", "{}", "{}" },
+	{ "history.check", "{\"states\":[\"held\",\"failed\"],\"since\":\"2026-11-21T04:05:06Z\"}", "{}" },
+	{ "history.check", "{\"states\":[\"held\",\"eaten\"]}", "config: there is no state eaten*" },
+	{ "history.check", "{\"target\":\"zz\"}", "config: *" },
 	{ "history.index", "{\"ledger\":\"none|\"}", "config: there is no such ledger any more" },
 	{ "history.index", "{\"ledger\":\"pop\"}", "config: ledger is none of history.ledgers" },
 	{ "history.index", "{\"ledger\":\"pop|\",\"after\":\"12\"}", "config: after is not*" },

@@ -79,6 +79,8 @@ static json_t *started_json(const struct api_call *c, const char *name, enum vis
 	uint64_t id;
 	bool good = h->visit_start(h->user, name, what, &id, &why);
 
+	if (good && call_has(c, "mailbox"))
+		h->visit_only(h->user, id, call_text(c, "mailbox"));
 	return json_pack("{s:o, s:o, s:s, s:o}", "connection", json_text(name), "visit", good ? json_number(id) : json_null(),
 		"error_kind", err_kind_name(good ? ERR_NONE : why.kind), "error", json_text(good ? "" : why.text));
 }
@@ -95,6 +97,8 @@ static bool start(struct api_call *c, struct err *e)
 
 	if (!call_running(c, h->visit_start, e) || !what_of(c, &what, e) || !names_once(names, e))
 		return false;
+	if (call_has(c, "mailbox") && (what != VISIT_BASELINE || json_array_size(names) != 1))
+		return err_set(e, ERR_CONFIG, "mailbox goes with the baseline of one connection");
 	if (!call_has(c, "after") && !names_good(c, names, what, e))
 		return false;
 	if (!page_start(&p, c, cursor, sizeof cursor, e))
@@ -201,7 +205,8 @@ static bool stop(struct api_call *c, struct err *e)
 	return call_answer(c, json_pack("{s:o}", "stopping", json_number(count)), e);
 }
 
-static const struct arg args_start[] = { { "names", ARG_TEXTS, false, NAMES_MAX }, { "what", ARG_TEXT, false, 16 }, ARGS_PAGE, ARGS_END };
+static const struct arg args_start[] = { { "names", ARG_TEXTS, false, NAMES_MAX }, { "what", ARG_TEXT, false, 16 },
+	{ "mailbox", ARG_TEXT, false, 1024 }, ARGS_PAGE, ARGS_END };
 static const struct arg args_ids[] = { { "ids", ARG_NUMBERS, true, API_ROWS_MAX }, ARGS_END };
 
 static const struct arg args_steps[] = { { "visit", ARG_NUMBER, true, INT64_MAX }, { "from", ARG_NUMBER, false, INT32_MAX }, ARGS_END };

@@ -4,7 +4,7 @@
 enum { ENABLED = 1203 };
 
 struct seen {
-	unsigned started, stopped, baselines, tests;
+	unsigned started, stopped, baselines, tests, only;
 };
 
 static struct seen seen;
@@ -93,7 +93,15 @@ static void halt(void *user, uint64_t id)
 	seen.stopped++;
 }
 
-static const struct api_hooks hooks = { .visit_each = each, .visit_may = may, .visit_start = begin, .visit_show = show, .visit_step = step, .visit_stop = halt };
+static void only(void *user, uint64_t id, const char *mailbox)
+{
+	(void)user;
+	assert_int_equal(id, 1003);
+	assert_string_equal(mailbox, "lists");
+	seen.only++;
+}
+
+static const struct api_hooks hooks = { .visit_only = only, .visit_each = each, .visit_may = may, .visit_start = begin, .visit_show = show, .visit_step = step, .visit_stop = halt };
 
 static void without_a_running_instance(void **state)
 {
@@ -118,6 +126,10 @@ static void started_by_name(void **state)
 			"{\"connection\":\"box1\",\"visit\":null,\"error_kind\":\"busy\",\"error\":\"box1 is being visited\"},"
 			"{\"connection\":\"box7\",\"visit\":1007,\"error_kind\":\"none\",\"error\":\"\"}]}" },
 		{ "collect.start", "{\"names\":[\"box3\"],\"what\":\"baseline\"}", "{\"rows\":[{\"connection\":\"box3\",\"visit\":1003,*}]}" },
+		{ "collect.start", "{\"names\":[\"box3\"],\"what\":\"baseline\",\"mailbox\":\"lists\"}", "{\"rows\":[{\"connection\":\"box3\",\"visit\":1003,*}]}" },
+		{ "collect.start", "{\"names\":[\"box3\"],\"mailbox\":\"lists\"}", "config: mailbox goes with the baseline of one connection" },
+		{ "collect.start", "{\"names\":[\"box3\",\"box4\"],\"what\":\"baseline\",\"mailbox\":\"lists\"}", "config: mailbox goes with*" },
+		{ "collect.start", "{\"what\":\"baseline\",\"mailbox\":\"lists\"}", "config: mailbox goes with*" },
 		{ "collect.start", "{\"names\":[\"box4\",\"box5\"],\"limit\":1}", "{\"rows\":[{\"connection\":\"box4\",*}],\"next\":\"box4\"}" },
 		{ "collect.start", "{\"names\":[\"box4\",\"box5\"],\"after\":\"box4\"}", "{\"rows\":[{\"connection\":\"box5\",*}]}" },
 		{ "collect.start", "{\"names\":[\"box4\"],\"after\":\"gone\"}", "{\"rows\":[]}" },
@@ -128,9 +140,9 @@ static void started_by_name(void **state)
 	(void)state;
 	seen = (struct seen){ 0 };
 	asks_rows(w, rows, COUNT(rows));
-	assert_int_equal(seen.started, 6);
+	assert_int_equal(seen.started, 7);
 	assert_int_equal(seen.tests, 1);
-	assert_int_equal(seen.baselines, 1);
+	assert_int_equal(seen.baselines, 2);
 	world_end(w);
 }
 

@@ -10,6 +10,7 @@
  * are borrowed until the next turn of the loop; moments are seconds since 1970. */
 #pragma once
 
+#include "collect/device_logins.h"
 #include "collect/schedule.h"
 #include "collect/visits.h"
 #include "config/settings.h"
@@ -87,6 +88,7 @@ struct api_hooks {
 	const char *(*visit_each)(void *user, const char *after);
 	bool (*visit_may)(void *user, const char *name, enum visit_what what, struct err *e);
 	bool (*visit_start)(void *user, const char *name, enum visit_what what, uint64_t *id, struct err *e);
+	void (*visit_only)(void *user, uint64_t id, const char *mailbox);
 	bool (*visit_show)(void *user, uint64_t id, struct visits_shown *shown);
 	const struct visit_step *(*visit_step)(void *user, uint64_t id, size_t n);
 	void (*visit_stop)(void *user, uint64_t id);
@@ -96,6 +98,10 @@ struct api_hooks {
 	bool (*tokens_changing)(void *user, const char *connection);
 	void (*tokens_changed)(void *user, const char *connection);
 	int64_t (*token_expires)(void *user, const char *connection);	/* 0: there is none */
+	/* Logins by a device code, as collect/device_logins.h has them. */
+	bool (*device_start)(void *user, const char *connection, uint64_t *id, struct err *e);
+	bool (*device_show)(void *user, uint64_t id, struct device_logins_shown *shown);
+	void (*device_stop)(void *user, uint64_t id);
 	void (*trust_changed)(void *user);	/* the store has it: the next handshake is judged by it, and what goes on to servers that lost it ends */
 	bool (*reload)(void *user, struct err *e);	/* as SIGHUP does; ERR_CONFIG: nothing has changed, and why */
 };

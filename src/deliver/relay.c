@@ -240,7 +240,7 @@ static bool wants_more(struct relay *r)
 	}
 	for (const struct mail *m = r->first; m && waiting <= coming; m = m->next)
 		waiting++;
-	if (waiting <= coming || coming + ready >= r->with->parallel)
+	if (waiting <= coming || coming + ready >= r->with->parallel || (coming && !ready && r->with->login.mech_count))
 		return false;
 	return !(coming + ready) || back_off_may(&r->more, loop_now_ms(r->loop));
 }

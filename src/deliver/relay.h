@@ -10,6 +10,7 @@
  * RELAY_IDLE_MS says QUIT.  Where a kept connection turns out to be gone before anything of a mail was answered, the mail is tried
  * once more, over another.  A server where pipelining broke is talked to in lock-step from then on.
  * An answer has its time of RFC 5321 section 4.5.3.2 until it is whole: octets that drip do not prolong it.
+ * Where there is a login, the first connection's must be good before there is a second: a wrong password is one failure at the server.
  * When no connection can be had, all mails that wait are deferred with the reason, and `back_off` is told, which is for
  * whoever asks: relay_send does not look at it.  Where one more than there are cannot be had, there are no more for a while.
  *
@@ -38,6 +39,8 @@ struct relay_settings {
 	uint32_t parallel;		/* at least 1 */
 	uint32_t answer_ms;		/* longest time for an answer; 0: RFC 5321's alone */
 	struct back_off *back_off;	/* NULL: nobody wants to know */
+	unsigned *weaker;		/* NULL, or kept by the caller: mechanisms (bits) weaker than one by which the server
+					 * could not prove who it is.  None of them is tried until a login was good */
 	struct store *store;		/* keeps what a server offered that was not trusted; NULL: nobody does */
 	/* NULL, or: no connection is left, no mail waits and nothing is unreleased, so the password is not needed before the next
 	 * relay_send.  May come more than once, never from within a call of ours. */

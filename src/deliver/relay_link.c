@@ -186,6 +186,8 @@ static void now_ready(struct link *k)
 		back_off_good(k->relay->with->back_off);
 	if (relay_connections(k->relay) > 1)
 		back_off_good(&k->relay->more);
+	if (k->relay->with->login.mech_count)
+		wake_send(k->relay->wake);	/* others waited for this login */
 }
 
 static void on_event(struct link *k, const struct smc_event *ev)
@@ -200,6 +202,8 @@ static void on_event(struct link *k, const struct smc_event *ev)
 		link_sasl(k, ev);
 		return;
 	case SMC_READY:
+		if (k->sasl && k->relay->with->weaker)
+			*k->relay->with->weaker = 0;
 		sasl_client_free(&k->sasl);	/* with the password that it has */
 		buf_wipe(&k->response);
 		k->greeted = true;	/* whether it is of any use shows with what is behind that in the same octets */
@@ -413,6 +417,7 @@ bool link_open(struct relay *r, struct err *e)
 	k->login.secure = r->with->server.tls == CONN_TLS_IMPLICIT || r->with->server.host[0] == '/';	/* nobody listens in there */
 	k->login.lockstep |= r->lockstep;
 	k->login.channel_binding = false;
+	k->login.before.weaker = r->with->weaker ? *r->with->weaker : 0;
 	k->login.no_chunking = true;	/* an answer too many would be taken for the chunk's (smtp/client.h) */
 	user.user = k;
 	if (!k->s || !k->idle)

@@ -14,12 +14,24 @@ static void work(void *user)
 	k->good = sasl_client_step(k->sasl, buf_span(&k->challenge), &k->response, &k->e);
 }
 
+/* SCRAM's "e=" is the server's own word for a refusal: nothing was to be proved. */
+static void unproved(struct link *k, struct span challenge, const struct err *why)
+{
+	unsigned *weaker = k->relay->with->weaker;
+
+	if (weaker && (!span_starts(challenge, SPAN("e=")) || span_starts(challenge, SPAN("e=channel-binding"))))
+		*weaker = ladder_weaker_than(smc_mechanism(k->s));
+	smc_sasl_cancel(k->s, true, why);
+}
+
 static void tell(struct link *k)
 {
 	if (k->good)
 		smc_sasl_answer(k->s, buf_span(&k->response));
+	else if (k->e.kind == ERR_AUTH)
+		unproved(k, buf_span(&k->challenge), &k->e);
 	else
-		smc_sasl_cancel(k->s, k->e.kind == ERR_AUTH, &k->e);
+		smc_sasl_cancel(k->s, false, &k->e);
 }
 
 static void done(void *user)
@@ -46,7 +58,7 @@ static void on_last(struct link *k)
 		return;
 	}
 	(void)err_set(&e, ERR_AUTH, "the server did not prove that it knows the password; somebody may be in between");
-	smc_sasl_cancel(k->s, true, &e);
+	unproved(k, (struct span){ 0 }, &e);
 }
 
 static bool begin(struct link *k, enum sasl_mech mech, struct err *e)

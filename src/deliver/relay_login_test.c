@@ -70,6 +70,66 @@ static void refused_logins(void **state)
 	}
 }
 
+/* AUTH that showed the password, refused with two mails waiting for two connections: one failure at the server. */
+static void one_failure(void **state)
+{
+	static const enum sasl_mech mechs[] = { SASL_CRAM_MD5 };
+	struct plan plan = { .capabilities = "250 AUTH CRAM-MD5\r\n", .to_auth = "535 5.7.8 no\r\n" };
+	struct trial *t = trial(&plan, 0);
+	struct spool *s = message(t, SPAN("hi\r\n"));
+
+	(void)state;
+	t->with.user = "anna";
+	t->with.login.password = SPAN("geheim");
+	t->with.login.mechs = mechs;
+	t->with.login.mech_count = COUNT(mechs);
+	t->with.parallel = 2;
+	give(t, s, 1);
+	give(t, s, 1);
+	run(t);
+	assert_int_equal(t->results[0][0].kind, ERR_AUTH);
+	assert_int_equal(t->results[1][0].kind, ERR_AUTH);
+	assert_int_equal(plan.connections, 1);
+	spool_free(&s);
+	trial_end(t);
+}
+
+/* What follows a server that could not prove who it is: nothing weaker over the next connection, until a login was good. */
+static void after_a_false_proof(void **state)
+{
+	static const enum sasl_mech mechs[] = { SASL_SCRAM_SHA_1, SASL_PLAIN };
+	unsigned weaker = 0;
+	struct plan plan = { .capabilities = "250 AUTH SCRAM-SHA-1\r\n", .to_auth = "235 2.7.0 ok\r\n" };
+	struct trial *t = trial(&plan, 0);
+	struct spool *s = message(t, SPAN("hi\r\n"));
+
+	(void)state;
+	t->with.weaker = &weaker;
+	t->with.user = "anna";
+	t->with.login.password = SPAN("geheim");
+	t->with.login.mechs = mechs;
+	t->with.login.mech_count = COUNT(mechs);
+	t->with.login.clear_allowed = true;
+	give(t, s, 1);
+	run(t);
+	assert_int_equal(t->results[0][0].kind, ERR_AUTH);
+	assert_int_equal(weaker, ladder_weaker_than(SASL_SCRAM_SHA_1));
+	plan.capabilities = "250 AUTH PLAIN\r\n";
+	plan.to_auth = NULL;
+	give(t, s, 1);
+	run(t);
+	assert_int_equal(t->results[1][0].kind, ERR_AUTH);
+	assert_int_equal(plan.logins, 0);
+	weaker = ladder_weaker_than(SASL_PLAIN);	/* PLAIN itself may be tried */
+	give(t, s, 1);
+	run(t);
+	assert_int_equal(t->results[2][0].outcome, SMC_ACCEPTED);
+	assert_int_equal(plan.logins, 1);
+	assert_int_equal(weaker, 0);
+	spool_free(&s);
+	trial_end(t);
+}
+
 /* A step is in a job when all ends. */
 static void freed_in_a_step(void **state)
 {
@@ -98,6 +158,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(login_over_starttls),
 		cmocka_unit_test(refused_logins),
+		cmocka_unit_test(one_failure),
+		cmocka_unit_test(after_a_false_proof),
 		cmocka_unit_test(freed_in_a_step),
 	};
 

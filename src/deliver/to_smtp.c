@@ -37,6 +37,7 @@ struct served {
 	struct served *next;			/* of its bucket */
 	struct queue waiting;			/* while it is prepared */
 	struct back_off back_off;
+	unsigned weaker;			/* of mechanisms: relay.h */
 	struct deliver_target *target;		/* kept */
 	struct relay *relay;			/* NULL: none yet */
 	struct relay_settings with;		/* the relay's */
@@ -176,7 +177,7 @@ static void settle(struct served *s)
 		.login = { .name = s->all->host, .lmtp = s->target->ops->type == TARGET_LMTP, .password = buf_span(&s->password),
 			.mechs = server->mechs, .mech_count = server->mech_count, .secure = server->mode == MODE_IMPLICIT,
 			.starttls = server->mode == MODE_EXPLICIT, .starttls_required = server->mode == MODE_EXPLICIT && server->required },
-		.user = server->user ? server->user : "", .parallel = s->target->parallel, .back_off = &s->back_off,
+		.user = server->user ? server->user : "", .parallel = s->target->parallel, .back_off = &s->back_off, .weaker = &s->weaker,
 		.store = s->all->with.store, .alone = forget_password, .alone_user = s,
 	};
 }

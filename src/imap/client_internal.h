@@ -147,7 +147,8 @@ struct imc {
 	uint8_t login_part;		/* of LOGIN: what a "+" asks for */
 	struct {
 		bool initial, spoke, last, proof_failed;
-		unsigned rounds;
+		bool ends;		/* what we cancel was too far on for another mechanism */
+		unsigned rounds, responses;
 	} sasl;
 
 	struct err error;

@@ -48,6 +48,7 @@ static void say_initial(struct imc *s, struct span response)
 {
 	s->sasl.initial = false;
 	s->sasl.spoke = true;
+	s->sasl.responses++;
 	(void)client_begin(s, VERB_AUTHENTICATE);
 	client_say(s, SPAN("AUTHENTICATE "));
 	client_say(s, span_of(sasl_mech_name(s->ladder.now)));
@@ -67,14 +68,29 @@ void imc_sasl_answer(struct imc *s, struct span response)
 		say_initial(s, response);
 	} else {
 		s->sasl.spoke = true;
+		s->sasl.responses++;
 		say_base64(s, response);
 	}
 }
 
+/* Where our proof is out, what makes no sense is in the place of the server's, or behind a failure that it has counted. */
 static void cancel(struct imc *s)
 {
+	s->sasl.ends = !s->sasl.proof_failed && s->error.kind == ERR_PEER && ladder_proof_out(s->ladder.now, s->sasl.responses);
+	if (s->sasl.ends)
+		ladder_over(&s->ladder, LADDER_WRONG, span_of(s->error.text));
 	client_find(s, VERB_AUTHENTICATE)->verb = VERB_CANCEL;
 	client_say(s, SPAN("*\r\n"));
+}
+
+/* The place of the server's proof is taken by what is none. */
+static void no_proof(struct imc *s)
+{
+	s->sasl.proof_failed = sasl_mech_mutual(s->ladder.now) && ladder_proof_out(s->ladder.now, s->sasl.responses);
+	if (!s->sasl.proof_failed)
+		return;
+	s->error.kind = ERR_AUTH;
+	ladder_over(&s->ladder, LADDER_FALSE_PROOF, span_of(s->error.text));
 }
 
 /* What was said so far decides how to get out of it: nothing, an exchange, or
@@ -121,6 +137,7 @@ void sasl_more(struct imc *s, struct asked *a, struct imc_event *ev)
 		(void)err_set(&s->error, ERR_PEER, "the challenge of %s is not base64, or too long (RFC 3501 section 6.2.2)",
 			sasl_mech_name(s->ladder.now));
 		(void)err_peer(&s->error, text);
+		no_proof(s);
 		cancel(s);
 		return;
 	}
@@ -129,7 +146,7 @@ void sasl_more(struct imc *s, struct asked *a, struct imc_event *ev)
 
 static void on_cancelled(struct imc *s)
 {
-	if (s->sasl.proof_failed)
+	if (s->sasl.proof_failed || s->sasl.ends)
 		s->failed = true;
 	else if (s->r.status == STATUS_OK)
 		client_fail(s, ERR_PEER, "the server accepts an AUTHENTICATE that we cancelled (RFC 3501 section 6.2.2)", buf_span(&s->text));

@@ -118,7 +118,7 @@ static void finish(struct collecting *c)
 }
 
 /* Visits `count` connections at once and waits for all of them.  The store is ours. */
-static int visit_all(struct cli *cli, const struct connection **which, size_t count, enum visit_what what)
+static int visit_all(struct cli *cli, const struct connection **which, size_t count, enum visit_what what, const char *mailbox)
 {
 	struct collecting c = { .cli = cli };
 	struct err e;
@@ -127,8 +127,12 @@ static int visit_all(struct cli *cli, const struct connection **which, size_t co
 		finish(&c);
 		return cli_failed(cli, &e);
 	}
-	for (size_t n = 0; n < count; n++)
-		collector_add(c.collector, which[n], what);
+	for (size_t n = 0; n < count; n++) {
+		uint64_t id = collector_add(c.collector, which[n], what);
+
+		if (mailbox)
+			collector_only(c.collector, id, mailbox);
+	}
 	if (c.progress.on) {
 		c.draw = timer_new(c.loop, draw, &c);
 		if (c.draw)
@@ -162,10 +166,10 @@ static int collect_url(struct cli *cli, const char *url, const char *to)
 		status = which_url(cli, url, to, &with);
 	if (status == EXIT_GOOD)
 		status = open_here(cli);
-	return status == EXIT_GOOD ? visit_all(cli, &with, 1, VISIT_COLLECT) : status;
+	return status == EXIT_GOOD ? visit_all(cli, &with, 1, VISIT_COLLECT, NULL) : status;
 }
 
-static int collect_named(struct cli *cli, enum visit_what what)
+static int collect_named(struct cli *cli, enum visit_what what, const char *mailbox)
 {
 	const struct connection **which;
 	size_t count;
@@ -174,10 +178,10 @@ static int collect_named(struct cli *cli, enum visit_what what)
 	if (status == EXIT_GOOD)
 		status = over_open(cli);
 	if (status == EXIT_GOOD && !ask_store(cli->ask))
-		return collecting_over(cli, what);
+		return collecting_over(cli, what, mailbox);
 	if (status == EXIT_GOOD)
 		status = which_named(cli, false, &which, &count);
-	return status == EXIT_GOOD ? visit_all(cli, which, count, what) : status;
+	return status == EXIT_GOOD ? visit_all(cli, which, count, what, mailbox) : status;
 }
 
 static int run_collect(struct cli *cli)
@@ -193,14 +197,18 @@ static int run_collect(struct cli *cli)
 	}
 	if (cli->given_count)
 		return cli_usage(cli, "--%s goes with a URL; named connections have it in the configuration", cli->given[0].key);
-	return collect_named(cli, VISIT_COLLECT);
+	return collect_named(cli, VISIT_COLLECT, NULL);
 }
 
 static int run_baseline(struct cli *cli)
 {
+	const char *mailbox = cli_option(cli, "mailbox");
+
 	if (!cli->arg_count)
 		return cli_usage(cli, "name the connections whose present mail is to be passed over");
-	return collect_named(cli, VISIT_BASELINE);
+	if (mailbox && cli->arg_count > 1)
+		return cli_usage(cli, "takes one connection with --mailbox");
+	return collect_named(cli, VISIT_BASELINE, mailbox);
 }
 
 const struct command cmd_collect = {
@@ -222,6 +230,8 @@ const struct command cmd_collect = {
 };
 
 const struct command cmd_baseline = {
-	.name = "baseline", .warns = true, .usage = "NAME…", .run = run_baseline,
+	.name = "baseline", .warns = true, .usage = "NAME… | NAME --mailbox BOX", .run = run_baseline,
 	.does = "mark all present mail as skipped without fetching it",
+	.options = { { "mailbox", true }, { NULL, false } },
+	.help = "  --mailbox BOX  only what is in this one (imap), which the connection's `mailbox` names, by itself or by a pattern\n",
 };

@@ -361,11 +361,22 @@ static bool read_filters(struct history *h)
 	return read_moment(h->cli, "since", &h->since) && read_moment(h->cli, "until", &h->until);
 }
 
+/* Before anything else, so that a wrong word is an error where nothing was collected, too. */
+static bool check(struct history *h, struct err *e)
+{
+	json_t *reply;
+
+	if (!ask_call(h->cli->ask, "history.check", json_incref(h->filters), &reply, e))
+		return false;
+	json_decref(reply);
+	return true;
+}
+
 static bool show(struct history *h, const char *wanted, struct err *e)
 {
 	bool reverse = cli_option(h->cli, "reverse"), latest = !reverse && h->limit != UINT64_MAX, good;
 
-	if (!ledgers_read(h->cli, wanted, &h->ledgers, e) || !order_start(&h->order, WINDOW, reverse || latest, e))
+	if (!check(h, e) || !ledgers_read(h->cli, wanted, &h->ledgers, e) || !order_start(&h->order, WINDOW, reverse || latest, e))
 		return false;
 	good = latest ? print_latest(h, e) : print_all(h, e);
 	order_end(&h->order);

@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "collect/device_login.h"
 #include "collect/issuer.h"
@@ -10,7 +11,7 @@
 #include "main/say.h"
 #include "wire/oauth.h"
 
-enum { KEEP_TRIES = 120, KEEP_PAUSE_MS = 500 };	/* longer than a request of the instance's may take */
+enum { KEEP_TRIES = 120, KEEP_PAUSE_MS = 500, SOON_MS = 50 };	/* longer than a request of the instance's may take */
 
 struct logging_in {
 	struct cli *cli;
@@ -20,10 +21,21 @@ struct logging_in {
 	struct timer *again;
 	struct buf refresh;
 	unsigned tries;
+	uint64_t over;		/* the login that a running instance makes; 0: none */
+	bool shown;		/* its code */
 	int status;
 };
 
 /* ---- keeping it */
+
+static void say_kept(struct logging_in *l, const json_t *reply)
+{
+	l->status = EXIT_GOOD;
+	if (!l->cli->quiet && json_is_true(json_object_get(reply, "visited")))
+		(void)printf("the refresh token of %s is in the vault, and the connection is being visited\n", l->with->name);
+	else if (!l->cli->quiet)
+		(void)printf("the refresh token of %s is in the vault; to try it: postrider collect %s\n", l->with->name, l->with->name);
+}
 
 static void keep(void *user)
 {
@@ -37,11 +49,7 @@ static void keep(void *user)
 		return;
 	}
 	if (ask_call(l->cli->ask, "oauth.keep", args, &reply, &e)) {
-		l->status = EXIT_GOOD;
-		if (!l->cli->quiet && json_is_true(json_object_get(reply, "visited")))
-			(void)printf("the refresh token of %s is in the vault, and the connection is being visited\n", l->with->name);
-		else if (!l->cli->quiet)
-			(void)printf("the refresh token of %s is in the vault; to try it: postrider collect %s\n", l->with->name, l->with->name);
+		say_kept(l, reply);
 		json_decref(reply);
 	} else if (e.kind == ERR_BUSY && l->tries++ < KEEP_TRIES) {
 		timer_set(l->again, KEEP_PAUSE_MS, 0);
@@ -81,26 +89,6 @@ static void done(void *user, struct span refresh, const struct err *why)
 	keep(l);
 }
 
-static void on_signal(void *user, int number)
-{
-	struct logging_in *l = user;
-	struct err e;
-
-	(void)number;
-	(void)err_set(&e, ERR_LOCAL, "stopped before the login was complete");
-	l->status = cli_failed(l->cli, &e);
-	loop_stop(l->loop);
-}
-
-static bool prepare(struct logging_in *l, struct err *e)
-{
-	l->loop = loop_new(e);
-	l->again = l->loop ? timer_new(l->loop, keep, l) : NULL;
-	if (l->loop && !l->again)
-		return err_set(e, ERR_LOCAL, "out of memory");
-	return l->loop && loop_on_signal(l->loop, SIGINT, on_signal, l, e) && loop_on_signal(l->loop, SIGTERM, on_signal, l, e);
-}
-
 static bool by_device(struct logging_in *l, struct err *e)
 {
 	struct device_login_with with = { .loop = l->loop, .oauth = &l->with->oauth, .show = show, .done = done, .user = l };
@@ -113,6 +101,64 @@ static bool by_device(struct logging_in *l, struct err *e)
 	l->device = good ? device_login_new(&with, e) : NULL;
 	buf_wipe(&secret);
 	return l->device;
+}
+
+/* ---- by a code, asked for by the running instance */
+
+/* The timer's: what has come of it so far.  While the instance is at a token of this connection, it is not kept yet. */
+static void look(void *user)
+{
+	struct logging_in *l = user;
+	json_t *reply;
+	struct err e;
+
+	if (!ask_call(l->cli->ask, "oauth.device.show", json_pack("{s:I}", "id", (json_int_t)l->over), &reply, &e)) {
+		if (e.kind == ERR_BUSY && l->tries++ < KEEP_TRIES)
+			timer_set(l->again, KEEP_PAUSE_MS, 0);
+		else
+			l->status = cli_failed(l->cli, &e);
+		return;
+	}
+	if (strcmp(json_member_text(reply, "state"), "waiting") == 0 && !l->shown) {
+		const struct device_shown what = { json_member_text(reply, "uri"), json_member_text(reply, "code"),
+			json_is_string(json_object_get(reply, "complete")) ? json_member_text(reply, "complete") : NULL,
+			(uint32_t)json_member_number(reply, "lasts_s") };
+
+		l->shown = true;
+		show(l, &what);
+	}
+	if (strcmp(json_member_text(reply, "state"), "kept") == 0)
+		say_kept(l, reply);
+	else
+		timer_set(l->again, l->shown ? KEEP_PAUSE_MS : SOON_MS, 0);
+	json_decref(reply);
+}
+
+static bool by_instance(struct logging_in *l, struct err *e)
+{
+	json_t *reply;
+
+	if (!ask_call(l->cli->ask, "oauth.device.start", json_pack("{s:s}", "connection", l->with->name), &reply, e))
+		return false;
+	l->over = json_member_number(reply, "id");
+	json_decref(reply);
+	timer_set(l->again, SOON_MS, 0);
+	return true;
+}
+
+static void stop_over(const struct logging_in *l)
+{
+	json_t *reply;
+	struct err e;
+
+	if (l->over && l->status != EXIT_GOOD && ask_call(l->cli->ask, "oauth.device.stop", json_pack("{s:I}", "id", (json_int_t)l->over), &reply, &e))
+		json_decref(reply);
+}
+
+/* Nobody is given what is in the vault: who has it open asks the issuer. */
+static bool over_there(const struct logging_in *l)
+{
+	return l->with->oauth.client_secret.kind == SECRET_VAULT && !ask_store(l->cli->ask);
 }
 
 /* ---- by one that was got elsewhere */
@@ -129,6 +175,33 @@ static bool by_hand(struct logging_in *l, struct err *e)
 	return true;
 }
 
+static void on_signal(void *user, int number)
+{
+	struct logging_in *l = user;
+	struct err e;
+
+	(void)number;
+	(void)err_set(&e, ERR_LOCAL, "stopped before the login was complete");
+	l->status = cli_failed(l->cli, &e);
+	loop_stop(l->loop);
+}
+
+static bool prepare(struct logging_in *l, struct err *e)
+{
+	l->loop = loop_new(e);
+	l->again = l->loop ? timer_new(l->loop, l->with->oauth.flow == OAUTH_DEVICE && over_there(l) ? look : keep, l) : NULL;
+	if (l->loop && !l->again)
+		return err_set(e, ERR_LOCAL, "out of memory");
+	return l->loop && loop_on_signal(l->loop, SIGINT, on_signal, l, e) && loop_on_signal(l->loop, SIGTERM, on_signal, l, e);
+}
+
+static bool begin(struct logging_in *l, struct err *e)
+{
+	if (l->with->oauth.flow != OAUTH_DEVICE)
+		return by_hand(l, e);
+	return over_there(l) ? by_instance(l, e) : by_device(l, e);
+}
+
 static int log_in(struct cli *cli, const struct connection *with)
 {
 	struct logging_in l = { .cli = cli, .with = with, .status = EXIT_FAILED };
@@ -136,11 +209,12 @@ static int log_in(struct cli *cli, const struct connection *with)
 	bool good;
 
 	buf_start(&l.refresh, OAUTH_TOKEN_MAX + 2);
-	good = prepare(&l, &e) && (with->oauth.flow == OAUTH_DEVICE ? by_device(&l, &e) : by_hand(&l, &e));
+	good = prepare(&l, &e) && begin(&l, &e);
 	if (good)
 		loop_run(l.loop);
 	else
 		l.status = cli_failed(cli, &e);
+	stop_over(&l);
 	device_login_free(&l.device);
 	timer_free(&l.again);
 	loop_free(&l.loop);

@@ -10,10 +10,15 @@
 #include "main/testing.h"
 #include "main/trust_probe.h"
 #include "main/which.h"
+#include "store/visited_login.h"
 
 struct here {			/* tests that are made by this process */
 	struct testing said;
 	const struct connection **which;
+	struct recalled {		/* of the connection at the same place in `which` */
+		struct visited_login login;
+		bool there;
+	} *recalled;
 	struct loop *loop;
 	struct tls_contexts *contexts;
 	struct trust_probe trust;
@@ -40,6 +45,28 @@ static void on_offered(void *user, const char *host, uint16_t port, const struct
 	struct here *h = user;
 
 	trust_probe_offered(&h->trust, host, port, offered);
+}
+
+/* What visits learned of the servers' logins counts for a test, too, which may have the store for a moment only. */
+static void look(void *user, struct store *store)
+{
+	struct here *h = user;
+
+	for (size_t n = 0; n < h->said.count; n++)
+		h->recalled[n].there = login_recall(store, h->which[n], &h->recalled[n].login);
+}
+
+static bool on_recalled(void *user, const struct connection *with, struct visited_login *login)
+{
+	const struct here *h = user;
+	size_t n = 0;
+
+	while (n < h->said.count && h->which[n] != with)
+		n++;
+	if (n == h->said.count || !h->recalled[n].there)
+		return false;
+	*login = h->recalled[n].login;
+	return true;
 }
 
 static void on_signal(void *user, int number)
@@ -72,7 +99,7 @@ static bool prepare(struct here *h, struct err *e)
 {
 	struct store *vault = h->said.cli->store;
 	struct collector_with with = { .vault = vault, .max_per_host = h->said.cli->settings.max_per_host, .ended = on_ended, .step = on_step, .offered = on_offered,
-		.user = h };
+		.recalled = on_recalled, .user = h };
 
 	h->loop = loop_new(e);
 	if (!h->loop)
@@ -80,7 +107,7 @@ static bool prepare(struct here *h, struct err *e)
 	h->contexts = tls_contexts_new(e);
 	if (!h->contexts)
 		return false;
-	if (!trust_probe_begin(&h->trust, h->said.cli, h->contexts, e))
+	if (!trust_probe_begin(&h->trust, h->said.cli, h->contexts, look, h, e))
 		return false;
 	with.loop = h->loop;
 	with.contexts = h->contexts;
@@ -91,7 +118,7 @@ static bool prepare(struct here *h, struct err *e)
 
 static int test_all(struct cli *cli, const struct connection **which, size_t count)
 {
-	struct here h = { .which = which };
+	struct here h = { .which = which, .recalled = arena_take(&cli->settings.arena, (count + 1) * sizeof *h.recalled) };
 	struct err e;
 	bool good;
 

@@ -13,5 +13,5 @@
 /* False: standard output cannot be written. */
 bool collecting_say(const struct cli *cli, const char *name, const struct visit_result *r);
 /* The visits that the arguments name (none: all that are enabled), by the running instance
- * at the other end of cli->ask.  Returns what the command is to return. */
-int collecting_over(struct cli *cli, enum visit_what what);
+ * at the other end of cli->ask; `mailbox` NULL, or as collector_only has it.  Returns what the command is to return. */
+int collecting_over(struct cli *cli, enum visit_what what, const char *mailbox);

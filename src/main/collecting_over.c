@@ -178,16 +178,21 @@ static bool follow(struct over *o, struct err *e)
 	return true;
 }
 
-static json_t *start_args(enum visit_what what, const char *const *names, size_t count)
+static json_t *start_args(enum visit_what what, const char *const *names, size_t count, const char *mailbox)
 {
-	json_t *all = json_array();
+	json_t *all = json_array(), *args;
 
 	for (size_t n = 0; n < count; n++)
 		if (json_array_append_new(all, json_string(names[n])) != 0) {
 			json_decref(all);
 			return NULL;
 		}
-	return json_pack("{s:o, s:s}", "names", all, "what", what == VISIT_BASELINE ? "baseline" : "collect");
+	args = json_pack("{s:o, s:s}", "names", all, "what", what == VISIT_BASELINE ? "baseline" : "collect");
+	if (mailbox && json_object_set_new(args, "mailbox", json_string(mailbox)) != 0) {
+		json_decref(args);
+		return NULL;
+	}
+	return args;
 }
 
 /* As where the visits are made here: a name given twice counts once. */
@@ -206,16 +211,16 @@ static size_t each_once(const char **names, size_t count)
 	return kept;
 }
 
-int collecting_over(struct cli *cli, enum visit_what what)
+int collecting_over(struct cli *cli, enum visit_what what, const char *mailbox)
 {
 	const struct sigaction act = { .sa_handler = on_interrupt };
-	json_t *args = start_args(what, cli->args, each_once(cli->args, cli->arg_count));
+	json_t *args = start_args(what, cli->args, each_once(cli->args, cli->arg_count), mailbox);
 	struct over o = { .cli = cli, .ids = json_array() };
 	struct err e;
 	bool good;
 
 	if (!args)
-		return cli_usage(cli, "the name of a connection is UTF-8");
+		return cli_usage(cli, "the name of a connection, or mailbox, is UTF-8");
 	(void)sigaction(SIGINT, &act, NULL);
 	(void)sigaction(SIGTERM, &act, NULL);
 	progress_start(&o.progress, !cli->quiet && !cli->json, !cli->no_color);

@@ -316,7 +316,10 @@ static bool make_deliveries(struct instance *i, struct err *e)
 
 	i->deliveries = deliveries_new(&with, e);
 	i->tokens = i->deliveries ? tokens_vault(i->home, i->cli->store, e) : NULL;
-	return i->tokens;
+	if (!i->tokens)
+		return false;
+	i->device_logins = device_logins_new(i->home, i->cli->store);
+	return i->device_logins || err_set(e, ERR_LOCAL, "out of memory");
 }
 
 static bool make(struct instance *i, struct err *e)
@@ -427,6 +430,7 @@ void instance_free(struct instance **instance)
 		visits_end(i->visits);
 	deliveries_free(&i->deliveries);
 	tokens_free(&i->tokens);
+	device_logins_free(&i->device_logins);
 	free_timers(i);
 	instance_schedule_free(i);
 	instance_prune_free(i);

@@ -165,6 +165,13 @@ static bool visit_start(void *user, const char *name, enum visit_what what, uint
 	return instance_visits(i, &v, e) && visits_start(v, name, what, id, e);
 }
 
+static void visit_only(void *user, uint64_t id, const char *mailbox)
+{
+	const struct instance *i = user;
+
+	visits_only(i->visits, id, mailbox);
+}
+
 static bool visit_show(void *user, uint64_t id, struct visits_shown *shown)
 {
 	struct instance *i = user;
@@ -224,6 +231,32 @@ static int64_t token_expires(void *user, const char *connection)
 
 	tokens_show(i->tokens, connection, &shown);
 	return shown.expires;
+}
+
+static bool device_start(void *user, const char *connection, uint64_t *id, struct err *e)
+{
+	const struct instance *i = user;
+	const struct connection *with = settings_connection(&i->cli->settings, connection);
+
+	if (i->drain_until_ms)
+		return err_set(e, ERR_BUSY, "the running instance is ending");
+	if (!with)
+		return err_set(e, ERR_CONFIG, "the running instance has no connection %s; reload it", connection);
+	return device_logins_start(i->device_logins, with, id, e);
+}
+
+static bool device_show(void *user, uint64_t id, struct device_logins_shown *shown)
+{
+	const struct instance *i = user;
+
+	return device_logins_show(i->device_logins, id, shown);
+}
+
+static void device_stop(void *user, uint64_t id)
+{
+	const struct instance *i = user;
+
+	device_logins_stop(i->device_logins, id);
 }
 
 static bool reload(void *user, struct err *e)
@@ -300,8 +333,9 @@ struct api_hooks instance_hooks(struct instance *i)
 {
 	return (struct api_hooks){ .user = i, .status = status, .service = service, .sessions = sessions, .blocks = blocks,
 		.block_add = block_made, .block_remove = block_ended, .visit_each = visit_each, .visit_may = visit_may,
-		.visit_start = visit_start, .visit_show = visit_show, .visit_step = visit_step, .visit_stop = visit_stop, .schedule_each = schedule_shown, .reload = reload, .tokens_changing = changing, .tokens_changed = changed,
-		.token_expires = token_expires,
+		.visit_start = visit_start, .visit_only = visit_only, .visit_show = visit_show, .visit_step = visit_step,
+		.visit_stop = visit_stop, .schedule_each = schedule_shown, .reload = reload, .tokens_changing = changing, .tokens_changed = changed,
+		.token_expires = token_expires, .device_start = device_start, .device_show = device_show, .device_stop = device_stop,
 		.trust_changed = trust_changed,
 		.held_retry = held_retry, .held_kick = held_kick };
 }

@@ -32,6 +32,7 @@ struct instance {
 	bool pop3_due;			/* not stopped by hand: its section was gone, or its start failed */
 	struct deliveries *deliveries;	/* of the visits, to servers and programs */
 	struct tokens *tokens;		/* of the visits that log in by OAuth */
+	struct device_logins *device_logins;
 	int64_t held_look;		/* when held messages are looked for again */
 	bool held_asked;		/* a connection that was busy may have passed by what is due: look again at the end of a visit */
 	struct visits *visits;		/* NULL: none was begun yet */

@@ -57,7 +57,8 @@ static void load_over(struct trust_probe *t, struct ask *ask)
 	tls_trust_put(t->trust, &set);
 }
 
-bool trust_probe_begin(struct trust_probe *t, struct cli *cli, struct tls_contexts *contexts, struct err *e)
+bool trust_probe_begin(struct trust_probe *t, struct cli *cli, struct tls_contexts *contexts, void (*look)(void *user, struct store *store),
+	void *user, struct err *e)
 {
 	struct ask *ask = NULL;
 
@@ -67,11 +68,14 @@ bool trust_probe_begin(struct trust_probe *t, struct cli *cli, struct tls_contex
 	tls_contexts_trust(contexts, t->trust);
 	if (cli->store) {
 		trusting_load(cli->store, t->trust);
+		look(user, cli->store);
 	} else if (store_there(cli) && open_ask(cli, &ask, &t->why)) {
-		if (ask_store(ask))
+		if (ask_store(ask)) {
 			trusting_load(ask_store(ask), t->trust);
-		else
+			look(user, ask_store(ask));
+		} else {
 			load_over(t, ask);
+		}
 		ask_close(&ask);
 	}
 	return true;

@@ -3,9 +3,10 @@
  * `postrider test` and trust: what people accepted counts for it as for a visit, and what a server offers that is
  * not trusted is kept as a visit's would be.
  *
- *     trust_probe_begin(&t, cli, contexts, &e) … trust_probe_offered as collector_with.offered, with &t … trust_probe_end(&t)
+ *     trust_probe_begin(&t, cli, contexts, look, user, &e) … trust_probe_offered as collector_with.offered, with &t … trust_probe_end(&t)
  * The store is opened for a moment at both ends, or whoever runs is asked; never while the test talks to servers, unless
- * cli->store is there.  A state that does not exist is not made. */
+ * cli->store is there.  A state that does not exist is not made.  At the beginning `look` may read what else it wants from
+ * the store; it is not called where there is none, or somebody else has it. */
 #pragma once
 
 #include "main/cli.h"
@@ -21,7 +22,8 @@ struct trust_probe {
 	struct err why;			/* what was accepted could not be read; ERR_NONE: it was */
 };
 
-[[nodiscard]] bool trust_probe_begin(struct trust_probe *t, struct cli *cli, struct tls_contexts *contexts, struct err *e);
+[[nodiscard]] bool trust_probe_begin(struct trust_probe *t, struct cli *cli, struct tls_contexts *contexts, void (*look)(void *user, struct store *store),
+	void *user, struct err *e);
 void trust_probe_offered(struct trust_probe *t, const char *host, uint16_t port, const struct conn_offered *offered);
 /* After all contexts. */
 void trust_probe_end(struct trust_probe *t);

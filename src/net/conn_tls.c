@@ -117,6 +117,8 @@ static bool handshake(struct conn *c)
 	code = outcome(c, SSL_do_handshake(c->ssl), &why);
 	if (!go_on(c, code, &why))
 		return false;
+	if (!c->serving && !tls_peer_trusted(&c->peer))		/* a session that was resumed has shown no certificate */
+		return conn_fail(c, ERR_TLS, "the server's certificate counted only because it was accepted, and that was taken back just now");
 	(void)snprintf(c->tls_text, sizeof c->tls_text, "%s %s", SSL_get_version(c->ssl), SSL_get_cipher_name(c->ssl));
 	c->state = CONN_OPEN;
 	conn_set_deadline(c, 0, NULL, false);

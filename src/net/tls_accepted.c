@@ -124,10 +124,10 @@ bool tls_accepted(struct tls_peer *p, X509_STORE_CTX *with, struct err *e)
 	X509 *leaf = X509_STORE_CTX_get0_cert(with);
 	uint64_t generation;
 	struct tls_trust_set *set = tls_trust_take(p->client->trust, &generation);
-	bool revoked = X509_STORE_CTX_get_error(with) == X509_V_ERR_CERT_REVOKED, good;
+	bool good;
 
 	p->generation = generation;
-	good = set && !revoked && (key_accepted(p, set, leaf) || judge(p, set, with, e));
+	good = set && !tls_revoked(p, with, leaf, e) && (key_accepted(p, set, leaf) || judge(p, set, with, e));
 	tls_trust_set_free(&set);
 	return good;
 }

@@ -10,6 +10,7 @@
 #include <openssl/pem.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "net/conn_inside.h"
@@ -75,6 +76,8 @@ static const struct row {
 	{ "its authority, revoked by it", LEAF, AUTHORITY, INTER, CRL, "the server's certificate (leaf) was revoked by" },
 	{ "its authority, and a list that has others", LEAF, AUTHORITY, INTER, CRL_OTHER, NULL },
 	{ "its key, but the settings know it as revoked", LEAF, KEY, LEAF, CRL | ROOT_KNOWN, "): the server's certificate (leaf) was revoked by" },
+	{ "its key, revoked by whom the settings do not know", LEAF, KEY, LEAF, CRL, "): the server's certificate (leaf) was revoked by \"Strange Intermediate\"" },
+	{ "its key, and a list that has others", LEAF, KEY, LEAF, CRL_OTHER, NULL },
 	{ "its authority, but the settings know it as revoked", LEAF, AUTHORITY, INTER, CRL | ROOT_KNOWN, "): the server's certificate (leaf) was revoked by" },
 	{ "its authority, too far above", LEAF, AUTHORITY, ROOT, DEPTH_1, "stands 2 certificates above" },
 	{ "its authority, directly above", LEAF, AUTHORITY, INTER, DEPTH_1, NULL },
@@ -254,6 +257,57 @@ static void what_is_taken_back_ends_at_once(void **state)
 	}
 }
 
+struct meanwhile {
+	SSL_CTX *ctx;
+	struct tls_trust *trust;
+	atomic_bool revokes;
+};
+
+/* Trust goes when the client has begun its handshake, with a session that it may resume. */
+static void talk_meanwhile(struct server_peer *p, void *user)
+{
+	struct meanwhile *m = user;
+	char first;
+
+	if (recv(p->fd, &first, 1, MSG_PEEK) == 1 && m->revokes)
+		accept_one(m->trust, KEY, "localhost", 1, NOBODY);
+	talk(p, m->ctx);
+}
+
+/* No certificate comes with a resumed session that could be judged. */
+static void what_is_taken_back_meanwhile(void **state)
+{
+	static const unsigned versions[] = { 1u << TLS_1_2, 1u << TLS_1_3 };
+	char ca[100];
+
+	(void)state;
+	for (size_t n = 0; n < COUNT(versions); n++) {
+		struct tls_settings s = { .versions = versions[n], .verify_server = true, .verify_host = true, .verify_depth = 9,
+			.ca_certificates = path("known", ca) };
+		struct watched seen = { 0 };
+		struct meanwhile m;
+		struct world w;
+		struct err why;
+
+		world_start(&w, LEAF);
+		server_stop(&w.server);
+		m = (struct meanwhile){ .ctx = w.ctx, .trust = w.trust };
+		server_start(&w.server, "127.0.0.1", talk_meanwhile, &m);
+		accept_one(w.trust, KEY, "localhost", w.server.port, LEAF);
+		visit_watched(&w, &seen, &s, &why);
+		assert_true(!why.kind && !seen.resumed);
+		visit_watched(&w, &seen, &s, &why);
+		assert_true(!why.kind && seen.resumed);
+		m.revokes = true;
+		seen = (struct watched){ 0 };
+		visit_watched(&w, &seen, &s, &why);
+		assert_int_equal(why.kind, ERR_TLS);
+		assert_non_null(strstr(why.text, "taken back"));
+		assert_false(seen.resumed);		/* nothing was said on it */
+		world_end(&w);
+	}
+}
+
 /* What the settings accept by themselves is nobody's to take back. */
 static void what_the_settings_accept_stays(void **state)
 {
@@ -317,6 +371,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_was_accepted_counts_there),
 		cmocka_unit_test(what_is_taken_back_ends_at_once),
+		cmocka_unit_test(what_is_taken_back_meanwhile),
 		cmocka_unit_test(what_the_settings_accept_stays),
 	};
 

@@ -137,6 +137,8 @@ void tls_explain_client(const SSL *ssl, struct err *e);
 /* tls_verify.c: OpenSSL's cert_verify_callback; 1 = we accept the certificate */
 int tls_verify(X509_STORE_CTX *with, void *unused);
 [[nodiscard]] bool tls_check_chain(const struct tls_client *t, X509_STORE_CTX *with, X509 *leaf, struct err *e);
+/* By a list of tls.crl, though nobody known signed it (then OpenSSL does not look); *e says so. */
+[[nodiscard]] bool tls_revoked(const struct tls_peer *p, X509_STORE_CTX *with, X509 *leaf, struct err *e);
 [[nodiscard]] bool tls_check_name(X509 *x, const char *host, struct err *e);
 void tls_certificate_text(X509 *x, char *out, size_t size);	/* see conn_tls_certificate */
 [[nodiscard]] bool tls_pin_parse(const char *text, uint8_t pin[TLS_PIN]);

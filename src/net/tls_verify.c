@@ -264,6 +264,25 @@ bool tls_check_chain(const struct tls_client *t, X509_STORE_CTX *with, X509 *lea
 	return check_depth(t, X509_STORE_CTX_get0_chain(with), e);
 }
 
+bool tls_revoked(const struct tls_peer *p, X509_STORE_CTX *with, X509 *leaf, struct err *e)
+{
+	const struct tls_client *t = p->client;
+	X509_REVOKED *entry;
+
+	if (X509_STORE_CTX_get_error(with) == X509_V_ERR_CERT_REVOKED)
+		return true;
+	for (int i = 0; i < sk_X509_CRL_num(t->crls); i++) {
+		if (X509_CRL_get0_by_cert(sk_X509_CRL_value(t->crls, i), &entry, leaf) != 1)
+			continue;
+		X509_STORE_CTX_set_error(with, X509_V_ERR_CERT_REVOKED);
+		X509_STORE_CTX_set_error_depth(with, 0);
+		X509_STORE_CTX_set_current_cert(with, leaf);
+		(void)chain_fault(t, with, leaf, e);
+		return true;
+	}
+	return false;
+}
+
 static bool right(const struct tls_peer *p, X509_STORE_CTX *with, X509 *leaf, struct err *e)
 {
 	const struct tls_settings *s = &p->client->settings;

@@ -70,7 +70,8 @@ struct p3c {
 		bool spoke;	/* a response is out */
 		bool last;	/* the server said +OK; the caller verifies */
 		bool proof_failed;
-		unsigned rounds;
+		bool ends;	/* what we cancel was too far on for another mechanism */
+		unsigned rounds, responses;
 	} sasl;
 
 	size_t stamp_len;

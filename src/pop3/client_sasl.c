@@ -55,6 +55,7 @@ static void say_initial(struct p3c *s, struct span response)
 
 	buf_lend(&text, memory, room);
 	s->sasl.spoke = response.len ? base64_encode(response, &text) : buf_add(&text, SPAN("="));
+	s->sasl.responses += s->sasl.spoke;
 	p3_client_command(s, VERB_AUTH, span_of(sasl_mech_name(s->ladder.now)), buf_span(&text));
 	wipe(memory, sizeof memory);
 }
@@ -72,14 +73,29 @@ void p3c_sasl_answer(struct p3c *s, struct span response)
 		say_initial(s, response);
 	} else {
 		s->sasl.spoke = true;
+		s->sasl.responses++;
 		say_base64(s, response);
 	}
 }
 
+/* Where our proof is out, what makes no sense is in the place of the server's, or behind a failure that it has counted. */
 static void cancel(struct p3c *s)
 {
+	s->sasl.ends = !s->sasl.proof_failed && s->error.kind == ERR_PEER && ladder_proof_out(s->ladder.now, s->sasl.responses);
+	if (s->sasl.ends)
+		ladder_over(&s->ladder, LADDER_WRONG, span_of(s->error.text));
 	s->asked[s->head].verb = VERB_CANCEL;
 	p3_client_say(s, SPAN("*\r\n"));
+}
+
+/* The place of the server's proof is taken by what is none. */
+static void no_proof(struct p3c *s)
+{
+	s->sasl.proof_failed = sasl_mech_mutual(s->ladder.now) && ladder_proof_out(s->ladder.now, s->sasl.responses);
+	if (!s->sasl.proof_failed)
+		return;
+	s->error.kind = ERR_AUTH;
+	ladder_over(&s->ladder, LADDER_FALSE_PROOF, span_of(s->error.text));
 }
 
 /* What was said so far decides how to get out of it: nothing, an exchange, or
@@ -123,6 +139,7 @@ static void on_challenge(struct p3c *s, struct span text, struct p3c_event *ev)
 	if (!base64_decode(text, &challenge)) {
 		(void)err_set(&s->error, ERR_PEER, "the challenge of %s is not base64 (RFC 5034 section 4)", sasl_mech_name(s->ladder.now));
 		(void)err_peer(&s->error, text);
+		no_proof(s);
 		cancel(s);
 		return;
 	}
@@ -132,7 +149,7 @@ static void on_challenge(struct p3c *s, struct span text, struct p3c_event *ev)
 static void on_cancelled(struct p3c *s, enum reply kind, struct span line)
 {
 	p3_client_pop(s);
-	if (s->sasl.proof_failed)
+	if (s->sasl.proof_failed || s->sasl.ends)
 		s->failed = true;
 	else if (kind == REPLY_OK && s->trying)
 		p3_client_fail(s, ERR_PEER, "the server accepts an AUTH that we cancelled (RFC 5034 section 4)", line);

@@ -44,12 +44,6 @@ static bool is_ours(enum sasl_mech m)
 	return m == SASL_CRAM_MD5 || m == SASL_DIGEST_MD5 || m == SASL_NTLM;
 }
 
-/* The server proves that it knows the password, or who it is. */
-static bool is_mutual(enum sasl_mech m)
-{
-	return is_scram(m) || m == SASL_DIGEST_MD5 || m == SASL_GSSAPI;
-}
-
 /* GNU SASL's word for what went wrong, in ours. */
 static bool fail(const struct sasl_client *c, int code, struct err *e)
 {
@@ -332,7 +326,7 @@ static bool library_step(struct sasl_client *c, struct span challenge, struct bu
 	return fits || err_set(e, ERR_LOCAL, "%s: a response of %zu octets", sasl_mech_name(c->mech), len);
 }
 
-bool sasl_client_step(struct sasl_client *c, struct span challenge, struct buf *response, struct err *e)
+static bool step(struct sasl_client *c, struct span challenge, struct buf *response, struct err *e)
 {
 	if (!check_challenge(c, challenge, e))
 		return false;
@@ -365,9 +359,26 @@ bool sasl_client_step(struct sasl_client *c, struct span challenge, struct buf *
 	return false;
 }
 
+/* Ours is out, and what comes now has to be the server's; GSSAPI sees to that itself. */
+static bool proof_is_due(const struct sasl_client *c)
+{
+	return !c->done && ((is_scram(c->mech) && c->steps > 1) || (c->mech == SASL_DIGEST_MD5 && c->steps));
+}
+
+bool sasl_client_step(struct sasl_client *c, struct span challenge, struct buf *response, struct err *e)
+{
+	bool due = proof_is_due(c), good = step(c, challenge, response, e);
+
+	if (due && !good && e->kind == ERR_PEER) {
+		(void)err_in(e, "the server did not prove that it knows the password");
+		e->kind = ERR_AUTH;
+	}
+	return good;
+}
+
 bool sasl_client_verified(const struct sasl_client *c)
 {
-	return !is_mutual(c->mech) || c->done;
+	return !sasl_mech_mutual(c->mech) || c->done;
 }
 
 enum sasl_token sasl_client_token(const struct sasl_client *c)

@@ -26,7 +26,7 @@
  * SCRAM without -PLUS says "n", no channel binding: for the "y" of RFC 5802
  * section 6 GNU SASL 2.2.0 fails (it validates the binding's name even then).
  * Errors: ERR_AUTH (the server's proof is wrong, or it refused inside the
- * exchange; never try a weaker mechanism after it), ERR_PEER (a challenge that
+ * exchange; never try a weaker mechanism after it; what stands where its proof has to and is none is a wrong one), ERR_PEER (a challenge that
  * is none, too many iterations, no KDC that answers), ERR_CONFIG (credentials that this mechanism
  * cannot carry: a NUL in a password, or a user's name that SASLprep forbids, in SCRAM; no Kerberos ticket: nobody refused
  * anything, and another mechanism may do), ERR_LOCAL. */
@@ -73,6 +73,7 @@ bool sasl_mech_plus(enum sasl_mech mech);	/* needs channel binding */
 bool sasl_mech_bearer(enum sasl_mech mech);	/* carries an access token */
 bool sasl_mech_keyless(enum sasl_mech mech);	/* wants no password: a certificate or a ticket */
 bool sasl_mech_apart(enum sasl_mech mech);	/* says its first word only when asked: some servers read none beside the command */
+bool sasl_mech_mutual(enum sasl_mech mech);	/* the server proves that it knows the password, or who it is */
 /* What to look at when a server refuses: "`user` and `password`". */
 const char *sasl_mech_check(enum sasl_mech mech);
 /* "SCRAM-SHA-1, PLAIN" for bits 1 << enum sasl_mech; "none" for none.  What does not fit is left out whole. */

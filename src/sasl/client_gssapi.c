@@ -83,8 +83,6 @@ static bool fail(const struct gssapi *g, OM_uint32 major, OM_uint32 minor, bool 
 	words(major, minor, why);
 	if (no_kdc(minor))
 		return err_set(e, ERR_PEER, "GSSAPI: no Kerberos server answers: %s", why);
-	if (answered && GSS_ROUTINE_ERROR(major) == GSS_S_DEFECTIVE_TOKEN)
-		return err_set(e, ERR_PEER, "GSSAPI: the server's challenge makes no sense: %s", why);
 	if (answered)
 		return err_set(e, ERR_AUTH, "GSSAPI: the server refused the ticket, or did not prove who it is: %s", why);
 	if (minor == (OM_uint32)KRB5KDC_ERR_S_PRINCIPAL_UNKNOWN)
@@ -152,7 +150,7 @@ static bool layer_step(struct gssapi *g, struct span challenge, struct buf *resp
 	offered = plain.length == LAYERS && (*(unsigned char *)plain.value & NO_LAYER);
 	(void)gss_release_buffer(&ignored, &plain);
 	if (!offered)
-		return err_set(e, ERR_PEER, "GSSAPI: the server wants a security layer of its own, which TLS makes needless; leave gssapi out of auth");
+		return err_set(e, ERR_CONFIG, "GSSAPI: the server wants a security layer of its own, which TLS makes needless; leave gssapi out of auth");
 	answer = calloc(1, len);
 	if (!answer)
 		return err_set(e, ERR_LOCAL, "out of memory");
@@ -179,5 +177,5 @@ bool gssapi_step(struct gssapi *g, struct span challenge, struct buf *response, 
 	case STAGE_DONE:
 		break;
 	}
-	return err_set(e, ERR_PEER, "GSSAPI: the server's challenge makes no sense");
+	return err_set(e, g->began ? ERR_AUTH : ERR_PEER, "GSSAPI: the server's challenge makes no sense");
 }

@@ -18,8 +18,8 @@ struct gssapi;
 
 /* NULL: no memory. */
 [[nodiscard]] struct gssapi *gssapi_new(const char *service, const char *host, const char *user);
-/* Appends to `response`.  ERR_CONFIG: no ticket to be had, or none for this server; ERR_AUTH: the
- * server refused the ticket, or did not prove who it is; ERR_PEER: a challenge that is none, or no KDC answers: the
+/* Appends to `response`.  ERR_CONFIG: no ticket to be had, or none for this server, or it wants a layer; ERR_AUTH: the
+ * server refused the ticket, or did not prove who it is, whatever it said instead; ERR_PEER: it spoke before we did, or no KDC answers: the
  * mail server did, so that it is not ERR_NET, for which all that goes to its host would wait. */
 [[nodiscard]] bool gssapi_step(struct gssapi *g, struct span challenge, struct buf *response, struct err *e);
 bool gssapi_done(const struct gssapi *g);	/* the server proved who it is, and nothing more is to be said */

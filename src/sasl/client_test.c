@@ -212,6 +212,27 @@ static void a_wrong_server_signature(void **state)
 	}
 }
 
+/* Whatever stands in its place: it is not to look as if the server had refused a mechanism. */
+static void what_is_no_server_signature(void **state)
+{
+	static const enum sasl_mech mechs[] = { SASL_SCRAM_SHA_256, SASL_SCRAM_SHA_1, SASL_DIGEST_MD5 };
+	static const struct span instead[] = { SPAN(""), SPAN("v="), SPAN("v=!"), SPAN("rspauth"), SPAN("x=y"), SPAN("a\0b"), SPAN("realm=\"") };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(mechs) * COUNT(instead); i++) {
+		enum sasl_mech mech = mechs[i / COUNT(instead)];
+		struct exchange x = { .side = { .password = "s3cret pass" } };
+
+		assert_true(begin(&x, mech, &anna));
+		assert_true(!sasl_mech_first(mech) || sasl_client_step(x.client, (struct span){ 0 }, &x.response, &x.e));
+		assert_true(turn(&x, false));
+		assert_false(sasl_client_step(x.client, instead[i % COUNT(instead)], &x.response, &x.e));
+		if (x.e.kind != ERR_AUTH || !strstr(x.e.text, "did not prove"))
+			fail_msg("%s, %zu: %s %s", sasl_mech_name(mech), i % COUNT(instead), err_kind_name(x.e.kind), x.e.text);
+		end(&x);
+	}
+}
+
 /* TLS 1.2 has both, and servers of its time know tls-unique alone. */
 static void of_two_bindings_tls_unique(void **state)
 {
@@ -405,6 +426,7 @@ int main(void)
 		cmocka_unit_test(another_channel_is_refused),
 		cmocka_unit_test(plus_without_a_binding),
 		cmocka_unit_test(a_wrong_server_signature),
+		cmocka_unit_test(what_is_no_server_signature),
 		cmocka_unit_test(the_first_word_names_the_binding),
 		cmocka_unit_test(of_two_bindings_tls_unique),
 		cmocka_unit_test(server_first_messages),

@@ -52,6 +52,31 @@ bool ladder_shown(enum sasl_mech mech, unsigned rounds, bool spoke)
 	return rounds || (spoke && (mech == SASL_EXTERNAL || (sasl_mech_clear(mech) && sasl_mech_first(mech))));
 }
 
+bool ladder_proof_out(enum sasl_mech mech, unsigned responses)
+{
+	switch (mech) {
+	case SASL_SCRAM_SHA_256_PLUS:
+	case SASL_SCRAM_SHA_256:
+	case SASL_SCRAM_SHA_1_PLUS:
+	case SASL_SCRAM_SHA_1:
+	case SASL_NTLM:
+	case SASL_LOGIN:
+		return responses > 1;	/* the first one is a name, or less */
+	case SASL_EXTERNAL:
+	case SASL_OAUTHBEARER:
+	case SASL_XOAUTH2:
+	case SASL_GSSAPI:
+	case SASL_DIGEST_MD5:
+	case SASL_CRAM_MD5:
+	case SASL_APOP:
+	case SASL_PLAIN:
+	case SASL_USER:
+	case SASL_MECHS:
+		break;
+	}
+	return responses > 0;
+}
+
 void ladder_start(struct ladder *l, const enum sasl_mech *mechs, size_t count, const struct ladder_before *before, char (*words)[LADDER_WORDS])
 {
 	*l = (struct ladder){ .mechs = mechs, .count = count, .before = *before, .tries = before->tries, .refused = before->refused, .words = words };

@@ -76,6 +76,9 @@ const char *ladder_words(const struct ladder *l, enum sasl_mech mech);
 const char *ladder_nothing(const struct ladder *l);
 /* `rounds` challenges came, and something of ours is out (`spoke`): the credentials, or a proof of them, among it. */
 bool ladder_shown(enum sasl_mech mech, unsigned rounds, bool spoke);
+/* After so many responses of ours in an exchange the password, or a proof of it, is out: a server that goes on with what
+ * makes no sense may have counted a failure, and has not proved who it is. */
+bool ladder_proof_out(enum sasl_mech mech, unsigned responses);
 /* All that come behind it in strength, as bits. */
 unsigned ladder_weaker_than(enum sasl_mech mech);
 const char *ladder_fate_name(enum ladder_fate fate);	/* "not_offered": for machines */

@@ -163,6 +163,20 @@ static void what_shows_the_credentials(void **state)
 	assert_true(ladder_shown(SASL_SCRAM_SHA_1, 1, true) && ladder_shown(SASL_CRAM_MD5, 1, true) && ladder_shown(SASL_LOGIN, 1, true));
 }
 
+static void where_the_proof_is_out(void **state)
+{
+	static const struct { enum sasl_mech mech; unsigned first; } all[] = {
+		{ SASL_SCRAM_SHA_256_PLUS, 2 }, { SASL_SCRAM_SHA_1, 2 }, { SASL_NTLM, 2 }, { SASL_LOGIN, 2 }, { SASL_DIGEST_MD5, 1 }, { SASL_CRAM_MD5, 1 },
+		{ SASL_PLAIN, 1 }, { SASL_OAUTHBEARER, 1 }, { SASL_EXTERNAL, 1 }, { SASL_GSSAPI, 1 },
+	};
+
+	(void)state;
+	for (size_t n = 0; n < COUNT(all); n++) {
+		assert_false(ladder_proof_out(all[n].mech, all[n].first - 1));
+		assert_true(ladder_proof_out(all[n].mech, all[n].first));
+	}
+}
+
 static void weaker_is_what_comes_behind(void **state)
 {
 	(void)state;
@@ -175,7 +189,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_rule_has_its_row), cmocka_unit_test(words_are_kept), cmocka_unit_test(what_shows_the_credentials),
-		cmocka_unit_test(weaker_is_what_comes_behind),
+		cmocka_unit_test(where_the_proof_is_out), cmocka_unit_test(weaker_is_what_comes_behind),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

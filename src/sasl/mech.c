@@ -7,17 +7,17 @@
 /* What is to be known of each mechanism; a new one is a new row. */
 static const struct mech {
 	const char *name;
-	bool built, clear, first, slow, plus, bearer, serves, keyless, apart;
+	bool built, clear, first, slow, plus, bearer, serves, keyless, apart, mutual;
 } mechs[] = {
 	[SASL_EXTERNAL] =           { "EXTERNAL",           .built = true, .first = true, .keyless = true, .serves = true },
-	[SASL_SCRAM_SHA_256_PLUS] = { "SCRAM-SHA-256-PLUS", .built = true, .first = true, .slow = true, .plus = true, .serves = true },
-	[SASL_SCRAM_SHA_256] =      { "SCRAM-SHA-256",      .built = true, .first = true, .slow = true, .serves = true },
-	[SASL_SCRAM_SHA_1_PLUS] =   { "SCRAM-SHA-1-PLUS",   .built = true, .first = true, .slow = true, .plus = true, .serves = true },
-	[SASL_SCRAM_SHA_1] =        { "SCRAM-SHA-1",        .built = true, .first = true, .slow = true, .serves = true },
+	[SASL_SCRAM_SHA_256_PLUS] = { "SCRAM-SHA-256-PLUS", .built = true, .first = true, .slow = true, .plus = true, .serves = true, .mutual = true },
+	[SASL_SCRAM_SHA_256] =      { "SCRAM-SHA-256",      .built = true, .first = true, .slow = true, .serves = true, .mutual = true },
+	[SASL_SCRAM_SHA_1_PLUS] =   { "SCRAM-SHA-1-PLUS",   .built = true, .first = true, .slow = true, .plus = true, .serves = true, .mutual = true },
+	[SASL_SCRAM_SHA_1] =        { "SCRAM-SHA-1",        .built = true, .first = true, .slow = true, .serves = true, .mutual = true },
 	[SASL_OAUTHBEARER] =        { "OAUTHBEARER",        .built = true, .clear = true, .first = true, .bearer = true, .serves = true },
 	[SASL_XOAUTH2] =            { "XOAUTH2",            .built = true, .clear = true, .first = true, .bearer = true, .serves = true },
-	[SASL_GSSAPI] =             { "GSSAPI",             .built = true, .first = true, .slow = true, .keyless = true },
-	[SASL_DIGEST_MD5] =         { "DIGEST-MD5",         .built = true },
+	[SASL_GSSAPI] =             { "GSSAPI",             .built = true, .first = true, .slow = true, .keyless = true, .mutual = true },
+	[SASL_DIGEST_MD5] =         { "DIGEST-MD5",         .built = true, .mutual = true },
 	[SASL_CRAM_MD5] =           { "CRAM-MD5",           .built = true, .serves = true },
 	[SASL_NTLM] =               { "NTLM",               .built = true, .first = true, .slow = true, .apart = true },
 	[SASL_APOP] =               { "APOP",               .built = true },
@@ -87,6 +87,11 @@ bool sasl_mech_keyless(enum sasl_mech mech)
 bool sasl_mech_apart(enum sasl_mech mech)
 {
 	return row(mech)->apart;
+}
+
+bool sasl_mech_mutual(enum sasl_mech mech)
+{
+	return row(mech)->mutual;
 }
 
 const char *sasl_mech_check(enum sasl_mech mech)

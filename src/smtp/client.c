@@ -38,6 +38,7 @@ void smc_start(struct smc *s, const struct smc_login *login)
 		t->mail = NULL;
 	s->login = login;
 	s->secure = login->secure;
+	ladder_start(&s->ladder, login->mechs, login->mech_count, &login->before, NULL);
 	lines_start(&s->lines, s->line_memory, sizeof s->line_memory);
 	smtp_reply_start(&s->reply, s->text, sizeof s->text);
 	buf_lend(&s->out, s->out_memory, sizeof s->out_memory);
@@ -397,7 +398,12 @@ uint64_t smc_size_max(const struct smc *s)
 
 enum sasl_mech smc_mechanism(const struct smc *s)
 {
-	return s->mech;
+	return s->ladder.now;
+}
+
+const struct ladder *smc_ladder(const struct smc *s)
+{
+	return &s->ladder;
 }
 
 unsigned smc_offered(const struct smc *s)

@@ -14,8 +14,9 @@
  * The course: greeting → EHLO (HELO where that is refused; LMTP: LHLO) →
  * (STARTTLS: SMC_TLS, the caller starts TLS and calls smc_secured; all
  * capabilities are forgotten and asked again) → AUTH, if mechanisms are given
- * (SMC_SASL: see pop3/client.h; answered by smc_sasl_answer or smc_sasl_cancel)
- * → SMC_READY.  From then on, as often as smc_can_send:
+ * by the rules of sasl/ladder.h (SMC_SASL: see pop3/client.h; answered by
+ * smc_sasl_answer or smc_sasl_cancel; 535, a refusal of what showed the password,
+ * 4xx and a false proof end it) → SMC_READY.  From then on, as often as smc_can_send:
  *     smc_send(mail) → SMC_RESULT for each recipient, in any order, as soon as
  *                      it is certain, and SMC_BODY at most once;
  *                    → SMC_DONE: all results are told, the mail is given back
@@ -79,7 +80,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "sasl/client.h"
+#include "sasl/ladder.h"
 
 enum {
 	SMC_LINE_MAX = 12 * 1024, SMC_OUT_MAX = 16 * 1024, SMC_TEXT_MAX = 1024, SMC_WINDOW = 256,
@@ -98,6 +99,7 @@ struct smc_login {		/* borrowed until smc_end */
 	struct span password;	/* only so that it is never shown; SASL steps are the caller's */
 	const enum sasl_mech *mechs;	/* allowed, in the order to try; none: no login */
 	size_t mech_count;
+	struct ladder_before before;	/* what earlier connections to this server taught */
 	bool secure;		/* the line is protected from the start (implicit TLS) */
 	bool starttls;		/* use STARTTLS */
 	bool starttls_required;	/* not offered or refused: fail; else go on in clear */
@@ -178,6 +180,7 @@ uint64_t smc_replies(const struct smc *s);	/* whole ones, so far: who drips does
 unsigned smc_capabilities(const struct smc *s);
 uint64_t smc_size_max(const struct smc *s);	/* of SIZE; 0: not told, or no limit */
 enum sasl_mech smc_mechanism(const struct smc *s);	/* that logged in, or is being tried */
+const struct ladder *smc_ladder(const struct smc *s);	/* what became of each; no words are kept */
 unsigned smc_offered(const struct smc *s);	/* bits 1 << enum sasl_mech */
 bool smc_greeted(const struct smc *s);		/* the server let us in */
 bool smc_ready(const struct smc *s);		/* SMC_READY came */

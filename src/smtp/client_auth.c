@@ -12,7 +12,7 @@
 #include "smtp/client_internal.h"
 #include "wire/base64.h"
 
-enum { TRIES_MAX = 3, ROUNDS_MAX = 16, AUTH_LINE_MAX = 512, MECHS_TEXT = 200, NOTHING_TEXT = 300 };
+enum { ROUNDS_MAX = 16, AUTH_LINE_MAX = 512, MECHS_TEXT = 200, NOTHING_TEXT = 400 };
 
 static unsigned bit(enum sasl_mech mech)
 {
@@ -31,31 +31,19 @@ void smtp_auth_offer(struct smc *s, struct span names)
 
 /* ---- the ladder */
 
-static bool usable(struct smc *s, enum sasl_mech mech)
-{
-	if (mech == SASL_USER || mech == SASL_APOP || !sasl_mech_built(mech) || (s->refused & bit(mech)) || !(s->offered & bit(mech)))
-		return false;
-	if (sasl_mech_plus(mech) && !s->login->channel_binding)
-		return false;
-	if (!sasl_mech_clear(mech) || s->secure)
-		return true;
-	s->clear_skipped |= !s->login->clear_allowed;
-	return s->login->clear_allowed && !s->strong_refused;
-}
-
 static void ask_caller(struct smc *s, bool first, struct span challenge, struct smc_event *ev)
 {
 	s->turn = TURN_SASL;
 	ev->what = SMC_SASL;
-	ev->mech = s->mech;
+	ev->mech = s->ladder.now;
 	ev->first = first;
 	ev->text = challenge;
 }
 
-static void begin(struct smc *s, enum sasl_mech mech, struct smc_event *ev)
+static void begin(struct smc *s, struct smc_event *ev)
 {
-	s->mech = mech;
-	s->tries++;
+	enum sasl_mech mech = s->ladder.now;
+
 	memset(&s->sasl, 0, sizeof s->sasl);
 	s->sasl.initial = sasl_mech_first(mech) && !sasl_mech_apart(mech);
 	if (s->sasl.initial)
@@ -68,11 +56,15 @@ static void nothing_left(struct smc *s)
 {
 	char why[NOTHING_TEXT], mechs[MECHS_TEXT];
 
-	sasl_mechs_text(s->offered, mechs, sizeof mechs);
-	(void)snprintf(why, sizeof why, "the server offers none of the mechanisms allowed by auth; it offers %s", mechs);
-	if (s->error.kind)	/* the last refusal says it best */
+	if (s->error.kind) {	/* the last refusal says it best */
 		s->failed = true;
-	else if (s->clear_skipped)
+		return;
+	}
+	sasl_mechs_text(s->offered, mechs, sizeof mechs);
+	(void)snprintf(why, sizeof why, "%s; it offers %s", ladder_nothing(&s->ladder), mechs);
+	if (s->ladder.weaker_skipped)
+		smtp_fail(s, ERR_AUTH, why, NOTHING);
+	else if (s->ladder.clear_skipped)
 		smtp_fail(s, ERR_CONFIG, "the server takes only clear-text passwords and the line is not protected; "
 			"set tls { mode = explicit } (STARTTLS) or tls { mode = implicit } for the target, or give it no user", NOTHING);
 	else
@@ -81,42 +73,48 @@ static void nothing_left(struct smc *s)
 
 void smtp_auth_next(struct smc *s, struct smc_event *ev)
 {
-	s->try_next = false;
-	while (s->tries < TRIES_MAX && s->mech_at < s->login->mech_count) {
-		enum sasl_mech mech = s->login->mechs[s->mech_at++];
+	const struct ladder_offer offer = { .offered = s->offered, .secure = s->secure, .clear_allowed = s->login->clear_allowed,
+		.channel_binding = s->login->channel_binding };
 
-		if (!usable(s, mech))
-			continue;
-		begin(s, mech, ev);
-		return;
-	}
-	nothing_left(s);
+	s->try_next = false;
+	if (ladder_next(&s->ladder, &offer))
+		begin(s, ev);
+	else
+		nothing_left(s);
 }
 
-static void pass_over(struct smc *s)
+static void pass_over(struct smc *s, enum ladder_fate fate)
 {
-	s->refused |= bit(s->mech);
-	s->strong_refused |= !sasl_mech_clear(s->mech);
+	ladder_over(&s->ladder, fate, NOTHING);
 	s->try_next = true;
 }
 
-/* 535 is about the password, and 4xx about now.  Any other refusal before a
- * challenge is about the mechanism: 504 unknown, 534 too weak, 538 only with TLS. */
+/* The server did not read as far as the credentials, whatever went with AUTH: no such command, mechanism, parameter, or
+ * not on this line (RFC 4954 sections 4 and 6).  534 is not among them: some say it of a password that they have seen. */
+static bool unread(unsigned code)
+{
+	return code == 500 || code == 501 || code == 502 || code == 504 || code == 538;
+}
+
+/* 535 is about the password, and 4xx about now.  Any other is about the mechanism, unless the password, or a proof of
+ * it, was out already. */
 static void on_refused(struct smc *s)
 {
+	enum sasl_mech mech = s->ladder.now;
 	unsigned code = s->reply.code;
-	bool busy = code / 100 == 4, ends = busy || code == 535 || s->sasl.rounds > 0;
+	bool busy = code / 100 == 4, shown = s->sasl.rounds || (!unread(code) && ladder_shown(mech, 0, s->sasl.spoke));
 	struct span words = smtp_words(s);
 
 	smtp_pop(s);
-	(void)err_set(&s->error, busy ? ERR_BUSY : ERR_AUTH, "login by %s was refused%s%s", sasl_mech_name(s->mech),
-		busy ? " for now; try again later" : "; check ", busy ? "" : sasl_mech_check(s->mech));
+	(void)err_set(&s->error, busy ? ERR_BUSY : ERR_AUTH, "login by %s was refused%s%s", sasl_mech_name(mech),
+		busy ? " for now; try again later" : "; check ", busy ? "" : sasl_mech_check(mech));
 	if (words.len)
 		(void)err_peer(&s->error, words);
-	if (ends)
-		s->failed = true;
+	s->failed = busy || code == 535 || shown;
+	if (s->failed)
+		ladder_over(&s->ladder, LADDER_WRONG, NOTHING);
 	else
-		pass_over(s);
+		pass_over(s, LADDER_REFUSED);
 }
 
 /* ---- the caller's side of an exchange */
@@ -137,11 +135,11 @@ static void say_initial(struct smc *s, struct span response)
 {
 	char memory[AUTH_LINE_MAX];
 	struct buf text;
-	size_t room = AUTH_LINE_MAX - strlen("AUTH  \r\n") - strlen(sasl_mech_name(s->mech));
+	size_t room = AUTH_LINE_MAX - strlen("AUTH  \r\n") - strlen(sasl_mech_name(s->ladder.now));
 
 	buf_lend(&text, memory, room);
 	s->sasl.spoke = response.len ? base64_encode(response, &text) : buf_add(&text, SPAN("="));
-	smtp_command(s, VERB_AUTH, span_of(sasl_mech_name(s->mech)), buf_span(&text));
+	smtp_command(s, VERB_AUTH, span_of(sasl_mech_name(s->ladder.now)), buf_span(&text));
 	wipe(memory, sizeof memory);
 }
 
@@ -178,10 +176,12 @@ void smc_sasl_cancel(struct smc *s, bool proof_failed, const struct err *why)
 	s->turn = TURN_SERVER;
 	s->error = *why;
 	s->sasl.proof_failed = proof_failed;
+	if (proof_failed)
+		ladder_over(&s->ladder, LADDER_FALSE_PROOF, NOTHING);
 	if (s->sasl.last || (proof_failed && s->sasl.initial))
 		s->failed = true;
 	else if (s->sasl.initial)
-		pass_over(s);
+		pass_over(s, LADDER_UNABLE);
 	else
 		cancel(s);
 }
@@ -190,7 +190,7 @@ void smc_sasl_cancel(struct smc *s, bool proof_failed, const struct err *why)
 
 static void on_challenge(struct smc *s, struct smc_event *ev)
 {
-	bool ours_first = sasl_mech_first(s->mech);
+	bool ours_first = sasl_mech_first(s->ladder.now);
 	struct span text = span_trim(s->reply.line);
 	struct buf challenge;
 
@@ -206,7 +206,7 @@ static void on_challenge(struct smc *s, struct smc_event *ev)
 	}
 	buf_lend(&challenge, s->challenge, sizeof s->challenge);
 	if (!base64_decode(text, &challenge)) {
-		(void)err_set(&s->error, ERR_PEER, "the challenge of %s is not base64 (RFC 4954 section 4)", sasl_mech_name(s->mech));
+		(void)err_set(&s->error, ERR_PEER, "the challenge of %s is not base64 (RFC 4954 section 4)", sasl_mech_name(s->ladder.now));
 		(void)err_peer(&s->error, smtp_words(s));
 		cancel(s);
 		return;
@@ -222,7 +222,7 @@ static void on_cancelled(struct smc *s)
 	else if (s->reply.code / 100 == 2)
 		smtp_fail(s, ERR_PEER, "the server accepts an AUTH that we cancelled (RFC 4954 section 4)", smtp_words(s));
 	else
-		pass_over(s);
+		pass_over(s, s->error.kind == ERR_CONFIG || s->error.kind == ERR_LOCAL ? LADDER_UNABLE : LADDER_REFUSED);
 }
 
 static void on_accepted(struct smc *s, struct smc_event *ev)

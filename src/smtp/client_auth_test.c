@@ -23,6 +23,16 @@ static const struct story_row rows[] = {
 	{ "not now", 0, "plain", SPAN(AUTH("PLAIN") STEP "454 4.7.0 later\r\n"), .answers = "x", .want = "sasl PLAIN first;failed busy;" },
 	{ "too weak, the next", 0, "cram-md5 plain", SPAN(AUTH("CRAM-MD5 PLAIN") "534 5.7.9 weak\r\n" STEP YES STEP), .answers = "x|",
 		.want = "sasl PLAIN first;sasl PLAIN last;ready;" },
+	{ "what showed the password, refused in other words", 0, "plain login", SPAN(AUTH("PLAIN LOGIN") STEP "550 5.7.1 no\r\n"), .answers = "x",
+		.want = "sasl PLAIN first;failed auth;", .sent = EHLO "AUTH PLAIN eA==\r\n" },
+	{ "534 after the password was shown", 0, "plain login", SPAN(AUTH("PLAIN LOGIN") STEP "534 5.7.9 another password\r\n"), .answers = "x",
+		.want = "sasl PLAIN first;failed auth;", .sent = EHLO "AUTH PLAIN eA==\r\n" },
+	{ "a response that the server did not read", 0, "plain login", SPAN(AUTH("PLAIN LOGIN") STEP "504 5.7.4 what\r\n" "334 eA==\r\n" STEP YES STEP),
+		.answers = "x|y|", .want = "sasl PLAIN first;sasl LOGIN first [x];sasl LOGIN last;ready;", .sent = EHLO "AUTH PLAIN eA==\r\nAUTH LOGIN\r\neQ==\r\n" },
+	{ "a name alone names no credentials", 0, "scram-sha-1 plain", SPAN(AUTH("SCRAM-SHA-1 PLAIN") STEP "554 no\r\n" STEP YES STEP), .answers = "a|x|",
+		.want = "sasl SCRAM-SHA-1 first;sasl PLAIN first;sasl PLAIN last;ready;" },
+	{ "three tries", 0, "digest-md5 cram-md5 ntlm login", SPAN(AUTH("DIGEST-MD5 CRAM-MD5 NTLM LOGIN") "504 a\r\n504 b\r\n504 c\r\n"),
+		.want = "failed auth;", .why = "login by NTLM was refused", .sent = EHLO "AUTH DIGEST-MD5\r\nAUTH CRAM-MD5\r\nAUTH NTLM\r\n" },
 	{ "no clear text after a stronger one on a clear line", CLEAR_LINE | CLEAR_ALLOWED, "cram-md5 plain", SPAN(AUTH("CRAM-MD5 PLAIN") "504 what\r\n"),
 		.want = "failed auth;" },
 	{ "a refusal inside an exchange ends", 0, "cram-md5 plain", SPAN(AUTH("CRAM-MD5 PLAIN") "334 eA==\r\n" STEP "550 no\r\n"), .answers = "x",
@@ -118,12 +128,31 @@ static void an_answer_after_the_end(void **state)
 	story_end(&t);
 }
 
+/* What an earlier connection taught holds on the next: nothing weaker than what proved nothing. */
+static void taught_before(void **state)
+{
+	static const struct story_row row = { "before", .mechs = "scram-sha-1 plain", .peer = SPAN(AUTH("PLAIN")) };
+	struct story t;
+
+	(void)state;
+	story_start(&t, &row);
+	t.login.before.weaker = ladder_weaker_than(SASL_SCRAM_SHA_1);
+	smc_start(t.s, &t.login);
+	story_hear(&t, row.peer, 0);
+	assert_true(span_equal(buf_span(&t.told), SPAN("failed auth;")));
+	assert_non_null(strstr(smc_error(t.s)->text, "somebody may be in between"));
+	assert_true(span_equal(buf_span(&t.sent), SPAN(EHLO)));
+	assert_int_equal(smc_ladder(t.s)->fates[SASL_PLAIN], LADDER_WEAKER);
+	story_end(&t);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_split_tells_the_same_story),
 		cmocka_unit_test(long_responses),
 		cmocka_unit_test(an_answer_after_the_end),
+		cmocka_unit_test(taught_before),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -81,7 +81,7 @@ struct smc {
 	enum phase phase;
 	enum turn turn;
 	uint32_t head, count;	/* of asked */
-	unsigned capabilities, offered, refused;	/* enum smc_capa; bits 1 << enum sasl_mech */
+	unsigned capabilities, offered;	/* enum smc_capa; bits 1 << enum sasl_mech */
 	uint64_t size_max, answered, replies;
 	uint64_t said, sent;	/* octets: of ours, and of those that are handed on; a message counts as one */
 	uint64_t heard, began;	/* `sent` when the octets came that are read now; when the reply's first did */
@@ -99,11 +99,7 @@ struct smc {
 	bool reset;		/* the server may have an open transaction */
 	bool pipelining_used, pipelining_proved, pipelining_broken;
 
-	enum sasl_mech mech;	/* being tried, or that logged in */
-	size_t mech_at;		/* in login->mechs: the next to look at */
-	unsigned tries;
-	bool clear_skipped;	/* a mechanism was passed over for showing the password */
-	bool strong_refused;	/* one that hides it was refused */
+	struct ladder ladder;	/* of mechanisms: ladder.now is being tried, or logged in; words of theirs are not kept */
 	struct {		/* of the AUTH exchange under way */
 		bool initial;	/* the caller computes what goes with AUTH itself */
 		bool spoke;	/* a response is out */

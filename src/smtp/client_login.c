@@ -157,6 +157,7 @@ void smc_secured(struct smc *s)
 
 void smtp_login_done(struct smc *s)
 {
+	ladder_over(&s->ladder, LADDER_WORKED, NOTHING);
 	s->logged_in = true;
 	s->ready = true;
 }

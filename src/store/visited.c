@@ -9,7 +9,7 @@
 #include "store/room.h"
 #include "store/seal.h"
 
-enum { FORMAT = 1, OF_HOST = 1, VALUE = 2 + 8 + 8 + 8 + 4 + 4 + VISITED_SUM, KEY_MAX = 1 + VISITED_NAME_MAX };
+enum { FORMAT = 1, OF_HOST = 1, UNTRUSTED = 2, VALUE = 2 + 8 + 8 + 8 + 4 + 4 + VISITED_SUM, KEY_MAX = 1 + VISITED_NAME_MAX };
 
 static engine_part visits(void)
 {
@@ -32,7 +32,7 @@ static bool key_of(char key[KEY_MAX], const char *name, struct span *out)
 static struct span pack(char value[VALUE], const struct visited *v)
 {
 	value[0] = FORMAT;
-	value[1] = v->of_host ? OF_HOST : 0;
+	value[1] = (char)((v->of_host ? OF_HOST : 0) | (v->untrusted ? UNTRUSTED : 0));
 	pack_u64(value + 2, (uint64_t)v->last);
 	pack_u64(value + 10, (uint64_t)v->success);
 	pack_u64(value + 18, (uint64_t)v->backoff_until);
@@ -47,7 +47,7 @@ static bool unpack(struct span value, struct visited *v)
 	uint8_t format = take_u8(&value), flags = take_u8(&value);
 	struct span sum;
 
-	*v = (struct visited){ .of_host = flags & OF_HOST };
+	*v = (struct visited){ .of_host = flags & OF_HOST, .untrusted = flags & UNTRUSTED };
 	v->last = (int64_t)take_u64(&value);
 	v->success = (int64_t)take_u64(&value);
 	v->backoff_until = (int64_t)take_u64(&value);

@@ -18,6 +18,7 @@ struct visited {
 	uint32_t failures;		/* in a row, counted and fatal ones */
 	uint32_t throttled;		/* in a row */
 	bool of_host;			/* the back-off is all its host's */
+	bool untrusted;			/* or that of a certificate which nobody trusts */
 	uint8_t sum[VISITED_SUM];	/* of the settings with which that was */
 };
 

@@ -32,7 +32,7 @@ static void again(void **state)		/* as another process would see it */
 static void what_was_noted_is_there_in_another_life(void **state)
 {
 	const struct visited want = { .last = 1795665600, .success = 1795665000, .backoff_until = 1795669200, .failures = 3, .throttled = 7,
-		.of_host = true, .sum = "0123456789abcde" };
+		.of_host = true, .untrusted = true, .sum = "0123456789abcde" };
 	struct visited got;
 
 	assert_false(visited_get(*state, "box", &got));
@@ -41,12 +41,12 @@ static void what_was_noted_is_there_in_another_life(void **state)
 	again(state);
 	assert_true(visited_get(*state, "box", &got));
 	assert_true(got.last == want.last && got.success == want.success && got.backoff_until == want.backoff_until);
-	assert_true(got.failures == 3 && got.throttled == 7 && got.of_host);
+	assert_true(got.failures == 3 && got.throttled == 7 && got.of_host && got.untrusted);
 	assert_memory_equal(got.sum, want.sum, sizeof got.sum);
 	visited_note(*state, "box", &(struct visited){ .success = 5 });
 	again(state);
 	assert_true(visited_get(*state, "box", &got));
-	assert_true(got.success == 5 && !got.last && !got.backoff_until && !got.failures && !got.throttled && !got.of_host);
+	assert_true(got.success == 5 && !got.last && !got.backoff_until && !got.failures && !got.throttled && !got.of_host && !got.untrusted);
 	visited_forget(*state, "box");
 	again(state);
 	assert_false(visited_get(*state, "box", &got));

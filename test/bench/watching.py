@@ -80,22 +80,22 @@ class Drops:
 class Ours:
     name = "postrider"
 
-    def __init__(self, d, authority, users):
+    def __init__(self, d, authority, users, host="127.0.0.1"):
         self.home = tempfile.mkdtemp(prefix="pr-watching-")
         self.p = runs.Postrider(self.home)
         keys = imap_helpers.keys(d, authority, users[0])
         for n, user in enumerate(users):
             self.p.sections[f"box{n}"] = runs.section(f"connection box{n}", {
-                **keys, "user": user, "host": "127.0.0.1", "password": d.password, "idle": True, "after": "keep", "interval": "1h",
+                **keys, "user": user, "host": host, "password": d.password, "idle": True, "after": "keep", "interval": "1h",
                 "deliver": ["maildir:" + self.box(n)]})
         self.p.write()
 
     def box(self, n):
         return os.path.join(self.home, "boxes", str(n))
 
-    def start(self):
+    def start(self, inside=()):
         self.log = open(os.path.join(self.home, "log"), "wb")
-        self.process = subprocess.Popen(self.p.argv("run", "-v", "-v"), stdout=self.log, stderr=self.log, env=self.p.environment(), cwd=self.home)
+        self.process = subprocess.Popen([*inside, *self.p.argv("run", "-v", "-v")], stdout=self.log, stderr=self.log, env=self.p.environment(), cwd=self.home)
         self.pids = [self.process.pid]
 
     def idling(self, count):
@@ -238,9 +238,72 @@ def measure(tool, users, drops, d, parts, one):
         tool.stop()
 
 
+class Line:
+    """Between us, in a namespace of our own, and another one: a pair of interfaces.  Silent, it loses all, both ways, and says nothing."""
+    HERE, THERE = "10.77.0.1", "10.77.0.2"
+
+    def __init__(self):
+        self.holder = subprocess.Popen(["unshare", "-n", "sleep", "infinity"])
+        until(lambda: os.readlink(f"/proc/{self.holder.pid}/ns/net") != os.readlink("/proc/self/ns/net"), 10)
+        self.there = ["nsenter", "-t", str(self.holder.pid), "-n"]
+        for command in ("ip link set lo up", "ip link add va type veth peer name vb", f"ip link set vb netns {self.holder.pid}",
+                        f"ip addr add {self.HERE}/24 dev va", "ip link set va up"):
+            subprocess.run(command.split(), check=True)
+        for command in ("ip link set lo up", f"ip addr add {self.THERE}/24 dev vb", "ip link set vb up"):
+            subprocess.run(self.there + command.split(), check=True)
+
+    def silent(self, on):
+        for prefix, other, device in (([], self.THERE, "va"), (self.there, self.HERE, "vb")):
+            words = ["ip", "neigh", "replace", other, "lladdr", "02:00:00:00:00:99", "nud", "permanent", "dev", device] if on else \
+                ["ip", "neigh", "del", other, "dev", device]
+            subprocess.run(prefix + words, check=True)
+
+    def end(self):
+        self.holder.terminate()
+        self.holder.wait()
+
+
+def silent(authority):
+    """To be run in a namespace of its own."""
+    line = Line()
+    try:
+        with dovecots.Dovecot(authority, names=("IP:" + Line.HERE,), more=LIMITS + f"listen = 127.0.0.1, {Line.HERE}\n") as d:
+            users = [d.fresh([MESSAGE % 0]) for _ in range(min(COUNT, 50))]
+            drops, tool = Drops(d), Ours(d, authority, users, Line.HERE)
+            tool.start(line.there)
+            try:
+                until(lambda: tool.idling(len(users)))
+                line.silent(True)
+                time.sleep(SILENT_S / 2)
+                for user in users:
+                    drops.put(user)
+                time.sleep(SILENT_S / 2)
+                line.silent(False)
+                began = time.monotonic()
+                until(lambda: all(tool.messages(n) >= 2 for n in range(len(users))))
+                late = time.monotonic() - began
+                time.sleep(5)
+                assert all(tool.messages(n) == 2 for n in range(len(users))), "something came twice"
+                print(f"| {tool.name} | {SILENT_S} s without a packet, one to each of {len(users)} in the middle of it | all there {late:.1f} s after the network was |",
+                      flush=True)
+            finally:
+                tool.stop()
+    finally:
+        line.end()
+
+
 def main(parts):
+    if "silent" in parts and os.environ.get("POSTRIDER_NAMESPACE") != "own":
+        subprocess.run(["unshare", "-n", sys.executable, os.path.abspath(__file__), "silent"], check=True, env={**os.environ, "POSTRIDER_NAMESPACE": "own"})
+        parts = [p for p in parts if p != "silent"]
+        if not parts:
+            return
     folder = tempfile.mkdtemp(prefix="pr-bench-certs-")
     authority = certs.Authority(folder)
+    if "silent" in parts:
+        silent(authority)
+        shutil.rmtree(folder)
+        return
     with dovecots.Dovecot(authority, more=LIMITS) as d:
         users = [d.fresh([MESSAGE % 0]) for _ in range(COUNT)]
         drops = Drops(d)

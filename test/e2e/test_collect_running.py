@@ -82,6 +82,19 @@ def test_the_same_words_as_alone(s):
         assert len(re.findall("visit end", s.log())) == 3
 
 
+def test_baseline_of_a_mailbox(s, authority, dovecot):
+    user = dovecot.fresh(MAIL[:4])
+    dovecot.fill(user, MAIL[4:10], "lists")
+    s.p.connection("box", protocol="imap", port=dovecot.imaps, host="localhost", user=user, password=dovecot.password, tls__ca_certificates=authority.ca,
+                   after="keep", mailbox=["*"], deliver=["mailbox:anna/INBOX"])
+    s.start()
+    done = s.p.good("baseline", "box", "--mailbox", "lists")
+    assert done.summary()["box"]["skipped"] == 6, done
+    done = s.p("baseline", "box", "--mailbox", "elsewhere")
+    assert done.code == 1 and "mailbox elsewhere: is none of those" in done.err, done
+    assert collected(s.p("collect", "box")) == 4
+
+
 def test_baseline(s):
     with Pop3d(Maildrop(MAIL[:30])) as origin:
         box(s, origin, after="keep")

@@ -36,6 +36,13 @@ def filled(p, origin):
     return fill(p, origin)
 
 
+def test_a_wrong_state_where_nothing_was_collected(p, origin):
+    p.clear("a", origin)
+    done = p("history", "--status", "eaten")
+    assert done.code == 2 and "there is no state eaten" in done.err, done
+    assert p.good("history", "--status", "held").out == ""
+
+
 def test_by_state(filled):
     p = filled
     assert len(uids(p)) == 5

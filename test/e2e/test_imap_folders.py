@@ -61,6 +61,24 @@ def test_one_folder_is_forgotten(p, authority, dovecot, folders):
     assert done.code == 2 and "a mailbox lists" in done.err, done
 
 
+def test_one_folder_is_passed_over(p, authority, dovecot, folders):
+    user, made = folders
+    p.connection("box", **keys(dovecot, authority, user), after="keep", mailbox=["*"])
+    done = p.good("baseline", "box", "--mailbox", "Entwürfe/日本")
+    assert done.summary()["box"]["skipped"] == len(made["Entwürfe/日本"]), done
+    done = p.good("baseline", "box", "--mailbox", "inbox")
+    assert done.summary()["box"]["skipped"] == len(made["INBOX"]), done
+    rest = [m for name in made if name not in ("INBOX", "Entwürfe/日本") for m in made[name]]
+    visit(p, collected=len(rest))
+    assert same(p.in_maildir(), rest)
+    done = p("baseline", "box", "--mailbox", "nowhere")
+    assert done.code == 1 and "mailbox nowhere: is none of those" in done.err, done
+    assert p("baseline", "box", "box", "--mailbox", "INBOX").code == 2
+    p.connection("box", **keys(dovecot, authority, user), after="keep", mailbox=["lists/*"])
+    done = p("baseline", "box", "--mailbox", "INBOX")
+    assert done.code == 1 and "none of those" in done.err, "a typing error is not a success"
+
+
 def test_the_folder_to_move_to_is_left_out(p, authority, dovecot, folders):
     user, made = folders
     old = corpus.small(3, seed=77)

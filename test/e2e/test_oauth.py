@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Logins by OAuth, end to end: an issuer of our own, and Dovecot that asks it."""
 import os
+import signal
 import time
 
 import pytest
@@ -226,8 +227,41 @@ def test_a_login_while_the_instance_runs(p, dove, authority):
         log_in(p, issuer)
         until(lambda: r.row()["last_success"], lambda: str(r.row()) + r.text())
         done = p("test", "box")
-        assert done.code == 1 and "vault" in done.text, done
+        assert done.code == 0 and "vault" not in done.text, "the instance makes it, with its vault"
         p.secrets |= issuer.secrets
+
+
+def test_a_login_by_device_code_while_the_instance_runs(p, dove, authority):
+    """The client's secret is in the vault, which the instance has open: it asks the issuer, and nobody gets the secret."""
+    d, issuer = dove
+    issuer.refresh = None
+    issuer.says["token"] = [(400, {"error": "authorization_pending"}), None]
+    box(p, d, issuer, authority, active="always", interval="1h", delay_failed_account="1s", oauth__client_secret="vault:client")
+    p.good("secret", "set", "client", "--password-file", "-", stdin=SECRET.encode())
+    with Running(p) as r:
+        until(lambda: r.row()["error_class"] == "fatal", r.text)
+        done = run(p, issuer, "oauth", "login", "box")
+        assert done.code == 0 and USER_CODE in done.out and issuer.url("verify") in done.out and "being visited" in done.out, done
+        until(lambda: r.row()["last_success"], lambda: str(r.row()) + r.text())
+        assert [f["client_secret"] for e, f in issuer.asked if e in ("device", "token")][:3] == [SECRET] * 3
+        assert SECRET not in done.text and SECRET not in r.text()
+        issuer.says["token"] = [(400, {"error": "access_denied"})]
+        done = run(p, issuer, "oauth", "login", "box")
+        assert done.code == 1 and "denied" in done.err, done
+        assert p("test", "box").code == 0, "the token from before is still there"
+        p.secrets |= issuer.secrets
+
+
+def test_ctrl_c_while_the_instance_waits_for_the_code(p, i):
+    i.says["token"] = [(400, {"error": "authorization_pending"})] * 50
+    p.connection("box", password=None, oauth__client_secret="vault:client", **i.keys())
+    p.good("secret", "set", "client", "--password-file", "-", stdin=SECRET.encode())
+    with Running(p):
+        one = p.start("oauth", "login", "box")
+        until(lambda: i.count() >= 1, lambda: "")
+        one.send_signal(signal.SIGINT)
+        done = p.finish(one)
+        assert done.code == 1 and "stopped before the login was complete" in done.err, done
 
 
 # ---- killed
