@@ -111,10 +111,11 @@ def test_in_clear_nothing_weaker_on_another_connection_either(p, protocol):
 
 @both
 @pytest.mark.parametrize("after", ["no", "gone"])
-def test_nothing_weaker_after_a_false_signature(p, protocol, after):
+@pytest.mark.parametrize("instead", ["false", "junk", "raw"])
+def test_nothing_weaker_after_a_false_signature(p, protocol, instead, after):
     """Neither in this visit, nor in its retries, nor in the next one, where the server offers less; what is changed in the
     section begins anew."""
-    with Told(protocol, ["SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "USER"], {"SCRAM-SHA-256": "false", "PLAIN": "ok", "USER": "ok", "after": after}) as told:
+    with Told(protocol, ["SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "USER"], {"SCRAM-SHA-256": instead, "PLAIN": "ok", "USER": "ok", "after": after}) as told:
         box(p, protocol, told, max_retries=3, retry_interval="1s")
         done = p("collect", "box")
         assert done.code == 1 and told.seen == [["SCRAM-SHA-256"]] and "did not prove" in done.err, (done, told.seen)
