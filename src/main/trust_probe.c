@@ -89,6 +89,11 @@ bool trust_probe_begin(struct trust_probe *t, struct cli *cli, struct tls_contex
 	return true;
 }
 
+bool trust_probe_keeps(const struct trust_probe *t)
+{
+	return t->cli->store || access(t->cli->settings.state, F_OK) == 0;
+}
+
 static void free_offer(struct trust_offer *o)
 {
 	free(o->host);

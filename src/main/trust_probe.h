@@ -25,6 +25,8 @@ struct trust_probe {
 
 [[nodiscard]] bool trust_probe_begin(struct trust_probe *t, struct cli *cli, struct tls_contexts *contexts, void (*look)(void *user, struct store *store),
 	void *user, struct err *e);
+/* Is there a place to keep offers in?  Else nobody is to hear that they were kept. */
+bool trust_probe_keeps(const struct trust_probe *t);
 void trust_probe_offered(struct trust_probe *t, const char *host, uint16_t port, const struct conn_offered *offered);
 /* After all contexts. */
 void trust_probe_end(struct trust_probe *t);

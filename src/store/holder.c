@@ -83,7 +83,7 @@ static bool open_locked(const char *path, const char *subject, int flags, int ho
 
 bool holder_take(const char *path, const char *subject, const char *what, int *fd, struct err *e)
 {
-	int file;
+	int file = -1;
 
 	if (!open_locked(path, subject, O_RDWR | O_CREAT, LOCK_EX, &file, e))
 		return false;
