@@ -93,7 +93,7 @@ void link_sasl(struct link *k, const struct smc_event *ev)
 		smc_sasl_cancel(k->s, false, &e);
 		return;
 	}
-	if (sasl_mech_slow(ev->mech) && task_start(k->relay->tasks, work, done, k, &e)) {
+	if (sasl_mech_slow(ev->mech) && (sasl_mech_asks(ev->mech) ? task_start_few : task_start)(k->relay->tasks, work, done, k, &e)) {
 		k->stepping = true;
 		return;
 	}

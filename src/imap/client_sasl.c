@@ -89,6 +89,7 @@ static void no_proof(struct imc *s)
 	s->sasl.proof_failed = sasl_mech_mutual(s->ladder.now) && ladder_proof_out(s->ladder.now, s->sasl.responses);
 	if (!s->sasl.proof_failed)
 		return;
+	(void)err_in(&s->error, "the server did not prove who it is");
 	s->error.kind = ERR_AUTH;
 	ladder_over(&s->ladder, LADDER_FALSE_PROOF, span_of(s->error.text));
 }

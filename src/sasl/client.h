@@ -69,6 +69,7 @@ bool sasl_mech_built(enum sasl_mech mech);	/* this build can do it */
 bool sasl_mech_clear(enum sasl_mech mech);	/* shows the password to whoever reads the line */
 bool sasl_mech_first(enum sasl_mech mech);	/* the client speaks first (initial response) */
 bool sasl_mech_slow(enum sasl_mech mech);	/* step must not run on a loop thread */
+bool sasl_mech_asks(enum sasl_mech mech);	/* of the slow ones: its step may wait for others, who do not answer perhaps */
 bool sasl_mech_plus(enum sasl_mech mech);	/* needs channel binding */
 bool sasl_mech_bearer(enum sasl_mech mech);	/* carries an access token */
 bool sasl_mech_keyless(enum sasl_mech mech);	/* wants no password: a certificate or a ticket */
