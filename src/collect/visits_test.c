@@ -368,7 +368,7 @@ static void tests_beside_a_visit(void **state)
 	struct instance *i = begin(w, 1);
 	const struct visit_step *s;
 	struct visits_counts counts;
-	uint64_t visit, one, two, off;
+	uint64_t visit, one, two = 0, off;
 	struct err e;
 	size_t n = 0;
 
