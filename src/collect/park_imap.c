@@ -2,11 +2,27 @@
  *
  * From the last mailbox of a visit to a session that is watched (watch.h), in place of LOGOUT.
  *
- * Of one mailbox, the session has it selected.  Of several, NOTIFY names them all to the server, once for a session; without
+ * Of one mailbox, the session has it selected.  Of several, NOTIFY names them all to the server, once for a session, since
+ * Dovecot is deaf after a second one: when others are there, a new session does it.  Without
  * NOTIFY the first is opened again and watched, and the others are looked into when that one has news, or when the
  * schedule looks again. */
 #include "collect/visit_imap.h"
 #include "collect/watch.h"
+
+/* FNV-1a of each, whatever their order. */
+static uint64_t sum_of(const struct folders *f)
+{
+	uint64_t sum = 1;
+
+	for (size_t n = 0; n < f->count; n++) {
+		uint64_t one = UINT64_C(0xcbf29ce484222325);
+
+		for (const char *at = f->names[n].name; *at; at++)
+			one = (one ^ (unsigned char)*at) * UINT64_C(0x100000001b3);
+		sum += one;
+	}
+	return sum;
+}
 
 static void leave(struct visit *v)
 {
@@ -43,6 +59,7 @@ static bool ask_notify(struct visit *v)
 	if (!imc_watch_fits(&watch))
 		return false;
 	i->park = imc_notify(i->session, &watch);
+	i->names = sum_of(&i->folders);
 	return true;
 }
 
@@ -52,6 +69,10 @@ bool park_imap(struct visit *v)
 
 	if (!watch_wanted(v) || i->trouble.kind || !i->folders.count)
 		return false;
+	if (imc_notifying(i->session) && i->names != sum_of(&i->folders)) {
+		watch_anew(v);
+		return false;
+	}
 	v->phase = VISIT_LEAVING;
 	i->step = IMAP_PARKING;
 	if (i->folders.count == 1 || imc_notifying(i->session))

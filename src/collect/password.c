@@ -136,6 +136,20 @@ void password_missing(const struct visit *v, struct err *e)
 		(void)err_in(e, "no password is set; write password = 'file:PATH' or 'command:CMD', or get a Kerberos ticket");
 }
 
+bool password_costs(const struct connection *c)
+{
+	return c->has_oauth || c->password.kind == SECRET_COMMAND;
+}
+
+/* Of a token, too, that it was good is known. */
+void password_kept(struct visit *v, struct span secret)
+{
+	if (!secret.len)
+		return;
+	buf_wipe(&v->password);
+	v->token.kept = v->token.old = buf_room(&v->password, secret.len + 1) && buf_add(&v->password, secret);
+}
+
 void password_get(struct visit *v)
 {
 	const struct secret *s = &v->with->password;
@@ -143,6 +157,7 @@ void password_get(struct visit *v)
 	struct err e;
 
 	buf_wipe(&v->password);
+	v->token.kept = false;
 	if (v->with->has_oauth) {
 		get_token(v);
 		return;

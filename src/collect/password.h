@@ -15,6 +15,7 @@ struct visit;
 struct visit_token {
 	struct tokens_wait *wait;	/* for it */
 	bool old;		/* it is of a visit before */
+	bool kept;		/* the same, and its session: no other logs in with it */
 	bool refused;		/* in this attempt the server said that it holds no more */
 	bool again;		/* another one was taken for that, and no login was good since */
 	unsigned count;		/* so many were taken for that in this visit */
@@ -26,6 +27,8 @@ void visit_password_known(struct visit *v, const struct err *why);
 size_t password_room(const struct connection *c);	/* octets of the longest */
 bool password_needless(const struct connection *c);	/* a ticket or a certificate may do in its place */
 void password_missing(const struct visit *v, struct err *e);	/* says it, if that may be the reason */
+bool password_costs(const struct connection *c);	/* a command is run for it, or somebody is asked: not without need */
+void password_kept(struct visit *v, struct span secret);	/* of the session that watched: to be hidden, and to be known as expired */
 void password_stop(struct visit *v);	/* a token is waited for no more */
 /* v->why says that the access token holds no more: the next attempt gets another one, once for each login. */
 bool password_again(struct visit *v);

@@ -34,7 +34,7 @@ void sasl_run_end(struct visit *v)
 	v->sasl_busy = false;
 	if (!r)
 		return;
-	if (r->running)
+	if (r->running && !job_withdraw(collector_loop(r->collector), r))
 		r->visit = NULL;
 	else
 		run_free(r);
@@ -136,7 +136,8 @@ void sasl_run_step(struct visit *v, const struct sasl_ask *ask)
 		v->talk->sasl_cancel(v, false, &e);
 		return;
 	}
-	if (sasl_mech_slow(ask->mech) && job_start(collector_loop(v->collector), work, done, v->sasl, &e)) {
+	if (sasl_mech_slow(ask->mech) &&
+	    (sasl_mech_asks(ask->mech) ? job_start_few : job_start)(collector_loop(v->collector), work, done, v->sasl, &e)) {
 		v->sasl->running = v->sasl_busy = true;
 		return;
 	}

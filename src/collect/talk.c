@@ -120,8 +120,9 @@ static size_t on_turn(void *user, struct span in)
 	if (drips(v, in.len))
 		return in.len;
 	trace_in(v, in);
+	v->result.answered |= in.len > 0;
 	if (!v->greeted) {
-		v->greeted = v->result.answered = true;
+		v->greeted = true;
 		steps_heard(v, in);
 		if (stranger_speaks(v, in))
 			return in.len;

@@ -97,7 +97,7 @@ static void end(struct visit *v)
 		steps_end(v);
 	else if (v->why.kind)
 		log_error(&v->tag, "%s", v->why.text);
-	if (v->why.kind && hint_read(&v->why).crowded)
+	if (v->why.kind && v->what != VISIT_TEST && hint_read(&v->why).crowded)
 		watch_crowded(v);
 	store_lock_drop(&v->lock);
 	collector_ended(v->collector, v);
@@ -152,7 +152,7 @@ static void connect_again(void *user)
 
 	visit_reset_attempt(v);
 	v->phase = VISIT_PREPARING;	/* the last attempt may have left a placing undecided */
-	if ((v->with->has_oauth || !v->password.len) && v->what != VISIT_RETRY) {
+	if ((v->with->has_oauth || !v->password.len || v->token.kept) && v->what != VISIT_RETRY) {
 		v->password_known = false;	/* there was none yet, or it may have ended meanwhile */
 		password_get(v);
 	}
@@ -200,7 +200,7 @@ static void attempt_over(struct visit *v)
 	v->shifted = false;
 	if (!v->why.kind)
 		v->why = v->no_target;
-	if (v->stopping) {
+	if (v->stopping || v->ladder.unanswered) {
 		end(v);
 		return;
 	}
@@ -387,7 +387,7 @@ void visit_start(struct visit *v)
 	}
 	steps_now(v, STEP_PASSWORD);
 	v->adopts = watch_waits(v);
-	if (v->adopts && (v->with->has_oauth || v->with->password.kind == SECRET_COMMAND))
+	if (v->adopts && password_costs(v->with))
 		v->password_known = true;	/* no trouble is taken for one: whoever logged in knew it */
 	else if (v->what != VISIT_RETRY)
 		password_get(v);

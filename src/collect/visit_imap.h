@@ -112,6 +112,7 @@ struct imap_visit {
 	struct imc *session;
 	struct imc_login login;
 	uint32_t park;			/* its command */
+	uint64_t names;			/* a sum of the mailboxes that NOTIFY named in this session */
 	bool notified;			/* NOTIFY was agreed upon in this visit */
 	uint32_t first_next;		/* of several mailboxes the first one's UIDNEXT, when it was listed */
 	enum imap_step step;

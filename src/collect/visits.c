@@ -12,7 +12,7 @@
 #include "config/nearest.h"
 #include "config/read.h"
 
-enum { BEAT_MS = 1000, RATE_BEATS = 5, FIRST_ROOM = 16, ID_BITS = 20 };
+enum { BEAT_MS = 1000, RATE_BEATS = 5, FIRST_ROOM = 16, ID_BITS = 20, SWEEP_OVER = VISITS_KEPT / 16 };
 
 struct era {			/* what one reading of the configuration brought */
 	struct era *older;
@@ -23,6 +23,7 @@ struct era {			/* what one reading of the configuration brought */
 
 struct one {
 	uint64_t id, at;	/* at: the collector's id */
+	size_t place;		/* in the visits' going */
 	char *name;
 	enum visit_what what;
 	bool ended, read;
@@ -40,7 +41,9 @@ struct visits {
 	struct collector *collector;
 	struct timer *beat;
 	struct one **all;	/* by id, so by age */
-	size_t count, room, left, unread;
+	size_t count, room, unread;
+	struct one **going;	/* those of them that have not ended, in any order; as much room */
+	size_t left;
 	uint64_t last_id;
 	struct visits_counts counts;
 	uint64_t totals[RATE_BEATS + 1];	/* of messages, at the last beats; the newest first */
@@ -101,9 +104,9 @@ static struct one *find(const struct visits *v, uint64_t id)
 
 static struct one *under_way(const struct visits *v, const char *name)
 {
-	for (size_t n = 0; v->left && n < v->count; n++)
-		if (!v->all[n]->ended && v->all[n]->what != VISIT_TEST && strcmp(v->all[n]->name, name) == 0)
-			return v->all[n];
+	for (size_t n = 0; n < v->left; n++)
+		if (v->going[n]->what != VISIT_TEST && strcmp(v->going[n]->name, name) == 0)
+			return v->going[n];
 	return NULL;
 }
 
@@ -111,10 +114,11 @@ static struct one *find_at(const struct visits *v, uint64_t at)
 {
 	size_t n = 0;
 
-	while (v->all[n]->at != at)
+	while (v->going[n]->at != at) {
 		n++;
-	assert(!v->all[n]->ended);
-	return v->all[n];
+		assert(n < v->left);
+	}
+	return v->going[n];
 }
 
 /* ---- the beat: how fast it goes, and what nobody needs any more */
@@ -195,6 +199,8 @@ static void on_ended(void *user, uint64_t id, const struct connection *connectio
 	o->era->visits--;
 	o->era = NULL;
 	v->left--;
+	v->going[o->place] = v->going[v->left];
+	v->going[o->place]->place = o->place;
 	v->unread++;
 	if (o->what == VISIT_TEST)
 		return;
@@ -285,11 +291,15 @@ static void keep(struct visits *v, struct one *o)
 {
 	if (v->count == v->room) {
 		v->room = v->room ? v->room * 2 : FIRST_ROOM;
-		v->all = reallocarray(v->all, v->room, sizeof *v->all);
+		v->all = reallocarray(v->all, v->room, sizeof(struct one *));
+		v->going = reallocarray(v->going, v->room, sizeof(struct one *));
 		must(v->all);
+		must(v->going);
 	}
 	assert(!v->count || v->all[v->count - 1]->id < o->id);
 	v->all[v->count++] = o;
+	o->place = v->left;
+	v->going[v->left++] = o;
 }
 
 bool visits_start(struct visits *v, const char *name, enum visit_what what, uint64_t *id, struct err *e)
@@ -302,7 +312,8 @@ bool visits_start(struct visits *v, const char *name, enum visit_what what, uint
 		return false;
 	if (other)
 		return err_set(e, ERR_BUSY, "connection %s is being visited already, since %s", name, moment_text(other->since, since));
-	sweep(v);
+	if (v->count - v->left > VISITS_KEPT + SWEEP_OVER)	/* each looks at all of them */
+		sweep(v);
 	o = calloc(1, sizeof *o);
 	must(o);
 	o->name = strdup(name);
@@ -312,7 +323,7 @@ bool visits_start(struct visits *v, const char *name, enum visit_what what, uint
 	o->since = clock_now_s();
 	o->era = v->eras;
 	o->era->visits++;
-	if (!v->left++)
+	if (!v->left)
 		start_beat(v);
 	*id = o->id = ++v->last_id;
 	keep(v, o);
@@ -355,8 +366,8 @@ void visits_counts(const struct visits *v, struct visits_counts *counts)
 	struct collector_visit now;
 
 	*counts = v->counts;
-	for (size_t n = 0; v->left && n < v->count; n++) {
-		if (v->all[n]->ended || v->all[n]->what == VISIT_TEST || !collector_show(v->collector, v->all[n]->at, &now))
+	for (size_t n = 0; n < v->left; n++) {
+		if (v->going[n]->what == VISIT_TEST || !collector_show(v->collector, v->going[n]->at, &now))
 			continue;
 		*(now.waiting ? &counts->waiting_now : &counts->running_now) += 1;
 		counts->messages += now.so_far.collected;
@@ -479,6 +490,7 @@ void visits_free(struct visits **out)
 	while (v->count)
 		forget(v->all[--v->count]);
 	free(v->all);
+	free(v->going);
 	free(v);
 	*out = NULL;
 }

@@ -21,6 +21,8 @@ struct watch {			/* of one connection; it stays when its session has ended */
 	struct imc_rested *rested;	/* and is kept here */
 	bool told, ending;
 	unsigned shorts;		/* sessions in a row that ended soon */
+	uint64_t names;		/* as struct imap_visit has it */
+	struct buf secret;	/* with which its session logged in, where the next visit does not get it: a server may say it back */
 	unsigned notifies;		/* NOTIFY in a row of which nothing came but that it holds no more */
 	uint64_t began_ms, heard_ms, denied_until_ms;
 	int64_t since, heard;		/* the same for people */
@@ -121,6 +123,7 @@ static void rest(struct watch *w)
 static void drop_session(struct watch *w)
 {
 	w->conn = NULL;
+	buf_wipe(&w->secret);
 	if (!w->session)
 		return;
 	imc_end(w->session);
@@ -273,6 +276,14 @@ bool watch_wanted(const struct visit *v)
 	       (imc_capabilities(v->imap->session) & IMC_CAPA_IDLE) && !denied(find(all, v->with->name));
 }
 
+static void keep_secret(struct watch *w, const struct visit *v)
+{
+	struct span secret = password_costs(v->with) ? buf_span(&v->password) : SPAN("");
+
+	buf_start(&w->secret, secret.len);	/* all at once: growing leaves copies */
+	(void)!buf_add(&w->secret, secret);	/* else that is not hidden any more */
+}
+
 static void take_over(struct watch *w, struct visit *v)
 {
 	const struct conn_user user = { .turn = on_turn, .drained = on_drained, .closed = on_closed, .user = w };
@@ -284,6 +295,8 @@ static void take_over(struct watch *w, struct visit *v)
 	w->began_ms = w->heard_ms = loop_now_ms(w->all->loop);
 	w->since = w->heard = clock_now_s();
 	w->told = w->ending = false;
+	w->names = v->imap->names;
+	keep_secret(w, v);
 	v->conn = NULL;
 	v->imap->session = NULL;
 	conn_adopt(w->conn, &user);
@@ -367,12 +380,22 @@ bool watch_take(struct visit *v, const struct conn_user *user)
 		return false;
 	v->conn = w->conn;
 	v->imap->session = w->session;
+	v->imap->names = w->names;
+	password_kept(v, buf_span(&w->secret));
+	buf_wipe(&w->secret);
 	w->conn = NULL;
 	w->session = NULL;
 	w->shorts = 0;
 	conn_adopt(v->conn, user);
 	imc_idle_done(v->imap->session);
 	return true;
+}
+
+void watch_anew(const struct visit *v)
+{
+	const struct watches *all = collector_watches(v->collector);
+
+	all->news(all->user, v->with->name);
 }
 
 /* ---- too many */

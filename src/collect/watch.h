@@ -44,4 +44,6 @@ void watch_begin(struct visit *v, bool again);
 bool watch_waits(const struct visit *v);	/* there is a session for this visit */
 /* Its connection and its session become the visit's; false: there is none (any more). */
 bool watch_take(struct visit *v, const struct conn_user *user);
+/* The server watches other mailboxes than are there now: this session ends, and another visit begins one of its own. */
+void watch_anew(const struct visit *v);
 void watch_crowded(struct visit *v);		/* the server let us not in: too many sessions */

@@ -10,17 +10,17 @@ enum { NAMES_MAX = 4000 };
 
 static const char *const state_names[] = { "waiting", "running", "ended" };
 static_assert(COUNT(state_names) == VISITS_STATES, "a name for each state");
-static const char *const what_names[] = { "collect", "baseline", "test" };
-static_assert(COUNT(what_names) == VISIT_TEST + 1, "a name for each kind");
+static const char *const what_names[] = { "collect", "baseline", "test", "retry" };
+static_assert(COUNT(what_names) == VISIT_RETRY + 1, "a name for each kind");
 
 static bool what_of(const struct api_call *c, enum visit_what *what, struct err *e)
 {
 	const char *name = call_text(c, "what");
 
 	*what = VISIT_COLLECT;
-	while (name && *what < COUNT(what_names) && strcmp(name, what_names[*what]) != 0)
+	while (name && *what < VISIT_RETRY && strcmp(name, what_names[*what]) != 0)
 		++*what;
-	return *what < COUNT(what_names) || err_set(e, ERR_CONFIG, "what is none of collect, baseline, test");
+	return *what < VISIT_RETRY || err_set(e, ERR_CONFIG, "what is none of collect, baseline, test");
 }
 
 /* Else it could not be said where a page goes on. */

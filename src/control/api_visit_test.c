@@ -66,6 +66,8 @@ static bool show(void *user, uint64_t id, struct visits_shown *v)
 		return false;
 	*v = (struct visits_shown){ .id = id, .connection = "box", .phase = "fetching", .what = VISIT_COLLECT, .state = VISITS_RUNNING,
 		.since = 1000, .result = { .collected = 1, .skipped = 2, .held = 3, .failed = 4, .octets = 5, .planned = 6, .planned_octets = 7 } };
+	if (id == 1003)
+		v->what = VISIT_RETRY;		/* nobody begins one by hand, but its number can be guessed */
 	if (id != 1002)
 		return true;
 	v->state = VISITS_ENDED;
@@ -216,6 +218,7 @@ static void asked_for_and_stopped(void **state)
 		"\"planned\":6,\"planned_octets\":7,\"collected\":1,\"skipped\":2,\"held\":3,\"failed\":4,\"octets\":5,\"ms\":0,\"error_kind\":\"none\",\"error\":\"\"},"
 		"{\"visit\":1002,\"connection\":\"box\",\"what\":\"collect\",\"state\":\"ended\",\"phase\":\"\",*\"ms\":8,\"error_kind\":\"auth\",\"error\":\"no\xef\xbf\xbd\"},"
 		"{\"visit\":7,\"state\":\"unknown\"}],\"given\":3}");
+	asks(w, "collect.progress", "{\"ids\":[1003]}", "{\"rows\":[{\"visit\":1003,\"connection\":\"box\",\"what\":\"retry\",*}],\"given\":1}");
 	asks(w, "collect.progress", "{\"ids\":[]}", "{\"rows\":[],\"given\":0}");
 	asks(w, "collect.stop", "{\"ids\":[1001,1002,7,1003]}", "{\"stopping\":2}");
 	assert_int_equal(seen.stopped, 2);

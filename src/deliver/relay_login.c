@@ -19,6 +19,7 @@ static void unproved(struct link *k, struct span challenge, const struct err *wh
 {
 	unsigned *weaker = k->relay->with->weaker;
 
+	k->judged = true;
 	if (weaker && (!span_starts(challenge, SPAN("e=")) || span_starts(challenge, SPAN("e=channel-binding"))))
 		*weaker = ladder_weaker_than(smc_mechanism(k->s));
 	smc_sasl_cancel(k->s, true, why);
@@ -93,7 +94,7 @@ void link_sasl(struct link *k, const struct smc_event *ev)
 		smc_sasl_cancel(k->s, false, &e);
 		return;
 	}
-	if (sasl_mech_slow(ev->mech) && task_start(k->relay->tasks, work, done, k, &e)) {
+	if (sasl_mech_slow(ev->mech) && (sasl_mech_asks(ev->mech) ? task_start_few : task_start)(k->relay->tasks, work, done, k, &e)) {
 		k->stepping = true;
 		return;
 	}

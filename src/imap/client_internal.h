@@ -147,7 +147,7 @@ struct imc {
 	uint8_t login_part;		/* of LOGIN: what a "+" asks for */
 	struct {
 		bool initial, spoke, last, proof_failed;
-		bool ends;		/* what we cancel was too far on for another mechanism */
+		bool ends;		/* what we cancelled was too far on for another mechanism */
 		unsigned rounds, responses;
 	} sasl;
 

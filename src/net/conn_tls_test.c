@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "net/conn_inside.h"
 #include "net/test_client.h"
 #include "net/test_pki.h"
@@ -374,10 +375,11 @@ static void visit(unsigned versions, uint16_t *port, bool want_reused)
 	s = settings(&server, CONN_TLS_IMPLICIT, versions, PATIENCE_MS);
 	if (*port) {		/* sessions are kept by port; pretend it is still the same one */
 		struct tls_basis basis;
-		SSL_SESSION *session = tls_sessions_get(&s.tls_client->sessions, "localhost", *port, 0, &basis);
+		int64_t judged;
+		SSL_SESSION *session = tls_sessions_get(&s.tls_client->sessions, "localhost", *port, 0, clock_now_s(), &basis, &judged);
 
 		assert_non_null(session);
-		tls_sessions_put(&s.tls_client->sessions, "localhost", server.port, session, 0, &basis);
+		tls_sessions_put(&s.tls_client->sessions, "localhost", server.port, session, 0, &basis, judged);
 	}
 	client_run(&c, &s);
 	server_stop(&server);

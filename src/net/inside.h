@@ -30,6 +30,7 @@ struct loop {
 	struct conn *conns;	/* every one that closed() was not called for yet */
 	struct resolver *resolver;	/* while names are looked up */
 	struct watch *watches;	/* signals */
+	struct few_lane *few;	/* jobs that share few threads; NULL: there were none yet */
 	struct jumps *jumps;	/* NULL: nobody wants to know */
 	bool (*clocks)(struct loop_clocks *now);	/* for tests: instead of loop_clocks_read; NULL */
 	size_t owned;		/* timers and wakes not freed yet */
@@ -45,5 +46,6 @@ void loop_timer(struct loop *l, uv_timer_t *t, uv_timer_cb run, uint64_t after_m
 void loop_jumps_end(struct loop *l);
 
 void jobs_prepare(void);		/* before libuv's pool is first used */
+void jobs_few_end(struct loop *l);	/* when all are over */
 void resolver_free(struct loop *l);	/* lookups under way are forgotten */
 void conn_abandon(struct conn *c);	/* ends it without a call to its user */

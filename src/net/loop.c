@@ -102,6 +102,7 @@ void loop_free(struct loop **out)
 		;		/* a uv_stop made it return early */
 	busy = uv_loop_close(&l->uv);
 	assert(!busy);
+	jobs_few_end(l);
 	free(l->in);
 	free(l->clear);
 	free(l->plain);

@@ -10,6 +10,7 @@
 struct task {
 	struct tasks *tasks;		/* NULL: its owner is gone */
 	struct task *next, **at;
+	bool few;
 	void (*work)(void *user);
 	void (*done)(void *user);
 	void *user;
@@ -71,13 +72,13 @@ static void on_done(void *user)
 	free(k);
 }
 
-bool task_start(struct tasks *t, void (*work)(void *user), void (*done)(void *user), void *user, struct err *e)
+static bool start(struct tasks *t, bool few, void (*work)(void *user), void (*done)(void *user), void *user, struct err *e)
 {
 	struct task *k = malloc(sizeof *k);
 
 	if (!k)
 		return err_set(e, ERR_LOCAL, "out of memory");
-	*k = (struct task){ .tasks = t, .next = t->first, .at = &t->first, .work = work, .done = done, .user = user };
+	*k = (struct task){ .tasks = t, .next = t->first, .at = &t->first, .few = few, .work = work, .done = done, .user = user };
 	if (k->next)
 		k->next->at = &k->next;
 	t->first = k;
@@ -85,7 +86,7 @@ bool task_start(struct tasks *t, void (*work)(void *user), void (*done)(void *us
 	(void)pthread_mutex_lock(&t->lock);
 	t->to_run++;
 	(void)pthread_mutex_unlock(&t->lock);
-	if (job_start(t->loop, on_work, on_done, k, e))
+	if ((few ? job_start_few : job_start)(t->loop, on_work, on_done, k, e))
 		return true;
 	(void)pthread_mutex_lock(&t->lock);
 	t->to_run--;
@@ -93,6 +94,31 @@ bool task_start(struct tasks *t, void (*work)(void *user), void (*done)(void *us
 	drop(k);
 	free(k);
 	return false;
+}
+
+bool task_start(struct tasks *t, void (*work)(void *user), void (*done)(void *user), void *user, struct err *e)
+{
+	return start(t, false, work, done, user, e);
+}
+
+bool task_start_few(struct tasks *t, void (*work)(void *user), void (*done)(void *user), void *user, struct err *e)
+{
+	return start(t, true, work, done, user, e);
+}
+
+/* Those whose turn has not come. */
+static void withdraw(struct tasks *t)
+{
+	for (struct task *k = t->first, *next; k; k = next) {
+		next = k->next;
+		if (!k->few || !job_withdraw(t->loop, k))
+			continue;
+		(void)pthread_mutex_lock(&t->lock);
+		t->to_run--;
+		(void)pthread_mutex_unlock(&t->lock);
+		drop(k);
+		free(k);
+	}
 }
 
 size_t tasks_waiting(const struct tasks *t)
@@ -107,6 +133,7 @@ void tasks_free(struct tasks **tasks)
 	*tasks = NULL;
 	if (!t)
 		return;
+	withdraw(t);
 	(void)pthread_mutex_lock(&t->lock);
 	while (t->to_run)
 		(void)pthread_cond_wait(&t->ran, &t->lock);

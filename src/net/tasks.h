@@ -13,5 +13,7 @@ struct tasks;
 
 [[nodiscard]] struct tasks *tasks_new(struct loop *l, struct err *e);
 [[nodiscard]] bool task_start(struct tasks *t, void (*work)(void *user), void (*done)(void *user), void *user, struct err *e);
+/* As job_start_few; tasks_free takes back those that still wait for a thread. */
+[[nodiscard]] bool task_start_few(struct tasks *t, void (*work)(void *user), void (*done)(void *user), void *user, struct err *e);
 size_t tasks_waiting(const struct tasks *t);	/* whose `done` is still to come */
 void tasks_free(struct tasks **t);

@@ -5,6 +5,7 @@
 #include <openssl/err.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "net/address.h"
 #include "net/tls_inside.h"
 
@@ -218,7 +219,7 @@ static int on_session(SSL *ssl, SSL_SESSION *session)
 {
 	struct tls_peer *p = SSL_get_app_data(ssl);
 
-	tls_sessions_put(&p->client->sessions, p->host, p->port, session, p->generation, &p->basis);
+	tls_sessions_put(&p->client->sessions, p->host, p->port, session, p->generation, &p->basis, p->judged);
 	return 1;
 }
 
@@ -296,7 +297,7 @@ SSL *tls_peer_start(struct tls_peer *p, struct err *e)
 		return NULL;
 	}
 	p->generation = tls_trust_generation(p->client->trust);
-	session = tls_sessions_get(&p->client->sessions, p->host, p->port, p->generation, &p->basis);
+	session = tls_sessions_get(&p->client->sessions, p->host, p->port, p->generation, clock_now_s(), &p->basis, &p->judged);
 	if (session) {
 		(void)SSL_set_session(ssl, session);
 		SSL_SESSION_free(session);

@@ -4,7 +4,8 @@
  *
  * A context is found by its settings: equal settings share one (each costs
  * 32 ms and 837 KiB with the system's authorities).  Client sessions are kept
- * per context and host:port for resumption, until trust changes (tls_trust.h).
+ * per context and host:port for resumption, until trust changes (tls_trust.h), and at most a day: who resumes from
+ * resumed sessions would never see again what became of the certificate.
  * A connection goes on with the context that it began with.
  * tls_client_get checks the settings as far as files and OpenSSL can say;
  * errors are ERR_CONFIG and name the key (`tls.ciphers: ...`).

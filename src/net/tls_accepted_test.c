@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "net/conn_inside.h"
 #include "net/test_client.h"
 #include "net/test_pki.h"
@@ -308,6 +309,40 @@ static void what_is_taken_back_meanwhile(void **state)
 	}
 }
 
+/* The ticket that came with a resumed session is as old as the certificate that was looked at. */
+static void resuming_makes_nothing_younger(void **state)
+{
+	static const unsigned versions[] = { 1u << TLS_1_2, 1u << TLS_1_3 };
+	char ca[100];
+
+	(void)state;
+	for (size_t n = 0; n < COUNT(versions); n++) {
+		struct tls_settings s = { .versions = versions[n], .verify_server = true, .verify_host = true, .verify_depth = 9, .ca_certificates = path("root", ca) };
+		struct watched seen = { 0 };
+		struct tls_sessions *kept;
+		struct tls_basis basis;
+		int64_t judged, now;
+		SSL_SESSION *one;
+		struct world w;
+		struct err why;
+
+		world_start(&w, LEAF);
+		visit_watched(&w, &seen, &s, &why);
+		assert_true(!why.kind && !seen.resumed);
+		kept = &tls_client_get(w.contexts, &s, &why)->sessions;
+		now = clock_now_s();
+		one = tls_sessions_get(kept, "localhost", w.server.port, 0, now, &basis, &judged);
+		assert_non_null(one);
+		tls_sessions_put(kept, "localhost", w.server.port, one, 0, &basis, now - TLS_RESUMES_S / 2);
+		visit_watched(&w, &seen, &s, &why);
+		assert_true(!why.kind && seen.resumed);
+		assert_null(tls_sessions_get(kept, "localhost", w.server.port, 0, now + TLS_RESUMES_S / 2, &basis, &judged));
+		visit_watched(&w, &seen, &s, &why);
+		assert_true(!why.kind && !seen.resumed);
+		world_end(&w);
+	}
+}
+
 /* What the settings accept by themselves is nobody's to take back. */
 static void what_the_settings_accept_stays(void **state)
 {
@@ -372,6 +407,7 @@ int main(void)
 		cmocka_unit_test(what_was_accepted_counts_there),
 		cmocka_unit_test(what_is_taken_back_ends_at_once),
 		cmocka_unit_test(what_is_taken_back_meanwhile),
+		cmocka_unit_test(resuming_makes_nothing_younger),
 		cmocka_unit_test(what_the_settings_accept_stays),
 	};
 

@@ -24,7 +24,7 @@
 #include "net/tls.h"
 #include "net/tls_trust.h"
 
-enum { TLS_PIN = 32, TLS_HOSTS = 64, TLS_HOSTS_EACH = 16, TLS_TICKET_KEYS = 2, TLS_SHARED = 64, TLS_SHARED_EACH = 8 };
+enum { TLS_PIN = 32, TLS_HOSTS = 64, TLS_HOSTS_EACH = 16, TLS_TICKET_KEYS = 2, TLS_SHARED = 64, TLS_SHARED_EACH = 8, TLS_RESUMES_S = 24 * 3600 };
 
 struct tls_server;
 
@@ -86,6 +86,7 @@ struct tls_peer {
 	struct tls_offered **offered;	/* borrowed, NULL: not wanted; set once, when the verdict is a bad one */
 	uint64_t generation;		/* of the trust by which it was judged */
 	struct tls_basis basis;
+	int64_t judged;			/* when the certificate was; a session that is resumed has that from the one before it */
 };
 
 /* What the server offered whose certificate was not accepted; from the heap. */
@@ -158,13 +159,14 @@ bool tls_peer_trusted(const struct tls_peer *p);	/* still */
 /* tls_offered.c: NULL: nothing was offered, or memory is out */
 struct tls_offered *tls_offered_new(X509_STORE_CTX *with, const char *reason);
 
-/* tls_session.c: each with the trust by which its server was judged; those of another generation are not given out */
+/* tls_session.c: each with the trust by which its server was judged; those of another generation are not given out, nor those whose certificate was last seen
+ * TLS_RESUMES_S ago */
 void tls_sessions_start(struct tls_sessions *s);
 void tls_sessions_end(struct tls_sessions *s);
 void tls_sessions_put(struct tls_sessions *s, const char *host, uint16_t port, SSL_SESSION *session,
-	uint64_t generation, const struct tls_basis *basis);	/* takes it */
-SSL_SESSION *tls_sessions_get(struct tls_sessions *s, const char *host, uint16_t port, uint64_t generation,
-	struct tls_basis *basis);	/* the caller's; NULL = none */
+	uint64_t generation, const struct tls_basis *basis, int64_t judged);	/* takes it */
+SSL_SESSION *tls_sessions_get(struct tls_sessions *s, const char *host, uint16_t port, uint64_t generation, int64_t now,
+	struct tls_basis *basis, int64_t *judged);	/* the caller's; NULL = none */
 void tls_sessions_drop(struct tls_sessions *s, const char *host, uint16_t port);
 
 /* tls_shared.c: equal certificates of several connections are one, those of chains that were accepted */

@@ -9,6 +9,7 @@ struct tls_saved {
 	SSL_SESSION *session;
 	uint64_t generation;
 	struct tls_basis basis;
+	int64_t judged;
 	uint16_t port;
 	char host[];
 };
@@ -77,7 +78,7 @@ static struct tls_saved *put(struct tls_saved **at, struct tls_saved *saved)
 }
 
 void tls_sessions_put(struct tls_sessions *s, const char *host, uint16_t port, SSL_SESSION *session,
-	uint64_t generation, const struct tls_basis *basis)
+	uint64_t generation, const struct tls_basis *basis, int64_t judged)
 {
 	size_t size = strlen(host) + 1;
 	struct tls_saved *saved = calloc(1, sizeof *saved + size), *old, *surplus, **at = bucket(s, host, port);
@@ -91,6 +92,7 @@ void tls_sessions_put(struct tls_sessions *s, const char *host, uint16_t port, S
 	saved->session = session;
 	saved->generation = generation;
 	saved->basis = *basis;
+	saved->judged = judged;
 	(void)pthread_mutex_lock(&s->lock);
 	old = take(at, host, port);
 	surplus = put(at, saved);
@@ -101,17 +103,25 @@ void tls_sessions_put(struct tls_sessions *s, const char *host, uint16_t port, S
 		give_back(surplus);
 }
 
-SSL_SESSION *tls_sessions_get(struct tls_sessions *s, const char *host, uint16_t port, uint64_t generation, struct tls_basis *basis)
+/* Whoever resumes again and again would never see the certificate again: not that it expired, nor that it was revoked. */
+static bool is_stale(const struct tls_saved *saved, uint64_t generation, int64_t now)
+{
+	return saved->generation != generation || now < saved->judged || now - saved->judged >= TLS_RESUMES_S;
+}
+
+SSL_SESSION *tls_sessions_get(struct tls_sessions *s, const char *host, uint16_t port, uint64_t generation, int64_t now,
+	struct tls_basis *basis, int64_t *judged)
 {
 	struct tls_saved **at = bucket(s, host, port), *saved, *stale = NULL;
 	SSL_SESSION *session = NULL;
 
 	(void)pthread_mutex_lock(&s->lock);
 	saved = take(at, host, port);
-	if (saved && saved->generation != generation) {
-		stale = saved;		/* trust has changed since: its server is judged anew */
+	if (saved && is_stale(saved, generation, now)) {
+		stale = saved;		/* its server is judged anew */
 	} else if (saved) {
 		*basis = saved->basis;
+		*judged = saved->judged;
 		if (SSL_SESSION_up_ref(saved->session))
 			session = saved->session;
 		(void)put(at, saved);	/* in front again; there was room for it */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "net/address.h"
 #include "net/tls_inside.h"
@@ -314,6 +315,7 @@ int tls_verify(X509_STORE_CTX *with, [[maybe_unused]] void *unused)
 	p->basis = (struct tls_basis){ 0 };	/* a session was not resumed after all */
 	if (acceptable(p, with, X509_STORE_CTX_get0_cert(with), p->verdict)) {
 		tls_shared_keep_all(&p->client->shared, with);
+		p->judged = clock_now_s();
 		X509_STORE_CTX_set_error(with, X509_V_OK);
 		*p->verdict = (struct err){ .kind = ERR_NONE };	/* what the settings alone would have said */
 		return 1;

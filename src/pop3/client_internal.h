@@ -70,7 +70,7 @@ struct p3c {
 		bool spoke;	/* a response is out */
 		bool last;	/* the server said +OK; the caller verifies */
 		bool proof_failed;
-		bool ends;	/* what we cancel was too far on for another mechanism */
+		bool ends;	/* what we cancelled was too far on for another mechanism */
 		unsigned rounds, responses;
 	} sasl;
 

@@ -7,7 +7,7 @@
 /* What is to be known of each mechanism; a new one is a new row. */
 static const struct mech {
 	const char *name;
-	bool built, clear, first, slow, plus, bearer, serves, keyless, apart, mutual;
+	bool built, clear, first, slow, plus, bearer, serves, keyless, apart, mutual, asks;
 } mechs[] = {
 	[SASL_EXTERNAL] =           { "EXTERNAL",           .built = true, .first = true, .keyless = true, .serves = true },
 	[SASL_SCRAM_SHA_256_PLUS] = { "SCRAM-SHA-256-PLUS", .built = true, .first = true, .slow = true, .plus = true, .serves = true, .mutual = true },
@@ -16,7 +16,7 @@ static const struct mech {
 	[SASL_SCRAM_SHA_1] =        { "SCRAM-SHA-1",        .built = true, .first = true, .slow = true, .serves = true, .mutual = true },
 	[SASL_OAUTHBEARER] =        { "OAUTHBEARER",        .built = true, .clear = true, .first = true, .bearer = true, .serves = true },
 	[SASL_XOAUTH2] =            { "XOAUTH2",            .built = true, .clear = true, .first = true, .bearer = true, .serves = true },
-	[SASL_GSSAPI] =             { "GSSAPI",             .built = true, .first = true, .slow = true, .keyless = true, .mutual = true },
+	[SASL_GSSAPI] =             { "GSSAPI",             .built = true, .first = true, .slow = true, .keyless = true, .mutual = true, .asks = true },
 	[SASL_DIGEST_MD5] =         { "DIGEST-MD5",         .built = true, .mutual = true },
 	[SASL_CRAM_MD5] =           { "CRAM-MD5",           .built = true, .serves = true },
 	[SASL_NTLM] =               { "NTLM",               .built = true, .first = true, .slow = true, .apart = true },
@@ -67,6 +67,11 @@ bool sasl_mech_first(enum sasl_mech mech)
 bool sasl_mech_slow(enum sasl_mech mech)
 {
 	return row(mech)->slow;
+}
+
+bool sasl_mech_asks(enum sasl_mech mech)
+{
+	return row(mech)->asks;
 }
 
 bool sasl_mech_plus(enum sasl_mech mech)

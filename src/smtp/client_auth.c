@@ -139,6 +139,7 @@ static void say_initial(struct smc *s, struct span response)
 
 	buf_lend(&text, memory, room);
 	s->sasl.spoke = response.len ? base64_encode(response, &text) : buf_add(&text, SPAN("="));
+	s->sasl.responses += s->sasl.spoke;
 	smtp_command(s, VERB_AUTH, span_of(sasl_mech_name(s->ladder.now)), buf_span(&text));
 	wipe(memory, sizeof memory);
 }
@@ -156,14 +157,30 @@ void smc_sasl_answer(struct smc *s, struct span response)
 		say_initial(s, response);
 	} else {
 		s->sasl.spoke = true;
+		s->sasl.responses++;
 		say_base64(s, response);
 	}
 }
 
+/* Where our proof is out, what makes no sense is in the place of the server's, or behind a failure that it has counted. */
 static void cancel(struct smc *s)
 {
+	s->sasl.ends = !s->sasl.proof_failed && s->error.kind == ERR_PEER && ladder_proof_out(s->ladder.now, s->sasl.responses);
+	if (s->sasl.ends)
+		ladder_over(&s->ladder, LADDER_WRONG, NOTHING);
 	s->asked[s->head].verb = VERB_CANCEL;
 	smtp_say(s, SPAN("*\r\n"));
+}
+
+/* The place of the server's proof is taken by what is none. */
+static void no_proof(struct smc *s)
+{
+	s->sasl.proof_failed = sasl_mech_mutual(s->ladder.now) && ladder_proof_out(s->ladder.now, s->sasl.responses);
+	if (!s->sasl.proof_failed)
+		return;
+	(void)err_in(&s->error, "the server did not prove who it is");
+	s->error.kind = ERR_AUTH;
+	ladder_over(&s->ladder, LADDER_FALSE_PROOF, NOTHING);
 }
 
 /* What was said so far decides how to get out of it: nothing, an exchange, or
@@ -208,6 +225,7 @@ static void on_challenge(struct smc *s, struct smc_event *ev)
 	if (!base64_decode(text, &challenge)) {
 		(void)err_set(&s->error, ERR_PEER, "the challenge of %s is not base64 (RFC 4954 section 4)", sasl_mech_name(s->ladder.now));
 		(void)err_peer(&s->error, smtp_words(s));
+		no_proof(s);
 		cancel(s);
 		return;
 	}
@@ -217,7 +235,7 @@ static void on_challenge(struct smc *s, struct smc_event *ev)
 static void on_cancelled(struct smc *s)
 {
 	smtp_pop(s);
-	if (s->sasl.proof_failed)
+	if (s->sasl.proof_failed || s->sasl.ends)
 		s->failed = true;
 	else if (s->reply.code / 100 == 2)
 		smtp_fail(s, ERR_PEER, "the server accepts an AUTH that we cancelled (RFC 4954 section 4)", smtp_words(s));

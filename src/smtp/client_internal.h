@@ -105,7 +105,8 @@ struct smc {
 		bool spoke;	/* a response is out */
 		bool last;	/* the server said 235; the caller verifies */
 		bool proof_failed;
-		unsigned rounds;
+		bool ends;	/* what we cancelled was too far on for another mechanism */
+		unsigned rounds, responses;
 	} sasl;
 	uint32_t slot_first, slot_count;
 	struct err error;

@@ -4,7 +4,10 @@ words that help.  OAUTHBEARER and XOAUTH2 are in test_oauth.py.  NTLM and SCRAM 
 judged by Cyrus SASL; -PLUS also by our own server (test_serve_clients.py) and by GNU SASL's (src/sasl/client_test.c)."""
 import os
 import re
+import select
+import socket
 import subprocess
+import threading
 
 import pytest
 
@@ -13,6 +16,7 @@ import cyrus
 import kerberos
 from certs import openssl
 from dovecot import Dovecot, available
+from serving import until
 
 PASSWORDS = ["scram-sha-256", "scram-sha-1", "digest-md5", "cram-md5", "plain", "login", "user"]
 BY_PASSWORD = [(protocol, auth) for protocol in ("pop3", "imap") for auth in PASSWORDS + ["apop"] * (protocol == "pop3")]
@@ -125,6 +129,22 @@ def test_digest_md5_of_any_password(p, authority, protocol, password):
         p.secrets.add(password)
         box(p, d, authority, protocol, "anna", auth=["digest-md5"], password=password)
         logs_in(p, "digest-md5")
+
+
+@pytest.mark.parametrize("protocol", ["pop3", "imap"])
+def test_auto_leaves_out_what_servers_disagree_on(p, authority, protocol):
+    """ISO 8859-1 has all letters of this password: RFC 2831 and Dovecot hash other octets then."""
+    password = "pässwörd-7Q"
+    with Dovecot(authority, more="auth_mechanisms = plain digest-md5\n", passwd=f"anna:{{PLAIN}}{password}::::::\n") as d:
+        d.fill("anna", MAIL)
+        p.secrets.add(password)
+        box(p, d, authority, protocol, "anna", password=password)
+        logs_in(p, "plain")
+        login = [r for r in p.good("test", "box", "--json").rows() if r["step"] == "login"][0]
+        assert {m["mechanism"]: m["reason"] for m in login["mechanisms"]}["DIGEST-MD5"] == "disputed"
+        box(p, d, authority, protocol, "anna", password=password, auth=["digest-md5"])
+        done = p("collect", "box")
+        assert done.code == 1 and "login by DIGEST-MD5 was refused" in done.err, done
 
 
 # ---- against Cyrus SASL
@@ -282,6 +302,64 @@ def test_no_kdc(ticketed, hound, authority, protocol):
         gone.stop()
         box(ticketed, hound, authority, protocol, user, auth=["gssapi"], password=None)
         assert "none of the mechanisms" not in refused(ticketed, "error .*no Kerberos server answers: Cannot contact any KDC").err
+
+
+class Mute:
+    """A KDC that takes connections and says nothing: how many there were at once."""
+
+    def __enter__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=100)
+        self.now, self.most, (self.ends, end) = [], 0, socket.socketpair()
+        self.thread = threading.Thread(target=self.listen, args=(end,))
+        self.thread.start()
+        return self
+
+    def listen(self, end):
+        with end:
+            while end not in select.select([self.listener, end, *self.now], [], [])[0]:
+                for one in select.select(self.now, [], [], 0)[0]:       # who went before another came
+                    if not one.recv(65536):
+                        self.now.remove(one)
+                        one.close()
+                if select.select([self.listener], [], [], 0)[0]:
+                    self.now.append(self.listener.accept()[0])
+                    self.most = max(self.most, len(self.now))
+            for one in (self.listener, *self.now):
+                one.close()
+
+    def stop(self):
+        self.ends.close()
+        self.thread.join()
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+def test_a_silent_kdc_holds_nobody_else_up(ticketed, hound, realm, authority, home):
+    """More connections ask it than there are threads; mail of another one is delivered while all of them wait."""
+    user, go = hound.fresh(MAIL), os.path.join(home, "go")
+    with Mute() as mute:
+        with open(realm.path("krb5.conf"), encoding="ascii") as f:
+            text = re.sub(r"kdc = \S+", f"kdc = 127.0.0.1:{mute.listener.getsockname()[1]}", f.read())
+        with open(os.path.join(home, "krb5.conf"), "w", encoding="ascii") as f:
+            f.write(text)
+        ticketed.variables.update(KRB5CCNAME=realm.ticket(user), KRB5_CONFIG=os.path.join(home, "krb5.conf"))
+        for n in range(12):
+            ticketed.connection(f"ticket{n}", protocol="imap", port=hound.imaps, host="localhost", user=user, tls__ca_certificates=authority.ca,
+                                auth=["gssapi"], password=None, timeout="100s")
+        ticketed.connection("plain", protocol="imap", port=hound.imaps, host="127.0.0.1", user=user, tls__ca_certificates=authority.ca, tls__verify_host=False,
+                            after="keep", password=f"command:until test -e {go}; do sleep 0.1; done; echo {hound.password}")
+        process = ticketed.start("collect")
+        try:
+            until(lambda: mute.most >= 4, "questions to the KDC")
+            with open(go, "w", encoding="ascii"):
+                pass
+            until(lambda: len(ticketed.in_maildir()) == len(MAIL), "mail of who needs no ticket")
+        finally:
+            mute.stop()         # now it is told soon
+            done = ticketed.finish(process)
+    assert mute.most == 4, done
+    assert done.code == 1 and done.err.count("no Kerberos server answers") == 12, done
 
 
 # ---- by a certificate

@@ -3,7 +3,7 @@
 
     with Mixed(hosts=10) as m:          m.ports[host][kind]; the process is this file
         m.connection(kind, host)        keys of a connection to one of them
-        m.events()                      [(when, host, kind, user, what)] so far: "in" at a login, "out" at its QUIT or LOGOUT
+        m.events()                      [(when, host, kind, user, what)] so far: "in" at a login or DONE, "out" at its QUIT, LOGOUT or IDLE
 Kinds: pop3, imap (with IDLE); refused (nobody listens), hangs (before the greeting), drips (it, an octet a second), slow (each
 answer takes two seconds), denies (every login).  All mailboxes are empty.
 """
@@ -58,6 +58,7 @@ def tell(*event):
 class Talk:
     def __init__(self, host, kind, reader, writer):
         self.host, self.kind, self.reader, self.writer, self.user = host, kind, reader, writer, None
+        self.inside = False
 
     async def say(self, text):
         if self.kind == "slow":
@@ -69,8 +70,13 @@ class Talk:
             self.writer.write(text.encode())
 
     def enter(self, user):
-        self.user = user
+        self.user, self.inside = user, True
         tell(self.host, self.kind, user, "in")
+
+    def leave(self):
+        if self.inside:
+            tell(self.host, self.kind, self.user, "out")
+        self.inside = False
 
     async def run(self):
         try:
@@ -81,8 +87,7 @@ class Talk:
         except (OSError, asyncio.IncompleteReadError):
             pass
         finally:
-            if self.user:
-                tell(self.host, self.kind, self.user, "out")
+            self.leave()
             self.writer.close()
 
     async def pop3(self):
@@ -120,8 +125,10 @@ class Talk:
                 await self.say("* FLAGS (\\Seen \\Deleted)\r\n* 0 EXISTS\r\n* OK [UIDVALIDITY 1]\r\n* OK [UIDNEXT 1]\r\n")
             elif verb == "IDLE":
                 await self.say("+ idling\r\n")
+                self.leave()
                 if not await self.reader.readline():
                     return
+                self.enter(self.user)
             elif verb == "LOGOUT":
                 await self.say(f"* BYE\r\n{tag} OK bye\r\n")
                 return

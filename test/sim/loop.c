@@ -272,6 +272,18 @@ bool job_start(struct loop *l, void (*work)(void *user), void (*done)(void *user
 	return true;
 }
 
+bool job_start_few(struct loop *l, void (*work)(void *user), void (*done)(void *user), void *user, struct err *e)
+{
+	return job_start(l, work, done, user, e);
+}
+
+bool job_withdraw(struct loop *l, const void *user)
+{
+	(void)l;
+	(void)user;
+	return false;
+}
+
 bool child_output(const char *command, uint32_t timeout_ms, const atomic_bool *stop, struct buf *out, struct err *e)
 {
 	(void)command;
