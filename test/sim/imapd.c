@@ -333,7 +333,7 @@ void imapd_line(struct session *s, struct span line)
 	s->tag[tag.len] = '\0';
 	if (!peaceful() && s->selected && one_in(12))
 		origin_others();
-	if (world->plan.watched && s->selected && one_in(60))
+	if (watching_goes_on() && s->selected && one_in(60))
 		origin_arrives();
 	if (span_equal_nocase(verb, SPAN("CAPABILITY"))) {
 		capability(s);

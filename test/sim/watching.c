@@ -33,6 +33,11 @@ static struct {
 
 static const uint8_t key[VISITED_KEY] = "the simulation's key";
 
+bool watching_goes_on(void)
+{
+	return w.loop && !w.over;
+}
+
 static void again_at(uint64_t most_s, event_run *run)
 {
 	event_at(SECOND_US + log_below(most_s * SECOND_US), run, NULL);
