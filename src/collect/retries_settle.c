@@ -256,16 +256,18 @@ static bool is_forgotten(struct ledger *l, const struct held_info *info)
 	return ledger_noted(l, LEDGER_NOTE_LISTED) > info->made;
 }
 
-/* Another copy of the same message waits for this target, and is what the entry mentions: it gets that one. */
+/* Another copy of the same message waits for this target, is what the entry mentions, and its turn comes no later: the target gets that
+ * one. */
 static bool is_twin(struct visit *v, const struct ledger_entry *entry, const struct held_info *info, const struct sink *k)
 {
 	const struct ledger_target *t = target_of(entry, k);
 	struct held_info other;
+	int64_t now = clock_now_s();
 	uint64_t copy;
 
 	return t && t->state == LEDGER_TARGET_HELD && entry->has_digest && memcmp(entry->digest, info->origin.digest, sizeof entry->digest) == 0 &&
 	       held_id_read(t->place, &copy) && held_get(collector_store(v->collector), copy, &other) && other.state == HELD_WAITING &&
-	       strcmp(other.target, info->target) == 0;
+	       strcmp(other.target, info->target) == 0 && (other.next <= now || other.next <= info->next);
 }
 
 /* True: the ledger knows, or nothing will ever speak of it; false: it will, once what was begun is durable. */
