@@ -32,6 +32,7 @@ struct visit_mechs {
 	bool recalled;			/* kept is there; */
 	bool remembered;		/* this attempt's login is in it */
 	unsigned fresh, connections;	/* refused in this attempt; more were opened for that */
+	bool brought;			/* this attempt's last try ended behind the credentials, whatever was said of them */
 	struct err unproved;		/* kind ERR_NONE: not so */
 	uint8_t fates[SASL_MECHS];	/* enum ladder_fate, of all attempts */
 	char (*words)[LADDER_WORDS];	/* a test: of each mechanism; else NULL */

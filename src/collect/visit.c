@@ -175,8 +175,8 @@ static bool worth_another_try(struct visit *v)
 	if (!v->prepared || v->what == VISIT_TEST || !most || asked_ms > v->with->retry_interval_ms || !v->with->retry_interval_ms)
 		return false;	/* what a server wants to wait for longer is the schedule's */
 	switch (v->why.kind) {
-	case ERR_BUSY:		/* not counted, but not for ever */
-		return v->busy_tries++ < BUSY_TRIES_MAX;
+	case ERR_BUSY:		/* not counted, but not for ever; one that had the password may count at the server, whatever it says */
+		return v->ladder.brought ? v->tries++ < most : v->busy_tries++ < BUSY_TRIES_MAX;
 	case ERR_NET:
 	case ERR_PEER:
 		return v->tries++ < most;
