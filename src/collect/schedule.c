@@ -330,7 +330,7 @@ void schedule_ended(struct schedule *s, const char *name, const struct err *why,
 	if (why->kind == ERR_NONE)
 		p->kept.success = now;
 	changed = !p->stale && backoff_note(s, p, why, now);
-	next_interval(s, p, news_over(p, why->kind == ERR_NONE, now), now);
+	next_interval(s, p, news_over(p, p->class <= SCHEDULE_UNCOUNTED, now), now);
 	soon(p, now);
 	if (changed)
 		settle_host(s, p->host);
