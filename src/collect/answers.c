@@ -15,6 +15,26 @@ int64_t delivery_moment(struct ledger *l)
 	return now > confirmed ? now : confirmed + 1;
 }
 
+/* No earlier than what became `disposing` in this visit: moments run ahead of the clock when visits follow each other within a
+ * second, and the clock may be set back. */
+void delivery_confirmed(struct ledger *l)
+{
+	int64_t moment = delivery_moment(l), latest = ledger_latest(l);
+
+	ledger_note(l, LEDGER_NOTE_DISPOSED, moment > latest ? moment : latest, 0);
+}
+
+bool delivery_asked_anew(struct ledger *l, struct ledger_entry *entry)
+{
+	int64_t moment = delivery_moment(l);
+
+	if (entry->state == LEDGER_DISPOSING && entry->changed <= moment)
+		return false;
+	entry->state = LEDGER_DISPOSING;
+	entry->changed = moment;
+	return true;
+}
+
 void delivery_recovered(struct visit *v, struct ledger *l, struct ledger_entry *entry, const struct sink *k)
 {
 	entry->changed = delivery_moment(l);

@@ -36,9 +36,7 @@ static void ask_disposals(struct visit *v)
 
 		if (!(i->flags & ITEM_DISPOSE) || !ledger_get(v->ledger, i->id, &entry))
 			continue;
-		if (entry.state != LEDGER_DISPOSING) {
-			entry.state = LEDGER_DISPOSING;
-			entry.changed = delivery_moment(v->ledger);
+		if (delivery_asked_anew(v->ledger, &entry)) {
 			ledger_put(v->ledger, &entry, 0);
 			visit_count_puts(v, 1);
 		}

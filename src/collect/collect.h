@@ -131,7 +131,7 @@ struct collector_with {
 	/* Connections with `idle` are watched between visits, where the server can (IMAP IDLE); this is called when a
 	 * visit is wanted, once until there was one; it may not begin within this call.  NULL: nothing is watched. */
 	void (*news)(void *user, const char *connection);
-	void (*slow)(void *user, const struct connection *connection);	/* a visit counts in max_per_host no more; may be NULL */
+	void (*slow)(void *user, const struct connection *connection);	/* a visit, and no test, counts in max_per_host no more; may be NULL */
 	void (*step)(void *user, uint64_t id, const struct connection *connection, const struct visit_step *step);	/* may be NULL */
 	/* What a server offered whose certificate is not trusted; NULL: it is kept in `store`. */
 	void (*offered)(void *user, const char *host, uint16_t port, const struct conn_offered *offered);

@@ -201,7 +201,7 @@ static void look_at_place(struct collector *c, struct visit *v)
 		return;
 	v->slow = true;
 	collector_left_host(c, v);
-	if (c->with.slow)
+	if (c->with.slow && v->what != VISIT_TEST)
 		c->with.slow(c->with.user, v->with);
 }
 

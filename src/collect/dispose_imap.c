@@ -92,7 +92,7 @@ static bool prepare_known(struct visit *v, const struct item *item, struct way *
 		put_state(v, &entry, LEDGER_SEEN);
 		return false;
 	}
-	if (entry.state != LEDGER_DISPOSING)
+	if (delivery_asked_anew(v->ledger, &entry))
 		put_state(v, &entry, LEDGER_DISPOSING);
 	return true;
 }
@@ -463,7 +463,7 @@ void dispose_confirmed(struct visit *v)
 	if (ledger_noted(v->ledger, LEDGER_NOTE_COPYING) && !i->undisposed)
 		ledger_note(v->ledger, LEDGER_NOTE_COPYING, 0, 0);
 	if ((v->with->after != AFTER_SEEN || i->deleted) && i->disposed && !i->undisposed && !v->uncompared && !v->listing.incomplete)
-		ledger_note(v->ledger, LEDGER_NOTE_DISPOSED, clock_now_s(), 0);
+		delivery_confirmed(v->ledger);
 }
 
 bool dispose_expunged(const struct visit *v)

@@ -119,6 +119,10 @@ void mechs_settle(struct visit *v)
 
 		if (hopeless(with, m))
 			continue;
+		if (with->auth_auto && sasl_mech_disputed(m, span_of(with->user), buf_span(&v->password))) {
+			v->ladder.disputed |= bit(m);
+			continue;
+		}
 		if (with->auth_auto && v->ladder.kept.worked != m && (v->ladder.kept.refused & bit(m)))
 			late |= bit(m);
 		else
@@ -193,17 +197,31 @@ void mechs_unproved(struct visit *v, struct span challenge, const struct err *wh
 	v->talk->sasl_cancel(v, ends, why);
 }
 
+/* It was tried, and the connection is gone.  A deadline is another matter: there the server may not have seen it. */
+static void not_answered(struct visit *v, const struct ladder *l)
+{
+	size_t len = strlen(v->why.text);
+
+	v->ladder.fates[l->now] = LADDER_UNANSWERED;
+	v->ladder.unanswered = l->shown && !v->ladder.fresh && !(v->conn && conn_timed_out(v->conn));
+	if (v->ladder.unanswered)
+		(void)snprintf(v->why.text + len, sizeof v->why.text - len, "; that may be its way to refuse the login: check %s", sasl_mech_check(l->now));
+}
+
 void mechs_over(struct visit *v)
 {
 	const struct ladder *l = v->talk->ladder(v);
 
 	v->ladder.brought = l && l->count && (l->brought || l->under_way);
+	v->ladder.unanswered = false;
 	if (!l || !l->count)
 		return;
 	take_fates(v, l);
 	v->ladder.fresh = l->refused & ~v->ladder.before.refused;
 	v->ladder.before.refused = l->refused;
 	v->ladder.before.tries = l->tries - l->under_way;	/* what was not answered is no try */
+	if (l->under_way && v->why.kind == ERR_NET)
+		not_answered(v, l);
 	if (v->ladder.unproved.kind && v->why.kind && v->why.kind != ERR_AUTH) {
 		v->why = v->ladder.unproved;
 		(void)err_in(&v->why, "%s:%u", v->with->host, v->conn_settings.port);
@@ -254,6 +272,7 @@ static struct visit_mech row(const struct visit *v, enum sasl_mech m, unsigned w
 	static const struct { const char *name, *text; } more[] = {
 		{ "no_certificate", "no tls.certificate" }, { "no_oauth", "no oauth section" }, { "oauth", "the login is by access tokens, as section oauth says" },
 		{ "no_password", "no password" }, { "only_named", "only where auth names it" },
+		{ "disputed", "servers disagree on letters beyond ASCII in it: only where auth names it" },
 	};
 	static_assert(COUNT(more) == MECH_REASONS - LADDER_FATES, "words for each reason");
 	const char *name = m == SASL_USER && v->with->protocol == PROTOCOL_IMAP ? "USER (LOGIN of IMAP)" : sasl_mech_name(m);
@@ -297,7 +316,7 @@ size_t mechs_tell(struct visit *v, struct visit_mech rows[SASL_MECHS])
 
 	for (enum sasl_mech m = 0; with->auth_auto && m < SASL_MECHS; m++)
 		if (!listed(v, m) && !(imap && m == SASL_APOP))
-			rows[count++] = row(v, m, not_listed(with, m));
+			rows[count++] = row(v, m, v->ladder.disputed & bit(m) ? MECH_DISPUTED : not_listed(with, m));
 	for (size_t n = 0; n < v->mech_count; n++) {
 		enum sasl_mech m = v->mechs[n];
 

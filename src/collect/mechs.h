@@ -13,6 +13,9 @@
  * A server that could not prove who it is (SCRAM's signature, a channel binding, DIGEST-MD5's rspauth) ends the visit,
  * whatever it says or does not say then; and none weaker than that mechanism is tried in later visits, until a login was
  * good.  All of it counts for the settings with which it was: a change in the connection's section begins anew.
+ * A server that ends the connection in place of an answer to the password, or to a proof of it, may have refused it that
+ * way: the visit ends, and shows it no second time.  The error is the connection's (counted, not fatal), for it may be that.
+ * Only behind a refusal on the same connection, which may be what the server closed for, it is tried once more on another.
  * A test goes by what is remembered, in a store or by whoever read one before (collector_with.recalled), and changes nothing of it. */
 #pragma once
 
@@ -23,7 +26,7 @@
 struct visit;
 
 enum mech_reason {		/* why one is not in the list at all, for auth = auto; on top of enum ladder_fate */
-	MECH_NO_CERTIFICATE = LADDER_FATES, MECH_NO_OAUTH, MECH_OAUTH, MECH_NO_PASSWORD, MECH_ONLY_NAMED, MECH_REASONS
+	MECH_NO_CERTIFICATE = LADDER_FATES, MECH_NO_OAUTH, MECH_OAUTH, MECH_NO_PASSWORD, MECH_ONLY_NAMED, MECH_DISPUTED, MECH_REASONS
 };
 
 struct visit_mechs {
@@ -31,6 +34,8 @@ struct visit_mechs {
 	struct visited_login kept;
 	bool recalled;			/* kept is there; */
 	bool remembered;		/* this attempt's login is in it */
+	unsigned disputed;		/* passed over, by auto: sasl_mech_disputed */
+	bool unanswered;		/* the server ended this attempt's connection in place of an answer to the password */
 	unsigned fresh, connections;	/* refused in this attempt; more were opened for that */
 	bool brought;			/* this attempt's last try ended behind the credentials, whatever was said of them */
 	struct err unproved;		/* kind ERR_NONE: not so */

@@ -343,6 +343,35 @@ static void each_reason_has_words(void **state)
 	end(&g);
 }
 
+/* The connection ends in place of an answer: the visit is over when the password was out, and no refusal came before. */
+static void not_answered(void **state)
+{
+	static const struct gone { bool shown, refused; enum err_kind kind; bool want; } rows[] = {
+		{ true, false, ERR_NET, true }, { false, false, ERR_NET, false }, { true, true, ERR_NET, false }, { true, false, ERR_BUSY, false },
+	};
+
+	for (const struct gone *r = rows; r < rows + COUNT(rows); r++) {
+		struct world *w = *state;
+		struct visiting g;
+
+		begin(&g, w, VISIT_COLLECT);
+		settle(g.v);
+		if (r->refused) {
+			assert_true(next(BIT(CRAM_MD5) | BIT(PLAIN), SASL_CRAM_MD5));
+			ladder_over(&session, LADDER_REFUSED, SPAN("-ERR"));
+		}
+		assert_true(next(BIT(CRAM_MD5) | BIT(PLAIN), r->refused ? SASL_PLAIN : SASL_CRAM_MD5));
+		session.shown = r->shown;
+		(void)err_set(&g.v->why, r->kind, "the server closed the connection");
+		mechs_over(g.v);
+		assert_int_equal(g.v->ladder.unanswered, r->want);
+		assert_int_equal(strstr(g.v->why.text, "check `user` and `password`") != NULL, r->want);
+		assert_int_equal(g.v->ladder.fates[session.now], r->kind == ERR_NET ? LADDER_UNANSWERED : LADDER_UNASKED);
+		assert_int_equal(mechs_again(g.v), r->refused);
+		end(&g);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -354,6 +383,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_brought_the_password, world_start, world_stop),
 		cmocka_unit_test_setup_teardown(another_binding_than_ours, world_start, world_stop),
 		cmocka_unit_test_setup_teardown(other_connections_of_a_visit, world_start, world_stop),
+		cmocka_unit_test_setup_teardown(not_answered, world_start, world_stop),
 		cmocka_unit_test_setup_teardown(each_reason_has_words, world_start, world_stop),
 	};
 

@@ -152,7 +152,7 @@ static void on_bye(struct visit *v, const struct p3c_event *ev)
 {
 	v->bye = ev->good;
 	if (ev->good && !v->uncompared && !v->listing.incomplete)
-		ledger_note(v->ledger, LEDGER_NOTE_DISPOSED, clock_now_s(), 0);
+		delivery_confirmed(v->ledger);
 	if (!ev->good)
 		log_warn(&v->tag, "QUIT was refused");
 	visit_close(v);

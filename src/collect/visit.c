@@ -200,7 +200,7 @@ static void attempt_over(struct visit *v)
 	v->shifted = false;
 	if (!v->why.kind)
 		v->why = v->no_target;
-	if (v->stopping) {
+	if (v->stopping || v->ladder.unanswered) {
 		end(v);
 		return;
 	}

@@ -422,6 +422,10 @@ uint64_t visit_ticket(struct visit *v, uint32_t slot, enum ticket_kind kind);	/*
 enum ledger_state visit_final_state(const struct visit *v);
 /* Now, and later than the last disposals that the server confirmed: that spoke of none that comes now. */
 int64_t delivery_moment(struct ledger *l);
+/* The server confirmed all disposals that this visit asked of the ledger's mailbox. */
+void delivery_confirmed(struct ledger *l);
+/* Its disposal is asked for: true: the entry did not say so, or of a time that is to come, and is to be put. */
+[[nodiscard]] bool delivery_asked_anew(struct ledger *l, struct ledger_entry *entry);
 /* After a crash: sink `k` has this message; into its ledger (TICKET_RECOVERED). */
 void delivery_recovered(struct visit *v, struct ledger *l, struct ledger_entry *entry, const struct sink *k);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Messages that are deleted one by one, because their entry says so, from a maildrop whose mail is kept. */
+#include <stdio.h>
+
 #include "base/log.h"
 #include "collect/test_world.h"
 #include "store/ledger.h"
@@ -199,6 +201,47 @@ static void what_was_to_go_is_kept_now(void **state)
 	assert_int_equal(w->drop.count, 12);
 }
 
+/* Visits follow each other within a second, so moments run ahead of the clock: what was confirmed stays confirmed, and the same
+ * text under another id is another message. */
+static void twins_of_what_was_deleted_come_too(void **state)
+{
+	struct world *w = *state;
+	uint64_t came = 0;
+
+	w->with.after = AFTER_DELETE;
+	for (char prefix = 'a'; prefix < 'g'; prefix++, came += 12) {
+		drop_fill(&w->drop, prefix, 12);
+		world_expect(w, 12, 0, 0, ERR_NONE);
+		assert_int_equal(w->drop.count, 0);
+		assert_int_equal(world_mailbox(w), came + 12);
+	}
+}
+
+/* An entry that is to be confirmed, and of a time that is to come: the clock was set back since. */
+static void twins_after_the_clock_was_set_back(void **state)
+{
+	struct world *w = *state;
+	struct ledger_entry entry;
+	char uid[4];
+
+	w->with.after = AFTER_KEEP;
+	drop_fill(&w->drop, 'a', 12);
+	world_expect(w, 12, 0, 0, ERR_NONE);
+	for (size_t n = 0; n < 12; n++) {
+		(void)snprintf(uid, sizeof uid, "a%zu", n);
+		entry = entry_of(w, uid);
+		entry.state = LEDGER_DISPOSING;
+		entry.changed += 100000;
+		ledger_put(world_ledger(w), &entry, 0);
+	}
+	w->with.after = AFTER_DELETE;
+	world_expect(w, 0, 0, 0, ERR_NONE);
+	assert_int_equal(w->drop.count, 0);
+	drop_fill(&w->drop, 'b', 12);
+	world_expect(w, 12, 0, 0, ERR_NONE);
+	assert_int_equal(world_mailbox(w), 24);
+}
+
 int main(void)
 {
 	struct err e;
@@ -207,6 +250,7 @@ int main(void)
 		CASE(one_of_three_goes), CASE(one_that_was_accepted_goes), CASE(in_the_visit_that_brings_it), CASE(quit_without_an_answer),
 		CASE(a_deletion_that_is_refused), CASE(a_deletion_promised_and_not_done), CASE(told_by_its_content),
 		CASE(a_baseline_deletes_nothing), CASE(what_was_to_go_is_kept_now),
+		CASE(twins_of_what_was_deleted_come_too), CASE(twins_after_the_clock_was_set_back),
 	};
 
 	if (!log_start(LOG_ERROR, LOG_TEXT, "/dev/null", &e))

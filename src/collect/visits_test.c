@@ -23,7 +23,7 @@ struct instance {
 	struct visits *visits;
 	struct wake *answers;
 	size_t foreign;
-	unsigned began, ended, failed;	/* as we are told */
+	unsigned began, ended, failed, slow;	/* as we are told */
 };
 
 static void on_answers(void *user)
@@ -64,6 +64,14 @@ static void on_ended(void *user, const char *connection, [[maybe_unused]] enum v
 	assert_true(i->ended <= i->began);
 }
 
+static void on_slow(void *user, const char *connection)
+{
+	struct instance *i = user;
+
+	assert_string_equal(connection, "box0");
+	i->slow++;
+}
+
 /* A configuration with `count` connections box0, box1, … to the world's maildrop, into anna/NAME, and one that is disabled. */
 static void write_settings(struct instance *i, struct settings *s, unsigned count, const char *more)
 {
@@ -89,19 +97,24 @@ static void write_settings(struct instance *i, struct settings *s, unsigned coun
 	buf_end(&report);
 }
 
-static struct instance *begin(struct world *w, unsigned count)
+static struct instance *begin_with(struct world *w, unsigned count, const char *more)
 {
 	static struct instance i;
 	struct err e;
 
 	i = (struct instance){ .world = w };
-	write_settings(&i, &i.settings, count, "");
+	write_settings(&i, &i.settings, count, more);
 	i.answers = wake_new(w->loop, on_answers, &i, &e);
 	assert_non_null(i.answers);
 	store_on_wake(w->store, on_store, &i);
-	assert_true(visits_new(&(struct visits_with){ .loop = w->loop, .store = w->store, .began = on_began, .ended = on_ended, .user = &i },
+	assert_true(visits_new(&(struct visits_with){ .loop = w->loop, .store = w->store, .began = on_began, .ended = on_ended, .slow = on_slow, .user = &i },
 		&i.settings, &i.visits, &e));
 	return &i;
+}
+
+static struct instance *begin(struct world *w, unsigned count)
+{
+	return begin_with(w, count, "");
 }
 
 static void end(struct instance *i)
@@ -355,7 +368,7 @@ static void tests_beside_a_visit(void **state)
 	struct instance *i = begin(w, 1);
 	const struct visit_step *s;
 	struct visits_counts counts;
-	uint64_t visit, one, two, off;
+	uint64_t visit, one, two = 0, off;
 	struct err e;
 	size_t n = 0;
 
@@ -381,11 +394,39 @@ static void tests_beside_a_visit(void **state)
 	end(i);
 }
 
+/* Whose visits have places at a host hears of those alone: a test is none of them. */
+static void slow_ones_are_told_of(void **state)
+{
+	struct world *w = *state;
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof at;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);	/* it listens, and that is all */
+	uint16_t port = w->drop.server.port;
+	struct instance *i;
+	uint64_t id;
+	struct err e;
+
+	assert_true(fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof at) == 0 && listen(fd, 9) == 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+	w->drop.server.port = ntohs(at.sin_port);
+	i = begin_with(w, 1, "timeout = 2s\n");
+	w->drop.server.port = port;
+	assert_true(visits_start(i->visits, "box0", VISIT_TEST, &id, &e));
+	loop_run(w->loop);
+	assert_int_equal(i->slow, 0);
+	id = start(i, "box0");
+	loop_run(w->loop);
+	expect(i, id, "box0", 0, ERR_NET);
+	assert_int_equal(i->slow, 1);
+	assert_int_equal(close(fd), 0);
+	end(i);
+}
+
 int main(void)
 {
 #define VISITS(name) cmocka_unit_test_setup_teardown(name, world_start, world_stop)
 	const struct CMUnitTest tests[] = {
-		VISITS(one_after_the_other), VISITS(many_at_once), VISITS(names), VISITS(a_reload_amid), VISITS(stopped), VISITS(dropped_amid_silence),
+		VISITS(one_after_the_other), VISITS(slow_ones_are_told_of), VISITS(many_at_once), VISITS(names), VISITS(a_reload_amid), VISITS(stopped), VISITS(dropped_amid_silence),
 		VISITS(tests_beside_a_visit),
 	};
 

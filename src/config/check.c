@@ -200,6 +200,8 @@ static void check_protocol(struct connection *c, const struct section *section, 
 		section_warning(section, r, "mailbox", "POP3 has one mailbox without a name; it has no effect");
 	if (c->protocol == PROTOCOL_POP3 && c->search)
 		section_warning(section, r, "search", "POP3 cannot search; it has no effect");
+	if (c->protocol == PROTOCOL_POP3 && c->idle)
+		section_warning(section, r, "idle", "POP3 cannot idle; it has no effect");
 	if (c->protocol == PROTOCOL_IMAP && c->search && !is_ascii(c->search))
 		section_error(section, r, "search", "it has characters outside ASCII; write it with ASCII alone");
 	if (c->protocol == PROTOCOL_IMAP && c->search && ends_in_literal(c->search))

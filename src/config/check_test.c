@@ -364,7 +364,9 @@ static const struct unbuilt {
 	const char *warnings;
 } unbuilts[] = {
 	{ IN(""), "" },
-	{ IN("idle = true"), AT "idle: not built yet; it has no effect\n" },
+	{ IN("idle = true"), AT "idle: POP3 cannot idle; it has no effect\n" },
+	{ IN("idle = false"), "" },
+	{ SPAN("connection box { protocol = imap host = h user = u deliver = 'maildir:M' idle = true }"), "" },
 	{ IN("search = ALL"), AT "search: POP3 cannot search; it has no effect\n" },
 	{ IN("proxy = 'socks5://h:1'"), AT "proxy: not built yet; it has no effect\n" },
 	{ IN("held_max = 1GB"), "" },

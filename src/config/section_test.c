@@ -74,7 +74,7 @@ static void applying_goes_on_behind_an_error(void **state)
 	given[3].values = option_split(given[3].option, "socks5://h:1", &settings.arena);
 	section_apply(&s, connection_rows, &c, &r);
 	assert_true(r.wrong);
-	assert_int_equal(r.count, 3);	/* one error, two warnings */
+	assert_int_equal(r.count, 2);	/* one error, one warning */
 	assert_int_equal(c.port, 0);
 	assert_int_equal(c.pull, PULL_LAST);
 	assert_true(c.idle);

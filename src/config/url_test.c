@@ -130,7 +130,7 @@ static void keys(void **state)
 	assert_int_equal(c->tls.versions, 1u << VERSION_TLS_1_3);
 	assert_string_equal(c->deliver[0]->name, "command:a,b");
 	assert_int_equal(s.warning_count, 1);
-	assert_string_equal(s.warnings[0], "--idle: not built yet; it has no effect");
+	assert_string_equal(s.warnings[0], "--idle: POP3 cannot idle; it has no effect");
 	settings_end(&s);
 }
 

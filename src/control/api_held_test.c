@@ -222,11 +222,11 @@ static void what_is_quarantined_has_a_history([[maybe_unused]] void **state)
 	for (uint8_t n = 1; n <= 3; n++)
 		ledger_put(l, &(struct ledger_entry){ .id = { n }, .state = LEDGER_ACCEPTED, .first_seen = 1000, .changed = 1000 }, 1);
 	assert_int_equal(fixture_drain(w->store), 3);
-	(void)snprintf(want, sizeof want, "{*\"copies\":[\"%s\",\"%s\"]}*", held_id_text(one < again ? one : again, id), held_id_text(one < again ? again : one, other));
+	(void)snprintf(want, sizeof want, "{*\"copies\":[\"%s\",\"%s\"],\"id\":*}*", held_id_text(one < again ? one : again, id), held_id_text(one < again ? again : one, other));
 	asks(w, "history.entries", "{\"ledger\":\"work|\",\"ids\":[\"0100000000000000000000000000000000000000000000000000000000000000\"]}", want);
-	(void)snprintf(want, sizeof want, "{*\"copies\":[\"%s\"]}*", held_id_text(two, id));
+	(void)snprintf(want, sizeof want, "{*\"copies\":[\"%s\"],\"id\":*}*", held_id_text(two, id));
 	asks(w, "history.entries", "{\"ledger\":\"work|\",\"ids\":[\"0200000000000000000000000000000000000000000000000000000000000000\"]}", want);
-	asks(w, "history.entries", "{\"ledger\":\"work|\",\"ids\":[\"0300000000000000000000000000000000000000000000000000000000000000\"]}", "{*\"copies\":[]}*");
+	asks(w, "history.entries", "{\"ledger\":\"work|\",\"ids\":[\"0300000000000000000000000000000000000000000000000000000000000000\"]}", "{*\"copies\":[],\"id\":*}*");
 	world_end(w);
 }
 
@@ -241,7 +241,7 @@ static void a_removed_one_is_not_waited_for([[maybe_unused]] void **state)
 
 	mention(w, "work", 1, id);
 	asks(w, "history.entries", "{\"ledger\":\"work|\",\"ids\":[\"0100000000000000000000000000000000000000000000000000000000000000\"]}",
-		"{\"rows\":[{*\"state\":\"held\",*\"copies\":[\"*\"]}],*");
+		"{\"rows\":[{*\"state\":\"held\",*\"copies\":[\"*\"],\"id\":\"01*\"}],*");
 	must(store_lock_take(w->store, "work", &lock, &fixture_err));
 	asks(w, "held.remove", id_args(id), "busy: *in use*");
 	asks(w, "held.remove", id_args(loose), "busy: *in use*");	/* no entry waits for it, but a visit may be trying it */

@@ -40,6 +40,7 @@ struct link {
 	bool greeted;			/* SMC_READY came; `ready` follows when no more was fed with it */
 	struct sasl_client *sasl;
 	struct buf challenge, response;
+	bool judged;			/* unproved() knows of the server's proof */
 	bool stepping, good;		/* a step is in a job; how it went */
 	struct err e;
 };

@@ -161,9 +161,12 @@ static bool any_hope(const struct relay *r)
 /* Mails that wait need not, if it did not come as far as to take any and no other may. */
 static void on_failed(struct link *k)
 {
+	const struct ladder *l = smc_ladder(k->s);
 	struct relay *r = k->relay;
 	bool ready = k->ready;
 
+	if (l->count && l->fates[l->now] == LADDER_FALSE_PROOF && !k->judged && r->with->weaker)	/* the session saw it by itself */
+		*r->with->weaker = ladder_weaker_than(l->now);
 	k->over = true;
 	k->ready = k->greeted = false;
 	r->lockstep |= smc_pipelining_broken(k->s);

@@ -19,6 +19,7 @@ static void unproved(struct link *k, struct span challenge, const struct err *wh
 {
 	unsigned *weaker = k->relay->with->weaker;
 
+	k->judged = true;
 	if (weaker && (!span_starts(challenge, SPAN("e=")) || span_starts(challenge, SPAN("e=channel-binding"))))
 		*weaker = ladder_weaker_than(smc_mechanism(k->s));
 	smc_sasl_cancel(k->s, true, why);

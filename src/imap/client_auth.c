@@ -59,6 +59,7 @@ static void say_password(struct imc *s)
 	if (!say_argument(s, s->login->password))
 		return;
 	s->login_part = PART_NONE;
+	s->ladder.shown = true;
 	client_say(s, SPAN("\r\n"));
 }
 
@@ -73,6 +74,7 @@ void auth_more(struct imc *s)
 	s->login_part = PART_NONE;
 	client_say(s, s->login->password);
 	client_say(s, SPAN("\r\n"));
+	s->ladder.shown = true;
 }
 
 static void begin_login(struct imc *s)

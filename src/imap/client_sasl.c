@@ -54,6 +54,7 @@ static void say_initial(struct imc *s, struct span response)
 	client_say(s, span_of(sasl_mech_name(s->ladder.now)));
 	client_say(s, response.len ? SPAN(" ") : SPAN(" ="));
 	say_base64(s, response);
+	s->ladder.shown = ladder_shown(s->ladder.now, 0, true);
 }
 
 void imc_sasl_answer(struct imc *s, struct span response)
@@ -67,6 +68,7 @@ void imc_sasl_answer(struct imc *s, struct span response)
 	} else if (s->sasl.initial) {
 		say_initial(s, response);
 	} else {
+		s->ladder.shown = s->sasl.spoke || ladder_shown(s->ladder.now, !sasl_mech_first(s->ladder.now), true);
 		s->sasl.spoke = true;
 		s->sasl.responses++;
 		say_base64(s, response);

@@ -98,7 +98,7 @@ static bool open_vault(struct here *h, struct err *e)
 static bool prepare(struct here *h, struct err *e)
 {
 	struct store *vault = h->said.cli->store;
-	struct collector_with with = { .vault = vault, .max_per_host = h->said.cli->settings.max_per_host, .ended = on_ended, .step = on_step, .offered = on_offered,
+	struct collector_with with = { .vault = vault, .max_per_host = h->said.cli->settings.max_per_host, .ended = on_ended, .step = on_step,
 		.recalled = on_recalled, .user = h };
 
 	h->loop = loop_new(e);
@@ -109,6 +109,8 @@ static bool prepare(struct here *h, struct err *e)
 		return false;
 	if (!trust_probe_begin(&h->trust, h->said.cli, h->contexts, look, h, e))
 		return false;
+	if (trust_probe_keeps(&h->trust))
+		with.offered = on_offered;
 	with.loop = h->loop;
 	with.contexts = h->contexts;
 	with.tokens = h->tokens = tokens_vault(h->loop, vault, e);

@@ -60,6 +60,7 @@ static void load_over(struct trust_probe *t, struct ask *ask)
 bool trust_probe_begin(struct trust_probe *t, struct cli *cli, struct tls_contexts *contexts, void (*look)(void *user, struct store *store),
 	void *user, struct err *e)
 {
+	struct store *still;
 	struct ask *ask = NULL;
 
 	*t = (struct trust_probe){ .cli = cli, .trust = tls_trust_new(e) };
@@ -69,7 +70,14 @@ bool trust_probe_begin(struct trust_probe *t, struct cli *cli, struct tls_contex
 	if (cli->store) {
 		trusting_load(cli->store, t->trust);
 		look(user, cli->store);
-	} else if (store_there(cli) && open_ask(cli, &ask, &t->why)) {
+	} else if (!store_there(cli)) {
+		return true;
+	} else if (store_look(cli->settings.state, &still, &t->why)) {
+		trusting_load(still, t->trust);
+		look(user, still);
+		store_close(&still);
+	} else if (open_ask(cli, &ask, &t->why)) {
+		t->why.kind = ERR_NONE;
 		if (ask_store(ask)) {
 			trusting_load(ask_store(ask), t->trust);
 			look(user, ask_store(ask));
@@ -79,6 +87,11 @@ bool trust_probe_begin(struct trust_probe *t, struct cli *cli, struct tls_contex
 		ask_close(&ask);
 	}
 	return true;
+}
+
+bool trust_probe_keeps(const struct trust_probe *t)
+{
+	return t->cli->store || access(t->cli->settings.state, F_OK) == 0;
 }
 
 static void free_offer(struct trust_offer *o)

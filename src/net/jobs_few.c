@@ -4,6 +4,7 @@
  * thread does meanwhile; so each tells its end by a handle of its own. */
 #include "net/jobs.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -12,6 +13,8 @@
 struct few {
 	uv_async_t ran;			/* first: it is given back by its handle */
 	struct few *next;
+	struct few_lane *lane;
+	bool worked;			/* under the lock */
 	void (*work)(void *user);
 	void (*done)(void *user);
 	void *user;
@@ -77,6 +80,9 @@ static void run(uv_work_t *uv)
 
 	while ((f = take(uv->data))) {
 		f->work(f->user);
+		(void)pthread_mutex_lock(&f->lane->lock);
+		f->worked = true;
+		(void)pthread_mutex_unlock(&f->lane->lock);
 		(void)uv_async_send(&f->ran);	/* and from here on it is the loop's */
 	}
 }
@@ -90,6 +96,9 @@ static void on_ran(uv_async_t *ran)
 {
 	struct few *f = (struct few *)ran;
 
+	(void)pthread_mutex_lock(&f->lane->lock);	/* what the work wrote is seen here */
+	assert(f->worked);
+	(void)pthread_mutex_unlock(&f->lane->lock);
 	uv_close((uv_handle_t *)ran, give_back);
 	f->done(f->user);
 }
@@ -106,6 +115,7 @@ bool job_start_few(struct loop *l, void (*work)(void *user), void (*done)(void *
 		free(runner);
 		return err_set(e, ERR_LOCAL, "no job can be started: %s", uv_strerror(failed));
 	}
+	f->lane = l->few;
 	f->work = work;
 	f->done = done;
 	f->user = user;

@@ -44,6 +44,7 @@ static bool sendable(struct span text)
 static void say_pass(struct p3c *s)
 {
 	p3_client_command(s, VERB_PASS, s->login->password, NOTHING);
+	s->ladder.shown = true;
 }
 
 /* USER and PASS go together where CAPA promised before the login that they may. */
@@ -64,6 +65,7 @@ static void begin_apop(struct p3c *s)
 		return;
 	}
 	p3_client_command(s, VERB_APOP, span_of(s->login->user), span_of(digest));
+	s->ladder.shown = true;
 	wipe(digest, sizeof digest);
 }
 
@@ -190,6 +192,6 @@ void auth_reply(struct p3c *s, enum reply kind, struct span line)
 		on_void_pass(s, kind, line);
 	else if (kind == REPLY_OK)
 		p3_login_done(s);
-	else
-		p3_auth_refused(s, line, verb == VERB_PASS);
+	else	/* APOP's digest is a proof of the password, as a response to CRAM-MD5 is */
+		p3_auth_refused(s, line, verb == VERB_PASS || !p3_reply_unknown(line));
 }

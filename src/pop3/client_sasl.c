@@ -57,6 +57,7 @@ static void say_initial(struct p3c *s, struct span response)
 	s->sasl.spoke = response.len ? base64_encode(response, &text) : buf_add(&text, SPAN("="));
 	s->sasl.responses += s->sasl.spoke;
 	p3_client_command(s, VERB_AUTH, span_of(sasl_mech_name(s->ladder.now)), buf_span(&text));
+	s->ladder.shown = ladder_shown(s->ladder.now, 0, s->sasl.spoke);
 	wipe(memory, sizeof memory);
 }
 
@@ -72,6 +73,7 @@ void p3c_sasl_answer(struct p3c *s, struct span response)
 		s->sasl.initial = false;
 		say_initial(s, response);
 	} else {
+		s->ladder.shown = s->sasl.spoke || ladder_shown(s->ladder.now, !sasl_mech_first(s->ladder.now), true);
 		s->sasl.spoke = true;
 		s->sasl.responses++;
 		say_base64(s, response);

@@ -68,6 +68,22 @@ enum p3_reply_code p3_reply_code(struct span line)
 	return REPLY_CODE_OTHER;
 }
 
+bool p3_reply_unknown(struct span line)
+{
+	static const char *const no[] = { "unknown", "unrecogni", "invalid", "illegal", "bad", "not ", "disabled" };
+	static const char *const alone[] = { "not supported", "unsupported", "not implemented", "unimplemented", "syntax" };
+	struct span text = reply_text(line);
+	bool command = has_word(text, SPAN("command")) || has_word(text, SPAN("verb"));
+
+	for (size_t n = 0; n < COUNT(alone); n++)
+		if (has_word(text, span_of(alone[n])))
+			return true;
+	for (size_t n = 0; command && n < COUNT(no); n++)
+		if (has_word(text, span_of(no[n])))
+			return true;
+	return false;
+}
+
 /* From '<' on: the length of <local@domain> in printable ASCII, or 0. */
 static size_t timestamp_length(struct span s)
 {

@@ -21,6 +21,8 @@ struct span reply_text(struct span line);
 /* Of an -ERR line.  Words for a locked mailbox count as [IN-USE]: RFC 1939's
  * own example has them, and old servers have no codes. */
 enum p3_reply_code p3_reply_code(struct span line);
+/* Of an -ERR line: it speaks of the command, which the server does not have, and not of who says it. */
+bool p3_reply_unknown(struct span line);
 /* The timestamp for APOP, <…@…> as in RFC 822, out of a greeting; empty if
  * there is none (RFC 1939 section 7; other shapes help CVE-2007-1558). */
 struct span reply_timestamp(struct span greeting);

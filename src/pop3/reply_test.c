@@ -188,11 +188,28 @@ static void listings(void **state)
 	}
 }
 
+static void of_the_command(void **state)
+{
+	static const char *const yes[] = { "-ERR unknown command", "-ERR Unrecognized command", "-ERR APOP not supported", "-ERR Invalid command.", "-ERR Bad Command: APOP",
+		"-ERR command not valid in this state", "-ERR not implemented", "-ERR this command is disabled", "-ERR Syntax error" };
+	static const char *const no[] = { "-ERR", "-ERR no", "-ERR unknown user", "-ERR permission denied", "-ERR invalid login", "-ERR bad password", "-ERR [AUTH] failed",
+		"-ERR account disabled" };
+
+	(void)state;
+	for (size_t n = 0; n < COUNT(yes); n++)
+		if (!p3_reply_unknown(span_of(yes[n])))
+			fail_msg("%s", yes[n]);
+	for (size_t n = 0; n < COUNT(no); n++)
+		if (p3_reply_unknown(span_of(no[n])))
+			fail_msg("%s", no[n]);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(kinds),
 		cmocka_unit_test(codes),
+		cmocka_unit_test(of_the_command),
 		cmocka_unit_test(timestamps),
 		cmocka_unit_test(stats),
 		cmocka_unit_test(listings),

@@ -77,6 +77,9 @@ bool sasl_mech_apart(enum sasl_mech mech);	/* says its first word only when aske
 bool sasl_mech_mutual(enum sasl_mech mech);	/* the server proves that it knows the password, or who it is */
 /* What to look at when a server refuses: "`user` and `password`". */
 const char *sasl_mech_check(enum sasl_mech mech);
+/* Servers differ in what they make of these credentials, so that a refusal would prove nothing: DIGEST-MD5, where ISO 8859-1 has all
+ * letters of one of them, and some are not ASCII's.  RFC 2831 hashes them in that, Dovecot in UTF-8. */
+bool sasl_mech_disputed(enum sasl_mech mech, struct span user, struct span password);
 /* "SCRAM-SHA-1, PLAIN" for bits 1 << enum sasl_mech; "none" for none.  What does not fit is left out whole. */
 void sasl_mechs_text(unsigned bits, char *out, size_t size);
 

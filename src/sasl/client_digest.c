@@ -4,6 +4,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
+#include "sasl/client.h"
 #include "wire/utf8.h"
 
 enum { MD5_SIZE = 16, TEXT_MAX = 4096, REALMS_MAX = 64 };
@@ -178,6 +179,15 @@ static struct span latin(struct span text, char memory[TEXT_MAX])
 		memory[len++] = (char)c;
 	}
 	return (struct span){ memory, len };
+}
+
+bool sasl_mech_disputed(enum sasl_mech mech, struct span user, struct span password)
+{
+	char memory[TEXT_MAX];
+	bool disputed = mech == SASL_DIGEST_MD5 && (latin(user, memory).len != user.len || latin(password, memory).len != password.len);
+
+	wipe(memory, sizeof memory);
+	return disputed;
 }
 
 static bool is_ascii(struct span text)

@@ -7,6 +7,7 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 
+#include "sasl/client.h"
 #include "sasl/client_digest.h"
 
 enum { TEXT = 8192 };
@@ -224,9 +225,21 @@ static void the_servers_proof(void **state)
 	}
 }
 
+static void what_servers_disagree_on(void **state)
+{
+	(void)state;
+	assert_true(sasl_mech_disputed(SASL_DIGEST_MD5, SPAN("anna"), SPAN("p\xc3\xa4ss")));
+	assert_true(sasl_mech_disputed(SASL_DIGEST_MD5, SPAN("\xc3\x84nna"), SPAN("pass")));
+	assert_false(sasl_mech_disputed(SASL_DIGEST_MD5, SPAN("anna"), SPAN("pass")));
+	assert_false(sasl_mech_disputed(SASL_DIGEST_MD5, SPAN("anna"), SPAN("\xe2\x82\xac")));	/* not in it: UTF-8 for everybody */
+	assert_false(sasl_mech_disputed(SASL_DIGEST_MD5, SPAN("anna"), SPAN("p\xe4ss")));		/* no UTF-8: as it is */
+	assert_false(sasl_mech_disputed(SASL_CRAM_MD5, SPAN("anna"), SPAN("p\xc3\xa4ss")));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_servers_disagree_on),
 		cmocka_unit_test(what_the_rfc_says), cmocka_unit_test(what_is_said), cmocka_unit_test(what_is_hashed),
 		cmocka_unit_test(what_is_no_challenge), cmocka_unit_test(a_challenge_of_any_length), cmocka_unit_test(names_that_cannot_be_said),
 		cmocka_unit_test(the_servers_proof),

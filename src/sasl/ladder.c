@@ -22,6 +22,7 @@ static const struct fate {
 	[LADDER_REFUSED] = { "refused", "refused by the server" },
 	[LADDER_WRONG] = { "credentials", "refused by the server, which ends the visit" },
 	[LADDER_FALSE_PROOF] = { "false_proof", "the server did not prove who it is" },
+	[LADDER_UNANSWERED] = { "unanswered", "the connection ended in place of an answer" },
 	[LADDER_WORKED] = { "worked", "logged in" },
 };
 static_assert(COUNT(fates) == LADDER_FATES, "words for each fate");
@@ -130,6 +131,7 @@ bool ladder_next(struct ladder *l, const struct ladder_offer *offer)
 			continue;
 		l->now = m;
 		l->under_way = true;
+		l->shown = false;
 		l->tries++;
 		return true;
 	}
@@ -153,7 +155,7 @@ static void keep_words(struct ladder *l, struct span words)
 void ladder_over(struct ladder *l, enum ladder_fate fate, struct span words)
 {
 	l->fates[l->now] = (uint8_t)fate;
-	l->under_way = false;
+	l->under_way = l->shown = false;
 	keep_words(l, words);
 	if (fate != LADDER_REFUSED && fate != LADDER_UNABLE)
 		return;

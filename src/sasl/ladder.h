@@ -15,7 +15,8 @@
  * stronger one was refused, on this connection or on an earlier one; never one of before.weaker or before.below.
  *
  * A wrong password must cost one failure at the server: ladder_shown says whether what was said showed it already, so
- * that a refusal names it, whatever its words. */
+ * that a refusal names it, whatever its words.  While it is out and not answered, the session keeps l.shown true: a server
+ * that ends the connection then may refuse it in that way. */
 #pragma once
 
 #include "sasl/client.h"
@@ -36,6 +37,7 @@ enum ladder_fate {
 	LADDER_REFUSED,		/* by the server, which said nothing of the credentials */
 	LADDER_WRONG,		/* by the server: these credentials, or the account, not now */
 	LADDER_FALSE_PROOF,	/* the server did not prove who it is */
+	LADDER_UNANSWERED,	/* the connection ended first: whoever has it says so */
 	LADDER_WORKED,
 	LADDER_FATES
 };
@@ -60,6 +62,7 @@ struct ladder {
 	bool clear_skipped, weaker_skipped;	/* some were, for no other reason */
 	bool under_way;			/* l->now is being tried, and counts in `tries` already */
 	bool brought;			/* what was refused last had brought the credentials: whoever has the ladder says so */
+	bool shown;			/* the same, and the password, or a proof of it, is out */
 	enum sasl_mech now;		/* being tried, or that worked */
 	uint8_t fates[SASL_MECHS];	/* enum ladder_fate */
 	uint8_t words_of[LADDER_TRIES + 1];	/* 1 + the mechanism whose words stand there; 0: none */

@@ -66,6 +66,8 @@ static const struct story_row rows[] = {
 		.want = "sasl CRAM-MD5 first [x];sasl CRAM-MD5 [x];failed peer;" },
 	{ "a false proof, then gone", EOF_AT_END, "scram-sha-1 plain", SPAN(AUTH("SCRAM-SHA-1 PLAIN") STEP "334 eA==\r\n" STEP), .answers = "a|!!",
 		.want = "sasl SCRAM-SHA-1 first;sasl SCRAM-SHA-1 [x];failed auth;", .why = "the proof is false" },
+	{ "no proof in its place", 0, "scram-sha-1 plain", SPAN(AUTH("SCRAM-SHA-1 PLAIN") STEP "334 eA==\r\n" STEP "334 ***\r\n" "501 x\r\n"), .answers = "a|b",
+		.want = "sasl SCRAM-SHA-1 first;sasl SCRAM-SHA-1 [x];failed auth;", .why = "did not prove" },
 	{ "accepted without a word of ours", 0, "cram-md5", SPAN(AUTH("CRAM-MD5") YES), .want = "failed peer;", .why = "without any response" },
 	{ "it speaks out of turn", 0, "plain", SPAN(AUTH("PLAIN") YES STEP), .answers = "x", .want = "sasl PLAIN first;failed peer;", .why = "had to wait" },
 	{ "without end", 0, "login", SPAN(AUTH("LOGIN")

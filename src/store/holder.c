@@ -63,32 +63,49 @@ static bool sign(int fd, const char *what)
 	return ftruncate(fd, 0) == 0 && pwrite(fd, line, (size_t)n, 0) == n;
 }
 
-bool holder_take(const char *path, const char *subject, const char *what, int *fd, struct err *e)
+static bool open_locked(const char *path, const char *subject, int flags, int how, int *fd, struct err *e)
 {
-	int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int file = open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 	if (file < 0)
 		return err_errno(e, ERR_LOCAL, "lock %s cannot be opened", path);
-	if (flock(file, LOCK_EX | LOCK_NB) != 0) {
-		if (errno == EWOULDBLOCK)
-			(void)busy(file, subject, e);
-		else
-			(void)err_errno(e, ERR_LOCAL, "lock %s cannot be taken", path);
-	} else if (!sign(file, what)) {
-		(void)err_errno(e, ERR_LOCAL, "lock %s cannot be written", path);
-	} else {
+	if (flock(file, how | LOCK_NB) == 0) {
 		*fd = file;
 		return true;
 	}
+	if (errno == EWOULDBLOCK)
+		(void)busy(file, subject, e);
+	else
+		(void)err_errno(e, ERR_LOCAL, "lock %s cannot be taken", path);
 	(void)close(file);
 	return false;
+}
+
+bool holder_take(const char *path, const char *subject, const char *what, int *fd, struct err *e)
+{
+	int file = -1;
+
+	if (!open_locked(path, subject, O_RDWR | O_CREAT, LOCK_EX, &file, e))
+		return false;
+	if (!sign(file, what)) {
+		(void)err_errno(e, ERR_LOCAL, "lock %s cannot be written", path);
+		(void)close(file);
+		return false;
+	}
+	*fd = file;
+	return true;
+}
+
+bool holder_look(const char *path, const char *subject, int *fd, struct err *e)
+{
+	return open_locked(path, subject, O_RDONLY, LOCK_SH, fd, e);
 }
 
 void holder_drop(int *fd)
 {
 	if (*fd < 0)
 		return;
-	if (ftruncate(*fd, 0) != 0)
+	if (ftruncate(*fd, 0) != 0)	/* nor is it done by who only looked */
 		*fd = *fd;	/* a stale line: it only shows while the next holder signs */
 	(void)close(*fd);
 	*fd = -1;

@@ -11,6 +11,9 @@
 #include "base/err.h"
 
 [[nodiscard]] bool holder_take(const char *path, const char *subject, const char *what, int *fd, struct err *e);
+/* To look at what it guards: beside others who look, but nobody who holds it; the file stays as it is, so who comes then
+ * is not told who it is.  It must be there. */
+[[nodiscard]] bool holder_look(const char *path, const char *subject, int *fd, struct err *e);
 void holder_drop(int *fd);
 /* What holds it, as its `what` said ("postrider run"), or held it last; false: that cannot be told. */
 enum { HOLDER_WHAT = 64 };

@@ -319,7 +319,14 @@ void ledger_put(struct ledger *l, const struct ledger_entry *entry, uint64_t tic
 
 	if (entry->removal && entry->state != LEDGER_GONE && !l->notes[LEDGER_NOTE_REMOVING])	/* first: nobody looks for one without it */
 		ledger_note(l, LEDGER_NOTE_REMOVING, entry->changed > 0 ? entry->changed : 1, 0);
+	if (entry->changed > l->latest)
+		l->latest = entry->changed;
 	ledger_out(l, entry_key(key, entry->id), entry_pack(value, entry), ticket);
+}
+
+int64_t ledger_latest(const struct ledger *l)
+{
+	return l->latest;
 }
 
 void ledger_remove(struct ledger *l, const uint8_t id[OVERLAY_ID])

@@ -131,6 +131,7 @@ enum ledger_note {
 /* Asynchronous, as a put; `ticket` also tells that all puts before it are durable. */
 void ledger_note(struct ledger *l, enum ledger_note note, int64_t when, uint64_t ticket);
 int64_t ledger_noted(struct ledger *l, enum ledger_note note);
+int64_t ledger_latest(const struct ledger *l);	/* the latest `changed` that was put since it was opened; 0 = none */
 [[nodiscard]] bool ledger_forget(struct ledger *l, struct err *e);	/* all entries and notes; blocks */
 /* The same but for the entries that `keep` wants, and what is needed to know them again: ids that are shared, what was
  * noted of ids, that copies or removals are under way.  *kept counts them. */

@@ -24,6 +24,7 @@ struct ledger {
 	char *mailbox;
 	bool listed;		/* the directory has it, or is about to */
 	int64_t notes[LEDGER_NOTES];
+	int64_t latest;		/* `changed` of what was put, at most */
 	struct overlay overlay;
 	struct put *first, **last;	/* waiting */
 	size_t waiting, under_way;	/* puts; groups */

@@ -53,13 +53,14 @@ static char *joined(const char *directory, const char *name)
 	return path;
 }
 
+/* `what` NULL: only to look. */
 static bool take_run_lock(struct store *s, const char *what, struct err *e)
 {
 	char *path = joined(s->state, "run.lock"), *subject;
 	bool good;
 
 	store_must(asprintf(&subject, "state %s", s->state) > 0);
-	good = holder_take(path, subject, what, &s->run_lock, e);
+	good = what ? holder_take(path, subject, what, &s->run_lock, e) : holder_look(path, subject, &s->run_lock, e);
 	free(subject);
 	free(path);
 	return good;
@@ -108,16 +109,13 @@ static void release(struct store *s)
 	free(s);
 }
 
-bool store_open(const char *state, uint64_t map_size, const char *what, struct store **store, struct err *e)
+/* Nothing of it is open yet. */
+static bool begin(const char *state, struct store **store, struct err *e)
 {
 	struct store *s;
-	char *directory;
-	bool good;
 
 	if (sodium_init() < 0)
 		return err_set(e, ERR_LOCAL, "libsodium cannot start");
-	if (!disk_directory(state, e) || !disk_refuse_network(state, e))
-		return false;
 	s = store_memory(sizeof *s);
 	s->state = strdup(state);
 	store_must(s->state);
@@ -129,9 +127,42 @@ bool store_open(const char *state, uint64_t map_size, const char *what, struct s
 	s->vault = vault_new(state);
 	s->arrivals = arrivals_new();
 	s->digest = digest_new(e);
+	if (!s->digest) {
+		release(s);
+		return false;
+	}
+	*store = s;
+	return true;
+}
+
+bool store_look(const char *state, struct store **store, struct err *e)
+{
+	char *file;
+	bool good;
+
+	if (!begin(state, store, e))
+		return false;
+	file = joined(state, "store/data.mdb");
+	good = take_run_lock(*store, NULL, e) && engine_open_still(file, &(*store)->engine, e);
+	free(file);
+	if (!good) {
+		release(*store);
+		*store = NULL;
+	}
+	return good;
+}
+
+bool store_open(const char *state, uint64_t map_size, const char *what, struct store **store, struct err *e)
+{
+	struct store *s;
+	char *directory;
+	bool good;
+
+	if (!disk_directory(state, e) || !disk_refuse_network(state, e) || !begin(state, &s, e))
+		return false;
 	(void)snprintf(s->what, sizeof s->what, "%s", what);
 	directory = joined(state, "store");
-	good = s->digest && take_run_lock(s, what, e) && settled(state, e) && engine_open(directory, map_size, &s->engine, e);
+	good = take_run_lock(s, what, e) && settled(state, e) && engine_open(directory, map_size, &s->engine, e);
 	free(directory);
 	if (!good) {
 		release(s);

@@ -28,6 +28,9 @@ struct store_done {
 };
 
 [[nodiscard]] bool store_open(const char *state, uint64_t map_size, const char *what, struct store **s, struct err *e);
+/* The store as it lies there, to be read for a moment: nothing in `state` changes, not even a time, and nothing is made.
+ * Beside others who look; ERR_BUSY where anybody has it.  Nothing may be written to it, no mailbox or ledger opened. */
+[[nodiscard]] bool store_look(const char *state, struct store **s, struct err *e);
 void store_close(struct store **s);
 void store_on_wake(struct store *s, void (*wake)(void *user), void *user);
 bool store_next(struct store *s, struct store_done *d);

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/store.h"
 
+#include <limits.h>
 #include <stdatomic.h>
+#include <sys/stat.h>
 
+#include "store/account.h"
 #include "store/fixture.h"
 #include "store/ledger.h"
 
@@ -22,6 +25,57 @@ static void one_process_opens_it(void **state)
 	store_close(&s);
 	assert_null(s);
 	store_close(&s);
+	s = fixture_store(directory);
+	store_close(&s);
+	fixture_remove(directory);
+}
+
+/* When and how long each file under it is, in the order of names. */
+static void tell_files(const char *directory, char *out, size_t size)
+{
+	static const char *const paths[] = { "", "/run.lock", "/store", "/store/data.mdb", "/store/lock.mdb" };
+	char path[PATH_MAX];
+	struct stat st;
+
+	*out = '\0';
+	for (size_t n = 0; n < COUNT(paths); n++) {
+		(void)snprintf(path, sizeof path, "%s%s", directory, paths[n]);
+		assert_int_equal(stat(path, &st), 0);
+		(void)snprintf(out + strlen(out), size - strlen(out), "%s %lld %ld.%09ld\n", paths[n], (long long)st.st_size, (long)st.st_mtim.tv_sec,
+			st.st_mtim.tv_nsec);
+	}
+}
+
+static void looking_leaves_no_trace(void **state)
+{
+	const char *directory = fixture_directory();
+	struct store *s, *one, *two;
+	char before[1000], after[1000], want[128];
+	struct account_info carl;
+
+	(void)state;
+	assert_false(store_look(directory, &one, &fixture_err));	/* no store there, and none made */
+	assert_int_equal(fixture_err.kind, ERR_LOCAL);
+	assert_int_equal(access(directory, F_OK), 0);
+	(void)snprintf(want, sizeof want, "%s/run.lock", directory);
+	assert_int_not_equal(access(want, F_OK), 0);
+	s = fixture_store(directory);
+	must(account_add(s, "carl", SPAN("geheim"), 0, &fixture_err));
+	assert_false(store_look(directory, &one, &fixture_err));
+	assert_int_equal(fixture_err.kind, ERR_BUSY);
+	(void)snprintf(want, sizeof want, "state %s is in use by process %ld (test), since ", directory, (long)getpid());
+	assert_ptr_equal(strstr(fixture_err.text, want), fixture_err.text);
+	store_close(&s);
+	tell_files(directory, before, sizeof before);
+	must(store_look(directory, &one, &fixture_err));
+	must(store_look(directory, &two, &fixture_err));
+	assert_true(account_find(one, "carl", &carl) && account_find(two, "carl", &carl) && !account_find(one, "berta", &carl));
+	assert_false(store_open(directory, FIXTURE_MAP, "test", &s, &fixture_err));
+	assert_int_equal(fixture_err.kind, ERR_BUSY);
+	store_close(&one);
+	store_close(&two);
+	tell_files(directory, after, sizeof after);
+	assert_string_equal(after, before);
 	s = fixture_store(directory);
 	store_close(&s);
 	fixture_remove(directory);
@@ -122,6 +176,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_process_opens_it),
+		cmocka_unit_test(looking_leaves_no_trace),
 		cmocka_unit_test(nothing_under_way_is_not_waited_for),
 		cmocka_unit_test(answers_come_back_in_order),
 		cmocka_unit_test(closing_makes_everything_durable),

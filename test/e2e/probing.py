@@ -20,7 +20,7 @@ from pop3d import Maildrop, Pop3d
 both = pytest.mark.parametrize("protocol", ["pop3", "imap"])
 STEPS = ["settings", "password", "connect", "TLS", "greeting", "capabilities", "login", "mailbox", "logout"]
 REASONS = {"not_built", "not_offered", "no_binding", "clear_line", "clear_after_stronger", "weaker", "downgrade", "tried_enough", "unable", "refused",
-           "credentials", "false_proof", "worked", "unasked", "no_certificate", "no_oauth", "oauth", "no_password", "only_named"}
+           "credentials", "false_proof", "unanswered", "worked", "unasked", "no_certificate", "no_oauth", "oauth", "no_password", "only_named", "disputed"}
 TOUCHES = {"RETR", "TOP", "DELE", "UIDL", "LIST 1", "FETCH", "STORE", "SELECT", "CREATE", "SEARCH", "EXPUNGE", "UID", "COPY", "MOVE"}
 
 

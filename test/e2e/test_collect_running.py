@@ -117,7 +117,7 @@ def test_what_fails_says_why(s):
         done = s.p("collect")
         assert done.code == 1 and done.summary()["box"]["collected"] == 3 and len(done.summary()) == 4
         assert re.search(r"^postrider collect: wrong: .*wrong", done.err, re.M), done
-        assert re.search(r"^postrider collect: none: no password is set; write password = 'file:PATH'", done.err, re.M), done
+        assert re.search(r"^postrider collect: none: 127\.0\.0\.1:\d+: no password is set; write password = 'file:PATH' or 'command:CMD', or get a Kerberos ticket: ", done.err, re.M), done
         assert re.search(r"^postrider collect: mute: 127\.0\.0\.1:1: ", done.err, re.M), done
         kinds = {r["connection"]: r["error_kind"] for r in s.p("collect", "--json").rows()}
         assert kinds == {"wrong": "auth", "none": "config", "mute": "net", "box": "none"}

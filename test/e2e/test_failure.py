@@ -133,8 +133,8 @@ def test_a_pinned_key_replaces_the_chain(p, dovecot, right):
 def test_closed_port(p):
     with closed_port() as port:
         p.connection("box", port=port)
-        done, took = collect(p)
-    assert str(port) in done.text and "127.0.0.1" in done.text and took < 10, done
+        done, _ = collect(p)
+    assert str(port) in done.text and "127.0.0.1" in done.text and "refused" in done.text and "within" not in done.text, done
 
 
 def test_no_such_host(p):
@@ -149,8 +149,8 @@ def test_silent_server(p, mode):
         p.connection("box", port=silent.getsockname()[1], tls__mode=mode, allow_cleartext=True,
                      connect_timeout="2s", timeout="2s")
         done, took = collect(p)
-    assert 1 < took < 15, f"{took} s: {done}"
-    assert re.search(r"within|time", done.text), done
+    assert took > 1, f"{took} s: {done}"
+    assert re.search(r"no .* within 2 s", done.text), done
 
 
 def test_stls_stripped(p, authority):
@@ -186,8 +186,8 @@ def test_not_tls_at_all(p):
     """Implicit TLS to a clear port: a technical failure with a hint, at once."""
     with Pop3d(Maildrop(corpus.small(1))) as origin:
         p.connection("box", port=origin.port, tls__mode="implicit")
-        done, took = collect(p)
-    assert "TLS" in done.text and took < 15, done
+        done, _ = collect(p)
+    assert "TLS" in done.text and "within" not in done.text, done        # no time-out has told it
 
 
 def test_data_sent_along_with_the_stls_answer(p, authority):

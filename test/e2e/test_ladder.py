@@ -1,10 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ladder of mechanisms: in which order, what a refusal costs at the server, and what is remembered of it."""
-import base64
-import hashlib
-import hmac
 import re
-import socket
 
 import pytest
 
@@ -12,6 +8,7 @@ import corpus
 from dovecot import Dovecot, PASSWORD
 from probing import Raw, both, failed, steps, tls
 from serving import Server, until
+from told import Told, box, sized
 
 WRONG = "falsch-9Xk"
 
@@ -73,148 +70,6 @@ def test_the_strongest_that_is_offered(p, authority, offering, protocol):
 
 
 # ---- a server that is told what to do
-
-def sized(sock):
-    return sock.makefile("rwb", buffering=0)
-
-
-class Told:
-    """POP3 or IMAP in clear: what it offers, and for each mechanism what it does: ok, no (a plain refusal), bad ([AUTH]),
-    close (a plain refusal, and the end), gone (the end, in place of an answer).  `seen`: what was begun, by connections."""
-
-    def __init__(self, protocol, offered, deeds, digest=False):
-        self.protocol, self.offered, self.deeds, self.seen, self.digest = protocol, offered, deeds, [], digest
-        self.raw = Raw(self.speak)
-
-    def __enter__(self):
-        self.raw.__enter__()
-        self.port = self.raw.port
-        return self
-
-    def __exit__(self, *args):
-        self.raw.__exit__(*args)
-
-    @property
-    def flat(self):
-        return [m for one in self.seen for m in one]
-
-    def speak(self, _, sock):
-        self.seen.append([])
-        f = sized(sock)
-        (self.pop3 if self.protocol == "pop3" else self.imap)(f)
-
-    # what comes of one mechanism: True goes on, False is the end
-
-    def judge(self, say, more, mech, initial):
-        deed = self.deeds.get(mech, "no")
-        self.seen[-1].append(mech)
-        if deed in ("no", "bad", "close"):
-            if mech == "CRAM-MD5" and deed == "bad":
-                more(base64.b64encode(b"<1.2@x>").decode())
-            say(deed == "bad")
-            return deed != "close"
-        if deed == "gone":
-            return False
-        if mech.startswith("SCRAM"):
-            return self.scram(say, more, mech, initial, deed)
-        if mech == "CRAM-MD5":
-            more(base64.b64encode(b"<1.2@x>").decode())
-        elif mech in ("PLAIN", "XOAUTH2") and not initial:
-            more("")
-        elif mech == "LOGIN":
-            more("")
-            more("")
-        say(None)
-        return True
-
-    def scram(self, say, more, mech, initial, deed):
-        """By the book, but that the signature is false where the deed says so, or something else stands there (junk; raw: no base64)."""
-        name = "sha256" if "256" in mech else "sha1"
-        first = base64.b64decode(initial or more(""))
-        bare = first.split(b",", 2)[2]
-        nonce = bare.split(b"r=")[1] + b"server"
-        salt, count = b"0123456789abcdef", 64
-        said = b"r=" + nonce + b",s=" + base64.b64encode(salt) + b",i=%d" % count
-        final = base64.b64decode(more(base64.b64encode(said).decode()))
-        salted = hashlib.pbkdf2_hmac(name, PASSWORD.encode(), salt, count)
-        key = hmac.digest(salted, b"Server Key", name)
-        signature = hmac.digest(key, bare + b"," + said + b"," + final.rsplit(b",p=", 1)[0], name)
-        if deed == "false":
-            signature = bytes(len(signature))
-        last = {"junk": base64.b64encode(b"x=y").decode(), "raw": "!!"}.get(deed) or base64.b64encode(b"v=" + base64.b64encode(signature)).decode()
-        if more(last) == "*":
-            if self.deeds.get("after") == "gone":
-                return False
-            say(False)
-            return True
-        say(None)
-        return True
-
-    def pop3(self, f):
-        f.write(b"+OK ready <1.2@told>\r\n" if "APOP" in self.offered else b"+OK ready\r\n")
-
-        def say(good):
-            f.write(b"+OK\r\n" if good is None else b"-ERR [AUTH] no\r\n" if good else b"-ERR no\r\n")
-
-        def more(challenge):
-            f.write(b"+ " + challenge.encode() + b"\r\n")
-            return f.readline().strip().decode()
-        while line := f.readline():
-            verb, *rest = line.decode().split()
-            if verb == "CAPA":
-                names = " ".join(m for m in self.offered if m not in ("USER", "APOP"))
-                f.write(("+OK\r\n" + ("USER\r\n" if "USER" in self.offered else "") + (f"SASL {names}\r\n" if names else "") + "UIDL\r\n.\r\n").encode())
-            elif verb == "AUTH":
-                if not self.judge(say, more, rest[0], rest[1] if len(rest) > 1 else None):
-                    return
-            elif verb == "APOP":
-                if not self.judge(say, more, "APOP", None):
-                    return
-            elif verb == "PASS":
-                if not self.judge(say, more, "USER", None):
-                    return
-            elif verb == "STAT":
-                f.write(b"+OK 0 0\r\n")
-            elif verb == "UIDL":
-                f.write(b"+OK\r\n.\r\n")
-            else:
-                f.write(b"+OK\r\n")
-
-    def imap(self, f):
-        caps = "IMAP4rev1 SASL-IR " + " ".join("AUTH=" + m for m in self.offered if m != "USER") + ("" if "USER" in self.offered else " LOGINDISABLED")
-        f.write(f"* OK [CAPABILITY {caps}] ready\r\n".encode())
-        tag = ""
-
-        def say(good):
-            f.write(f"{tag} {'OK in' if good is None else 'NO [AUTHENTICATIONFAILED] no' if good else 'NO no'}\r\n".encode())
-
-        def more(challenge):
-            f.write(b"+ " + challenge.encode() + b"\r\n")
-            return f.readline().strip().decode()
-        while line := f.readline():
-            tag, verb, *rest = line.decode().split()
-            if verb == "AUTHENTICATE":
-                if not self.judge(say, more, rest[0], rest[1] if len(rest) > 1 else None):
-                    return
-            elif verb == "LOGIN":
-                if not self.judge(say, more, "USER", None):
-                    return
-            elif verb == "CAPABILITY":
-                f.write(f"* CAPABILITY {caps}\r\n{tag} OK\r\n".encode())
-            elif verb in ("EXAMINE", "SELECT"):
-                f.write(f"* 0 EXISTS\r\n* OK [UIDVALIDITY 1] x\r\n* OK [UIDNEXT 1] x\r\n{tag} OK\r\n".encode())
-            elif verb == "LOGOUT":
-                f.write(f"* BYE\r\n{tag} OK\r\n".encode())
-                return
-            elif verb == "LIST":
-                f.write(f'* LIST () "/" INBOX\r\n{tag} OK\r\n'.encode())
-            else:
-                f.write(f"{tag} OK\r\n".encode())
-
-
-def box(p, protocol, told, **keys):
-    p.clear("box", told, protocol=protocol, **{"deliver": ["maildir:" + p.maildir], "after": "keep", **keys})
-
 
 @both
 def test_a_list_is_tried_in_its_order(p, protocol):

@@ -17,9 +17,10 @@ from test_memory import rss_anon, sanitized
 
 HOSTS, USERS, SILENT = 20, 24, 20           # connections: 20 × 24, and 20 to the silent host
 AT_ONCE = 8                                 # max_per_host, the default
+WITH_SLOW = 2 * AT_ONCE                     # at most, with those that are slow, and so do not count: a silent host's are
 MESSAGES = 3
 FILES = 1024                                # `ulimit -n`
-NEEDED = 400                                # descriptors: of 21 × 8 visits at once, each a connection and a lock, and what we have anyway
+NEEDED = 740                                # descriptors: of 21 × 16 visits at once, each a connection and a lock, and what we have anyway
 MEMORY = 64 * 1024                          # KiB
 LIMIT = 150
 
@@ -163,7 +164,8 @@ def all_there(p, w):
     want = Counter(m for h in w.hosts for n in range(USERS) for m in h.mail(f"user{n}"))
     assert Counter(map(corpus.normal, p.in_mailbox())) == want
     assert all(h.users[f"user{n}"] == 1 for h in w.hosts for n in range(USERS))
-    assert {h.most for h in w.hosts} == {AT_ONCE} and w.silent.most <= AT_ONCE
+    assert all(AT_ONCE <= h.most <= WITH_SLOW for h in w.hosts)     # who had to wait for the others' coming for a second was slow
+    assert w.silent.most == WITH_SLOW
 
 
 def test_check(p, w):
@@ -174,7 +176,8 @@ def test_collect(p, w):
     watch = Watch(w)
     watch.process = process = p.start("collect", preexec_fn=few)
     until(lambda: w.visited() == HOSTS * USERS or process.poll() is not None, w.tell)
-    assert process.poll() is None and w.silent.most == AT_ONCE      # nobody had to wait for the silent host
+    until(lambda: w.silent.most == WITH_SLOW or process.poll() is not None, w.tell)
+    assert process.poll() is None and w.visited() == HOSTS * USERS  # nobody had to wait for the silent host
     w.end_silence()
     done = p.finish(process, LIMIT)
     summary = done.summary()
@@ -191,7 +194,7 @@ def test_run(p, w):
     watch.process = process = p.start("run", preexec_fn=few)
     try:
         until(lambda: w.visited() == HOSTS * USERS, w.tell)
-        assert w.silent.most == AT_ONCE
+        until(lambda: w.silent.most == WITH_SLOW, w.tell)
         rows = {r["connection"]: r for r in p.good("status", "--json").rows()[0]["connections"]}
         assert len(rows) == HOSTS * USERS + SILENT
         w.end_silence()

@@ -131,6 +131,22 @@ def test_digest_md5_of_any_password(p, authority, protocol, password):
         logs_in(p, "digest-md5")
 
 
+@pytest.mark.parametrize("protocol", ["pop3", "imap"])
+def test_auto_leaves_out_what_servers_disagree_on(p, authority, protocol):
+    """ISO 8859-1 has all letters of this password: RFC 2831 and Dovecot hash other octets then."""
+    password = "pässwörd-7Q"
+    with Dovecot(authority, more="auth_mechanisms = plain digest-md5\n", passwd=f"anna:{{PLAIN}}{password}::::::\n") as d:
+        d.fill("anna", MAIL)
+        p.secrets.add(password)
+        box(p, d, authority, protocol, "anna", password=password)
+        logs_in(p, "plain")
+        login = [r for r in p.good("test", "box", "--json").rows() if r["step"] == "login"][0]
+        assert {m["mechanism"]: m["reason"] for m in login["mechanisms"]}["DIGEST-MD5"] == "disputed"
+        box(p, d, authority, protocol, "anna", password=password, auth=["digest-md5"])
+        done = p("collect", "box")
+        assert done.code == 1 and "login by DIGEST-MD5 was refused" in done.err, done
+
+
 # ---- against Cyrus SASL
 
 PLUS = ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS"]

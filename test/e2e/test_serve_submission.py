@@ -282,10 +282,10 @@ def test_a_program_that_hangs_keeps_no_client_for_long(s):
         c.send(stuffed(MESSAGE))
     for c in clients:
         assert c.line().startswith("+OK")
-    assert 25 < time.monotonic() - began < 40
+    assert 25 < time.monotonic() - began < 60      # a second round of the program would be another half minute
     began = time.monotonic()
     assert submit(clients[0]).startswith("+OK")
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 25           # who waits does so for half a minute
     for c in clients:
         c.close()
     assert re.search(r"held +9 submitted messages wait, 0 failed", s.p.good("status").text)

@@ -333,6 +333,8 @@ void imapd_line(struct session *s, struct span line)
 	s->tag[tag.len] = '\0';
 	if (!peaceful() && s->selected && one_in(12))
 		origin_others();
+	if (watching_goes_on() && s->selected && one_in(60))
+		origin_arrives();
 	if (span_equal_nocase(verb, SPAN("CAPABILITY"))) {
 		capability(s);
 	} else if (span_equal_nocase(verb, SPAN("LOGIN"))) {

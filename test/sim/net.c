@@ -318,8 +318,14 @@ static void on_deadline(void *user)
 		event_at(c->deadline_at - world->now_us, on_deadline, c);
 		return;
 	}
+	c->timed_out = true;
 	(void)snprintf(what, sizeof what, "no %s within %u s", c->deadline_name, (unsigned)(c->deadline_us / SECOND_US));
 	finish(c, ERR_NET, what);
+}
+
+bool conn_timed_out(const struct conn *c)
+{
+	return c->timed_out;
 }
 
 void conn_deadline(struct conn *c, uint32_t ms, const char *name)

@@ -30,7 +30,7 @@ struct conn {
 	uint64_t latency_us;
 	uint64_t deadline_us, deadline_at;
 	const char *deadline_name;
-	bool deadline_queued;
+	bool deadline_queued, timed_out;
 	struct err why;
 };
 

@@ -204,6 +204,7 @@ _Noreturn void life(void);
 /* watching.c: an instance that watches its mailbox, for some hours; strictly where it is calm */
 struct loop;
 void watching(struct loop *loop);
+bool watching_goes_on(void);		/* mail may come amid a visit: there is a next one */
 
 /* person.c: who runs this, and looks at what is held now and then */
 void person_sets_quota(void);

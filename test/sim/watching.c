@@ -33,6 +33,11 @@ static struct {
 
 static const uint8_t key[VISITED_KEY] = "the simulation's key";
 
+bool watching_goes_on(void)
+{
+	return w.loop && !w.over;
+}
+
 static void again_at(uint64_t most_s, event_run *run)
 {
 	event_at(SECOND_US + log_below(most_s * SECOND_US), run, NULL);
@@ -52,8 +57,8 @@ static void start(void)
 	world->visits++;
 	world->visit_until_us = world->now_us + (uint64_t)VISIT_MAX_S * SECOND_US;
 	told("visit: begins");
-	if (++w.visits > FREE_VISITS + VISITS_A_REASON * w.reasons + (world->now_us - w.began_us) / ((uint64_t)MINUTE_S * SECOND_US))
-		violation("visits without end: %u, and %u reasons for one", (unsigned)w.visits, (unsigned)w.reasons);
+	if (++w.visits > FREE_VISITS + VISITS_A_REASON * (w.reasons + world->mail_count) + (world->now_us - w.began_us) / ((uint64_t)MINUTE_S * SECOND_US))
+		violation("visits without end: %u, and %u reasons for one beside the mail", (unsigned)w.visits, (unsigned)w.reasons);
 	schedule_began(w.schedule, "sim", now);
 	collector_add(w.collector, w.list[0], VISIT_COLLECT);
 }
@@ -233,6 +238,16 @@ static void on_trouble(void *user)
 	again_at(HOUR_S / 2, on_trouble);
 }
 
+/* Once, so that nobody thinks that it ends IDLE again and again. */
+static void on_restart(void *user)
+{
+	(void)user;
+	if (w.over)
+		return;
+	told("the server restarts, at once");
+	net_restart(0);
+}
+
 static void on_peace(void *user)
 {
 	(void)user;
@@ -300,6 +315,7 @@ void watching(struct loop *loop)
 	begin(loop);
 	w.ends_us = world->now_us + trouble_us + (uint64_t)((world->calm ? 0 : PATIENCE_S) + HOUR_S) * SECOND_US;
 	again_at(HOUR_S / 4, on_arrival);
+	event_at(w.ends_us - world->now_us - below(HOUR_S - 10 * MINUTE_S) * SECOND_US, on_restart, NULL);
 	if (world->plan.jumps)
 		again_at(HOUR_S, on_jump);
 	if (!world->calm) {
