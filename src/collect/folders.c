@@ -96,7 +96,8 @@ static void add(struct visit *v, const char *name)
 		f->names = more;
 		f->cap = cap;
 	}
-	f->names[f->count++] = (struct folder){ name, f->count };
+	f->names[f->count] = (struct folder){ .name = name, .place = f->count };
+	f->count++;
 }
 
 static int by_name(const void *a, const void *b)

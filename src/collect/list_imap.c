@@ -209,8 +209,10 @@ static void opened(struct visit *v)
 	struct err e;
 
 	i->opened = *imc_selected(i->session);
-	if (i->folders.at == 1)
+	if (!i->first) {
+		i->first = i->folders.at;
 		i->first_next = i->opened.uid_next;
+	}
 	i->gmail = imc_capabilities(i->session) & IMC_CAPA_GMAIL;
 	if (!i->opened.validity) {
 		(void)err_set(&e, ERR_PEER, "the server tells no UIDVALIDITY (RFC 3501 section 2.3.1.1), so messages cannot be told apart");
@@ -232,16 +234,22 @@ static void opened(struct visit *v)
 	search(v);
 }
 
+/* One that a pattern found was listed a moment ago: the settings are right, and its trouble is no other mailbox's. */
 static void not_opened(struct visit *v, const struct imc_event *ev)
 {
-	bool missing = ev->code == IMC_CODE_NONEXISTENT;
+	struct imap_visit *i = v->imap;
+	struct folder *f = &i->folders.names[i->folders.at - 1];
+	bool found = f->place >= i->folders.named, missing = !found && ev->code == IMC_CODE_NONEXISTENT;
+	bool mild = found && (i->mild || !i->trouble.kind);
 	struct err e;
 
-	(void)err_set(&e, missing ? ERR_CONFIG : ev->kind, "it cannot be opened%s",
+	f->shut = true;
+	(void)err_set(&e, missing ? ERR_CONFIG : found ? ERR_BUSY : ev->kind, "it cannot be opened%s",
 		missing ? ": it does not exist; mailbox = {\"*\"} collects from all there are" : "");
 	(void)secret_peer(v, &e, ev->text);
 	imap_trouble(v, &e);
-	v->imap->step = IMAP_BETWEEN;
+	i->mild = mild;
+	i->step = IMAP_BETWEEN;
 }
 
 /* ---- listing */

@@ -186,7 +186,9 @@ static void doubt(struct visit *v, enum sasl_mech mech)
 void mechs_unproved(struct visit *v, struct span challenge, const struct err *why)
 {
 	bool ends = why->kind == ERR_AUTH;
-	bool told = span_starts(challenge, SPAN("e=")) && !span_starts(challenge, SPAN("e=channel-binding"));
+	/* RFC 5802 section 7: channel-bindings-dont-match, channel-binding-not-supported; and that we said there was none */
+	bool binding = span_starts(challenge, SPAN("e=channel-binding")) || span_starts(challenge, SPAN("e=server-does-support-channel-binding"));
+	bool told = span_starts(challenge, SPAN("e=")) && !binding;
 
 	if (ends)		/* whatever it says or does not say to our cancelling */
 		v->ladder.unproved = *why;
@@ -210,6 +212,7 @@ void mechs_over(struct visit *v)
 {
 	const struct ladder *l = v->talk->ladder(v);
 
+	v->ladder.brought = l && l->count && (l->brought || l->under_way);
 	v->ladder.unanswered = false;
 	if (!l || !l->count)
 		return;

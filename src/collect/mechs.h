@@ -37,6 +37,7 @@ struct visit_mechs {
 	unsigned disputed;		/* passed over, by auto: sasl_mech_disputed */
 	bool unanswered;		/* the server ended this attempt's connection in place of an answer to the password */
 	unsigned fresh, connections;	/* refused in this attempt; more were opened for that */
+	bool brought;			/* this attempt's last try ended behind the credentials, whatever was said of them */
 	struct err unproved;		/* kind ERR_NONE: not so */
 	uint8_t fates[SASL_MECHS];	/* enum ladder_fate, of all attempts */
 	char (*words)[LADDER_WORDS];	/* a test: of each mechanism; else NULL */

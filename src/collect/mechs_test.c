@@ -228,6 +228,38 @@ static void what_is_no_false_proof(void **state)
 	none_is_tried(w, BIT(PLAIN), LADDER_WEAKER);
 }
 
+/* As if we had said that the server has none: somebody has taken it away. */
+static void a_binding_that_the_server_has(void **state)
+{
+	struct world *w = *state;
+
+	verified(w);
+	fail_by(w, VISIT_COLLECT, SPAN("e=server-does-support-channel-binding"), ERR_AUTH);
+	none_is_tried(w, BIT(PLAIN), LADDER_WEAKER);
+}
+
+/* A try that ended behind the credentials, whatever was said of them; and one that ended before. */
+static void what_brought_the_password(void **state)
+{
+	struct world *w = *state;
+	struct visiting g;
+
+	for (unsigned n = 0; n < 4; n++) {
+		verified(w);
+		begin(&g, w, VISIT_COLLECT);
+		settle(g.v);
+		if (n)
+			assert_true(next(EVERY, SASL_SCRAM_SHA_256));
+		session.brought = n == 1;
+		if (n == 1 || n == 2)
+			ladder_over(&session, LADDER_WRONG, SPAN("NO [UNAVAILABLE] later"));
+		(void)err_set(&g.v->why, ERR_BUSY, "later");
+		mechs_over(g.v);
+		assert_int_equal(g.v->ladder.brought, n == 1 || n == 3);	/* 0: a greeting; 3: the server says BYE instead of an answer */
+		end(&g);
+	}
+}
+
 static void another_binding_than_ours(void **state)
 {
 	struct world *w = *state;
@@ -347,6 +379,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(less_than_before, world_start, world_stop),
 		cmocka_unit_test_setup_teardown(nothing_weaker_after_a_false_proof, world_start, world_stop),
 		cmocka_unit_test_setup_teardown(what_is_no_false_proof, world_start, world_stop),
+		cmocka_unit_test_setup_teardown(a_binding_that_the_server_has, world_start, world_stop),
+		cmocka_unit_test_setup_teardown(what_brought_the_password, world_start, world_stop),
 		cmocka_unit_test_setup_teardown(another_binding_than_ours, world_start, world_stop),
 		cmocka_unit_test_setup_teardown(other_connections_of_a_visit, world_start, world_stop),
 		cmocka_unit_test_setup_teardown(not_answered, world_start, world_stop),

@@ -3,6 +3,7 @@
  * From the last mailbox to a session that is watched: one mailbox or several, with and without NOTIFY. */
 #include "collect/visit_imap.h"
 
+#include "collect/schedule.h"
 #include "collect/test_watched.h"
 
 #define WITH_NOTIFY "IDLE NOTIFY"
@@ -147,6 +148,39 @@ static void trouble_is_not_watched(void **state)
 	watched_end(&w);
 }
 
+#define LISTED { "LIST", "* LIST () \"/\" INBOX\r\n* LIST () \"/\" b\r\n%T OK done\r\n" }
+static const struct shut { const char *name, *capabilities; struct watched_rule rules[2]; bool watched; } shuts[] = {
+	{ "the second", "IDLE", { LISTED, { "EXAMINE \"b\"", "%T NO [NONEXISTENT] who?\r\n" } }, true },
+	{ "the first", "IDLE", { LISTED, { "EXAMINE \"INBOX\"", "%T NO [AUTHORIZATIONFAILED] not you\r\n" } }, true },
+	{ "the second, with NOTIFY", WITH_NOTIFY, { LISTED, { "EXAMINE \"b\"", "%T NO [NOPERM] not you\r\n" } }, true },
+	{ "all of them", "IDLE", { LISTED, { "EXAMINE", "%T NO [NONEXISTENT] who?\r\n" } }, false },
+};
+
+/* A pattern found it, and it cannot be opened: that is told, and is nobody else's trouble. */
+static void one_of_a_pattern_cannot_be_opened(void **state)
+{
+	for (const struct shut *r = shuts; r < shuts + COUNT(shuts); r++) {
+		struct watched *w = both(state, r->capabilities, r->rules, 2);
+
+		print_message("%s\n", r->name);
+		w->boxes[0] = "*";
+		w->with[0].mailboxes.count = 1;
+		w->with[0].max_retries = 5;
+		w->with[0].retry_interval_ms = 1;
+		w->mails[1] = 1;
+		for (unsigned n = 0; n < 3; n++) {
+			watched_visit(w, 0);
+			assert_int_equal(w->result.why.kind, ERR_BUSY);
+			assert_non_null(strstr(w->result.why.text, "it cannot be opened"));
+			assert_int_equal(schedule_class(&w->result.why), SCHEDULE_UNCOUNTED);
+			assert_int_equal(watched_is(w, 0), r->watched);
+		}
+		assert_int_equal(watched_said(w, &w->logins), r->watched ? 1 : 3);
+		assert_int_equal(watched_said(w, &w->notifies), r->capabilities[4] != '\0');
+		watched_end(&w);
+	}
+}
+
 /* More than one NOTIFY names. */
 static void too_many_for_notify(void **state)
 {
@@ -204,7 +238,7 @@ int main(void)
 #define PARKS(name) cmocka_unit_test_setup_teardown(name, world_start, world_stop)
 	const struct CMUnitTest tests[] = {
 		PARKS(one_is_selected_already), PARKS(notify_names_them_all), PARKS(notify_tells_amid_a_visit), PARKS(else_the_first), PARKS(nothing_falls_between),
-		PARKS(the_first_cannot_be_opened_again), PARKS(trouble_is_not_watched), PARKS(too_many_for_notify), PARKS(notify_that_overflows),
+		PARKS(the_first_cannot_be_opened_again), PARKS(trouble_is_not_watched), PARKS(one_of_a_pattern_cannot_be_opened), PARKS(too_many_for_notify), PARKS(notify_that_overflows),
 		PARKS(stopped_amid_parking),
 	};
 

@@ -284,19 +284,23 @@ void schedule_began(struct schedule *s, const char *name, int64_t now)
 	if (!p)
 		return;
 	host_running(p, true);
-	p->stale = p->answered = false;
+	p->stale = p->answered = p->found = false;
+	p->by_news = p->news;
+	p->news = false;
 	p->began = now;
 	schedule_settle(p);
 }
 
-static void next_interval(struct schedule *s, struct planned *p, int64_t now)
+static void next_interval(struct schedule *s, struct planned *p, int64_t news, int64_t now)
 {
 	int64_t give = p->interval / 20;
 
 	p->once_done = !p->interval;
 	p->due = p->interval ? now + p->interval - give + (int64_t)schedule_chance(s, (uint64_t)(2 * give + 1)) : SCHEDULE_NEVER;
-	if (p->again) {
-		p->due = now;
+	if (p->again)
+		news = now;
+	if (news != SCHEDULE_NEVER) {
+		p->due = news < p->due ? news : p->due;
 		p->once_done = false;
 	}
 	p->again = false;
@@ -326,7 +330,7 @@ void schedule_ended(struct schedule *s, const char *name, const struct err *why,
 	if (why->kind == ERR_NONE)
 		p->kept.success = now;
 	changed = !p->stale && backoff_note(s, p, why, now);
-	next_interval(s, p, now);
+	next_interval(s, p, news_over(p, p->class <= SCHEDULE_UNCOUNTED, now), now);
 	soon(p, now);
 	if (changed)
 		settle_host(s, p->host);

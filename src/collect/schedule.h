@@ -48,6 +48,7 @@ enum {
 	SCHEDULE_ACCOUNT_MAX_S = 24 * 3600,
 	SCHEDULE_WATCHED_S = 9 * 60,
 	SCHEDULE_AGAIN_S = 5,
+	SCHEDULE_NEWS_MAX_S = 60,
 	SCHEDULE_IDLE_S = 10 * 60,	/* a server that we idle at gives a sign of life so often, being asked */
 	SCHEDULE_LATE_S = 5 * 60,
 };
@@ -94,6 +95,8 @@ void schedule_began(struct schedule *s, const char *name, int64_t now);
 void schedule_slow(struct schedule *s, const char *name);
 /* Its server has said something in the visit under way: should it fail, that says nothing of other connections. */
 void schedule_answered(struct schedule *s, const char *name);
+/* The visit under way has collected something. */
+void schedule_found(struct schedule *s, const char *name);
 /* Kind ERR_NONE is a visit that came to its end.  Names that are not there (any more) are passed over. */
 void schedule_ended(struct schedule *s, const char *name, const struct err *why, int64_t now);
 /* A visit is wanted beyond the one of interval 0: it is due now, as windows and back-off allow.  Others come again by themselves. */
@@ -102,7 +105,9 @@ void schedule_once_more(struct schedule *s, const char *name, int64_t now);
 void schedule_later(struct schedule *s, const char *name, int64_t now);
 /* Its mailbox is watched (IDLE): it is looked into all the same after SCHEDULE_WATCHED_S, or before, if `interval` says so. */
 void schedule_watched(struct schedule *s, const char *name, int64_t now);
-/* Something came, or what watched is gone: it is due now, as windows and back-off allow; if it runs, when that has ended. */
+/* Something came, or what watched is gone: it is due now, as windows and back-off allow; if it runs, when that has ended.
+ * Looks in a row that were for news and found nothing come a second apart, then doubling to SCHEDULE_NEWS_MAX_S; one that
+ * found something ends that, and so long a silence. */
 void schedule_news(struct schedule *s, const char *name, int64_t now);
 /* It is enabled, and a window of it is open. */
 bool schedule_open(const struct schedule *s, const char *name, int64_t now);

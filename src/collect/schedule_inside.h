@@ -27,6 +27,8 @@ struct planned {		/* one connection */
 	bool again;		/* at once, when the visit under way has ended; */
 	bool slow;		/* it has given its place away */
 	bool answered;		/* its server has said something */
+	bool news, by_news;	/* a visit is wanted for news; the one under way is for that */
+	bool found;		/* it has collected something */
 	bool stale;		/* which has other settings, so its outcome says nothing */
 	int64_t interval, host_delay, account_delay;	/* seconds */
 	struct hours hours;
@@ -35,6 +37,8 @@ struct planned {		/* one connection */
 	int64_t next;		/* with them */
 	int64_t began;		/* the visit under way, or the last one */
 	int64_t known;		/* since when it is */
+	uint32_t empty;		/* looks in a row that news wanted and that found nothing; */
+	int64_t looked;		/* the last of them, or the last that found something, ended then */
 	int64_t idle_since, alive;	/* 0 = it does not idle */
 	struct visited kept;
 	enum schedule_class class;
@@ -52,6 +56,8 @@ struct schedule {
 	size_t host_count;
 };
 
+/* schedule_watched.c: a visit has ended; when the one for news is due that came meanwhile, SCHEDULE_NEVER for none. */
+int64_t news_over(struct planned *p, bool good, int64_t now);
 /* From 0 to `below` - 1. */
 uint64_t schedule_chance(struct schedule *s, uint64_t below);
 void schedule_must(const void *there);	/* memory */

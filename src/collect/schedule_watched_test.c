@@ -68,9 +68,53 @@ static void news_are_visited_at_once(void **state)
 	schedule_watched(p->schedule, "box0", p->now);
 	assert_string_equal(schedule_due(p->schedule, p->now), "box0");
 	assert_non_null(plans_next(p));
+	schedule_found(p->schedule, "box0");
 	plans_over(p, "box0", 1, ERR_NONE, NULL);
 	assert_null(schedule_due(p->schedule, p->now));
 	schedule_news(p->schedule, "box0", p->now);
+	assert_string_equal(schedule_due(p->schedule, p->now), "box0");
+	plans_end(p);
+}
+
+/* How long the look waits that news wants at once behind the last one; it brings `found`. */
+static int64_t for_news(struct plans *p, bool found)
+{
+	int64_t since = p->now;
+
+	schedule_news(p->schedule, "box0", p->now);
+	assert_string_equal(plans_next(p), "box0");
+	since = p->now - since;
+	if (found)
+		schedule_found(p->schedule, "box0");
+	plans_over(p, "box0", 0, ERR_NONE, NULL);
+	schedule_watched(p->schedule, "box0", p->now);
+	return since;
+}
+
+static void false_news_are_looked_for_less_and_less(void **state)
+{
+	static const int64_t waits[] = { 0, 1, 1, 1, 2, 4, 8, 16, 32, 60, 60 };
+	struct plans *p = plans_new(9);
+
+	(void)state;
+	(void)watched(p, "a.example");
+	plans_begin(p);
+	assert_non_null(plans_next(p));
+	plans_over(p, "box0", 0, ERR_NONE, NULL);
+	for (size_t n = 0; n < COUNT(waits); n++)
+		assert_int_equal(for_news(p, false), waits[n]);
+	assert_int_equal(for_news(p, true), 60);
+	assert_int_equal(for_news(p, true), 0);		/* mail came */
+	for (size_t n = 0; n < 5; n++)
+		assert_int_equal(for_news(p, false), waits[n]);
+	p->now += SCHEDULE_NEWS_MAX_S;			/* it was quiet, and the next one is believed again */
+	assert_int_equal(for_news(p, false), 0);
+	assert_int_equal(for_news(p, false), 1);
+	schedule_news(p->schedule, "box0", p->now);	/* a person's visit in between is for that news, too */
+	schedule_began(p->schedule, "box0", p->now);
+	schedule_news(p->schedule, "box0", p->now);
+	schedule_found(p->schedule, "box0");
+	plans_over(p, "box0", 0, ERR_NONE, NULL);
 	assert_string_equal(schedule_due(p->schedule, p->now), "box0");
 	plans_end(p);
 }
@@ -170,6 +214,7 @@ int main(void)
 		cmocka_unit_test(a_watched_one_is_looked_into_all_the_same),
 		cmocka_unit_test(a_short_interval_holds),
 		cmocka_unit_test(news_are_visited_at_once),
+		cmocka_unit_test(false_news_are_looked_for_less_and_less),
 		cmocka_unit_test(what_is_lost_is_not_looked_for_without_pause),
 		cmocka_unit_test(a_server_that_is_gone_is_looked_for_soon),
 		cmocka_unit_test(others_of_that_host_wait_as_ever),

@@ -235,6 +235,7 @@ void talk_park(struct visit *v)
 		return;			/* it is closed instead */
 	v->pipeline_stuck = v->shifted = false;
 	v->ladder.fresh = 0;
+	v->talk->left(v);
 	left(v);
 }
 

@@ -28,10 +28,14 @@ void imap_trouble(struct visit *v, const struct err *why)
 
 	folders_show(v, name, sizeof name);
 	(void)err_in(&e, "mailbox %s", name);
-	if (v->imap->trouble.kind)
+	if (v->imap->trouble.kind && !v->imap->mild) {
 		log_error(&v->tag, "%s", e.text);	/* the first is told by the visit's end */
-	else
-		v->imap->trouble = e;
+		return;
+	}
+	if (v->imap->mild)			/* or the worst */
+		log_error(&v->tag, "%s", v->imap->trouble.text);
+	v->imap->trouble = e;
+	v->imap->mild = false;
 }
 
 void imap_refused(struct visit *v, const struct imc_event *ev, const char *what)
@@ -199,11 +203,18 @@ static void on_ready(struct visit *v)
 	folders_start(v);
 }
 
+static void tell_trouble(struct visit *v)
+{
+	if (v->why.kind || !v->imap->trouble.kind)
+		return;
+	v->why = v->imap->trouble;
+	v->mild = v->imap->mild;
+}
+
 /* What was disposed of was confirmed command by command: nothing hangs on it. */
 static void on_bye(struct visit *v)
 {
-	if (!v->why.kind && v->imap->trouble.kind)
-		v->why = v->imap->trouble;
+	tell_trouble(v);
 	visit_close(v);
 }
 
@@ -395,8 +406,7 @@ static void left(struct visit *v)
 {
 	if (v->what == VISIT_TEST)
 		try_imap_left(v);
-	if (!v->why.kind && v->imap->trouble.kind)
-		v->why = v->imap->trouble;
+	tell_trouble(v);
 }
 
 static const struct ladder *ladder(const struct visit *v)

@@ -68,7 +68,7 @@ void visit_reset_attempt(struct visit *v)
 	v->taken_octets = v->stat_count = 0;
 	v->token.refused = false;
 	v->why = (struct err){ 0 };
-	v->straggling = v->leaves = v->parks_again = false;
+	v->straggling = v->leaves = v->parks_again = v->mild = false;
 }
 
 void visit_reset_mailbox(struct visit *v)
@@ -172,11 +172,11 @@ static bool worth_another_try(struct visit *v)
 {
 	uint64_t most = v->with->max_retries, asked_ms = (uint64_t)hint_read(&v->why).delay_s * 1000;
 
-	if (!v->prepared || v->what == VISIT_TEST || !most || asked_ms > v->with->retry_interval_ms || !v->with->retry_interval_ms)
+	if (!v->prepared || v->mild || v->what == VISIT_TEST || !most || asked_ms > v->with->retry_interval_ms || !v->with->retry_interval_ms)
 		return false;	/* what a server wants to wait for longer is the schedule's */
 	switch (v->why.kind) {
-	case ERR_BUSY:		/* not counted, but not for ever */
-		return v->busy_tries++ < BUSY_TRIES_MAX;
+	case ERR_BUSY:		/* not counted, but not for ever; one that had the password may count at the server, whatever it says */
+		return v->ladder.brought ? v->tries++ < most : v->busy_tries++ < BUSY_TRIES_MAX;
 	case ERR_NET:
 	case ERR_PEER:
 		return v->tries++ < most;

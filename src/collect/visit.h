@@ -192,6 +192,7 @@ struct visit {
 	uint32_t tries, busy_tries;
 	int64_t began_s;		/* when this attempt did */
 	bool lockstep, in_clear;	/* fallbacks in force */
+	bool mild;		/* what `why` tells is not over in a moment, and hinders nothing else */
 	bool shifted;		/* answers did, in this attempt */
 	bool pipeline_stuck;	/* this attempt ended as one does at a server that takes no pipelining */
 	bool tls_technical;	/* no TLS to be had, but nothing proved wrong */

@@ -52,7 +52,11 @@ struct looking {		/* of a test, what LIST tells when a mailbox cannot be opened 
 
 struct folders {
 	struct arena arena;	/* names as on the wire */
-	struct folder { const char *name; size_t place; } *names;	/* to be visited; place: in what order they were told */
+	struct folder {		/* to be visited */
+		const char *name;
+		size_t place;	/* in what order they were told */
+		bool shut;	/* it could not be opened */
+	} *names;
 	size_t count, cap, at;
 	size_t named;		/* the first of them stand in the settings as they are */
 	size_t asked_at;	/* next of the settings' names to ask for */
@@ -115,10 +119,12 @@ struct imap_visit {
 	uint64_t names;			/* a sum of the mailboxes that NOTIFY named in this session */
 	bool notified;			/* NOTIFY was agreed upon in this visit */
 	uint32_t first_next;		/* of several mailboxes the first one's UIDNEXT, when it was listed */
+	size_t first;		/* which that is, from 1 on: the first that could be opened; 0: none yet */
 	enum imap_step step;
 	struct folders folders;
 	struct copies copies;
 	struct err trouble;	/* of a mailbox or of dispositions; kind ERR_NONE = none */
+	bool mild;		/* it is that mailboxes which a pattern found cannot be opened: the others are watched all the same */
 	uint64_t failed_before, passed_before;	/* in mailboxes before this one */
 
 	/* the mailbox that is visited */

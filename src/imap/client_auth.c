@@ -159,5 +159,6 @@ void auth_refused(struct imc *s, bool ends)
 		(void)err_peer(&s->error, words);
 	s->failed = ends || !plain;
 	s->try_next = !s->failed;
+	s->ladder.brought = ends;
 	ladder_over(&s->ladder, s->failed ? LADDER_WRONG : LADDER_REFUSED, words);
 }

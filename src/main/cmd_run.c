@@ -52,6 +52,7 @@ static int run(struct cli *cli)
 	struct err e;
 	int status;
 
+	instance_begin();
 	if (cli->arg_count)
 		return cli_usage(cli, "takes no arguments");
 	status = cli_settings(cli, true);

@@ -362,6 +362,19 @@ bool instance_new(struct cli *cli, struct instance **out, struct err *e)
 	       cli_route_header(&cli->settings, cli->store, e) && make(i, e);
 }
 
+static volatile sig_atomic_t hup_came;
+
+static void on_early_hup(int number)
+{
+	hup_came = number;
+}
+
+void instance_begin(void)
+{
+	hup_came = 0;
+	(void)sigaction(SIGHUP, &(struct sigaction){ .sa_handler = on_early_hup, .sa_flags = SA_RESTART }, NULL);
+}
+
 void instance_run(struct instance *i)
 {
 	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
@@ -370,6 +383,8 @@ void instance_run(struct instance *i)
 	for (size_t n = 0; n < COUNT(numbers); n++)
 		if (!loop_on_signal(i->home, numbers[n], on_signal, i, &e))
 			log_error(NULL, "%s", e.text);
+	if (hup_came)		/* the configuration may have been read before; the loop has the signal by now */
+		(void)raise(SIGHUP);
 	timer_set(i->reclaim, RECLAIM_SOON_MS, 0);
 	if (notify_ping_ms(&i->notify))
 		timer_set(i->ping, 0, notify_ping_ms(&i->notify));

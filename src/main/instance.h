@@ -24,5 +24,7 @@ enum { INSTANCE_PATIENCE_MS = 30 * 1000, INSTANCE_HURRY_MS = COLLECTOR_DROP_MS +
 struct instance;
 
 [[nodiscard]] bool instance_new(struct cli *cli, struct instance **i, struct err *e);
+/* First of all that takes time: SIGHUP, which would end us before instance_run has the loop take it. */
+void instance_begin(void);
 void instance_run(struct instance *i);
 void instance_free(struct instance **i);

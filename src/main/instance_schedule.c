@@ -60,6 +60,8 @@ static void on_ended(void *user, const char *name, enum visit_what what, const s
 	}
 	if (result->answered)
 		schedule_answered(i->schedule, name);
+	if (result->collected || result->held)
+		schedule_found(i->schedule, name);
 	schedule_ended(i->schedule, name, &result->why, now);
 	if (visits_watched(i->visits, name, &watch))
 		schedule_watched(i->schedule, name, now);

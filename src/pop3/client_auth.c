@@ -153,6 +153,7 @@ void p3_auth_refused(struct p3c *s, struct span line, bool ends)
 	words = add_words(s, line);
 	s->failed = ends || code != REPLY_CODE_NONE;
 	s->try_next = !s->failed;
+	s->ladder.brought = ends;
 	ladder_over(&s->ladder, s->failed ? LADDER_WRONG : LADDER_REFUSED, words);
 }
 
@@ -166,7 +167,7 @@ static void on_user(struct p3c *s, enum reply kind, struct span line, bool pass_
 		return;
 	}
 	p3_auth_refused(s, line, false);
-	s->pass_void = pass_out;
+	s->pass_void = s->ladder.brought = pass_out;
 	s->try_next &= !pass_out;
 }
 

@@ -70,9 +70,9 @@ IN_USE, BUSY, NO = "< -ERR [IN-USE] another session has it", "< -ERR [SYS/TEMP] 
     ("! close", 1, {}, 1, False),                           # neither is set
     ("! close", 1, {"max_retries": 0}, 1, False),
     ("! close", 1, {"max_retries": 5, "retry_interval": 0}, 1, False),
-    (IN_USE, 2, {"max_retries": 1}, 3, True),               # uncounted: more often,
-    (BUSY, 2, {"max_retries": 1}, 3, True),
-    (IN_USE, 99, {"max_retries": 1}, 11, False),            # but not for ever
+    (IN_USE, 2, {"max_retries": 2}, 3, True),               # said of PASS: counted, since a wrong password may be behind it
+    (BUSY, 2, {"max_retries": 1}, 2, False),
+    (IN_USE, 99, {"max_retries": 1}, 2, False),
     (IN_USE, 1, {"max_retries": 0}, 1, False),
     (NO, 9, {"max_retries": 5}, 1, False),                  # fatal: never
 ])
@@ -87,18 +87,29 @@ def test_pop3(p, line, fails, keys, tries, good):
         assert len(p.in_maildir()) == (len(MAIL) if good else 0)
 
 
+@pytest.mark.parametrize("fails, tries, good", [(2, 3, True), (99, 11, False)])
+def test_busy_before_the_password_is_not_counted(p, fails, tries, good):
+    """max_retries is 1: more often, but not for ever."""
+    with Pop3d(Maildrop(MAIL), capa=["USER", "UIDL", "TOP"], script=refusing("USER*", IN_USE, fails)) as origin:
+        p.clear("box", origin, max_retries=1, retry_interval="1s")
+        done = p("collect", "box")
+        assert len(origin.verbs("USER")) == tries and done.code == (0 if good else 1), (done, origin.said)
+        assert len(origin.verbs("PASS")) == (1 if good else 0)
+        assert len(p.in_maildir()) == (len(MAIL) if good else 0)
+
+
 @pytest.mark.parametrize("line, tries, good", [
-    ("< {tag} NO [UNAVAILABLE] Temporary authentication failure.", 3, True),
-    ("< {tag} NO [LIMIT] Too many sessions for this user", 3, True),
-    ("< {tag} NO [INUSE] another session has it", 3, True),
-    ("< {tag} NO [SERVERBUG] oops", 3, True),
-    ("< * BYE [UNAVAILABLE] going down", 3, True),
+    ("< {tag} NO [UNAVAILABLE] Temporary authentication failure.", 2, False),
+    ("< {tag} NO [LIMIT] Too many sessions for this user", 2, False),
+    ("< {tag} NO [INUSE] another session has it", 2, False),
+    ("< {tag} NO [SERVERBUG] oops", 2, False),
+    ("< * BYE [UNAVAILABLE] going down", 2, False),
     ("! close", 2, False),
     ("< {tag} NO [AUTHENTICATIONFAILED] no", 1, False),
     ("< {tag} NO [EXPIRED] the password is too old", 1, False),
 ])
 def test_imap(p, line, tries, good):
-    """max_retries is 1: what takes two refusals is not counted."""
+    """max_retries is 1: a login that brought the password is made twice at most, whatever the server says of it."""
     lines = [line, "! close"] if "BYE" in line else [line]
     rules = [x for _ in range(2) for x in ("> LOGIN *", *lines)]
     with Imapd(Mailstore(MAIL), caps=["IMAP4rev1"], script=script(*rules, "> LOGIN *", "! faithful")) as origin:

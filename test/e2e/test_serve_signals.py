@@ -398,3 +398,21 @@ def test_a_client_without_tls_at_the_tls_port(s):
         warnings.simplefilter("ignore")
         old.maximum_version = ssl.TLSVersion.TLSv1_1
         Raw(s.ports["tls"], tls=old)
+
+
+def test_sighup_amid_the_start_ends_nothing(home, authority):
+    """It is at reading its configuration, from a pipe that waits for us; what came meanwhile is a reload, behind the start."""
+    with Server(home, authority) as s:
+        s.account("anna", [])
+        s.write()
+        real = s.p.config + ".real"
+        os.rename(s.p.config, real)
+        os.mkfifo(s.p.config, 0o600)
+        s.write = lambda: None
+        s.start(wait=False)
+        with open(s.p.config, "wb") as pipe, open(real, "rb") as f:     # opens when it is being read
+            s.process.send_signal(signal.SIGHUP)
+            os.rename(real, s.p.config)
+            pipe.write(f.read())
+        s.wait_log("reloaded")
+        assert s.alive() and s.log().index("running workers=") < s.log().index("reloaded")
