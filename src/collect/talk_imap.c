@@ -406,6 +406,7 @@ static void left(struct visit *v)
 {
 	if (v->what == VISIT_TEST)
 		try_imap_left(v);
+	park_lost(v);
 	tell_trouble(v);
 }
 
