@@ -28,6 +28,7 @@ static uint64_t sum_of(const struct folders *f)
 
 static void leave(struct visit *v)
 {
+	v->imap->park = 0;
 	(void)imc_logout(v->imap->session);
 }
 
@@ -74,7 +75,7 @@ static bool ask_notify(struct visit *v)
 			names[watch.name_count++] = span_of(i->folders.names[n].name);
 	if (!imc_watch_fits(&watch))
 		return false;
-	i->park = imc_notify(i->session, &watch);
+	i->park = i->notify = imc_notify(i->session, &watch);
 	i->names = sum_of(&i->folders);
 	return true;
 }
@@ -104,6 +105,7 @@ void park_event(struct visit *v, const struct imc_event *ev)
 
 	if (ev->id != i->park || (ev->what != IMC_DONE && ev->what != IMC_REFUSED))
 		return;
+	i->park = 0;
 	if (ev->verb == IMC_ASK_NOTIFY && ev->what == IMC_DONE) {
 		i->notified = true;
 		park_open(v, true);	/* what came before NOTIFY held was not told */
@@ -114,4 +116,18 @@ void park_event(struct visit *v, const struct imc_event *ev)
 	} else {
 		leave(v);		/* it was there a moment ago */
 	}
+}
+
+void park_lost(struct visit *v)
+{
+	const struct imap_visit *i = v->imap;
+
+	if (!i->session || v->stopping || (!v->parks && !i->park))
+		return;
+	if (i->park && i->park == i->notify)
+		watch_not_notified(v);
+	if (v->why.kind)		/* what failed is tried again anyhow */
+		return;
+	log_info(&v->tag, "the session is lost, or was not answered, before it watched; another visit begins one of its own");
+	watch_anew(v);
 }

@@ -5,6 +5,7 @@
 
 #include "collect/schedule.h"
 #include "collect/test_watched.h"
+#include "collect/watch.h"
 
 #define WITH_NOTIFY "IDLE NOTIFY"
 
@@ -217,6 +218,49 @@ static void notify_that_overflows(void **state)
 	watched_end(&w);
 }
 
+static const struct loss { struct watched_rule rules[2]; bool notify, error; } losses[] = {
+	{ { { "NOTIFY", "%C" } }, true, false }, { { { "NOTIFY", "* BYE no\r\n%C" } }, true, true },
+	{ { { "EXAMINE \"INBOX\"", "%F" }, { "EXAMINE \"INBOX\"", "%C" } }, false, false },
+};
+
+/* Nothing is wrong with the visit, and another one is wanted; what is an error is tried again anyhow. */
+static void lost_amid_parking(void **state)
+{
+	for (const struct loss *l = losses; l < losses + COUNT(losses); l++) {
+		struct watched *w = both(state, l->notify ? WITH_NOTIFY : "IDLE", l->rules, l->notify ? 1 : 2);
+
+		for (unsigned visit = 1; visit <= (l->notify ? WATCH_SHORT_MAX : 1); visit++) {
+			watched_visit(w, 0);
+			assert_int_equal(w->result.why.kind != ERR_NONE, l->error);
+			assert_false(watched_is(w, 0));
+			news_in(w, l->error ? 0 : visit);
+		}
+		if (l->notify) {	/* that was often enough */
+			watched_visit(w, 0);
+			assert_int_equal(watched_said(w, &w->notifies), WATCH_SHORT_MAX);
+			assert_true(watched_is(w, 0));
+		}
+		watched_end(&w);
+	}
+}
+
+static void notify_that_nobody_answers(void **state)
+{
+	static const struct watched_rule rules[] = { { "NOTIFY", "%W%F" } };
+	struct watched *w = both(state, WITH_NOTIFY, rules, 1);
+
+	w->with[0].timeout_ms = 60 * 1000;
+	collector_add(w->collector, &w->with[0], VISIT_COLLECT);
+	watched_until(w, watched_said(w, &w->waits) == 1);
+	watched_later_ms += 61 * 1000;
+	watched_until(w, w->over == 1);
+	watched_later_ms = 0;
+	watched_go(w, 'W');
+	assert_false(watched_is(w, 0));
+	news_in(w, 1);
+	watched_end(&w);
+}
+
 /* A visit that is to stop while it waits for an answer parks nothing. */
 static void stopped_amid_parking(void **state)
 {
@@ -239,7 +283,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		PARKS(one_is_selected_already), PARKS(notify_names_them_all), PARKS(notify_tells_amid_a_visit), PARKS(else_the_first), PARKS(nothing_falls_between),
 		PARKS(the_first_cannot_be_opened_again), PARKS(trouble_is_not_watched), PARKS(one_of_a_pattern_cannot_be_opened), PARKS(too_many_for_notify), PARKS(notify_that_overflows),
-		PARKS(stopped_amid_parking),
+		PARKS(stopped_amid_parking), PARKS(lost_amid_parking), PARKS(notify_that_nobody_answers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,4 +35,5 @@ bool password_again(struct visit *v);
 
 /* secret.c */
 void secret_hide(const struct visit *v, char *text);	/* the password becomes asterisks */
+void secret_hide_said(const struct visit *v, char *text);	/* the same in an error: in what somebody said, not in our own words */
 bool secret_peer(const struct visit *v, struct err *e, struct span words);	/* err_peer, the password hidden */

@@ -35,7 +35,10 @@ static void tell(struct visit *v, enum visit_step_what what, enum err_kind kind,
 	step.mechs = mechs;
 	step.mech_count = what == STEP_LOGIN ? mechs_tell(v, mechs) : 0;
 	(void)snprintf(shown, sizeof shown, "%s", text);
-	secret_hide(v, shown);
+	if (kind)
+		secret_hide_said(v, shown);
+	else
+		secret_hide(v, shown);
 	step.text = shown;
 	v->steps.since_ms = now;
 	if (!kind)

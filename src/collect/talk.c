@@ -201,7 +201,7 @@ static void on_closed(void *user, const struct err *why)
 	v->tls_technical = conn_tls_technical(v->conn);
 	if (!v->why.kind && why->kind && v->phase != VISIT_LEAVING)
 		v->why = *why;
-	secret_hide(v, v->why.text);
+	secret_hide_said(v, v->why.text);
 	offered_keep(v);
 	if (v->phase == VISIT_LEAVING) {
 		v->talk->left(v);

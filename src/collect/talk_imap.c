@@ -27,6 +27,7 @@ void imap_trouble(struct visit *v, const struct err *why)
 	char name[256];
 
 	folders_show(v, name, sizeof name);
+	secret_hide(v, name);		/* the server named it */
 	(void)err_in(&e, "mailbox %s", name);
 	if (v->imap->trouble.kind && !v->imap->mild) {
 		log_error(&v->tag, "%s", e.text);	/* the first is told by the visit's end */
@@ -406,6 +407,7 @@ static void left(struct visit *v)
 {
 	if (v->what == VISIT_TEST)
 		try_imap_left(v);
+	park_lost(v);
 	tell_trouble(v);
 }
 

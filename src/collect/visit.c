@@ -248,7 +248,7 @@ void visit_fail(struct visit *v, const struct err *why)
 	assert(why->kind != ERR_NONE);
 	if (!v->why.kind) {
 		v->why = *why;
-		secret_hide(v, v->why.text);
+		secret_hide_said(v, v->why.text);
 	}
 	if (!v->conn)
 		v->phase = VISIT_CLOSED;

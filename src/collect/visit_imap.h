@@ -115,7 +115,7 @@ struct disposal {		/* some messages, one command */
 struct imap_visit {
 	struct imc *session;
 	struct imc_login login;
-	uint32_t park;			/* its command */
+	uint32_t park, notify;			/* its command */
 	uint64_t names;			/* a sum of the mailboxes that NOTIFY named in this session */
 	bool notified;			/* NOTIFY was agreed upon in this visit */
 	uint32_t first_next;		/* of several mailboxes the first one's UIDNEXT, when it was listed */
@@ -183,6 +183,7 @@ void list_imap_settled(struct visit *v);	/* all of the mailbox is done: how much
 /* park_imap.c */
 [[nodiscard]] bool park_imap(struct visit *v);	/* false: there is nothing to watch, LOGOUT it is */
 void park_event(struct visit *v, const struct imc_event *ev);	/* while step is IMAP_PARKING */
+void park_lost(struct visit *v);	/* the connection is gone: was it to watch? */
 
 /* try_imap.c */
 bool try_imap(struct visit *v, const struct imc_event *ev);	/* false: it is not a test's own event */

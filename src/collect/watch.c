@@ -252,28 +252,24 @@ static void on_closed(void *user, const struct err *why)
 {
 	struct watch *w = user;
 	const struct tag tag = tag_of(w);
-	uint64_t lived_ms = loop_now_ms(w->all->loop) - w->began_ms;
+	unsigned long long lived_s = (loop_now_ms(w->all->loop) - w->began_ms) / 1000;
 
 	drop_session(w);
 	if (w->ending)
 		return;
-	log_info(&tag, "idle lost after=%llus: %s", (unsigned long long)(lived_ms / 1000), why->kind ? why->text : "the server closed the connection");
+	log_info(&tag, "idle lost after=%llus: %s", lived_s, why->kind ? why->text : "the server closed the connection");
 	ended(w);
 }
 
 /* ---- from a visit, and to the next */
 
-static bool denied(const struct watch *w)
-{
-	return w && loop_now_ms(w->all->loop) < w->denied_until_ms;
-}
-
 bool watch_wanted(const struct visit *v)
 {
 	const struct watches *all = collector_watches(v->collector);
+	const struct watch *w = find(all, v->with->name);
 
 	return all && v->with->idle && v->what == VISIT_COLLECT && !v->stopping && !v->why.kind && v->with->protocol == PROTOCOL_IMAP &&
-	       (imc_capabilities(v->imap->session) & IMC_CAPA_IDLE) && !denied(find(all, v->with->name));
+	       (imc_capabilities(v->imap->session) & IMC_CAPA_IDLE) && !(w && loop_now_ms(all->loop) < w->denied_until_ms);
 }
 
 static void keep_secret(struct watch *w, const struct visit *v)
@@ -342,10 +338,8 @@ void watch_begin(struct visit *v, bool again)
 		visit_close(v);
 		return;
 	}
-	if (v->imap->notified)
-		w->notifies++;
-	else if (imc_notifying(v->imap->session))
-		w->notifies = 0;
+	if (v->imap->notified || imc_notifying(v->imap->session))
+		w->notifies = v->imap->notified ? w->notifies + 1 : 0;
 	take_over(w, v);
 	log_debug(&v->tag, "idle begin");
 	if (again || imc_news(w->session) & IMC_NEWS_MAIL)
@@ -360,6 +354,14 @@ bool watch_may_notify(const struct visit *v)
 	const struct watch *w = find(collector_watches(v->collector), v->with->name);
 
 	return !w || w->notifies < WATCH_SHORT_MAX;
+}
+
+void watch_not_notified(const struct visit *v)
+{
+	struct watch *w = place_for(collector_watches(v->collector), v->with);
+
+	if (w)
+		w->notifies++;
 }
 
 bool watch_waits(const struct visit *v)

@@ -37,6 +37,7 @@ bool watches_show(const struct watches *w, const char *connection, struct collec
 
 bool watch_wanted(const struct visit *v);	/* the server can, and nothing speaks against it */
 bool watch_may_notify(const struct visit *v);	/* false: it holds at this server for a moment only, again and again */
+void watch_not_notified(const struct visit *v);	/* it was lost over NOTIFY: that is one of those moments */
 /* Not from within a call of the connection or the session.  The visit has no connection then, as if it had left; or it is
  * closed instead.  What watched for that connection until now ends.
  * `again`: a visit is wanted behind this one. */
@@ -44,6 +45,6 @@ void watch_begin(struct visit *v, bool again);
 bool watch_waits(const struct visit *v);	/* there is a session for this visit */
 /* Its connection and its session become the visit's; false: there is none (any more). */
 bool watch_take(struct visit *v, const struct conn_user *user);
-/* The server watches other mailboxes than are there now: this session ends, and another visit begins one of its own. */
+/* The server watches other mailboxes than are there now, or the session is gone: another visit begins one of its own. */
 void watch_anew(const struct visit *v);
 void watch_crowded(struct visit *v);		/* the server let us not in: too many sessions */

@@ -61,8 +61,8 @@ struct ladder {
 	unsigned tries, refused;	/* with those of before */
 	bool clear_skipped, weaker_skipped;	/* some were, for no other reason */
 	bool under_way;			/* l->now is being tried, and counts in `tries` already */
-	bool brought;			/* what was refused last had brought the credentials: whoever has the ladder says so */
 	bool shown;			/* the same, and the password, or a proof of it, is out */
+	bool brought;			/* what was refused last had brought the credentials: whoever has the ladder says so */
 	enum sasl_mech now;		/* being tried, or that worked */
 	uint8_t fates[SASL_MECHS];	/* enum ladder_fate */
 	uint8_t words_of[LADDER_TRIES + 1];	/* 1 + the mechanism whose words stand there; 0: none */

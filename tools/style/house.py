@@ -33,7 +33,6 @@ EXEMPT = {
     'src/collect/password.c': 'test/e2e/test_collect.py: test_password_sources',
     'src/collect/probe.c': 'test/e2e/test_probe_tls.py: test_a_tls_server_on_a_clear_port',
     'src/collect/sasl_run.c': 'test/e2e/test_collect.py: test_login_mechanisms',
-    'src/collect/secret.c': 'test/e2e/test_failure.py: test_a_server_that_says_the_password_back',
     'src/collect/selection.c': VISIT,
     'src/collect/sink_files.c': 'sink_folder_test.c and sink_test.c deliver, fail and recover through it',
     'src/collect/sink_maildir.c': VISIT,
