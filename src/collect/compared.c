@@ -4,7 +4,7 @@
 #include <assert.h>
 
 #include "base/clock.h"
-#include "collect/visit.h"
+#include "collect/retried.h"
 
 /* The content is known: it is this entry's message, under another id perhaps,
  * which the entry then takes.  The new one is put before the old one goes.
@@ -64,6 +64,46 @@ bool message_identify(struct visit *v, struct message *m)
 		message_entry(v, m, LEDGER_PENDING, &entry);	/* the next of this base must see that it is taken */
 		ledger_put(v->ledger, &entry, 0);
 	}
+	return true;
+}
+
+/* ---- an id that comes back */
+
+/* A copy of it waits in the held area, or did when it went, and its target got it since. */
+static bool is_unfinished(struct visit *v, const struct ledger_entry *entry)
+{
+	for (uint32_t n = 0; n < entry->target_count; n++) {
+		const struct ledger_target *t = &entry->targets[n];
+		struct held_info info;
+		uint64_t copy;
+
+		if (t->state == LEDGER_TARGET_ACCEPTED && entry->accepted)
+			return true;
+		if (t->state == LEDGER_TARGET_HELD && held_id_read(t->place, &copy) && held_get(collector_store(v->collector), copy, &info))
+			return true;
+	}
+	return false;
+}
+
+bool message_returns(struct visit *v, struct message *m)
+{
+	struct ledger_entry entry;
+
+	if (!m->has_id || !ledger_get(v->ledger, m->id, &entry) || entry.state != LEDGER_GONE || !entry.has_digest ||
+	    memcmp(entry.digest, m->digest, sizeof entry.digest) != 0 || !is_unfinished(v, &entry))
+		return true;
+	entry.state = LEDGER_PENDING;
+	entry.changed = delivery_moment(v->ledger);
+	(void)entry_decide(v, &entry, false);
+	if (entry.state == LEDGER_PENDING)
+		entry.accepted = 0;
+	if (entry.state == LEDGER_DISPOSING)
+		delivery_want_disposal(v, m->number);
+	ledger_put(v->ledger, &entry, 0);
+	visit_count_puts(v, 1);
+	if (entry.state != LEDGER_PENDING)
+		return false;
+	message_recall(v, m);
 	return true;
 }
 

@@ -322,7 +322,7 @@ void message_complete(struct visit *v, bool too_old)
 		message_free(v, m);
 		return;
 	}
-	if (m->unidentified && !message_identify(v, m)) {
+	if ((m->unidentified && !message_identify(v, m)) || !message_returns(v, m)) {
 		message_free(v, m);
 		return;
 	}

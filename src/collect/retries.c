@@ -205,20 +205,28 @@ static void loaded(void *user)
 	put_off(r, NULL, r->e.text);
 }
 
-/* What is neither mentioned nor loose is judged first, as after a crash. */
+/* What is neither mentioned nor loose is judged first, as after a crash; if it is mentioned now, it is tried now.  False: it is not
+ * to be tried. */
+static bool find(struct visit *v, const struct held_info *info, struct ledger **l, struct ledger_entry *entry)
+{
+	if (retries_find(v, info, l, entry))
+		return true;
+	if (retries_loose(v, info)) {
+		*l = NULL;
+		return true;
+	}
+	(void)retries_judge(v, info);
+	return retries_find(v, info, l, entry);
+}
+
 static void begin(struct visit *v, const struct held_info *info, struct sink *k)
 {
 	struct ledger_entry entry;
 	struct ledger *l;
 	struct retried *r;
 
-	if (!retries_find(v, info, &l, &entry)) {
-		if (!retries_loose(v, info)) {
-			(void)retries_judge(v, info);
-			return;
-		}
-		l = NULL;
-	}
+	if (!find(v, info, &l, &entry))
+		return;
 	r = retried_new(v, info);
 	r->sink = k->index;
 	r->ledger = l;

@@ -167,13 +167,13 @@ static bool is_behind(const struct ledger_entry *entry, const struct held_info *
 	case LEDGER_PENDING:
 	case LEDGER_HELD:
 	case LEDGER_REFUSED:
+	case LEDGER_SKIPPED:	/* it came back, and was passed over; not so its copy */
 		return !t || (t->state != LEDGER_TARGET_ACCEPTED && t->state != LEDGER_TARGET_REFUSED);
 	case LEDGER_GONE:
 		return !entry->has_digest || memcmp(entry->digest, info->origin.digest, sizeof entry->digest) != 0;
 	case LEDGER_ACCEPTED:
 	case LEDGER_QUARANTINED:
 	case LEDGER_DISPOSING:
-	case LEDGER_SKIPPED:
 	case LEDGER_SHARED:
 	case LEDGER_SEEN:
 	case LEDGER_ALIAS:
@@ -196,7 +196,7 @@ bool entry_decide(const struct visit *v, struct ledger_entry *entry, bool quaran
 	if (quarantined && final == LEDGER_ACCEPTED)
 		final = LEDGER_QUARANTINED;
 	now = is_open(entry->state) || (entry->state == LEDGER_GONE && !entry->accepted) ? entry_state(v, entry, final) : final;
-	if (now == final)
+	if (now == final && entry->state != LEDGER_GONE)	/* if it comes back, it is known by them (message_returns) */
 		held_keep_mentions(entry);
 	if (now == final && !entry->accepted)
 		entry->accepted = clock_now_s();
@@ -256,6 +256,20 @@ static bool is_forgotten(struct ledger *l, const struct held_info *info)
 	return ledger_noted(l, LEDGER_NOTE_LISTED) > info->made;
 }
 
+/* Another copy of the same message waits for this target, is what the entry mentions, and its turn comes no later: the target gets that
+ * one. */
+static bool is_twin(struct visit *v, const struct ledger_entry *entry, const struct held_info *info, const struct sink *k)
+{
+	const struct ledger_target *t = target_of(entry, k);
+	struct held_info other;
+	int64_t now = clock_now_s();
+	uint64_t copy;
+
+	return t && t->state == LEDGER_TARGET_HELD && entry->has_digest && memcmp(entry->digest, info->origin.digest, sizeof entry->digest) == 0 &&
+	       held_id_read(t->place, &copy) && held_get(collector_store(v->collector), copy, &other) && other.state == HELD_WAITING &&
+	       strcmp(other.target, info->target) == 0 && (other.next <= now || other.next <= info->next);
+}
+
 /* True: the ledger knows, or nothing will ever speak of it; false: it will, once what was begun is durable. */
 static bool settle_waiting(struct visit *v, const struct held_info *info, const struct sink *k)
 {
@@ -271,7 +285,7 @@ static bool settle_waiting(struct visit *v, const struct held_info *info, const 
 	}
 	if (is_of_another(&entry, info))
 		return true;
-	if (!entry.first_seen || is_behind(&entry, info, k))
+	if (!entry.first_seen || (is_behind(&entry, info, k) && !is_twin(v, &entry, info, k)))
 		mention_now(v, info, k, l, &entry);
 	else
 		retries_remove(v, info, NULL);

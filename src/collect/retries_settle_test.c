@@ -37,6 +37,7 @@ static const struct row rows[] = {
 	{ "accepted, of other octets", LEDGER_ACCEPTED, 0, HELD_OTHER, -9, HELD_WAITING, false, LEDGER_ACCEPTED, true, false },
 	{ "held, of other octets", LEDGER_HELD, LEDGER_TARGET_HELD, HELD_OTHER, -9, HELD_WAITING, false, LEDGER_HELD, true, false },
 	{ "gone, the same", LEDGER_GONE, 0, 1, -9, HELD_WAITING, false, LEDGER_ACCEPTED, false, true },
+	{ "passed over when it came back", LEDGER_SKIPPED, 0, 1, -9, HELD_WAITING, false, LEDGER_SKIPPED, true, false },
 	{ "gone, another before", LEDGER_GONE, 0, HELD_OTHER, 1, HELD_WAITING, false, LEDGER_HELD, true, false },
 	{ "gone, another later", LEDGER_GONE, 0, HELD_OTHER, -9, HELD_WAITING, false, LEDGER_ACCEPTED, true, true },
 	{ "quarantined, no entry", NOBODY, 0, 1, 1, HELD_QUARANTINED, false, LEDGER_QUARANTINED, true, false },
@@ -257,11 +258,61 @@ static void judged_once(void **state)
 	w->with.deliver_count = 2;
 	w->deliver[1] = &w->mailbox;
 	make_due(w);				/* what is due is judged all the same, before it is tried */
+	world_program(w, DEFERS);
 	world_visit(w, VISIT_RETRY);
 	entry = entry_of(w, "a4");
 	assert_int_equal(said_of(&entry, &w->mailbox), LEDGER_TARGET_ACCEPTED);
 	entry = entry_of(w, "a1");
 	assert_int_equal(said_of(&entry, &w->program), LEDGER_TARGET_HELD);
+}
+
+/* ---- two copies of one message for one target */
+
+static const struct twins {
+	const char *name;
+	int64_t next, mentioned_next;
+	enum held_state mentioned;	/* FAILED: it waited for too long */
+	size_t left;
+} pairs[] = {
+	{ "both are due", 0, 0, HELD_WAITING, 0 },
+	{ "the mentioned one is", LATER, 0, HELD_WAITING, 1 },
+	{ "the other is", 0, LATER, HELD_WAITING, 1 },
+	{ "the mentioned one failed", 0, 0, HELD_FAILED, 1 },
+};
+
+static void one_pair(struct world *w, const struct twins *t)
+{
+	uint64_t mentioned, ids[2];
+	struct err e;
+
+	world_program(w, 0);
+	ids[0] = hold(w, &(struct hand){ .uid = "a1", .number = 1, .next = t->next });
+	ids[1] = mentioned = hold(w, &(struct hand){ .uid = "a1", .number = 1, .next = t->mentioned_next });
+	if (t->mentioned == HELD_FAILED)
+		assert_true(held_fail(w->store, mentioned, "too long", clock_now_s(), &e));
+	assert_true(held_settled(w->store, "test", ids, COUNT(ids), &e));
+	put(w, "a1", LEDGER_HELD, 1, &(struct said){ &w->program, LEDGER_TARGET_HELD, mentioned }, 1);
+	world_visit(w, VISIT_RETRY);
+	assert_int_equal(world_got(w), 1);
+	assert_int_equal(entry_of(w, "a1").state, LEDGER_ACCEPTED);
+	world_visit(w, VISIT_RETRY);
+	assert_int_equal(held_count(w), t->left);
+	if (t->mentioned == HELD_FAILED)
+		assert_true(held_again(w->store, mentioned, clock_now_s(), &e));
+	make_due(w);
+	world_visit(w, VISIT_RETRY);
+	assert_int_equal(held_count(w), 0);
+	assert_int_equal(world_got(w), 1);
+}
+
+static void one_message_twice(void **state)
+{
+	for (size_t n = 0; n < COUNT(pairs); n++) {
+		print_message("  %s\n", pairs[n].name);
+		one_pair(*state, &pairs[n]);
+		assert_int_equal(world_stop(state), 0);
+		assert_int_equal(world_start(state), 0);
+	}
 }
 
 /* Its entry was pruned: it is delivered, and gets no entry that every listing would find missing. */
@@ -359,7 +410,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, world_start, world_stop)
 		cmocka_unit_test(every_state_of_one_target), CASE(another_target_accepted), CASE(both_defer), CASE(taken_out_and_put_back),
-		CASE(taken_out_and_put_back_when_it_is_gone), CASE(judged_once), CASE(forgotten), CASE(retry_during_an_attempt),
+		CASE(taken_out_and_put_back_when_it_is_gone), CASE(judged_once), CASE(one_message_twice), CASE(forgotten), CASE(retry_during_an_attempt),
 		CASE(a_mark_of_what_is_held), CASE(a_mark_of_what_is_gone_and_held),
 	};
 

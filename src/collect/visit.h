@@ -410,6 +410,9 @@ bool delivery_full(const struct visit *v);
 /* Answers shifted in a pipelined session: what the ledger has since then may be
  * another message's.  All of it is compared by content from now on. */
 void compared_distrust(struct visit *v, int64_t since);
+/* An id that comes back after `gone` is a new message; but not while a copy of the same octets waits in the held area, or once its
+ * target got that.  False: it is no new message, and is done with. */
+[[nodiscard]] bool message_returns(struct visit *v, struct message *m);
 [[nodiscard]] bool message_identify(struct visit *v, struct message *m);	/* false: it is no new message, and is done with */
 
 /* answers.c */

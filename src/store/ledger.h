@@ -72,7 +72,7 @@ struct ledger_entry {
 	uint32_t copy_validity, copy_uid;	/* and the copy is this, 0 = not told (COPYUID, RFC 4315) */
 	char uid[LEDGER_UID_MAX + 1];	/* UIDL or "uidvalidity/uid", cut, control octets as '?': for people */
 	char error[LEDGER_ERROR_MAX];	/* the last one, "" = none */
-	uint32_t target_count;	/* while PENDING, HELD or REFUSED; GONE: until all had it; else of copies that wait for a target that is not in `deliver` */
+	uint32_t target_count;	/* while PENDING, HELD or REFUSED; GONE: what they had when it went, and got since; else of copies that wait for a target that is not in `deliver` */
 	struct ledger_target targets[LEDGER_TARGETS_MAX];
 };
 

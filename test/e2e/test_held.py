@@ -150,6 +150,37 @@ def test_what_waits_is_tried_again_once_it_is_asked_for(p, target):
         assert "no message of box is held or refused" in p.good("retry", "box").out
 
 
+def not_listed(origin):
+    """The server lists nothing; what is returned lets it list everything again."""
+    at, name = (origin.drop, "messages") if isinstance(origin, Pop3d) else (origin.store.box("INBOX"), "entries")
+    all_of_it = getattr(at, name)
+    setattr(at, name, [])
+    return lambda: setattr(at, name, all_of_it)
+
+
+@pytest.mark.parametrize("asked", ["before", "behind"])         # `retry`: before the server lists them again, or behind that
+@pytest.mark.parametrize("server", ["pop3", "imap"])
+def test_a_listing_without_what_waits_makes_no_second_copy(p, target, server, asked):
+    mail = small(3)
+    with Pop3d(Maildrop(mail)) if server == "pop3" else Imapd(Mailstore(mail)) as origin:
+        box(p, origin, target, after="delete", **({} if server == "pop3" else {"protocol": "imap"}))
+        p("collect", "box")
+        copies = sorted(row["id"] for row in held(p))
+        back = not_listed(origin)
+        p.good("collect", "box")
+        assert history(p) == ["gone"] * 3 and sorted(row["id"] for row in held(p)) == copies
+        back()
+        if asked == "behind":
+            p.good("collect", "box")
+            assert history(p) == ["held"] * 3 and sorted(row["id"] for row in held(p)) == copies
+        target.take()
+        assert "3 held messages are tried" in p.good("retry").out
+        for _ in range(3):
+            p.good("collect", "box")
+        assert target.octets() == sorted(mail) and held(p) == []
+        assert (origin.drop if server == "pop3" else origin.store).octets() == []
+
+
 @pytest.mark.parametrize("after", ["delete", "keep"])
 def test_a_quarantined_message_is_released(p, target, after):
     mail = small(1)

@@ -14,7 +14,6 @@ EXEMPT = {
     'src/collect/ask_pop3.c': VISIT,
     'src/collect/collector.c': VISIT,
     'src/collect/ask_imap.c': VISIT,
-    'src/collect/compared.c': VISIT,
     'src/collect/copies.c': VISIT,
     'src/collect/dispose_imap.c': VISIT,
     'src/collect/folders.c': VISIT,
