@@ -244,23 +244,6 @@ static void lost_amid_parking(void **state)
 	}
 }
 
-static void notify_that_nobody_answers(void **state)
-{
-	static const struct watched_rule rules[] = { { "NOTIFY", "%W%F" } };
-	struct watched *w = both(state, WITH_NOTIFY, rules, 1);
-
-	w->with[0].timeout_ms = 60 * 1000;
-	collector_add(w->collector, &w->with[0], VISIT_COLLECT);
-	watched_until(w, watched_said(w, &w->waits) == 1);
-	watched_later_ms += 61 * 1000;
-	watched_until(w, w->over == 1);
-	watched_later_ms = 0;
-	watched_go(w, 'W');
-	assert_false(watched_is(w, 0));
-	news_in(w, 1);
-	watched_end(&w);
-}
-
 /* A visit that is to stop while it waits for an answer parks nothing. */
 static void stopped_amid_parking(void **state)
 {
@@ -283,7 +266,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		PARKS(one_is_selected_already), PARKS(notify_names_them_all), PARKS(notify_tells_amid_a_visit), PARKS(else_the_first), PARKS(nothing_falls_between),
 		PARKS(the_first_cannot_be_opened_again), PARKS(trouble_is_not_watched), PARKS(one_of_a_pattern_cannot_be_opened), PARKS(too_many_for_notify), PARKS(notify_that_overflows),
-		PARKS(stopped_amid_parking), PARKS(lost_amid_parking), PARKS(notify_that_nobody_answers),
+		PARKS(stopped_amid_parking), PARKS(lost_amid_parking),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
