@@ -198,10 +198,10 @@ def test_cyrus_sees_another_line(p, libsasl, authority, protocol, mechanism):
 @pytest.mark.parametrize("protocol", ["pop3", "imap"])
 @pytest.mark.parametrize("password, mechanism", [("pässwörd-ÿ", "DIGEST-MD5"), ("пароль-€", "DIGEST-MD5"), ("x" * 100, "DIGEST-MD5"), ("x" * 100, "NTLM")])
 def test_cyrus_and_passwords_of_any_kind(p, libsasl, authority, protocol, mechanism, password):
-    """With NTLM only ASCII: Cyrus takes octets for characters there."""
+    """With NTLM only ASCII: Cyrus takes octets for characters there.  `auto` leaves DIGEST-MD5 out where servers disagree."""
     p.secrets.add(password)
     with cyrus.Cyrus(authority, protocol, mechanism, {"berta": password}) as s:
-        cyrus_box(p, s, authority, user="berta", password=password)
+        cyrus_box(p, s, authority, user="berta", password=password, auth=[mechanism.lower()])
         p.good("collect", "box")
         assert s.users == ["berta"]
 
