@@ -24,8 +24,8 @@ struct watch {			/* of one connection; it stays when its session has ended */
 	uint64_t names;		/* as struct imap_visit has it */
 	struct buf secret;	/* with which its session logged in, where the next visit does not get it: a server may say it back */
 	unsigned notifies;		/* NOTIFY in a row of which nothing came but that it holds no more */
-	uint64_t began_ms, heard_ms, denied_until_ms;
-	int64_t since, heard;		/* the same for people */
+	uint64_t began_ms, denied_until_ms;
+	int64_t since, heard;		/* for people */
 };
 
 struct watches {
@@ -231,7 +231,6 @@ static size_t on_turn(void *user, struct span in)
 {
 	struct watch *w = user;
 
-	w->heard_ms = loop_now_ms(w->all->loop);
 	w->heard = clock_now_s();
 	if (!wake(w)) {
 		conn_close(w->conn);	/* the next visit finds more memory, or says so */
@@ -288,7 +287,7 @@ static void take_over(struct watch *w, struct visit *v)
 	w->port = v->conn_settings.port;
 	w->conn = v->conn;
 	w->session = v->imap->session;
-	w->began_ms = w->heard_ms = loop_now_ms(w->all->loop);
+	w->began_ms = loop_now_ms(w->all->loop);
 	w->since = w->heard = clock_now_s();
 	w->told = w->ending = false;
 	w->names = v->imap->names;
@@ -411,12 +410,13 @@ void watch_crowded(struct visit *v)
 {
 	struct watches *all = collector_watches(v->collector);
 	struct watch *own = find(all, v->with->name), *newest = NULL;
+	bool of_host = hint_read(&v->why).host;
 	struct tag tag;
 
 	if (!all || !v->with->idle)
 		return;
 	for (struct watch *w = all->first; w; w = w->next)
-		if (w != own && w->conn && (same_account(w, v) || (hint_read(&v->why).host && strcasecmp(w->host, v->with->host) == 0)) && (!newest || w->began_ms > newest->began_ms))
+		if (w != own && w->conn && (same_account(w, v) || (of_host && strcasecmp(w->host, v->with->host) == 0)) && (!newest || w->began_ms > newest->began_ms))
 			newest = w;
 	if (!own)
 		own = make(all, v->with);

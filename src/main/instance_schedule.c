@@ -146,8 +146,9 @@ static void start(struct instance *i, const char *name, int64_t now)
 	schedule_ended(i->schedule, name, &e, now);
 }
 
-/* A visit of the schedule tries held messages, too; what is due in between has a visit of its own. */
-static void look_for_held(struct instance *i, int64_t now)
+/* Now and then at each connection: a visit of the schedule tries held messages, too, and what is due in between has a visit of its
+ * own; and a window may have closed on a mailbox that is watched. */
+static void look_at_each(struct instance *i, int64_t now)
 {
 	const struct settings *s = &i->cli->settings;
 	struct visits *v;
@@ -194,7 +195,7 @@ static void on_time(void *user)
 		return;
 	while ((name = schedule_due(i->schedule, now)))
 		start(i, name, now);
-	look_for_held(i, now);
+	look_at_each(i, now);
 	next = schedule_next(i->schedule, now);
 	if (next > i->held_look)
 		next = i->held_look;

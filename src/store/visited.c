@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Visits at rest: "v" NAME in the partition "visited". */
-#include "store/visited.h"
+#include "store/visited_inside.h"
 
 #include <stdlib.h>
 
@@ -9,21 +9,20 @@
 #include "store/room.h"
 #include "store/seal.h"
 
-enum { FORMAT = 1, OF_HOST = 1, UNTRUSTED = 2, VALUE = 2 + 8 + 8 + 8 + 4 + 4 + VISITED_SUM, KEY_MAX = 1 + VISITED_NAME_MAX };
+enum { FORMAT = 1, OF_HOST = 1, UNTRUSTED = 2, VALUE = 2 + 8 + 8 + 8 + 4 + 4 + VISITED_SUM };
 
-static engine_part visits(void)
+engine_part visited_part(void)
 {
 	return engine_part_of("visited", SPAN(""));
 }
 
-/* False: such a name is not kept. */
-static bool key_of(char key[KEY_MAX], const char *name, struct span *out)
+bool visited_at(char kind, const char *name, char key[VISITED_KEY_MAX], struct span *out)
 {
 	size_t len = strlen(name);
 
 	if (!len || len > VISITED_NAME_MAX)
 		return false;
-	key[0] = 'v';
+	key[0] = kind;
 	memcpy(key + 1, name, len);
 	*out = (struct span){ key, 1 + len };
 	return true;
@@ -77,26 +76,26 @@ static void commit(struct store *s, struct batch *b)
 
 void visited_note(struct store *s, const char *name, const struct visited *v)
 {
-	char at[KEY_MAX], value[VALUE];
+	char at[VISITED_KEY_MAX], value[VALUE];
 	struct batch *b;
 	struct span key;
 
-	if (!key_of(at, name, &key))
+	if (!visited_at('v', name, at, &key))
 		return;
-	b = store_batch(visits());
+	b = store_batch(visited_part());
 	store_must(batch_put(b, key, pack(value, v)));
 	commit(s, b);
 }
 
 void visited_forget(struct store *s, const char *name)
 {
-	char at[KEY_MAX];
+	char at[VISITED_KEY_MAX];
 	struct batch *b;
 	struct span key;
 
-	if (!key_of(at, name, &key))
+	if (!visited_at('v', name, at, &key))
 		return;
-	b = store_batch(visits());
+	b = store_batch(visited_part());
 	store_must(batch_remove(b, key));
 	at[0] = 'l';		/* what visited_login.c knows of it */
 	store_must(batch_remove(b, key));
@@ -106,14 +105,14 @@ void visited_forget(struct store *s, const char *name)
 bool visited_get(struct store *s, const char *name, struct visited *out)
 {
 	struct span key, value;
-	char at[KEY_MAX];
+	char at[VISITED_KEY_MAX];
 	struct view *v;
 	bool there;
 
-	if (!key_of(at, name, &key))
+	if (!visited_at('v', name, at, &key))
 		return false;
 	v = store_view(s);
-	there = view_get(v, visits(), key, &value) && unpack(value, out);
+	there = view_get(v, visited_part(), key, &value) && unpack(value, out);
 	view_end(&v);
 	return there;
 }
@@ -122,13 +121,13 @@ bool visited_each(struct store *s, char name[VISITED_NAME_MAX + 1])
 {
 	struct view *v = store_view(s);
 	struct span key = { 0 }, value;
-	char at[KEY_MAX];
+	char at[VISITED_KEY_MAX];
 	bool there;
 
-	(void)key_of(at, name, &key);
+	(void)visited_at('v', name, at, &key);
 	do
-		there = view_next(v, visits(), SPAN("v"), &key, &value);
-	while (there && (key.len < 2 || key.len > KEY_MAX));
+		there = view_next(v, visited_part(), SPAN("v"), &key, &value);
+	while (there && (key.len < 2 || key.len > VISITED_KEY_MAX));
 	if (there) {
 		memcpy(name, key.at + 1, key.len - 1);
 		name[key.len - 1] = '\0';

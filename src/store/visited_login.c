@@ -7,25 +7,9 @@
 #include "base/log.h"
 #include "store/pack.h"
 #include "store/room.h"
+#include "store/visited_inside.h"
 
-enum { FORMAT = 1, VALUE = 1 + 1 + 4 + 1 + 8 + VISITED_SUM, KEY_MAX = 1 + VISITED_NAME_MAX };
-
-static engine_part visits(void)
-{
-	return engine_part_of("visited", SPAN(""));
-}
-
-static bool key_of(char key[KEY_MAX], const char *name, struct span *out)
-{
-	size_t len = strlen(name);
-
-	if (!len || len > VISITED_NAME_MAX)
-		return false;
-	key[0] = 'l';
-	memcpy(key + 1, name, len);
-	*out = (struct span){ key, 1 + len };
-	return true;
-}
+enum { FORMAT = 1, VALUE = 1 + 1 + 4 + 1 + 8 + VISITED_SUM };
 
 static bool unpack(struct span value, struct visited_login *l)
 {
@@ -52,12 +36,12 @@ static void committed(void *user, const struct err *why)
 
 void visited_login_note(struct store *s, const char *name, const struct visited_login *l)
 {
-	char at[KEY_MAX], value[VALUE];
+	char at[VISITED_KEY_MAX], value[VALUE];
 	struct deed *deed;
 	struct batch *b;
 	struct span key;
 
-	if (!key_of(at, name, &key))
+	if (!visited_at('l', name, at, &key))
 		return;
 	value[0] = FORMAT;
 	value[1] = (char)l->worked;
@@ -65,7 +49,7 @@ void visited_login_note(struct store *s, const char *name, const struct visited_
 	value[6] = (char)l->unproved;
 	pack_u64(value + 7, (uint64_t)l->unproved_at);
 	memcpy(value + 15, l->sum, VISITED_SUM);
-	b = store_batch(visits());
+	b = store_batch(visited_part());
 	store_must(batch_put(b, key, (struct span){ value, VALUE }));
 	deed = store_memory(sizeof *deed);
 	*deed = (struct deed){ .then = committed, .user = deed };
@@ -75,14 +59,14 @@ void visited_login_note(struct store *s, const char *name, const struct visited_
 bool visited_login_get(struct store *s, const char *name, struct visited_login *out)
 {
 	struct span key, value;
-	char at[KEY_MAX];
+	char at[VISITED_KEY_MAX];
 	struct view *v;
 	bool there;
 
-	if (!key_of(at, name, &key))
+	if (!visited_at('l', name, at, &key))
 		return false;
 	v = store_view(s);
-	there = view_get(v, visits(), key, &value) && unpack(value, out);
+	there = view_get(v, visited_part(), key, &value) && unpack(value, out);
 	view_end(&v);
 	return there;
 }

@@ -173,6 +173,19 @@ def closed_port():
 imaplib._MAXLINE = 1 << 24      # it refuses longer ones
 
 
+def listening(process, port, tries=100):
+    """Waits until the server that this process is does; False: it has ended, or does not."""
+    for _ in range(tries):
+        if process.poll() is not None:
+            return False
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return True
+        except OSError:
+            time.sleep(0.1)
+    return False
+
+
 class Client:
     """Another client of the user's: what it sees, and what it does between our visits.  Names as people write them."""
 
@@ -343,21 +356,10 @@ class Dovecot:
             drop = {} if os.getuid() else {"user": self.uid, "group": self.gid, "extra_groups": []}
             self.process = subprocess.Popen(["dovecot", "-F", "-c", self.path("dovecot.conf")], cwd=self.home,
                                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **drop)
-            if all(self.listening(port) for port in ports):
+            if all(listening(self.process, port) for port in ports):
                 return self
             self.stop()
         raise RuntimeError("dovecot does not start:\n" + self.log())
-
-    def listening(self, port):
-        for _ in range(100):
-            if self.process.poll() is not None:
-                return False
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                return True
-            except OSError:
-                time.sleep(0.1)
-        return False
 
     def log(self):
         try:

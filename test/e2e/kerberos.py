@@ -9,12 +9,10 @@
 """
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
-import time
 
-from dovecot import free_ports
+from dovecot import free_ports, listening
 
 REALM = "POSTRIDER.TEST"
 
@@ -118,15 +116,7 @@ class Realm:
         env = {**os.environ, **self.variables, "KRB5_KDC_PROFILE": self.path("kdc.conf")}
         self.process = subprocess.Popen(["krb5kdc", "-n", "-r", REALM, "-P", self.path("pid")], env=env,
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for _ in range(300):
-            if self.process.poll() is not None:
-                return False
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                return True
-            except OSError:
-                time.sleep(0.1)
-        return False
+        return listening(self.process, port, 300)
 
     def log(self):
         try:
